@@ -1,0 +1,128 @@
+//! Bytes to typed buffers: a view into the source where its alignment allows, one copy where not.
+
+use std::mem::MaybeUninit;
+
+use arrow::types::NativeType;
+use floe_format::{Error, Result};
+use polars_buffer::{Buffer, SharedStorage};
+
+/// An allocation of `len` elements that fails with an error instead of aborting the process.
+///
+/// # Errors
+/// When the allocator refuses.
+pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
+    let mut vec = Vec::new();
+    vec.try_reserve_exact(len).map_err(|_| out_of_memory(len.saturating_mul(size_of::<T>())))?;
+    advise_huge_pages(&mut vec);
+    Ok(vec)
+}
+
+/// Fails when `bytes` could not be allocated now. For kernels that allocate infallibly.
+///
+/// # Errors
+/// When the allocator refuses.
+pub fn probe(bytes: usize) -> Result<()> {
+    if bytes > 1 << 20 { try_with_capacity::<u8>(bytes).map(drop) } else { Ok(()) }
+}
+
+fn out_of_memory(bytes: usize) -> Error {
+    Error::invalid(format!("the data needs an allocation of {bytes} bytes, which the system refused"))
+}
+
+/// Asks for huge pages on large fresh allocations: filling them is bound by page faults otherwise.
+#[cfg(target_os = "linux")]
+fn advise_huge_pages<T>(vec: &mut Vec<T>) {
+    const HUGE: usize = 2 << 20;
+    let bytes = vec.capacity().saturating_mul(size_of::<T>());
+    if bytes < 2 * HUGE {
+        return;
+    }
+    let start = vec.as_mut_ptr() as usize;
+    let first = start.next_multiple_of(4096);
+    let len = (start + bytes - first) & !4095;
+    // SAFETY: the range lies inside the allocation that `vec` owns, rounded inwards to pages;
+    // MADV_HUGEPAGE changes how the range is backed, never its contents.
+    unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_HUGEPAGE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn advise_huge_pages<T>(_: &mut Vec<T>) {}
+
+/// The first `len` elements of `bytes`, without a copy if `bytes` is aligned for `T`.
+///
+/// # Errors
+/// When `bytes` is too short.
+pub fn typed<T: NativeType>(bytes: Buffer<u8>, len: usize) -> Result<Buffer<T>> {
+    let need = byte_len::<T>(len)?;
+    if bytes.len() < need {
+        return Err(too_short(need as u64, bytes.len() as u64));
+    }
+    if len == 0 {
+        return Ok(Buffer::default());
+    }
+    let slice = &bytes.as_slice()[..need];
+    if slice.as_ptr().cast::<T>().is_aligned() {
+        debug_assert_eq!(slice.len(), len * size_of::<T>());
+        // SAFETY: the pointer is aligned (checked above), `len * size_of::<T>()` bytes are behind
+        // it (`need` was checked against `bytes.len()`), every bit pattern is a `T` (`Pod`), and
+        // the owner handed over keeps the memory alive and unchanged.
+        let storage = unsafe {
+            let slice = std::slice::from_raw_parts(slice.as_ptr().cast::<T>(), len);
+            SharedStorage::from_slice_with_owner(slice, bytes)
+        };
+        return Ok(Buffer::from_storage(storage));
+    }
+    let mut out = try_with_capacity::<T>(len)?;
+    copy_to_uninit(slice, as_uninit_bytes(&mut out.spare_capacity_mut()[..len]));
+    // SAFETY: the line above wrote all `len` elements' bytes.
+    unsafe { out.set_len(len) };
+    Ok(out.into())
+}
+
+/// `len` elements of `T` in bytes.
+///
+/// # Errors
+/// When that overflows.
+pub fn byte_len<T>(len: usize) -> Result<usize> {
+    len.checked_mul(size_of::<T>())
+        .filter(|n| isize::try_from(*n).is_ok())
+        .ok_or_else(|| Error::invalid(format!("{len} values overflow the address space")))
+}
+
+pub(crate) fn too_short(need: u64, have: u64) -> Error {
+    Error::invalid(format!("a buffer of {have} bytes is too short, {need} are needed"))
+}
+
+/// The same memory, as bytes yet to be written.
+pub(crate) fn as_uninit_bytes<T: NativeType>(slice: &mut [MaybeUninit<T>]) -> &mut [MaybeUninit<u8>] {
+    let len = size_of_val(slice);
+    // SAFETY: same memory, same length in bytes; `MaybeUninit<u8>` has no validity or alignment
+    // requirement, and any bytes written through it are a valid `T` (`Pod`).
+    unsafe { std::slice::from_raw_parts_mut(slice.as_mut_ptr().cast(), len) }
+}
+
+/// Copies `src` over `dst`, which has its length.
+pub(crate) fn copy_to_uninit(src: &[u8], dst: &mut [MaybeUninit<u8>]) {
+    assert_eq!(src.len(), dst.len());
+    // SAFETY: both are valid for `src.len()` bytes (asserted) and do not overlap: `dst` is
+    // borrowed mutably.
+    unsafe { std::ptr::copy_nonoverlapping(src.as_ptr(), dst.as_mut_ptr().cast(), src.len()) };
+}
+
+/// Zeroes `dst` and gives it back as initialised bytes, for readers that want such.
+pub(crate) fn zeroed(dst: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    dst.fill(MaybeUninit::new(0));
+    // SAFETY: every byte was just written.
+    unsafe { std::slice::from_raw_parts_mut(dst.as_mut_ptr().cast(), dst.len()) }
+}
+
+/// Reverses the bytes of each element in place: big-endian data to the machine's order.
+pub(crate) fn swap_bytes(bytes: &mut [u8], width: usize) {
+    match width {
+        0 | 1 => {},
+        2 => bytes.chunks_exact_mut(2).for_each(|c| c.reverse()),
+        4 => bytes.chunks_exact_mut(4).for_each(|c| c.reverse()),
+        8 => bytes.chunks_exact_mut(8).for_each(|c| c.reverse()),
+        _ => bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse),
+    }
+}

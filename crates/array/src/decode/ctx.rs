@@ -1,0 +1,486 @@
+//! The state of decoding a column: which batches, where in them, under which limits.
+
+use std::mem::MaybeUninit;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow::bitmap::{Bitmap, MutableBitmap};
+use arrow::types::NativeType;
+use floe_codec::Stored;
+use floe_format::{
+    BatchHeader, BufferSpec, Codec, Error, ErrorKind, FieldNode, IpcLimits, Result, Version,
+};
+use polars_buffer::Buffer;
+
+use super::Start;
+use crate::aligned::{self, as_uninit_bytes, byte_len, copy_to_uninit, swap_bytes, too_short, try_with_capacity};
+use crate::body::{Body, Executor};
+use crate::dictionary::Dictionaries;
+
+/// How to read, the same for all columns of a source.
+#[derive(Debug, Clone, Copy)]
+pub struct DecodeOptions {
+    /// Check what the format leaves to the writer's honesty: offsets, UTF-8, views, keys.
+    pub validate: bool,
+    /// Buffers hold big-endian values.
+    pub big_endian: bool,
+    /// Metadata version of the batch.
+    pub version: Version,
+    /// What may be claimed.
+    pub limits: IpcLimits,
+}
+
+/// What one read has decompressed or expanded so far, of what it may.
+#[derive(Debug, Default)]
+pub struct Budget(AtomicU64);
+
+impl Budget {
+    fn charge(&self, bytes: u64, limits: &IpcLimits) -> Result<()> {
+        let used = self.0.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
+        if used > limits.max_total_bytes {
+            return Err(Error::new(ErrorKind::Limit {
+                limit: "max_total_bytes",
+                claimed: used,
+                allowed: limits.max_total_bytes,
+            }));
+        }
+        Ok(())
+    }
+}
+
+/// One record batch (or dictionary batch) and the position in its lists.
+#[derive(Clone)]
+pub struct Part<'a> {
+    header: &'a BatchHeader,
+    body: &'a dyn Body,
+    dictionaries: &'a Dictionaries,
+    at: Start,
+}
+
+impl<'a> Part<'a> {
+    /// The batch with this header and body, from the column that begins at `at`.
+    #[must_use]
+    pub fn new(header: &'a BatchHeader, body: &'a dyn Body, dictionaries: &'a Dictionaries, at: Start) -> Self {
+        Self { header, body, dictionaries, at }
+    }
+
+    pub(super) fn dictionaries(&self) -> &'a Dictionaries {
+        self.dictionaries
+    }
+
+    fn node(&mut self) -> Result<FieldNode> {
+        let node = self.header.nodes.get(self.at.node).copied();
+        self.at.node += 1;
+        node.ok_or_else(|| Error::invalid("the batch has fewer field nodes than the schema needs"))
+    }
+
+    fn buffer(&mut self) -> Result<BufferSpec> {
+        let spec = self.header.buffers.get(self.at.buffer).copied();
+        self.at.buffer += 1;
+        spec.ok_or_else(|| Error::invalid("the batch has fewer buffers than the schema needs"))
+    }
+
+    fn variadic(&mut self) -> Result<usize> {
+        let count = self.header.variadic.get(self.at.variadic).copied();
+        self.at.variadic += 1;
+        count.ok_or_else(|| Error::invalid("the batch has fewer variadic buffer counts than the schema needs"))
+    }
+}
+
+/// Decoding state of one column over one or more batches.
+pub struct DecodeCtx<'a> {
+    parts: Vec<Part<'a>>,
+    options: &'a DecodeOptions,
+    budget: &'a Budget,
+    executor: &'a dyn Executor,
+}
+
+/// A buffer of one part: still to be fetched, decompressed and checked.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) part: usize,
+    pub(super) spec: BufferSpec,
+}
+
+/// Where a buffer's bytes are, seen through compression's framing.
+enum Found {
+    Empty,
+    Plain(Buffer<u8>),
+    Remote(BufferSpec),
+    Frame { codec: floe_codec::Codec, len: usize, stored: Buffer<u8> },
+}
+
+impl<'a> DecodeCtx<'a> {
+    /// A context over these parts: at least one.
+    #[must_use]
+    pub fn new(
+        parts: Vec<Part<'a>>,
+        options: &'a DecodeOptions,
+        budget: &'a Budget,
+        executor: &'a dyn Executor,
+    ) -> Self {
+        Self { parts, options, budget, executor }
+    }
+
+    pub(super) fn options(&self) -> &'a DecodeOptions {
+        self.options
+    }
+
+    pub(super) fn parts(&self) -> &[Part<'a>] {
+        &self.parts
+    }
+
+    pub(super) fn executor(&self) -> &'a dyn Executor {
+        self.executor
+    }
+
+    pub(super) fn charge(&self, bytes: usize) -> Result<()> {
+        self.budget.charge(bytes as u64, &self.options.limits)?;
+        aligned::probe(bytes)
+    }
+
+    /// Checks rows that no byte of the input stands behind: null arrays, empty structs, lists of
+    /// width zero.
+    pub(super) fn unbacked_rows(&self, rows: usize) -> Result<()> {
+        let allowed = self.options.limits.max_unbacked_rows;
+        if rows > allowed {
+            return Err(Error::new(ErrorKind::Limit {
+                limit: "max_unbacked_rows",
+                claimed: rows as u64,
+                allowed: allowed as u64,
+            }));
+        }
+        aligned::probe(rows / 8)
+    }
+
+    /// Decodes part by part and concatenates: for layouts whose parts do not simply follow one
+    /// another in memory. Afterwards `self` stands where the parts stand.
+    pub(super) fn each_part<T>(&mut self, mut decode: impl FnMut(&mut Self) -> Result<T>) -> Result<Vec<T>> {
+        let parts = std::mem::take(&mut self.parts);
+        let mut out = Vec::with_capacity(parts.len());
+        let mut done = Vec::with_capacity(parts.len());
+        for part in parts {
+            let mut one = DecodeCtx::new(vec![part], self.options, self.budget, self.executor);
+            out.push(decode(&mut one)?);
+            done.append(&mut one.parts);
+        }
+        self.parts = done;
+        Ok(out)
+    }
+
+    /// The context's parts, to come back to with [`Self::rewind`].
+    pub(super) fn mark(&self) -> Vec<Part<'a>> {
+        self.parts.clone()
+    }
+
+    pub(super) fn rewind(&mut self, mark: Vec<Part<'a>>) {
+        self.parts = mark;
+    }
+
+    /// The next node of every part.
+    pub(super) fn nodes(&mut self) -> Result<Vec<FieldNode>> {
+        self.parts.iter_mut().map(Part::node).collect()
+    }
+
+    /// The next buffer of every part.
+    pub(super) fn slots(&mut self) -> Result<Vec<Slot>> {
+        let parts = self.parts.iter_mut().enumerate();
+        parts.map(|(part, p)| Ok(Slot { part, spec: p.buffer()? })).collect()
+    }
+
+    /// The next `n` buffers of every part, `n` being its next variadic count.
+    pub(super) fn variadic_slots(&mut self) -> Result<Vec<Vec<Slot>>> {
+        let mut all = Vec::with_capacity(self.parts.len());
+        for (part, p) in self.parts.iter_mut().enumerate() {
+            let count = p.variadic()?;
+            all.push((0..count).map(|_| Ok(Slot { part, spec: p.buffer()? })).collect::<Result<Vec<_>>>()?);
+        }
+        Ok(all)
+    }
+
+    /// The next buffer as a validity bitmap over all parts; `None` if nothing is null.
+    pub(super) fn validity(&mut self, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
+        let slots = self.slots()?;
+        if nodes.iter().all(|node| node.null_count == 0) {
+            return Ok(None);
+        }
+        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| {
+            if node.null_count == 0 { Ok(None) } else { self.bits(slot, node.len).map(Some) }
+        });
+        let bitmap = join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
+        Ok((bitmap.unset_bits() > 0).then_some(bitmap))
+    }
+
+    /// The next buffer as a bitmap of values over all parts.
+    pub(super) fn bitmap(&mut self, nodes: &[FieldNode]) -> Result<Bitmap> {
+        let slots = self.slots()?;
+        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| self.bits(slot, node.len).map(Some));
+        join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)
+    }
+
+    fn bits(&self, slot: Slot, len: usize) -> Result<Bitmap> {
+        let bytes = len.div_ceil(8);
+        let buffer = aligned::typed::<u8>(self.bytes(slot)?, bytes)?;
+        debug_assert!(buffer.len() * 8 >= len);
+        // SAFETY: the buffer has at least `len` bits (`typed` checked) and starts at its storage's
+        // start, since `typed` makes a storage of exactly these bytes.
+        Ok(unsafe { Bitmap::from_inner_unchecked(own_storage(buffer), 0, len, None) })
+    }
+
+    /// The next buffer as `counts[i]` values of each part, contiguous.
+    pub(super) fn fixed<T: NativeType>(&mut self, counts: &[usize]) -> Result<Buffer<T>> {
+        let slots = self.slots()?;
+        self.fixed_at(&slots, counts)
+    }
+
+    /// As [`Self::fixed`], for buffers taken before.
+    pub(super) fn fixed_at<T: NativeType>(&self, slots: &[Slot], counts: &[usize]) -> Result<Buffer<T>> {
+        if let ([slot], [count]) = (slots, counts) {
+            if *count == 0 {
+                return Ok(Buffer::default());
+            }
+            if let Some(plain) = self.plain(*slot)?
+                && (!self.options.big_endian || size_of::<T>() == 1)
+            {
+                return aligned::typed(plain, *count);
+            }
+        }
+        let mut total = 0usize;
+        for (slot, count) in slots.iter().zip(counts) {
+            self.check_claim(*slot, byte_len::<T>(*count)?)?;
+            total = total.checked_add(*count).ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
+        }
+        byte_len::<T>(total)?;
+        let mut out = try_with_capacity::<T>(total)?;
+        let mut rest = as_uninit_bytes(&mut out.spare_capacity_mut()[..total]);
+        let mut jobs = Vec::with_capacity(slots.len());
+        for (slot, count) in slots.iter().zip(counts) {
+            let (here, behind) = rest.split_at_mut(byte_len::<T>(*count)?);
+            rest = behind;
+            jobs.push(Mutex::new((*slot, here)));
+        }
+        self.run(jobs.len(), |i| {
+            let Some(job) = jobs.get(i) else { return Ok(()) };
+            let mut job = job.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (slot, dst) = &mut *job;
+            self.fill(*slot, dst, size_of::<T>())
+        })?;
+        drop(jobs);
+        // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
+        // elements: each was written completely.
+        unsafe { out.set_len(total) };
+        Ok(out.into())
+    }
+
+    /// Runs `work(0..n)` on the executor and returns the first error in order.
+    pub(super) fn run(&self, n: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
+        if n == 1 {
+            return work(0);
+        }
+        let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
+        self.executor.for_each(n, &|i| {
+            if let Err(error) = work(i) {
+                let mut first = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if first.as_ref().is_none_or(|(at, _)| i < *at) {
+                    *first = Some((i, error));
+                }
+            }
+        });
+        match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            Some((_, error)) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// The whole buffer, decompressed. A view into the source where possible.
+    pub(super) fn bytes(&self, slot: Slot) -> Result<Buffer<u8>> {
+        match self.find(slot)? {
+            Found::Empty => Ok(Buffer::default()),
+            Found::Plain(buffer) => Ok(buffer),
+            Found::Remote(spec) => {
+                let body = self.body(slot);
+                read(body, spec).map(Buffer::from)
+            },
+            Found::Frame { codec, len, stored } => {
+                let mut out = try_with_capacity::<u8>(len)?;
+                decompress(codec, &stored, &mut out.spare_capacity_mut()[..len])?;
+                // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
+                unsafe { out.set_len(len) };
+                Ok(out.into())
+            },
+        }
+    }
+
+    /// The buffer as it lies in memory, when it needs no decompression.
+    fn plain(&self, slot: Slot) -> Result<Option<Buffer<u8>>> {
+        Ok(match self.find(slot)? {
+            Found::Plain(buffer) => Some(buffer),
+            Found::Empty => Some(Buffer::default()),
+            Found::Remote(_) | Found::Frame { .. } => None,
+        })
+    }
+
+    /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
+    /// machine's byte order. On `Ok` all of `dst` is written.
+    fn fill(&self, slot: Slot, dst: &mut [MaybeUninit<u8>], width: usize) -> Result<()> {
+        if dst.is_empty() {
+            return Ok(());
+        }
+        let need = dst.len();
+        match self.find(slot)? {
+            Found::Empty => return Err(too_short(need as u64, 0)),
+            Found::Plain(buffer) => {
+                let source = buffer.get(..need).ok_or_else(|| too_short(need as u64, buffer.len() as u64))?;
+                copy_to_uninit(source, dst);
+            },
+            Found::Remote(spec) => {
+                if spec.len < need as u64 {
+                    return Err(too_short(need as u64, spec.len));
+                }
+                let range = spec.offset..spec.offset + need as u64;
+                self.body(slot).read_into(range, aligned::zeroed(dst))?;
+            },
+            Found::Frame { codec, len, stored } if len == need => decompress(codec, &stored, dst)?,
+            Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
+            Found::Frame { .. } => copy_to_uninit(&self.bytes(slot)?[..need], dst),
+        }
+        if self.options.big_endian {
+            // SAFETY: every arm above that comes here has written all of `dst`.
+            let bytes = unsafe { std::slice::from_raw_parts_mut(dst.as_mut_ptr().cast::<u8>(), dst.len()) };
+            swap_bytes(bytes, width);
+        }
+        Ok(())
+    }
+
+    /// Whether the stored bytes can hold `need` bytes at all, before anything is allocated.
+    fn check_claim(&self, slot: Slot, need: usize) -> Result<()> {
+        let need = need as u64;
+        let have = match self.codec(slot) {
+            None => slot.spec.len,
+            // The most that a block of the codec can expand to: LZ4's length bytes add 255 each; a
+            // ZSTD block of 4 bytes (header and RLE byte) makes 128 KiB.
+            Some(Codec::Lz4) => slot.spec.len.saturating_mul(255),
+            Some(Codec::Zstd) => (slot.spec.len / 4 + 1).saturating_mul(128 << 10),
+        };
+        if have < need { Err(too_short(need, have)) } else { Ok(()) }
+    }
+
+    /// As [`Self::check_claim`], for layouts that fetch their buffers themselves.
+    pub(super) fn require(&self, slot: Slot, need: usize) -> Result<()> {
+        self.check_claim(slot, need)
+    }
+
+    fn codec(&self, slot: Slot) -> Option<Codec> {
+        self.parts.get(slot.part).and_then(|part| part.header.compression)
+    }
+
+    fn body(&self, slot: Slot) -> &'a dyn Body {
+        self.parts[slot.part].body
+    }
+
+    fn find(&self, slot: Slot) -> Result<Found> {
+        let spec = slot.spec;
+        if spec.len == 0 {
+            return Ok(Found::Empty);
+        }
+        let body = self.body(slot);
+        let shared = body.shared(spec.offset..spec.offset + spec.len);
+        let Some(codec) = self.codec(slot) else {
+            return Ok(shared.map_or(Found::Remote(spec), Found::Plain));
+        };
+        let codec = match codec {
+            Codec::Lz4 => floe_codec::Codec::Lz4,
+            Codec::Zstd => floe_codec::Codec::Zstd,
+        };
+        let stored = match shared {
+            Some(shared) => shared,
+            None => read(body, spec)?.into(),
+        };
+        match floe_codec::parse(&stored).map_err(codec_error)? {
+            Stored::Empty => Ok(Found::Empty),
+            Stored::Raw(_) => Ok(Found::Plain(stored.sliced(8..))),
+            Stored::Frame { len, frame } => {
+                let limits = &self.options.limits;
+                if len > limits.max_buffer_bytes {
+                    return Err(Error::new(ErrorKind::Limit {
+                        limit: "max_buffer_bytes",
+                        claimed: len,
+                        allowed: limits.max_buffer_bytes,
+                    }));
+                }
+                let most = floe_codec::max_decompressed_len(codec, frame);
+                if len > most {
+                    return Err(Error::invalid(format!(
+                        "a frame of {} bytes claims to hold {len} bytes, it cannot hold more than {most}",
+                        frame.len()
+                    )));
+                }
+                self.budget.charge(len, limits)?;
+                let len = usize::try_from(len).map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
+                Ok(Found::Frame { codec, len, stored: stored.sliced(8..) })
+            },
+        }
+    }
+}
+
+fn read(body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
+    let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
+    let mut out = try_with_capacity::<u8>(len)?;
+    out.resize(len, 0);
+    body.read_into(spec.offset..spec.offset + spec.len, &mut out)?;
+    Ok(out)
+}
+
+fn decompress(codec: floe_codec::Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
+    floe_codec::decompress(codec, frame, dst).map_err(codec_error)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used in map_err")]
+fn codec_error(error: floe_codec::Error) -> Error {
+    Error::new(ErrorKind::Codec(error.to_string()))
+}
+
+/// A storage of exactly the buffer's bytes.
+fn own_storage(buffer: Buffer<u8>) -> polars_buffer::SharedStorage<u8> {
+    if !buffer.is_sliced() {
+        return buffer.into_storage();
+    }
+    // SAFETY: the slice is the buffer's own memory, which the owner handed over keeps alive.
+    unsafe {
+        let slice = std::slice::from_raw_parts(buffer.as_slice().as_ptr(), buffer.len());
+        polars_buffer::SharedStorage::from_slice_with_owner(slice, buffer)
+    }
+}
+
+/// Bitmaps one after another; `None` stands for all set.
+fn join_bitmaps(mut bitmaps: Vec<Option<Bitmap>>, nodes: &[FieldNode]) -> Result<Bitmap> {
+    if bitmaps.len() == 1
+        && let Some(Some(bitmap)) = bitmaps.pop()
+    {
+        return Ok(bitmap);
+    }
+    let total = total_len(nodes)?;
+    aligned::probe(total / 8)?;
+    let mut out = MutableBitmap::with_capacity(total);
+    for (bitmap, node) in bitmaps.iter().zip(nodes) {
+        match bitmap {
+            Some(bitmap) => out.extend_from_bitmap(bitmap),
+            None => out.extend_constant(node.len, true),
+        }
+    }
+    Ok(out.freeze())
+}
+
+/// Rows of all parts.
+pub(super) fn total_len(nodes: &[FieldNode]) -> Result<usize> {
+    nodes
+        .iter()
+        .try_fold(0usize, |sum, node| sum.checked_add(node.len))
+        .filter(|n| isize::try_from(*n).is_ok())
+        .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))
+}
+
+/// Rows of each part.
+pub(super) fn lens(nodes: &[FieldNode]) -> Vec<usize> {
+    nodes.iter().map(|node| node.len).collect()
+}

@@ -1,0 +1,210 @@
+//! Lists: with offsets, of one width, and list views. All become lists with 64-bit offsets, or
+//! fixed-size ones.
+
+use arrow::array::{Array, FixedSizeListArray, ListArray};
+use arrow::bitmap::Bitmap;
+use arrow::datatypes::{ArrowDataType, Field as ArrowField};
+use arrow::offset::{Offset, OffsetsBuffer};
+use arrow::types::NativeType;
+use floe_format::{Error, Field, FieldNode, Result};
+use polars_buffer::Buffer;
+
+use super::DecodeCtx;
+use super::binary::{Checked, read_offsets};
+use super::ctx::total_len;
+use super::fixed::{concat, gather, index};
+use crate::aligned::{byte_len, try_with_capacity};
+
+/// Polars' name for the values of lists.
+const ITEM: &str = "item";
+
+pub(super) fn decode<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Field) -> Result<Box<dyn Array>> {
+    let mark = ctx.mark();
+    match decode_joined::<O>(ctx, child)? {
+        Some(array) => Ok(array),
+        None => {
+            ctx.rewind(mark);
+            let arrays = ctx.each_part(|ctx| {
+                decode_joined::<O>(ctx, child)?.ok_or_else(|| Error::invalid("a single part always joins"))
+            })?;
+            concat(arrays)
+        },
+    }
+}
+
+/// Decodes all parts into one list, or nothing if their values do not follow one another without
+/// gaps, as they do not when a writer sent more values than its offsets use.
+fn decode_joined<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Field) -> Result<Option<Box<dyn Array>>> {
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity(&nodes)?;
+    let slots = ctx.slots()?;
+    let rows = total_len(&nodes)?;
+    let ends = peek_child_lens(ctx)?;
+    let mut parts = Vec::with_capacity(nodes.len());
+    for ((node, slot), end) in nodes.iter().zip(slots).zip(&ends) {
+        let checked = read_offsets::<O>(ctx, slot, node.len, *end)?;
+        if nodes.len() > 1 && (checked.first != 0 || checked.last != *end) {
+            return Ok(None);
+        }
+        parts.push(checked);
+    }
+    let values = super::decode(ctx, child)?;
+    if values.len() < ends.iter().sum::<usize>() {
+        return Err(Error::invalid("a list has fewer values than its field node says"));
+    }
+    let offsets = join_offsets(parts, rows)?;
+    // SAFETY: each part's offsets rise (checked by `read_offsets`) and are shifted by the number
+    // of values before them.
+    let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets) };
+    new_list(offsets, values, validity).map(Some)
+}
+
+fn new_list(offsets: OffsetsBuffer<i64>, values: Box<dyn Array>, validity: Option<Bitmap>) -> Result<Box<dyn Array>> {
+    let item = ArrowField::new(ITEM.into(), values.dtype().clone(), true);
+    let dtype = ArrowDataType::LargeList(Box::new(item));
+    let array = ListArray::<i64>::try_new(dtype, offsets, values, validity);
+    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+}
+
+/// The lengths of the array that comes next, without taking its nodes.
+fn peek_child_lens(ctx: &mut DecodeCtx<'_>) -> Result<Vec<usize>> {
+    let mark = ctx.mark();
+    let nodes = ctx.nodes()?;
+    ctx.rewind(mark);
+    total_len(&nodes)?;
+    Ok(nodes.iter().map(|node| node.len).collect())
+}
+
+fn join_offsets<O: Offset + NativeType>(mut parts: Vec<Checked<O>>, rows: usize) -> Result<Buffer<i64>> {
+    // A single part with 64-bit offsets is what Polars wants already.
+    if parts.len() == 1
+        && let Some(part) = parts.pop()
+    {
+        return match part.offsets.try_transmute::<i64>() {
+            Ok(offsets) if size_of::<O>() == 8 => Ok(offsets),
+            Ok(other) => widen(&[(0, other.try_transmute::<O>().map_err(|_| Error::invalid("offsets"))?)], rows),
+            Err(offsets) => widen(&[(0, offsets)], rows),
+        };
+    }
+    let mut base = 0i64;
+    let mut shifted = Vec::with_capacity(parts.len());
+    for part in parts {
+        let last = part.offsets.last().map_or(0, ToI64::to_i64_lossless);
+        shifted.push((base, part.offsets));
+        base = base.checked_add(last).ok_or_else(|| Error::invalid("offsets overflow"))?;
+    }
+    widen(&shifted, rows)
+}
+
+fn widen<O: Offset>(parts: &[(i64, Buffer<O>)], rows: usize) -> Result<Buffer<i64>> {
+    let mut out = try_with_capacity::<i64>(rows + 1)?;
+    for (base, offsets) in parts {
+        let skip = usize::from(!out.is_empty());
+        out.extend(offsets.iter().skip(skip).map(|o| base + o.to_i64_lossless()));
+    }
+    Ok(out.into())
+}
+
+/// Offsets of either width as `i64`.
+trait ToI64 {
+    fn to_i64_lossless(&self) -> i64;
+}
+
+impl<O: Offset> ToI64 for O {
+    #[expect(clippy::cast_possible_wrap, reason = "offsets are at most i64::MAX")]
+    fn to_i64_lossless(&self) -> i64 {
+        self.to_usize() as i64
+    }
+}
+
+/// Lists of one width.
+pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize) -> Result<Box<dyn Array>> {
+    let mark = ctx.mark();
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity(&nodes)?;
+    let rows = total_len(&nodes)?;
+    if width == 0 {
+        ctx.unbacked_rows(rows)?;
+    }
+    let ends = peek_child_lens(ctx)?;
+    let mut exact = true;
+    for (node, end) in nodes.iter().zip(&ends) {
+        let need = values_of(node, width)?;
+        if *end < need {
+            return Err(Error::invalid(format!("{} lists of {width} need {need} values, {end} are there", node.len)));
+        }
+        exact &= *end == need;
+    }
+    if nodes.len() > 1 && !exact {
+        ctx.rewind(mark);
+        let arrays = ctx.each_part(|ctx| decode_fixed(ctx, child, width))?;
+        return concat(arrays);
+    }
+    let values = super::decode(ctx, child)?;
+    let need = rows.checked_mul(width).ok_or_else(|| Error::invalid("lengths overflow"))?;
+    if values.len() < need {
+        return Err(Error::invalid("a fixed-size list has fewer values than its field node says"));
+    }
+    let values = if values.len() == need { values } else { values.sliced(0, need) };
+    let item = ArrowField::new(ITEM.into(), values.dtype().clone(), true);
+    let dtype = ArrowDataType::FixedSizeList(Box::new(item), width);
+    let array = FixedSizeListArray::try_new(dtype, rows, values, validity);
+    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+}
+
+fn values_of(node: &FieldNode, width: usize) -> Result<usize> {
+    node.len.checked_mul(width).ok_or_else(|| Error::invalid("the length of a fixed-size list overflows"))
+}
+
+/// List views: offsets and sizes in any order. The values are gathered into list order.
+pub(super) fn decode_view<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Field) -> Result<Box<dyn Array>> {
+    let arrays = ctx.each_part(|ctx| {
+        let nodes = ctx.nodes()?;
+        let validity = ctx.validity(&nodes)?;
+        let rows = [total_len(&nodes)?];
+        let starts = ctx.fixed::<O>(&rows)?;
+        let sizes = ctx.fixed::<O>(&rows)?;
+        let values = super::decode(ctx, child)?;
+        let is_null = |i: usize| validity.as_ref().is_some_and(|v| v.get(i) == Some(false));
+        let mut offsets = try_with_capacity::<i64>(rows[0] + 1)?;
+        offsets.push(0i64);
+        let mut total = 0usize;
+        let mut in_order = true;
+        for (i, (start, size)) in starts.iter().zip(sizes.iter()).enumerate() {
+            let mut count = 0;
+            if !is_null(i) {
+                let outside = || Error::invalid("a list view lies outside of its values").at(format!("row {i}"));
+                if *start < O::zero() || *size < O::zero() {
+                    return Err(outside());
+                }
+                let end = start.to_usize().checked_add(size.to_usize()).ok_or_else(outside)?;
+                if end > values.len() {
+                    return Err(outside());
+                }
+                count = size.to_usize();
+                in_order &= count == 0 || start.to_usize() == total;
+            }
+            total = total.checked_add(count).ok_or_else(|| Error::invalid("list views overflow"))?;
+            offsets.push(i64::try_from(total).map_err(|_| Error::invalid("list views overflow"))?);
+        }
+        let values = if in_order {
+            values
+        } else {
+            // Views may overlap, so this can be more than the values there are.
+            ctx.charge(byte_len::<u32>(total)?)?;
+            let mut indices = try_with_capacity(total)?;
+            for (i, (start, size)) in starts.iter().zip(sizes.iter()).enumerate() {
+                if !is_null(i) {
+                    for row in start.to_usize()..start.to_usize() + size.to_usize() {
+                        indices.push(index(row)?);
+                    }
+                }
+            }
+            gather(ctx, values.as_ref(), indices, None)?
+        };
+        // SAFETY: the offsets are running sums of non-negative sizes.
+        let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets.into()) };
+        new_list(offsets, values, validity)
+    })?;
+    concat(arrays)
+}

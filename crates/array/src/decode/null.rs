@@ -1,0 +1,15 @@
+//! Null arrays: a length and nothing else.
+
+use arrow::array::{Array, NullArray};
+use arrow::datatypes::ArrowDataType;
+use floe_format::Result;
+
+use super::DecodeCtx;
+use super::ctx::total_len;
+
+pub(super) fn decode(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
+    let nodes = ctx.nodes()?;
+    let len = total_len(&nodes)?;
+    ctx.unbacked_rows(len)?;
+    Ok(Box::new(NullArray::new(ArrowDataType::Null, len)))
+}

@@ -1,0 +1,93 @@
+//! Where each column's nodes and buffers start, so that columns are decoded apart or not at all.
+
+use floe_format::{BatchHeader, DataType, Error, Field, Result, UnionMode, Version};
+
+/// Nodes, buffers and variadic counts that a field takes in a record batch. Variadic buffers come
+/// on top of `buffers`: how many is in the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Field nodes.
+    pub nodes: usize,
+    /// Buffers, variadic ones left out.
+    pub buffers: usize,
+    /// Entries of the variadic counts.
+    pub variadic: usize,
+}
+
+impl Counts {
+    /// The counts of `field`, its children included.
+    #[must_use]
+    pub fn of(field: &Field, version: Version) -> Self {
+        if field.dictionary.is_some() {
+            return Self { nodes: 1, buffers: 2, variadic: 0 };
+        }
+        let (buffers, variadic) = match &field.data_type {
+            DataType::Null | DataType::RunEndEncoded => (0, 0),
+            DataType::Union { mode, .. } => {
+                let validity = usize::from(version == Version::V4);
+                (validity + if *mode == UnionMode::Dense { 2 } else { 1 }, 0)
+            },
+            DataType::Struct | DataType::FixedSizeList(_) => (1, 0),
+            DataType::BinaryView | DataType::Utf8View => (2, 1),
+            DataType::Binary
+            | DataType::LargeBinary
+            | DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::ListView
+            | DataType::LargeListView => (3, 0),
+            _ => (2, 0),
+        };
+        let mut counts = Self { nodes: 1, buffers, variadic };
+        for child in &field.children {
+            let child = Self::of(child, version);
+            counts.nodes += child.nodes;
+            counts.buffers += child.buffers;
+            counts.variadic += child.variadic;
+        }
+        counts
+    }
+}
+
+/// Where a column begins in the lists of a record batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Start {
+    /// Index of the first node.
+    pub node: usize,
+    /// Index of the first buffer.
+    pub buffer: usize,
+    /// Index of the first variadic count.
+    pub variadic: usize,
+}
+
+/// The start of every column of a batch, and behind them the end of the last.
+///
+/// # Errors
+/// When the batch has fewer (or more) nodes or buffers than the schema needs.
+pub fn starts(header: &BatchHeader, counts: &[Counts]) -> Result<Vec<Start>> {
+    let mut at = Start::default();
+    let mut starts = Vec::with_capacity(counts.len() + 1);
+    starts.push(at);
+    for counts in counts {
+        let variadic = header.variadic.get(at.variadic..at.variadic + counts.variadic).ok_or_else(|| {
+            Error::invalid(format!(
+                "the schema needs {} variadic buffer counts or more, the batch has {}",
+                at.variadic + counts.variadic,
+                header.variadic.len()
+            ))
+        })?;
+        at.node += counts.nodes;
+        at.buffer += counts.buffers + variadic.iter().sum::<usize>();
+        at.variadic += counts.variadic;
+        starts.push(at);
+    }
+    if at.node != header.nodes.len() || at.buffer != header.buffers.len() {
+        return Err(Error::invalid(format!(
+            "the schema needs {} field nodes and {} buffers, the batch has {} and {}",
+            at.node,
+            at.buffer,
+            header.nodes.len(),
+            header.buffers.len()
+        )));
+    }
+    Ok(starts)
+}

@@ -1,0 +1,57 @@
+//! Structs: a validity bitmap and one array a field.
+
+use arrow::array::{Array, StructArray};
+use arrow::datatypes::{ArrowDataType, Field as ArrowField};
+use floe_format::{Error, Field, Result};
+
+use super::DecodeCtx;
+use super::ctx::total_len;
+
+pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity(&nodes)?;
+    let len = total_len(&nodes)?;
+    if children.is_empty() {
+        ctx.unbacked_rows(len)?;
+    }
+    let mut values = Vec::with_capacity(children.len());
+    for child in children {
+        let at = || format!("field \"{}\"", child.name);
+        let array = super::decode(ctx, child).map_err(|error| error.at(at()))?;
+        if array.len() != len {
+            return Err(Error::invalid(format!("{} values in a struct of {len} rows", array.len())).at(at()));
+        }
+        values.push(array);
+    }
+    let names = distinct(children.iter().map(|child| child.name.as_str()));
+    let fields = names.iter().zip(&values);
+    let fields = fields.map(|(name, array)| ArrowField::new(name.as_str().into(), array.dtype().clone(), true));
+    let array = StructArray::try_new(ArrowDataType::Struct(fields.collect()), len, values, validity);
+    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+}
+
+/// The names with repeated ones told apart, as Polars does: `a`, `a_duplicated_0`, ...
+#[must_use]
+pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let names: Vec<&str> = names.collect();
+    let mut taken: std::collections::HashSet<String> = std::collections::HashSet::with_capacity(names.len());
+    let mut repeats: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    let all: std::collections::HashSet<&str> = names.iter().copied().collect();
+    let mut out = Vec::with_capacity(names.len());
+    for name in names {
+        if taken.insert(name.to_owned()) {
+            out.push(name.to_owned());
+            continue;
+        }
+        let count = repeats.entry(name).or_default();
+        loop {
+            let candidate = format!("{name}_duplicated_{count}");
+            *count += 1;
+            if !all.contains(candidate.as_str()) && taken.insert(candidate.clone()) {
+                out.push(candidate);
+                break;
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,100 @@
+//! Times, seconds and intervals: fixed-width values in units that Polars lacks.
+
+use arrow::array::{Array, PrimitiveArray, StructArray};
+use arrow::bitmap::Bitmap;
+use arrow::datatypes::{ArrowDataType, Field as ArrowField};
+use arrow::types::NativeType;
+use floe_format::{Error, IntervalUnit, Result, TimeUnit};
+use polars_buffer::Buffer;
+
+use super::DecodeCtx;
+use super::ctx::{lens, total_len};
+use super::primitive::{array, map_valid, parts};
+
+const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
+
+/// Any time of day becomes nanoseconds since midnight.
+pub(super) fn decode_time(ctx: &mut DecodeCtx<'_>, unit: TimeUnit) -> Result<Box<dyn Array>> {
+    let in_day = |ns: Option<i64>| {
+        ns.filter(|ns| (0..NANOSECONDS_A_DAY).contains(ns))
+            .ok_or_else(|| Error::invalid("a time of day is outside of 00:00 to 24:00"))
+    };
+    let (values, validity) = match unit {
+        TimeUnit::Second | TimeUnit::Millisecond => {
+            let factor = if unit == TimeUnit::Second { 1_000_000_000 } else { 1_000_000 };
+            let (values, validity) = parts::<i32>(ctx)?;
+            (map_valid(&values, validity.as_ref(), |v| in_day(i64::from(v).checked_mul(factor)))?, validity)
+        },
+        TimeUnit::Microsecond => {
+            let (values, validity) = parts::<i64>(ctx)?;
+            (map_valid(&values, validity.as_ref(), |v| in_day(v.checked_mul(1_000)))?, validity)
+        },
+        TimeUnit::Nanosecond => {
+            let (values, validity) = parts::<i64>(ctx)?;
+            if ctx.options().validate && !values.iter().all(|v| (0..NANOSECONDS_A_DAY).contains(v)) {
+                // Something is outside: an error if it is not null.
+                map_valid(&values, validity.as_ref(), |v| in_day(Some(v)))?;
+            }
+            (values, validity)
+        },
+    };
+    array(values, validity)
+}
+
+/// Seconds become milliseconds, the nearest unit that Polars has.
+pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
+    let (values, validity) = parts::<i64>(ctx)?;
+    let values = map_valid(&values, validity.as_ref(), |v| {
+        v.checked_mul(1_000).ok_or_else(|| {
+            Error::unsupported(format!("{v} seconds overflow Polars' milliseconds; project the column away to read the rest"))
+        })
+    })?;
+    array(values, validity)
+}
+
+/// Intervals become structs of their components.
+pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Result<Box<dyn Array>> {
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity(&nodes)?;
+    let len = total_len(&nodes)?;
+    let fields: Vec<(&'static str, Box<dyn Array>)> = match unit {
+        IntervalUnit::YearMonth => {
+            vec![("months", component(ctx.fixed::<i32>(&lens(&nodes))?, validity.as_ref()))]
+        },
+        IntervalUnit::DayTime => {
+            let doubled: Vec<usize> = nodes.iter().map(|n| n.len.saturating_mul(2)).collect();
+            let pairs = ctx.fixed::<i32>(&doubled)?;
+            let pick = |at: usize| pairs.iter().skip(at).step_by(2).copied().collect::<Vec<i32>>().into();
+            vec![
+                ("days", component::<i32>(pick(0), validity.as_ref())),
+                ("milliseconds", component::<i32>(pick(1), validity.as_ref())),
+            ]
+        },
+        IntervalUnit::MonthDayNano => {
+            // Read as 32-bit words, so that each component is swapped by itself in big-endian data.
+            let counts: Vec<usize> = nodes.iter().map(|n| n.len.saturating_mul(4)).collect();
+            let words = ctx.fixed::<i32>(&counts)?;
+            let pick = |at: usize| words.iter().skip(at).step_by(4).copied().collect::<Vec<i32>>().into();
+            let (high, low) = if ctx.options().big_endian { (2, 3) } else { (3, 2) };
+            let nanoseconds = words.as_slice().chunks_exact(4).map(|w| {
+                (i64::from(w[high]) << 32) | i64::from(w[low].cast_unsigned())
+            });
+            let nanoseconds = nanoseconds.collect::<Vec<i64>>().into();
+            vec![
+                ("months", component::<i32>(pick(0), validity.as_ref())),
+                ("days", component::<i32>(pick(1), validity.as_ref())),
+                ("nanoseconds", component::<i64>(nanoseconds, validity.as_ref())),
+            ]
+        },
+    };
+    let (names, values): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+    let fields = names.iter().zip(&values).map(|(name, array)| {
+        ArrowField::new((*name).into(), array.dtype().clone(), true)
+    });
+    let dtype = ArrowDataType::Struct(fields.collect());
+    Ok(Box::new(StructArray::new(dtype, len, values, validity)))
+}
+
+fn component<T: NativeType>(values: Buffer<T>, validity: Option<&Bitmap>) -> Box<dyn Array> {
+    Box::new(PrimitiveArray::new(ArrowDataType::from(T::PRIMITIVE), values, validity.cloned()))
+}

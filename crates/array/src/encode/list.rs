@@ -1,0 +1,24 @@
+//! Lists: offsets from zero and exactly the values they use.
+
+use arrow::array::{Array, FixedSizeListArray, ListArray};
+use floe_format::{Field, Result};
+
+use super::binary::from_zero;
+use super::{EncodeCtx, child};
+
+pub(super) fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &ListArray<i64>) -> Result<()> {
+    ctx.node_and_validity(array);
+    let (offsets, first, last) = from_zero(array.offsets().buffer());
+    ctx.values(&offsets);
+    let values = array.values();
+    let field = child(field)?;
+    if first == 0 && last == values.len() {
+        return super::encode(ctx, field, values.as_ref());
+    }
+    super::encode(ctx, field, values.sliced(first, last - first).as_ref())
+}
+
+pub(super) fn encode_fixed(ctx: &mut EncodeCtx<'_>, field: &Field, array: &FixedSizeListArray) -> Result<()> {
+    ctx.node_and_validity(array);
+    super::encode(ctx, child(field)?, array.values().as_ref())
+}

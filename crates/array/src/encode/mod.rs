@@ -1,0 +1,174 @@
+//! Arrays to field nodes and buffers. One file a physical layout, mirrored by `decode`.
+//!
+//! What is written is what the array holds: slices are compacted at every depth, so that five
+//! rows of a large array take the space of five rows. Where the bytes are right as they lie, the
+//! buffer written is the array's own, not a copy.
+//!
+//! The wire type decides, not the array: a string view array becomes views or offsets by what
+//! `field` says.
+
+mod binary;
+mod boolean;
+mod dictionary;
+mod list;
+mod primitive;
+mod struct_;
+mod view;
+
+use arrow::array::Array;
+use arrow::bitmap::Bitmap;
+use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Result};
+use polars_buffer::Buffer;
+use polars_utils::float16::pf16;
+
+pub use dictionary::Remap;
+
+/// The flattened columns of a record batch, in order: what its header and body are made of.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// One node an array, depth-first.
+    pub nodes: Vec<FieldNode>,
+    /// The buffers, uncompressed and unpadded.
+    pub buffers: Vec<Buffer<u8>>,
+    /// How many data buffers each view array has.
+    pub variadic: Vec<usize>,
+}
+
+/// Where encoding puts its output, and what dictionary keys become.
+pub struct EncodeCtx<'a> {
+    out: Encoded,
+    remaps: &'a [Option<Remap>],
+}
+
+impl<'a> EncodeCtx<'a> {
+    /// A context with nothing encoded yet. `remaps[slot]` says what the keys of a
+    /// dictionary-encoded field become; without one they are written as they are.
+    #[must_use]
+    pub fn new(remaps: &'a [Option<Remap>]) -> Self {
+        Self { out: Encoded::default(), remaps }
+    }
+
+    /// What has been encoded.
+    #[must_use]
+    pub fn finish(self) -> Encoded {
+        self.out
+    }
+
+    fn node(&mut self, array: &dyn Array) {
+        self.out.nodes.push(FieldNode { len: array.len(), null_count: array.null_count() });
+    }
+
+    /// A node and a validity buffer, which is empty if nothing is null.
+    fn node_and_validity(&mut self, array: &dyn Array) {
+        self.node(array);
+        match array.validity() {
+            Some(validity) if validity.unset_bits() > 0 => self.bits(validity),
+            _ => self.bytes(Buffer::default()),
+        }
+    }
+
+    fn bytes(&mut self, buffer: Buffer<u8>) {
+        self.out.buffers.push(buffer);
+    }
+
+    fn values<T: arrow::types::NativeType>(&mut self, values: &Buffer<T>) {
+        self.bytes(as_bytes(values.clone()));
+    }
+
+    /// A bitmap from bit 0 on; copied only if it starts within a byte.
+    fn bits(&mut self, bitmap: &Bitmap) {
+        let (buffer, offset, len) = bitmap.as_buffer();
+        let bytes = len.div_ceil(8);
+        if offset % 8 == 0 && len % 8 == 0 {
+            self.bytes(buffer.sliced(offset / 8..offset / 8 + bytes));
+            return;
+        }
+        // Also when the last byte has bits that are not the bitmap's: they must be zero.
+        let mut out: Vec<u8> = Vec::with_capacity(bytes + 8);
+        let mut chunks = bitmap.chunks::<u64>();
+        for chunk in chunks.by_ref() {
+            out.extend_from_slice(&chunk.to_le_bytes());
+        }
+        out.extend_from_slice(&chunks.remainder().to_le_bytes());
+        out.truncate(bytes);
+        self.bytes(out.into());
+    }
+}
+
+/// Any buffer of plain values, as bytes.
+pub(crate) fn as_bytes<T: arrow::types::NativeType>(buffer: Buffer<T>) -> Buffer<u8> {
+    match buffer.try_transmute::<u8>() {
+        Ok(bytes) => bytes,
+        // Alignment of bytes is always right; a copy is still better than a panic.
+        Err(buffer) => bytemuck::cast_slice::<T, u8>(&buffer).to_vec().into(),
+    }
+}
+
+/// Appends an array to what the context has encoded.
+///
+/// `array` must be a physical array of the kind that `field` decodes to.
+///
+/// # Errors
+/// When it is not, or holds values the wire type cannot.
+pub fn encode_column(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<()> {
+    encode(ctx, field, array).map_err(|error| error.at(format!("column \"{}\"", field.name)))
+}
+
+fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<()> {
+    if let Some(encoding) = &field.dictionary {
+        return dictionary::encode(ctx, encoding, array);
+    }
+    match &field.data_type {
+        DataType::Null => {
+            ctx.out.nodes.push(FieldNode { len: array.len(), null_count: array.len() });
+            Ok(())
+        },
+        DataType::Bool => boolean::encode(ctx, down(array)?),
+        DataType::Int(int) => encode_int(ctx, *int, array),
+        DataType::Float(FloatType::Half) => primitive::encode::<pf16>(ctx, array),
+        DataType::Float(FloatType::Single) => primitive::encode::<f32>(ctx, array),
+        DataType::Float(FloatType::Double) => primitive::encode::<f64>(ctx, array),
+        DataType::Decimal { bits: 128, .. } => primitive::encode::<i128>(ctx, array),
+        DataType::Date32 => primitive::encode::<i32>(ctx, array),
+        DataType::Time { bits: 64, .. } | DataType::Timestamp { .. } | DataType::Duration(_) => {
+            primitive::encode::<i64>(ctx, array)
+        },
+        DataType::LargeBinary => match array.as_any().downcast_ref() {
+            Some(offsets) => binary::encode(ctx, offsets),
+            None => view::encode_offsets::<[u8]>(ctx, down(array)?),
+        },
+        DataType::LargeUtf8 => view::encode_offsets::<str>(ctx, down(array)?),
+        DataType::BinaryView => view::encode::<[u8]>(ctx, down(array)?),
+        DataType::Utf8View => view::encode::<str>(ctx, down(array)?),
+        DataType::LargeList => list::encode(ctx, field, down(array)?),
+        DataType::FixedSizeList(_) => list::encode_fixed(ctx, field, down(array)?),
+        DataType::Struct => struct_::encode(ctx, &field.children, down(array)?),
+        other => Err(Error::unsupported(format!("{other:?} is not a type that floe writes"))),
+    }
+}
+
+fn encode_int(ctx: &mut EncodeCtx<'_>, int: IntType, array: &dyn Array) -> Result<()> {
+    match (int.bits, int.signed) {
+        (8, true) => primitive::encode::<i8>(ctx, array),
+        (16, true) => primitive::encode::<i16>(ctx, array),
+        (32, true) => primitive::encode::<i32>(ctx, array),
+        (64, true) => primitive::encode::<i64>(ctx, array),
+        (128, true) => primitive::encode::<i128>(ctx, array),
+        (8, false) => primitive::encode::<u8>(ctx, array),
+        (16, false) => primitive::encode::<u16>(ctx, array),
+        (32, false) => primitive::encode::<u32>(ctx, array),
+        (64, false) => primitive::encode::<u64>(ctx, array),
+        (128, false) => primitive::encode::<u128>(ctx, array),
+        (bits, _) => Err(Error::invalid(format!("integers of {bits} bits do not exist"))),
+    }
+}
+
+fn down<A: 'static>(array: &dyn Array) -> Result<&A> {
+    array.as_any().downcast_ref::<A>().ok_or_else(|| {
+        Error::invalid(format!("an array of type {:?} does not match the schema", array.dtype()))
+    })
+}
+
+fn child(field: &Field) -> Result<&Field> {
+    field.children.first().ok_or_else(|| Error::invalid(format!("field \"{}\" has no child", field.name)))
+}

@@ -1,0 +1,21 @@
+//! Structs: a validity buffer and each field's array.
+
+use arrow::array::StructArray;
+use floe_format::{Error, Field, Result};
+
+use super::EncodeCtx;
+
+pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructArray) -> Result<()> {
+    ctx.node_and_validity(array);
+    if fields.len() != array.values().len() {
+        return Err(Error::invalid(format!(
+            "a struct of {} fields does not match a schema of {}",
+            array.values().len(),
+            fields.len()
+        )));
+    }
+    for (field, values) in fields.iter().zip(array.values()) {
+        super::encode(ctx, field, values.as_ref()).map_err(|error| error.at(format!("field \"{}\"", field.name)))?;
+    }
+    Ok(())
+}

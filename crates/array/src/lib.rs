@@ -1,0 +1,24 @@
+//! Arrow arrays to and from the field nodes and buffers of an IPC record batch.
+//!
+//! CPU only: no I/O (bytes come through [`Body`]) and no threads of its own (work is spread
+//! through [`Executor`]). Arrays on this side are Polars' *physical* arrays: string and binary
+//! views, 64-bit list offsets, `i128` decimals, dictionary keys as plain integers. The other side
+//! is whatever the format allows; [`decode`] maps every type of the format to a physical array,
+//! [`encode`] goes back to the types Polars writes.
+//!
+//! ```text
+//!   format::BatchHeader + Body --decode--> Box<dyn Array>      (decode/, one file a layout)
+//!   Box<dyn Array> --encode--> field nodes + buffers           (encode/, mirrored)
+//! ```
+
+pub mod aligned;
+pub mod body;
+pub mod decode;
+pub mod dictionary;
+pub mod encode;
+pub mod validate;
+
+pub use body::{Body, Executor, Serial};
+pub use decode::{DecodeCtx, DecodeOptions, Part, decode_column};
+pub use dictionary::{Dictionaries, Lookup};
+pub use encode::{EncodeCtx, Encoded, encode_column};

@@ -1,0 +1,211 @@
+//! LZ4 frames and ZSTD over byte slices, as the buffers of compressed Arrow IPC messages hold them.
+//!
+//! ```text
+//!              +-----------------+------------------------------------+
+//! stored as    | i64 LE: length  | one LZ4 frame or one ZSTD frame    |   Stored::Frame
+//! one of       +-----------------+------------------------------------+
+//!              | i64 LE: -1      | the bytes as they are              |   Stored::Raw
+//!              +-----------------+------------------------------------+
+//!              | i64 LE: 0, or nothing at all                         |   Stored::Empty
+//!              +------------------------------------------------------+
+//! ```
+//!
+//! The codec is named once, in the record batch's `BodyCompression`. [`parse`] reads the prefix; writing it is
+//! left to the caller, who knows where the buffer goes. Above this crate `floe-array` decides which buffers to
+//! compress and where their bytes live; below it are liblz4 and libzstd, nothing else. There is no I/O here.
+//!
+//! The frames written are the same for the same input, codec and level, whatever was compressed before and on
+//! whichever thread. Any input to [`decompress`] ends in `Ok` with every byte of the destination written, or in
+//! an [`Error`].
+//!
+#![cfg_attr(feature = "lz4", doc = "```")]
+#![cfg_attr(not(feature = "lz4"), doc = "```ignore")]
+//! use floe_codec::{Codec, Compression, compress, decompress};
+//!
+//! let ints: Vec<u8> = (0..10_000u64).flat_map(u64::to_le_bytes).collect();
+//! let mut frame = Vec::new();
+//! assert!(compress(Compression::Lz4, &ints, &mut frame)?);
+//! assert!(frame.len() < ints.len());
+//!
+//! let mut back = Vec::with_capacity(ints.len());
+//! decompress(Codec::Lz4, &frame, &mut back.spare_capacity_mut()[..ints.len()])?;
+//! // SAFETY: `decompress` returned Ok, so all `ints.len()` bytes are written.
+//! unsafe { back.set_len(ints.len()) };
+//! assert_eq!(back, ints);
+//! # Ok::<(), floe_codec::Error>(())
+//! ```
+
+mod error;
+#[cfg(feature = "lz4")]
+mod lz4;
+mod lz4_frame;
+mod off;
+mod prefix;
+mod probe;
+#[cfg(test)]
+mod tests;
+mod uninit;
+#[cfg(feature = "lz4")]
+mod xxh32;
+#[cfg(feature = "zstd")]
+mod zstd;
+
+use std::mem::MaybeUninit;
+
+pub use error::{Error, Result};
+#[cfg(not(feature = "lz4"))]
+use off::lz4;
+#[cfg(not(feature = "zstd"))]
+use off::zstd;
+pub use prefix::{Stored, parse};
+
+/// What a message body is compressed with: the `CompressionType` of its `BodyCompression`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// `LZ4_FRAME`.
+    Lz4,
+    /// `ZSTD`.
+    Zstd,
+}
+
+/// How to compress: a codec and, for ZSTD, how hard to try.
+///
+/// ```
+/// use floe_codec::{Codec, Compression};
+/// assert_eq!(Compression::Zstd { level: 3 }.codec(), Codec::Zstd);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// LZ4 at its fastest level.
+    Lz4,
+    /// ZSTD.
+    Zstd {
+        /// From -131072 (fastest) to 22 (smallest); 0 is ZSTD's default, 3.
+        level: i32,
+    },
+}
+
+impl Compression {
+    /// The codec, without the level.
+    #[must_use]
+    pub const fn codec(self) -> Codec {
+        match self {
+            Self::Lz4 => Codec::Lz4,
+            Self::Zstd { .. } => Codec::Zstd,
+        }
+    }
+
+    /// Whether this build has the codec and the codec has the level.
+    fn check(self) -> Result<()> {
+        match self {
+            Self::Lz4 => lz4::check(),
+            Self::Zstd { level } => zstd::check(level),
+        }
+    }
+}
+
+/// A frame is kept only if the buffer shrinks by more than this.
+const MIN_GAIN: usize = 8;
+
+/// Appends the frame that holds `input` to `out`, without a length prefix, if that is worth it.
+///
+/// Returns `false`, with `out` as it was, if 8 bytes more than the frame would not be less than `input`: the
+/// caller stores the buffer raw. An input of 256 KiB or more, of which an evenly spread sample does not shrink,
+/// is not compressed at all (with ZSTD: at levels up to 3, above which size goes before time).
+///
+/// # Errors
+/// If the codec's feature is not enabled, the level is out of range, or memory runs out; `out` is as it was.
+///
+#[cfg_attr(feature = "lz4", doc = "```")]
+#[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
+/// use floe_codec::{Compression, compress};
+///
+/// let mut out = vec![7];
+/// assert!(!compress(Compression::Lz4, b"too short", &mut out)?);
+/// assert_eq!(out, [7]);
+/// assert!(compress(Compression::Lz4, &[0; 1000], &mut out)?);
+/// assert!(out.len() < 100 && out[0] == 7);
+/// # Ok::<(), floe_codec::Error>(())
+/// ```
+pub fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    compression.check()?;
+    if input.len() <= MIN_GAIN || probe::looks_incompressible(compression, input)? {
+        return Ok(false);
+    }
+    let start = out.len();
+    compress_always(compression, input, out)?;
+    let shrank = out.len() - start + MIN_GAIN < input.len();
+    if !shrank {
+        out.truncate(start);
+    }
+    Ok(shrank)
+}
+
+/// Appends the frame that holds `input` to `out`, without a length prefix, whatever its size.
+///
+/// # Errors
+/// If the codec's feature is not enabled, the level is out of range, or memory runs out; `out` is as it was.
+///
+#[cfg_attr(feature = "zstd", doc = "```")]
+#[cfg_attr(not(feature = "zstd"), doc = "```ignore")]
+/// use floe_codec::{Codec, Compression, compress_always, decompress};
+///
+/// let mut frame = Vec::new();
+/// compress_always(Compression::Zstd { level: 1 }, &[], &mut frame)?;
+/// decompress(Codec::Zstd, &frame, &mut [])?;
+/// # Ok::<(), floe_codec::Error>(())
+/// ```
+pub fn compress_always(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    compression.check()?;
+    match compression {
+        Compression::Lz4 => lz4::append(input, out),
+        Compression::Zstd { level } => zstd::append(input, level, out),
+    }
+}
+
+/// Decompresses `frame`, which must hold exactly `dst.len()` bytes, into `dst`.
+///
+/// On `Ok` every byte of `dst` is written. After an error `dst` may be written in part.
+///
+/// # Errors
+/// If the codec's feature is not enabled, or `frame` is not one whole, valid frame of `dst.len()` bytes with
+/// nothing after it.
+///
+/// ```
+/// use std::mem::MaybeUninit;
+/// use floe_codec::{Codec, decompress};
+///
+/// let mut dst = [MaybeUninit::uninit(); 4];
+/// assert!(decompress(Codec::Zstd, b"not a frame", &mut dst).is_err());
+/// ```
+pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
+    match codec {
+        Codec::Lz4 => lz4::decompress(frame, dst),
+        Codec::Zstd => zstd::decompress(frame, dst),
+    }
+}
+
+/// An upper bound of how many bytes `frame` can decompress to, whatever it claims.
+///
+/// A length prefix above it is a lie: refuse it before allocating. The bound comes from the formats (one byte of
+/// LZ4 adds at most 255, four bytes of ZSTD at most a block of 128 KiB) and from the size a ZSTD frame states.
+/// It is not a check of the frame, and needs no feature.
+///
+/// ```
+/// use floe_codec::{Codec, max_decompressed_len};
+///
+/// let claim = 1 << 40;
+/// assert!(max_decompressed_len(Codec::Lz4, &[0; 100]) < claim);
+/// assert!(max_decompressed_len(Codec::Zstd, &[0; 100]) < claim);
+/// ```
+#[must_use]
+pub fn max_decompressed_len(codec: Codec, frame: &[u8]) -> u64 {
+    let len = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+    match codec {
+        Codec::Lz4 => lz4_frame::max_len(len),
+        Codec::Zstd => {
+            let blocks = (len / 4 + 1).saturating_mul(128 << 10);
+            zstd::stated_len(frame).map_or(blocks, |stated| stated.min(blocks))
+        },
+    }
+}

@@ -1,0 +1,132 @@
+//! Errors as data with a place: what is wrong, and in which message, column and buffer.
+
+use std::fmt;
+
+/// What went wrong with the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The input ends inside something. `need` more bytes were expected, `have` were there.
+    Truncated {
+        /// Bytes that were needed.
+        need: u64,
+        /// Bytes that were there.
+        have: u64,
+    },
+    /// The input does not start (or end) with the bytes of the format.
+    BadMagic {
+        /// What was expected, in words.
+        expected: &'static str,
+    },
+    /// The metadata flatbuffer is malformed.
+    Flatbuffer(String),
+    /// A claim exceeds a limit of [`crate::IpcLimits`].
+    Limit {
+        /// The name of the limit's field.
+        limit: &'static str,
+        /// What the input claims.
+        claimed: u64,
+        /// What is allowed.
+        allowed: u64,
+    },
+    /// A buffer lies outside its message's body.
+    BufferOutOfBounds {
+        /// Index of the buffer within the message.
+        buffer: usize,
+        /// Where it would end.
+        end: u64,
+        /// How long the body is.
+        body: u64,
+    },
+    /// A codec refused the data.
+    Codec(String),
+    /// The bytes are well-formed but contradict the specification.
+    Invalid(String),
+    /// Valid, but this reader (or Polars) has no way to hold it.
+    Unsupported(String),
+}
+
+/// An error of the format layers, with the place it happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// What went wrong.
+    pub kind: ErrorKind,
+    /// Where, outermost first: `record batch 3`, `column "a"`, `buffer 2`.
+    pub place: Vec<String>,
+}
+
+/// Results of the format layers.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error without a place yet.
+    pub fn new(kind: ErrorKind) -> Self {
+        Self { kind, place: Vec::new() }
+    }
+
+    /// [`ErrorKind::Invalid`] with this message.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid(message.into()))
+    }
+
+    /// [`ErrorKind::Unsupported`] with this message.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unsupported(message.into()))
+    }
+
+    /// The same error, seen from one level further out.
+    #[must_use]
+    pub fn at(mut self, place: impl Into<String>) -> Self {
+        self.place.insert(0, place.into());
+        self
+    }
+}
+
+/// What planus says about a flatbuffer. (Not a `From`: planus is no part of this crate's interface.)
+pub(crate) fn malformed(error: planus::Error) -> Error {
+    Error::new(ErrorKind::Flatbuffer(error.to_string()))
+}
+
+/// Adds a place to the error of a result.
+pub trait ResultExt<T> {
+    /// Wraps the error, if any, in the place that `place` names.
+    fn at<P: Into<String>>(self, place: impl FnOnce() -> P) -> Result<T>;
+}
+
+impl<T> ResultExt<T> for Result<T> {
+    fn at<P: Into<String>>(self, place: impl FnOnce() -> P) -> Result<T> {
+        self.map_err(|error| error.at(place()))
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated { need, have } => {
+                write!(f, "the input is truncated: {need} bytes expected, {have} found")
+            },
+            Self::BadMagic { expected } => write!(f, "not Arrow IPC: expected {expected}"),
+            Self::Flatbuffer(message) => write!(f, "malformed metadata: {message}"),
+            Self::Limit { limit, claimed, allowed } => write!(
+                f,
+                "{claimed} exceeds the limit `{limit}` of {allowed}; if the source is trusted, raise it with `with_limits`"
+            ),
+            Self::BufferOutOfBounds { buffer, end, body } => {
+                write!(f, "buffer {buffer} ends at byte {end} of a body of {body} bytes")
+            },
+            Self::Codec(message) => write!(f, "decompression failed: {message}"),
+            Self::Invalid(message) | Self::Unsupported(message) => f.write_str(message),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.place.is_empty() {
+            write!(f, "{}: ", self.place.join(", "))?;
+        }
+        self.kind.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,180 @@
+//! The footer of a file: where every batch is. (Arrow `format/File.fbs`; `Columnar.rst`, "IPC File
+//! Format".)
+//!
+//! ```text
+//! ... messages | end marker | footer flatbuffer | i32 its length | "ARROW1"
+//!                             ^ Footer            ^-- the 10 bytes of footer_len --^
+//! ```
+//!
+//! A [`Block`] is one message: `offset` is where its marker is, `metadata_len` counts marker,
+//! length, flatbuffer and padding, and `body_len` bytes of body follow at once.
+
+use arrow_format::ipc as fb;
+use planus::{ReadAsRoot, Vector};
+
+use crate::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
+use crate::error::malformed;
+use crate::message::{decode_version, to_u64};
+use crate::schema::{Budget, decode_schema, key_values};
+use crate::{Error, ErrorKind, IpcLimits, KeyValues, Result, ResultExt, Schema, Version};
+
+/// A decoded footer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Footer {
+    /// The schema; the one of the first message MUST be equal.
+    pub schema: Schema,
+    /// The dictionary batches, in the order in which deltas apply.
+    pub dictionaries: Vec<Block>,
+    /// The record batches, in order.
+    pub batches: Vec<Block>,
+    /// Custom metadata of the footer.
+    pub metadata: KeyValues,
+    /// The metadata version of the file; V4 if the footer says none, as before 1.0.
+    pub version: Version,
+}
+
+/// Where one message of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Block {
+    /// Where the message starts, from the start of the file.
+    pub offset: u64,
+    /// Bytes from there to the body.
+    pub metadata_len: u32,
+    /// Bytes of body.
+    pub body_len: u64,
+}
+
+/// Reads a footer; the dictionaries of its schema get their slots. Blocks are not checked against
+/// the file yet, see [`Block::check`].
+///
+/// ```
+/// use floe_format::{Footer, IpcLimits, MessageEncoder, decode_footer};
+///
+/// let footer = Footer::default();
+/// let mut encoder = MessageEncoder::new();
+/// assert_eq!(decode_footer(encoder.footer(&footer)?, &IpcLimits::default())?, footer);
+/// # Ok::<(), floe_format::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`decode_message`](crate::decode_message); a footer without a schema is
+/// [`ErrorKind::Invalid`].
+pub fn decode_footer(flatbuffer: &[u8], limits: &IpcLimits) -> Result<Footer> {
+    decode(flatbuffer, limits).at(|| "footer")
+}
+
+fn decode(flatbuffer: &[u8], limits: &IpcLimits) -> Result<Footer> {
+    if flatbuffer.len() > limits.max_metadata_bytes {
+        return Err(Error::limit("max_metadata_bytes", flatbuffer.len(), limits.max_metadata_bytes));
+    }
+    let footer = fb::FooterRef::read_as_root(flatbuffer).map_err(malformed)?;
+    let version = match footer.version() {
+        // Writers before 1.0 (the golden files of 0.14.1) left this unset, which reads as V1. Each
+        // message says its own version, and that is checked.
+        Ok(fb::MetadataVersion::V1) => Version::V4,
+        version => decode_version(version)?,
+    };
+    let mut budget = Budget::new(limits);
+    let Some(schema) = footer.schema().map_err(malformed)? else {
+        return Err(Error::invalid("there is no schema"));
+    };
+    Ok(Footer {
+        schema: decode_schema(schema, &mut budget).at(|| "schema")?,
+        dictionaries: decode_blocks(footer.dictionaries().map_err(malformed)?).at(|| "dictionary blocks")?,
+        batches: decode_blocks(footer.record_batches().map_err(malformed)?).at(|| "record batch blocks")?,
+        metadata: key_values(footer.custom_metadata().map_err(malformed)?, &mut budget)?,
+        version,
+    })
+}
+
+fn decode_blocks(blocks: Option<Vector<'_, fb::BlockRef<'_>>>) -> Result<Vec<Block>> {
+    let Some(blocks) = blocks else { return Ok(Vec::new()) };
+    // planus has compared the vector's length with the bytes, and a block is as large here as there.
+    let mut out = Vec::with_capacity(blocks.len());
+    for (index, block) in blocks.iter().enumerate() {
+        out.push(decode_block(&block).at(|| format!("block {index}"))?);
+    }
+    Ok(out)
+}
+
+fn decode_block(block: &fb::BlockRef<'_>) -> Result<Block> {
+    let metadata_len = block.meta_data_length();
+    Ok(Block {
+        offset: to_u64(block.offset(), "the offset")?,
+        metadata_len: u32::try_from(metadata_len)
+            .map_err(|_| Error::invalid(format!("the metadata's length is negative: {metadata_len}")))?,
+        body_len: to_u64(block.body_length(), "the body's length")?,
+    })
+}
+
+/// The length of the footer that stands in front of `suffix`, the last 10 bytes of a file.
+///
+/// ```
+/// use floe_format::{IpcLimits, footer_len};
+///
+/// assert_eq!(footer_len(b"\x20\0\0\0ARROW1", &IpcLimits::default())?, 32);
+/// # Ok::<(), floe_format::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::BadMagic`] if this is not the end of a file, [`ErrorKind::Invalid`] for lengths of
+/// zero and less, [`ErrorKind::Limit`] beyond `max_metadata_bytes`.
+pub fn footer_len(suffix: &[u8; FILE_SUFFIX_LEN], limits: &IpcLimits) -> Result<usize> {
+    let [a, b, c, d, magic @ ..] = *suffix;
+    if magic != FILE_MAGIC {
+        let expected = "\"ARROW1\" as the last six bytes of the file; it may be incomplete, or a stream";
+        return Err(Error::new(ErrorKind::BadMagic { expected }));
+    }
+    match usize::try_from(i32::from_le_bytes([a, b, c, d])) {
+        Ok(len) if len > limits.max_metadata_bytes => {
+            Err(Error::limit("max_metadata_bytes", len, limits.max_metadata_bytes))
+        },
+        Ok(len) if len > 0 => Ok(len),
+        _ => Err(Error::invalid("the footer's length is not positive")),
+    }
+    .at(|| "footer")
+}
+
+impl Block {
+    /// Checks that the message lies between the file's magic and its footer.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`].
+    pub fn check(&self, footer_start: u64) -> Result<()> {
+        let end = self.end()?;
+        let first = FILE_PREFIX.len();
+        if self.metadata_len == 0 {
+            return Err(Error::invalid("a block without metadata"));
+        }
+        match u64::try_from(first).is_ok_and(|first| self.offset >= first) && end <= footer_start {
+            true => Ok(()),
+            false => Err(Error::invalid(format!(
+                "a block at bytes {} to {end} is not between the magic and the footer (bytes {first} to {footer_start})",
+                self.offset
+            ))),
+        }
+    }
+
+    /// Where the body starts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if that overflows.
+    pub fn body_start(&self) -> Result<u64> {
+        self.offset.checked_add(u64::from(self.metadata_len)).ok_or_else(|| self.overflow())
+    }
+
+    /// Where the message ends.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] if that overflows.
+    pub fn end(&self) -> Result<u64> {
+        self.body_start()?.checked_add(self.body_len).ok_or_else(|| self.overflow())
+    }
+
+    fn overflow(&self) -> Error {
+        Error::invalid(format!("a block at byte {} is longer than a file can be", self.offset))
+    }
+}
+
+#[cfg(test)]
+mod tests;

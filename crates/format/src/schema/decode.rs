@@ -1,0 +1,207 @@
+//! Flatbuffer -> [`Schema`]: the walk over the fields, and what may be a child of what.
+
+use arrow_format::ipc as fb;
+use planus::Vector;
+use planus::errors::ErrorKind as PlanusKind;
+
+use super::data_type::{decode_int, decode_type, is_nested};
+use crate::error::malformed;
+use crate::{
+    DataType, DictionaryEncoding, Endianness, Error, ErrorKind, Field, IntType, IpcLimits, KeyValues, Result,
+    ResultExt, Schema, Text,
+};
+
+/// Reserved at once for a vector of tables; more is grown as tables really turn up.
+const FIRST_RESERVE: usize = 1024;
+
+type Fields<'a> = Vector<'a, planus::Result<fb::FieldRef<'a>>>;
+type Pairs<'a> = Vector<'a, planus::Result<fb::KeyValueRef<'a>>>;
+
+/// What is left of the limits while one message is decoded.
+pub(crate) struct Budget<'a> {
+    limits: &'a IpcLimits,
+    nodes: usize,
+    bytes: usize,
+}
+
+impl<'a> Budget<'a> {
+    pub(crate) fn new(limits: &'a IpcLimits) -> Self {
+        Self { limits, nodes: limits.max_schema_nodes, bytes: limits.max_metadata_bytes }
+    }
+
+    /// Takes `count` fields from the budget.
+    fn take_nodes(&mut self, count: usize) -> Result<()> {
+        let allowed = self.limits.max_schema_nodes;
+        self.nodes = self.nodes.checked_sub(count).ok_or_else(|| {
+            let claimed = (allowed - self.nodes).saturating_add(count);
+            Error::limit("max_schema_nodes", claimed, allowed)
+        })?;
+        Ok(())
+    }
+
+    /// Copies a string. Many offsets may point at one long string, so it is copies that count.
+    fn text(&mut self, text: Option<&str>) -> Result<Text> {
+        let text = text.unwrap_or_default();
+        self.take_bytes(text.len())?;
+        Ok(Text::from(text))
+    }
+
+    fn take_bytes(&mut self, size: usize) -> Result<()> {
+        let allowed = self.limits.max_metadata_bytes;
+        self.bytes = self.bytes.checked_sub(size).ok_or_else(|| {
+            let claimed = (allowed - self.bytes).saturating_add(size);
+            Error::limit("max_metadata_bytes", claimed, allowed)
+        })?;
+        Ok(())
+    }
+
+    pub(super) fn timezone(&mut self, text: Option<&str>) -> Result<Option<Text>> {
+        text.map(|text| self.text(Some(text))).transpose()
+    }
+}
+
+/// Reads a schema; slots of its dictionaries are assigned.
+pub(crate) fn decode_schema(schema: fb::SchemaRef<'_>, budget: &mut Budget<'_>) -> Result<Schema> {
+    let endianness = match schema.endianness().map_err(malformed)? {
+        fb::Endianness::Little => Endianness::Little,
+        fb::Endianness::Big => Endianness::Big,
+    };
+    let fields = decode_fields(schema.fields().map_err(malformed)?, 1, budget)?;
+    let metadata = key_values(schema.custom_metadata().map_err(malformed)?, budget)?;
+    let mut schema = Schema { fields, metadata, endianness };
+    schema.assign_slots();
+    Ok(schema)
+}
+
+/// Reads custom metadata; a null key or value is empty.
+pub(crate) fn key_values(pairs: Option<Pairs<'_>>, budget: &mut Budget<'_>) -> Result<KeyValues> {
+    let Some(pairs) = pairs else { return Ok(KeyValues::new()) };
+    let mut out = KeyValues::with_capacity(pairs.len().min(FIRST_RESERVE));
+    for pair in pairs {
+        let pair = pair.map_err(malformed)?;
+        // A shared pair costs four bytes on the wire, but this much here.
+        budget.take_bytes(size_of::<(Text, Text)>())?;
+        let key = budget.text(pair.key().map_err(malformed)?)?;
+        let value = budget.text(pair.value().map_err(malformed)?)?;
+        out.push((key, value));
+    }
+    Ok(out)
+}
+
+fn decode_fields(fields: Option<Fields<'_>>, depth: usize, budget: &mut Budget<'_>) -> Result<Vec<Field>> {
+    let Some(fields) = fields else { return Ok(Vec::new()) };
+    if fields.is_empty() {
+        return Ok(Vec::new());
+    }
+    if depth > budget.limits.max_schema_depth {
+        return Err(Error::limit("max_schema_depth", depth, budget.limits.max_schema_depth));
+    }
+    budget.take_nodes(fields.len())?;
+    let mut out = Vec::with_capacity(fields.len().min(FIRST_RESERVE));
+    for (index, field) in fields.iter().enumerate() {
+        let field = field.map_err(malformed).at(|| format!("field {index}"))?;
+        let name = field.name().map_err(malformed).at(|| format!("field {index}"))?.unwrap_or_default();
+        let place = || format!("field \"{}\"", shortened(name));
+        out.push(decode_field(field, name, depth, budget).at(place)?);
+    }
+    Ok(out)
+}
+
+/// A name for an error message: whatever its length was, the message stays readable.
+fn shortened(name: &str) -> &str {
+    match name.char_indices().nth(64) {
+        Some((end, _)) => name.get(..end).unwrap_or(name),
+        None => name,
+    }
+}
+
+fn decode_field(field: fb::FieldRef<'_>, name: &str, depth: usize, budget: &mut Budget<'_>) -> Result<Field> {
+    let kind = match field.type_() {
+        Ok(Some(kind)) => kind,
+        Ok(None) => return Err(Error::invalid("the field has no type")),
+        Err(planus::Error { error_kind: PlanusKind::UnknownUnionTag { tag }, .. }) => {
+            return Err(Error::unsupported(format!("unknown type (tag {tag} of the union `Type`)")));
+        },
+        Err(error) => return Err(malformed(error)),
+    };
+    let children = match is_nested(&kind) {
+        true => decode_fields(field.children().map_err(malformed)?, depth + 1, budget)?,
+        false => Vec::new(),
+    };
+    let data_type = decode_type(&kind, children.len(), budget)?;
+    check_children(&data_type, &children)?;
+    Ok(Field {
+        name: budget.text(Some(name))?,
+        nullable: field.nullable().map_err(malformed)?,
+        data_type,
+        children,
+        dictionary: field.dictionary().map_err(malformed)?.map(decode_dictionary).transpose()?,
+        metadata: key_values(field.custom_metadata().map_err(malformed)?, budget)?,
+    })
+}
+
+fn decode_dictionary(dictionary: fb::DictionaryEncodingRef<'_>) -> Result<DictionaryEncoding> {
+    // There is one kind today. An unknown one would mean another layout, so it must not pass.
+    let fb::DictionaryKind::DenseArray = dictionary.dictionary_kind().map_err(malformed)?;
+    let index = match dictionary.index_type().map_err(malformed)? {
+        Some(int) => decode_int(int).at(|| "dictionary index")?,
+        None => IntType { bits: 32, signed: true },
+    };
+    if index.bits > 64 {
+        return Err(Error::invalid(format!("dictionary keys of {} bits; 8 to 64 are allowed", index.bits)));
+    }
+    Ok(DictionaryEncoding {
+        id: dictionary.id().map_err(malformed)?,
+        index,
+        ordered: dictionary.is_ordered().map_err(malformed)?,
+        slot: 0,
+    })
+}
+
+/// Whether the children are those that the type asks for.
+fn check_children(data_type: &DataType, children: &[Field]) -> Result<()> {
+    let expect = |count: usize| match children.len() == count {
+        true => Ok(()),
+        false => {
+            Err(Error::invalid(format!("{data_type} has {} children, expected {count}", children.len())))
+        },
+    };
+    match data_type {
+        DataType::List
+        | DataType::LargeList
+        | DataType::ListView
+        | DataType::LargeListView
+        | DataType::FixedSizeList(_) => expect(1),
+        DataType::Map { .. } => {
+            expect(1)?;
+            match children {
+                [entries] if entries.data_type == DataType::Struct && entries.children.len() == 2 => Ok(()),
+                _ => Err(Error::invalid("the child of a map must be a struct of a key and a value")),
+            }
+        },
+        DataType::RunEndEncoded => {
+            expect(2)?;
+            match children {
+                [
+                    Field {
+                        data_type: DataType::Int(IntType { bits: 16 | 32 | 64, signed: true }),
+                        dictionary: None,
+                        ..
+                    },
+                    _,
+                ] => Ok(()),
+                _ => Err(Error::invalid("run ends must be signed integers of 16, 32 or 64 bits")),
+            }
+        },
+        // Structs take any number; the ids of a union were counted when its type was read; the
+        // children of the others were never read.
+        _ => Ok(()),
+    }
+}
+
+impl Error {
+    pub(crate) fn limit(limit: &'static str, claimed: usize, allowed: usize) -> Self {
+        let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        Self::new(ErrorKind::Limit { limit, claimed: wide(claimed), allowed: wide(allowed) })
+    }
+}

@@ -1,0 +1,20 @@
+//! The flatbuffer `Schema` and the [`Schema`](crate::Schema) of this crate, both ways.
+//!
+//! * `decode` walks the tree of fields, within the budget of [`IpcLimits`](crate::IpcLimits), and
+//!   checks that the children of a field fit its type;
+//! * `data_type` reads the union `Type`;
+//! * `encode` writes all of it.
+//!
+//! A flatbuffer is a graph of offsets, and nothing keeps two parents from sharing a child: thirty
+//! levels of two references each are a billion fields in a few hundred bytes. Hence the budget of
+//! *visited* nodes and of *copied* text besides the limit on depth.
+//!
+//! Specification: `format/Schema.fbs`. Neighbours: [`message`](crate::message) and
+//! [`footer`](crate::footer), which both embed a schema.
+
+mod data_type;
+mod decode;
+mod encode;
+
+pub(crate) use decode::{Budget, decode_schema, key_values};
+pub(crate) use encode::{encode_key_values, encode_schema, key_values_size};

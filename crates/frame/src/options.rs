@@ -1,0 +1,103 @@
+//! Options, as Polars has them.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use polars_core::prelude::CompatLevel;
+use polars_io::SerWriter;
+use polars_io::ipc::IpcCompression;
+
+use crate::write::{IpcStreamWriter, IpcWriter};
+
+/// Key/value metadata, as Polars has it: `BTreeMap<PlSmallStr, PlSmallStr>`.
+pub use arrow::datatypes::Metadata;
+
+/// Options of an [`IpcWriter`], as in Polars.
+///
+/// ```
+/// use floe_frame::IpcWriterOptions;
+///
+/// let options = IpcWriterOptions { record_batch_size: Some(1000), ..Default::default() };
+/// let mut bytes = Vec::new();
+/// let _writer = options.to_writer(&mut bytes);
+/// ```
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct IpcWriterOptions {
+    /// Compression of buffers.
+    pub compression: Option<IpcCompression>,
+    /// Compatibility level.
+    pub compat_level: CompatLevel,
+    /// Rows a record batch.
+    pub record_batch_size: Option<usize>,
+    /// Write each column's sortedness flags into the metadata of each record batch.
+    pub record_batch_statistics: bool,
+}
+
+impl Default for IpcWriterOptions {
+    fn default() -> Self {
+        Self {
+            compression: None,
+            compat_level: CompatLevel::newest(),
+            record_batch_size: None,
+            record_batch_statistics: false,
+        }
+    }
+}
+
+impl IpcWriterOptions {
+    /// A file writer with these options; none is dropped.
+    pub fn to_writer<W: Write>(&self, writer: W) -> IpcWriter<W> {
+        let Self { compression, compat_level, record_batch_size, record_batch_statistics } = *self;
+        IpcWriter::new(writer)
+            .with_compression(compression)
+            .with_compat_level(compat_level)
+            .with_record_batch_size(record_batch_size)
+            .with_record_batch_statistics(record_batch_statistics)
+    }
+}
+
+/// Options of an [`IpcStreamWriter`], as in Polars.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IpcStreamWriterOption {
+    compression: Option<IpcCompression>,
+    extension: PathBuf,
+}
+
+impl IpcStreamWriterOption {
+    /// No compression, extension `.ipc`.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { compression: None, extension: PathBuf::from(".ipc") }
+    }
+
+    /// Set the compression used. Defaults to None.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Option<IpcCompression>) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Set the extension. Defaults to ".ipc".
+    #[must_use]
+    pub fn with_extension(mut self, extension: PathBuf) -> Self {
+        self.extension = extension;
+        self
+    }
+
+    /// The extension for file names.
+    #[must_use]
+    pub fn extension(&self) -> &std::path::Path {
+        &self.extension
+    }
+
+    /// A stream writer with these options.
+    pub fn to_writer<W: Write>(&self, writer: W) -> IpcStreamWriter<W> {
+        IpcStreamWriter::new(writer).with_compression(self.compression)
+    }
+}
+
+impl Default for IpcStreamWriterOption {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,20 @@
+//! Between Polars' types and the format's: what each is written as, what each is read as.
+
+mod arrow_schema;
+mod from_wire;
+mod to_wire;
+
+pub(crate) use arrow_schema::arrow_schema;
+pub(crate) use from_wire::{CategoryTarget, ReadColumn, ReadSchema, metadata_map};
+pub(crate) use to_wire::{CategorySource, WriteSchema};
+
+/// Marks extension types in field metadata.
+pub(crate) const EXTENSION_NAME: &str = "ARROW:extension:name";
+/// The metadata of extension types.
+pub(crate) const EXTENSION_METADATA: &str = "ARROW:extension:metadata";
+/// An enum's categories: repeated `length;text`.
+pub(crate) const ENUM_VALUES: &str = "_PL_ENUM_VALUES2";
+/// As [`ENUM_VALUES`], in files of older Polars versions.
+pub(crate) const ENUM_VALUES_LEGACY: &str = "_PL_ENUM_VALUES";
+/// A categorical's `length;name`, `length;namespace` and `physical;`.
+pub(crate) const CATEGORICAL: &str = "_PL_CATEGORICAL2";
