@@ -1,3 +1,7 @@
 //! x
 
+pub mod arbitrary;
+pub mod config;
+pub mod equal;
 pub mod golden;
+pub mod run;

@@ -7,7 +7,7 @@
 //!
 //! The types carry the names and the builder methods of Polars' own; see the crate `floe`, which
 //! re-exports them, for a tour.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod error;
 mod options;
@@ -19,9 +19,24 @@ mod write;
 
 pub use floe_format::IpcLimits;
 pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata};
-pub use read::{Batches, IpcReader, IpcStreamReader, OwnedBytes, Recovered};
+pub use read::{Batches, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches};
 pub use summary::WriteSummary;
 pub use write::{AtomicFile, BatchedStreamWriter, BatchedWriter, IpcStreamWriter, IpcWriter};
+
+pub(crate) use write::flags_key as write_flags_key;
+
+/// Everything for `use floe::prelude::*`.
+pub mod prelude {
+    pub use polars_core::prelude::CompatLevel;
+    pub use polars_io::ipc::IpcCompression;
+    pub use polars_io::{RowIndex, SerReader, SerWriter};
+    pub use polars_utils::compression::ZstdLevel;
+
+    pub use crate::{
+        AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcLimits, IpcReader, IpcStreamReader, IpcStreamWriter,
+        IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, OwnedBytes, Recovered, StreamBatches, WriteSummary,
+    };
+}
 
 /// Examines the physical layout of IPC bytes, for people: see [`inspect::describe`].
 pub mod inspect {

@@ -20,14 +20,43 @@ use crate::dictionary::Dictionaries;
 /// How to read, the same for all columns of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct DecodeOptions {
-    /// Check what the format leaves to the writer's honesty: offsets, UTF-8, views, keys.
-    pub validate: bool,
+    pub(super) validate: bool,
     /// Buffers hold big-endian values.
     pub big_endian: bool,
     /// Metadata version of the batch.
     pub version: Version,
     /// What may be claimed.
     pub limits: IpcLimits,
+}
+
+impl DecodeOptions {
+    /// Options that validate what they decode.
+    #[must_use]
+    pub fn new(version: Version, big_endian: bool, limits: IpcLimits) -> Self {
+        Self { validate: true, big_endian, version, limits }
+    }
+
+    /// The metadata version of the batch.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// What a field takes in a batch of this version.
+    #[must_use]
+    pub fn counts(&self, field: &floe_format::Field) -> super::Counts {
+        super::Counts::of(field, self.version)
+    }
+
+    /// Trusts the writer with what the format leaves to its honesty: offsets, UTF-8, views.
+    ///
+    /// # Safety
+    /// The bytes must be valid Arrow data. If they are not, using the arrays reads memory out of
+    /// bounds.
+    #[must_use]
+    pub unsafe fn without_validation(self) -> Self {
+        Self { validate: false, ..self }
+    }
 }
 
 /// What one read has decompressed or expanded so far, of what it may.

@@ -3,13 +3,13 @@
 
 use arrow::array::{Array, FixedSizeListArray, ListArray};
 use arrow::bitmap::Bitmap;
-use arrow::datatypes::{ArrowDataType, Field as ArrowField};
+use arrow::datatypes::ArrowDataType;
 use arrow::offset::{Offset, OffsetsBuffer};
 use arrow::types::NativeType;
 use floe_format::{Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
 
-use super::DecodeCtx;
+use super::{DecodeCtx, nested_field};
 use super::binary::{Checked, read_offsets};
 use super::ctx::total_len;
 use super::fixed::{concat, gather, index};
@@ -56,11 +56,16 @@ fn decode_joined<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Field)
     // SAFETY: each part's offsets rise (checked by `read_offsets`) and are shifted by the number
     // of values before them.
     let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets) };
-    new_list(offsets, values, validity).map(Some)
+    new_list(child, offsets, values, validity).map(Some)
 }
 
-fn new_list(offsets: OffsetsBuffer<i64>, values: Box<dyn Array>, validity: Option<Bitmap>) -> Result<Box<dyn Array>> {
-    let item = ArrowField::new(ITEM.into(), values.dtype().clone(), true);
+fn new_list(
+    child: &Field,
+    offsets: OffsetsBuffer<i64>,
+    values: Box<dyn Array>,
+    validity: Option<Bitmap>,
+) -> Result<Box<dyn Array>> {
+    let item = nested_field(ITEM, child, values.as_ref());
     let dtype = ArrowDataType::LargeList(Box::new(item));
     let array = ListArray::<i64>::try_new(dtype, offsets, values, validity);
     Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
@@ -146,7 +151,7 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
         return Err(Error::invalid("a fixed-size list has fewer values than its field node says"));
     }
     let values = if values.len() == need { values } else { values.sliced(0, need) };
-    let item = ArrowField::new(ITEM.into(), values.dtype().clone(), true);
+    let item = nested_field(ITEM, child, values.as_ref());
     let dtype = ArrowDataType::FixedSizeList(Box::new(item), width);
     let array = FixedSizeListArray::try_new(dtype, rows, values, validity);
     Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
@@ -204,7 +209,7 @@ pub(super) fn decode_view<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child
         };
         // SAFETY: the offsets are running sums of non-negative sizes.
         let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets.into()) };
-        new_list(offsets, values, validity)
+        new_list(child, offsets, values, validity)
     })?;
     concat(arrays)
 }

@@ -110,8 +110,7 @@ pub fn empty_values(field: &Field, dictionaries: &Dictionaries) -> Result<Box<dy
         variadic: vec![0; counts.variadic],
         ..BatchHeader::default()
     };
-    let options =
-        DecodeOptions { validate: true, big_endian: false, version: Version::V5, limits: IpcLimits::default() };
+    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
     let body = Buffer::<u8>::default();
     let parts = vec![Part::new(&header, &body, dictionaries, Start::default())];
     let budget = Budget::default();
@@ -139,6 +138,15 @@ fn child(field: &Field, index: usize) -> Result<&Field> {
         .children
         .get(index)
         .ok_or_else(|| Error::invalid(format!("field \"{}\" lacks child {index}", field.name)))
+}
+
+/// A child of a nested array, as Polars' own conversion makes it.
+fn nested_field(name: &str, field: &Field, array: &dyn Array) -> arrow::datatypes::Field {
+    let out = arrow::datatypes::Field::new(name.into(), array.dtype().clone(), true);
+    if field.data_type == DataType::LargeBinary && maintains_offsets(field) {
+        return out.with_metadata([("pl".into(), "maintain_type".into())].into());
+    }
+    out
 }
 
 /// Whether Polars marked the column as one that keeps offsets in memory (its `BinaryOffset`).

@@ -1,10 +1,10 @@
 //! Structs: a validity bitmap and one array a field.
 
 use arrow::array::{Array, StructArray};
-use arrow::datatypes::{ArrowDataType, Field as ArrowField};
+use arrow::datatypes::ArrowDataType;
 use floe_format::{Error, Field, Result};
 
-use super::DecodeCtx;
+use super::{DecodeCtx, nested_field};
 use super::ctx::total_len;
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
@@ -24,8 +24,8 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<
         values.push(array);
     }
     let names = distinct(children.iter().map(|child| child.name.as_str()));
-    let fields = names.iter().zip(&values);
-    let fields = fields.map(|(name, array)| ArrowField::new(name.as_str().into(), array.dtype().clone(), true));
+    let fields = names.iter().zip(children).zip(&values);
+    let fields = fields.map(|((name, child), array)| nested_field(name, child, array.as_ref()));
     let array = StructArray::try_new(ArrowDataType::Struct(fields.collect()), len, values, validity);
     Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
 }

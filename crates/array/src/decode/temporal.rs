@@ -8,37 +8,42 @@ use floe_format::{Error, IntervalUnit, Result, TimeUnit};
 use polars_buffer::Buffer;
 
 use super::DecodeCtx;
+use crate::aligned::try_with_capacity;
 use super::ctx::{lens, total_len};
 use super::primitive::{array, map_valid, parts};
 
 const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
 
-/// Any time of day becomes nanoseconds since midnight.
+/// Any time of day becomes nanoseconds since midnight; what is not within a day becomes null, as
+/// Polars has no such time (24:00 included).
 pub(super) fn decode_time(ctx: &mut DecodeCtx<'_>, unit: TimeUnit) -> Result<Box<dyn Array>> {
-    let in_day = |ns: Option<i64>| {
-        ns.filter(|ns| (0..NANOSECONDS_A_DAY).contains(ns))
-            .ok_or_else(|| Error::invalid("a time of day is outside of 00:00 to 24:00"))
-    };
-    let (values, validity) = match unit {
-        TimeUnit::Second | TimeUnit::Millisecond => {
-            let factor = if unit == TimeUnit::Second { 1_000_000_000 } else { 1_000_000 };
-            let (values, validity) = parts::<i32>(ctx)?;
-            (map_valid(&values, validity.as_ref(), |v| in_day(i64::from(v).checked_mul(factor)))?, validity)
-        },
-        TimeUnit::Microsecond => {
-            let (values, validity) = parts::<i64>(ctx)?;
-            (map_valid(&values, validity.as_ref(), |v| in_day(v.checked_mul(1_000)))?, validity)
-        },
+    match unit {
+        TimeUnit::Second => scale_times(parts::<i32>(ctx)?, 1_000_000_000),
+        TimeUnit::Millisecond => scale_times(parts::<i32>(ctx)?, 1_000_000),
+        TimeUnit::Microsecond => scale_times(parts::<i64>(ctx)?, 1_000),
         TimeUnit::Nanosecond => {
             let (values, validity) = parts::<i64>(ctx)?;
-            if ctx.options().validate && !values.iter().all(|v| (0..NANOSECONDS_A_DAY).contains(v)) {
-                // Something is outside: an error if it is not null.
-                map_valid(&values, validity.as_ref(), |v| in_day(Some(v)))?;
+            if !ctx.options().validate || values.iter().all(|v| (0..NANOSECONDS_A_DAY).contains(v)) {
+                return array(values, validity);
             }
-            (values, validity)
+            scale_times((values, validity), 1)
         },
+    }
+}
+
+fn scale_times<T: NativeType + Into<i64>>(
+    (values, validity): (Buffer<T>, Option<Bitmap>),
+    factor: i64,
+) -> Result<Box<dyn Array>> {
+    let mut out = try_with_capacity::<i64>(values.len())?;
+    out.extend(values.iter().map(|v| (*v).into().checked_mul(factor).unwrap_or(-1)));
+    let in_day: Bitmap = out.iter().map(|ns| (0..NANOSECONDS_A_DAY).contains(ns)).collect();
+    let validity = match validity {
+        _ if in_day.unset_bits() == 0 => validity,
+        None => Some(in_day),
+        Some(validity) => Some(&validity & &in_day),
     };
-    array(values, validity)
+    array(out.into(), validity)
 }
 
 /// Seconds become milliseconds, the nearest unit that Polars has.

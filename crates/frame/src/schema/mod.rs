@@ -6,7 +6,7 @@ mod to_wire;
 
 pub(crate) use arrow_schema::arrow_schema;
 pub(crate) use from_wire::{CategoryTarget, ReadColumn, ReadSchema, metadata_map};
-pub(crate) use to_wire::{CategorySource, WriteSchema};
+pub(crate) use to_wire::{CategorySource, WriteSchema, key_values};
 
 /// Marks extension types in field metadata.
 pub(crate) const EXTENSION_NAME: &str = "ARROW:extension:name";

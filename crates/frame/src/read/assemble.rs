@@ -1,0 +1,152 @@
+//! Decoded arrays to a DataFrame.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow::array::Array;
+use floe_array::decode::{Budget, Start, decode_column, starts};
+use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part};
+use floe_format::{BatchHeader, Error, Field};
+use polars_core::prelude::*;
+
+use super::options::{Projection, ReadOptions, counts};
+use crate::error::format_error;
+use crate::schema::ReadSchema;
+
+/// A batch to decode: its header, where its body is, the dictionaries as it knew them.
+pub(crate) struct BatchInput<'a> {
+    pub(crate) header: &'a BatchHeader,
+    pub(crate) body: &'a dyn Body,
+    pub(crate) dictionaries: Arc<Dictionaries>,
+    /// Its number, for messages.
+    pub(crate) index: usize,
+    pub(crate) options: DecodeOptions,
+}
+
+/// Decodes batches into one frame: contiguous columns if asked, else a chunk a batch.
+pub(crate) fn decode_frame(
+    schema: &ReadSchema,
+    projection: &Projection,
+    options: &ReadOptions,
+    batches: &[BatchInput<'_>],
+    budget: &Budget,
+    executor: &dyn Executor,
+) -> PolarsResult<DataFrame> {
+    let mut all_starts: Vec<Vec<Start>> = Vec::with_capacity(batches.len());
+    let mut rows = 0usize;
+    for batch in batches {
+        let at = |e: Error| format_error(e.at(format!("record batch {}", batch.index)));
+        let counts = counts(schema, batch.options.version());
+        all_starts.push(starts(batch.header, &counts).map_err(at)?);
+        rows = rows.checked_add(batch.header.rows).filter(|n| *n < IdxSize::MAX as usize).ok_or_else(|| {
+            polars_err!(ComputeError: "more than {} rows, which is all that Polars can count", IdxSize::MAX)
+        })?;
+        let unbacked = options.limits.max_unbacked_rows;
+        if schema.columns.is_empty() && batch.header.rows > unbacked {
+            polars_bail!(ComputeError: "{} rows exceed the limit `max_unbacked_rows` of {unbacked}", batch.header.rows);
+        }
+    }
+    let width = projection.indices.len();
+    let groups: Vec<std::ops::Range<usize>> = if options.rechunk && batches.len() > 1 && same_version(batches) {
+        vec![0..batches.len()]
+    } else {
+        (0..batches.len()).map(|i| i..i + 1).collect()
+    };
+    let jobs = groups.len() * width;
+    type Slot = Mutex<Option<PolarsResult<Box<dyn Array>>>>;
+    let results: Vec<Slot> = (0..jobs).map(|_| Mutex::new(None)).collect();
+    let work = |job: usize| {
+        let (group, column) = (&groups[job / width], projection.indices[job % width]);
+        let result = decode_group(schema, column, &batches[group.clone()], &all_starts[group.clone()], budget, executor);
+        *results[job].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+    };
+    executor.for_each(jobs, &work);
+    let mut arrays = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let mut columns: Vec<Vec<Box<dyn Array>>> = vec![Vec::with_capacity(groups.len()); width];
+    for _ in &groups {
+        for column in &mut columns {
+            match arrays.next().flatten() {
+                Some(array) => column.push(array?),
+                None => polars_bail!(ComputeError: "a column was not decoded"),
+            }
+        }
+    }
+    let mut out = Vec::with_capacity(width);
+    for ((chunks, dtype), name) in columns.into_iter().zip(&projection.dtypes).zip(&projection.names) {
+        out.push(series(name, chunks, dtype)?.into_column());
+    }
+    let mut df = DataFrame::new(rows, out)?;
+    if options.rechunk && groups.len() > 1 {
+        df.rechunk_mut_par();
+    }
+    Ok(df)
+}
+
+fn same_version(batches: &[BatchInput<'_>]) -> bool {
+    batches.windows(2).all(|pair| pair[0].options.version() == pair[1].options.version())
+}
+
+fn decode_group(
+    schema: &ReadSchema,
+    column: usize,
+    batches: &[BatchInput<'_>],
+    starts: &[Vec<Start>],
+    budget: &Budget,
+    executor: &dyn Executor,
+) -> PolarsResult<Box<dyn Array>> {
+    let field: &Field = &schema.wire.fields[column];
+    let parts = batches.iter().zip(starts).map(|(batch, starts)| {
+        Part::new(batch.header, batch.body, &batch.dictionaries, starts[column])
+    });
+    let mut ctx = DecodeCtx::new(parts.collect(), &batches[0].options, budget, executor);
+    let first = batches[0].index;
+    let place = || match batches.len() {
+        1 => format!("record batch {first}"),
+        n => format!("record batches {first} to {}", first + n - 1),
+    };
+    let array = decode_column(&mut ctx, field).map_err(|e| format_error(e.at(place())))?;
+    let rows: usize = batches.iter().map(|batch| batch.header.rows).sum();
+    if array.len() != rows {
+        let message = format!("column \"{}\": {} values in a batch of {rows} rows", field.name, array.len());
+        return Err(format_error(Error::invalid(message).at(place())));
+    }
+    Ok(array)
+}
+
+/// A series of chunks whose physical type is the dtype's.
+fn series(name: &PlSmallStr, chunks: Vec<Box<dyn Array>>, dtype: &DataType) -> PolarsResult<Series> {
+    let mut chunks = chunks.into_iter();
+    let Some(first) = chunks.next() else {
+        return Ok(Series::new_empty(name.clone(), dtype));
+    };
+    let mut series = one_chunk(name, first, dtype)?;
+    for chunk in chunks {
+        series.append_owned(one_chunk(name, chunk, dtype)?)?;
+    }
+    Ok(series)
+}
+
+fn one_chunk(name: &PlSmallStr, chunk: Box<dyn Array>, dtype: &DataType) -> PolarsResult<Series> {
+    #[cfg(feature = "dtype-extension")]
+    if let DataType::Extension(kind, storage) = dtype {
+        return Ok(one_chunk(name, chunk, storage)?.into_extension(kind.clone()));
+    }
+    Series::from_chunk_and_dtype(name.clone(), chunk, dtype)
+}
+
+/// What every read does to a frame at the end: the rows asked for, the row index.
+pub(crate) fn finish_frame(df: DataFrame, options: &ReadOptions, before: usize) -> PolarsResult<DataFrame> {
+    let df = match options.n_rows {
+        Some(n) if before + df.height() > n => df.slice(0, n.saturating_sub(before)),
+        _ => df,
+    };
+    match &options.row_index {
+        None => Ok(df),
+        Some(index) => {
+            let before = IdxSize::try_from(before).unwrap_or(IdxSize::MAX);
+            let offset = index.offset.checked_add(before).ok_or_else(
+                || polars_err!(ComputeError: "the row index overflows"),
+            )?;
+            df.with_row_index(index.name.clone(), Some(offset))
+        },
+    }
+}

@@ -1,0 +1,55 @@
+//! Bytes in memory that readers may keep views into.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+use polars_buffer::Buffer;
+use polars_io::mmap::MmapBytesReader;
+
+/// Shared bytes as a reader: what [`IpcReader::from_bytes`](crate::IpcReader::from_bytes) reads.
+#[derive(Clone)]
+pub struct OwnedBytes {
+    buffer: Buffer<u8>,
+    position: usize,
+}
+
+impl OwnedBytes {
+    /// Takes hold of the bytes, without a copy.
+    pub fn new<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
+        Self { buffer: Buffer::from_owner(bytes), position: 0 }
+    }
+
+    pub(crate) fn buffer(&self) -> &Buffer<u8> {
+        &self.buffer
+    }
+}
+
+impl AsRef<[u8]> for OwnedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+impl Read for OwnedBytes {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let mut rest = self.buffer.get(self.position..).unwrap_or_default();
+        let n = rest.read(out)?;
+        self.position += n;
+        Ok(n)
+    }
+}
+
+impl Seek for OwnedBytes {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let mut cursor = io::Cursor::new(self.buffer.as_slice());
+        cursor.set_position(self.position as u64);
+        let position = cursor.seek(to)?;
+        self.position = usize::try_from(position).map_err(io::Error::other)?;
+        Ok(position)
+    }
+}
+
+impl MmapBytesReader for OwnedBytes {
+    fn to_bytes(&self) -> Option<&[u8]> {
+        Some(&self.buffer)
+    }
+}

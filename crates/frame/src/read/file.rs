@@ -1,0 +1,437 @@
+//! The file reader.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow::datatypes::ArrowSchemaRef;
+use floe_array::decode::Budget;
+use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
+use polars_core::prelude::*;
+use polars_io::mmap::MmapBytesReader;
+use polars_io::{RowIndex, SerReader};
+use polars_utils::pl_str::PlRefStr;
+
+use super::assemble::{BatchInput, decode_frame, finish_frame};
+use super::bytes::OwnedBytes;
+use super::dictionaries::Store;
+use super::flags;
+use super::index::{Located, batch_at, dictionary_at, read_footer};
+use super::options::{Projection, ReadOptions, Trust};
+use super::recover::{Recovered, recover};
+use super::source::{RangeOf, Source};
+use crate::error::format_error;
+use crate::options::Metadata;
+use crate::pool;
+use crate::schema::{ReadSchema, arrow_schema, metadata_map};
+
+/// Reads an Arrow IPC file into a DataFrame.
+///
+/// ```
+/// use floe_frame::{IpcReader, IpcWriter};
+/// use polars_core::prelude::*;
+/// use polars_io::{SerReader, SerWriter};
+///
+/// let mut df = DataFrame::new(3, vec![Column::new("days".into(), [0, 1, 2])])?;
+/// let mut bytes = Vec::new();
+/// IpcWriter::new(&mut bytes).with_record_batch_size(Some(1)).finish(&mut df)?;
+///
+/// let mut reader = IpcReader::from_bytes(bytes);
+/// assert_eq!(reader.num_record_batches()?, 3);
+/// assert_eq!(reader.get_batch(2)?, df.slice(2, 1));
+/// # PolarsResult::Ok(())
+/// ```
+#[must_use]
+pub struct IpcReader<R: MmapBytesReader> {
+    reader: Option<R>,
+    shared: Option<polars_buffer::Buffer<u8>>,
+    memory_map: Option<PathBuf>,
+    file: Option<Arc<OpenFile<R>>>,
+    options: ReadOptions,
+    hive_partition_columns: Option<Vec<Series>>,
+    include_file_path: Option<(PlSmallStr, PlRefStr)>,
+}
+
+/// A file whose footer has been read.
+struct OpenFile<R> {
+    source: Source<R>,
+    schema: Arc<ReadSchema>,
+    dictionaries: Vec<Block>,
+    batches: Vec<Block>,
+    metadata: KeyValues,
+}
+
+impl IpcReader<OwnedBytes> {
+    /// Reads a file that is in memory: `Vec<u8>`, `Bytes`, a memory map. Buffers that are not
+    /// compressed become views into it, without a copy.
+    pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
+        let bytes = OwnedBytes::new(bytes);
+        let mut reader = Self::new(bytes.clone());
+        reader.shared = Some(bytes.buffer().clone());
+        reader
+    }
+}
+
+impl<R: MmapBytesReader> IpcReader<R> {
+    /// Reads the complete batches of a file whose writer died before the footer, and says how many
+    /// bytes were left over. Whole files are read as well.
+    ///
+    /// ```
+    /// use floe_frame::{IpcReader, IpcWriter};
+    /// use polars_core::prelude::*;
+    /// use polars_io::SerWriter;
+    /// use std::io::Cursor;
+    ///
+    /// let mut df = DataFrame::new(3, vec![Column::new("days".into(), [0, 1, 2])])?;
+    /// let mut bytes = Vec::new();
+    /// IpcWriter::new(&mut bytes).with_record_batch_size(Some(1)).finish(&mut df)?;
+    /// bytes.truncate(bytes.len() / 2);
+    /// let saved = IpcReader::recover(Cursor::new(bytes))?;
+    /// assert!(saved.batches < 3 && saved.df == df.head(Some(saved.batches)));
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// When not even the schema is there, or a batch needs a dictionary that was never written (as
+    /// [`BatchedWriter`](crate::BatchedWriter) writes those of categoricals last).
+    pub fn recover(reader: R) -> PolarsResult<Recovered> {
+        recover(reader)
+    }
+
+    fn open(&mut self) -> PolarsResult<Arc<OpenFile<R>>> {
+        if let Some(file) = &self.file {
+            return Ok(Arc::clone(file));
+        }
+        let Some(reader) = self.reader.take() else {
+            polars_bail!(ComputeError: "opening this Arrow IPC file failed before");
+        };
+        let source = Source::open(reader, self.shared.take(), self.memory_map.is_some())?;
+        let (footer, _) = read_footer(&source, &self.options.limits)?;
+        let file = Arc::new(OpenFile {
+            source,
+            schema: Arc::new(ReadSchema::new(footer.schema)),
+            dictionaries: footer.dictionaries,
+            batches: footer.batches,
+            metadata: footer.metadata,
+        });
+        self.file = Some(Arc::clone(&file));
+        Ok(file)
+    }
+
+    /// The Arrow schema of the file, as in Polars.
+    ///
+    /// # Errors
+    /// When the footer is not valid.
+    pub fn schema(&mut self) -> PolarsResult<ArrowSchemaRef> {
+        Ok(Arc::new(arrow_schema(&self.open()?.schema.wire)))
+    }
+
+    /// The Arrow schema of the file, with the metadata of its fields.
+    ///
+    /// # Errors
+    /// When the footer is not valid.
+    pub fn arrow_schema(&mut self) -> PolarsResult<ArrowSchemaRef> {
+        self.schema()
+    }
+
+    /// The Polars schema of the file.
+    ///
+    /// # Errors
+    /// When the footer is not valid, or has a column that Polars cannot hold.
+    pub fn polars_schema(&mut self) -> PolarsResult<Schema> {
+        self.open()?.schema.polars().map_err(format_error)
+    }
+
+    /// The custom metadata of the schema.
+    ///
+    /// # Errors
+    /// When the footer is not valid.
+    pub fn custom_metadata(&mut self) -> PolarsResult<Option<Arc<Metadata>>> {
+        let metadata = metadata_map(&self.open()?.schema.wire.metadata);
+        Ok((!metadata.is_empty()).then(|| Arc::new(metadata)))
+    }
+
+    /// The custom metadata of the footer, which is not the schema's.
+    ///
+    /// # Errors
+    /// When the footer is not valid.
+    pub fn footer_metadata(&mut self) -> PolarsResult<Metadata> {
+        Ok(metadata_map(&self.open()?.metadata))
+    }
+
+    /// How many record batches the file has.
+    ///
+    /// # Errors
+    /// When the footer is not valid.
+    pub fn num_record_batches(&mut self) -> PolarsResult<usize> {
+        Ok(self.open()?.batches.len())
+    }
+
+    /// How many rows the file has: from the batches' headers, their bodies are not touched.
+    ///
+    /// # Errors
+    /// When the footer or a header is not valid.
+    pub fn num_rows(&mut self) -> PolarsResult<usize> {
+        let file = self.open()?;
+        let mut rows = 0usize;
+        for (i, block) in file.batches.iter().enumerate() {
+            let batch = batch_at(&file.source, *block, i, &self.options.limits)?;
+            rows = rows.saturating_add(batch.header.rows);
+        }
+        Ok(rows)
+    }
+
+    /// One record batch. Only its bytes are read (and those of the dictionaries it needs).
+    ///
+    /// # Errors
+    /// When there is no batch `index` (the error says the range), or it is not valid.
+    pub fn get_batch(&mut self, index: usize) -> PolarsResult<DataFrame> {
+        let file = self.open()?;
+        let view = FileView::new(file, &self.options)?;
+        view.file.check_index(index)?;
+        let batch = view.locate(index, &self.options)?;
+        view.decode(std::slice::from_ref(&(index, batch)), &ReadOptions { n_rows: None, ..self.options.clone() }, 0)
+    }
+
+    /// The custom metadata of one record batch.
+    ///
+    /// # Errors
+    /// As [`get_batch`](Self::get_batch).
+    pub fn batch_metadata(&mut self, index: usize) -> PolarsResult<Metadata> {
+        let file = self.open()?;
+        file.check_index(index)?;
+        let batch = batch_at(&file.source, file.batches[index], index, &self.options.limits)?;
+        Ok(metadata_map(&batch.metadata))
+    }
+
+    /// The record batches one by one, each read and decoded when it is asked for.
+    ///
+    /// # Errors
+    /// When the footer is not valid, or a projected column is not there.
+    pub fn batches(&mut self) -> PolarsResult<Batches<R>> {
+        let view = FileView::new(self.open()?, &self.options)?;
+        Ok(Batches { view, options: self.options.clone(), next: 0, rows: 0, failed: false })
+    }
+
+    /// Stop reading when `n` rows are read.
+    pub fn with_n_rows(mut self, num_rows: Option<usize>) -> Self {
+        self.options.n_rows = num_rows;
+        self
+    }
+
+    /// Columns to select.
+    pub fn with_columns(mut self, columns: Option<Vec<String>>) -> Self {
+        self.options.columns = columns;
+        self
+    }
+
+    /// Columns of a hive partition, which `finish` adds to the frame: one value each.
+    pub fn with_hive_partition_columns(mut self, columns: Option<Vec<Series>>) -> Self {
+        self.hive_partition_columns = columns;
+        self
+    }
+
+    /// A column with the file's path, which `finish` adds to the frame.
+    pub fn with_include_file_path(mut self, include_file_path: Option<(PlSmallStr, PlRefStr)>) -> Self {
+        self.include_file_path = include_file_path;
+        self
+    }
+
+    /// Add a row index column.
+    pub fn with_row_index(mut self, row_index: Option<RowIndex>) -> Self {
+        self.options.row_index = row_index;
+        self
+    }
+
+    /// Columns to select by position, counted from 0.
+    pub fn with_projection(mut self, projection: Option<Vec<usize>>) -> Self {
+        self.options.projection = projection;
+        self
+    }
+
+    /// Caps on what the file may claim.
+    pub fn with_limits(mut self, limits: IpcLimits) -> Self {
+        self.options.limits = limits;
+        self
+    }
+
+    /// Decode on Polars' thread pool. Defaults to true.
+    pub fn with_parallel(mut self, parallel: bool) -> Self {
+        self.options.parallel = parallel;
+        self
+    }
+
+    /// Map the file into memory, if the source is one: buffers that are not compressed become
+    /// views into the map. What they hold is validated all the same.
+    ///
+    /// # Safety
+    /// The file must not change while the DataFrame is in use.
+    #[expect(unsafe_code, reason = "Polars' signature: a mapped file may change under us")]
+    pub unsafe fn memory_mapped(mut self, path_buf: Option<PathBuf>) -> Self {
+        self.memory_map = path_buf;
+        self
+    }
+
+    /// Does not check offsets, UTF-8 and views.
+    ///
+    /// # Safety
+    /// The file must be valid Arrow data. If it is not, using the DataFrame reads memory out of
+    /// bounds.
+    #[expect(unsafe_code, reason = "unchecked reading is the caller's promise")]
+    pub unsafe fn skip_validation(mut self) -> Self {
+        // SAFETY: the caller promises valid data.
+        self.options.trust = unsafe { Trust::in_writer() };
+        self
+    }
+
+    fn read_all(&mut self) -> PolarsResult<DataFrame> {
+        let view = FileView::new(self.open()?, &self.options)?;
+        let mut batches = Vec::new();
+        let mut rows = 0usize;
+        for index in 0..view.file.batches.len() {
+            if self.options.n_rows.is_some_and(|n| rows >= n) {
+                break;
+            }
+            let batch = view.locate(index, &self.options)?;
+            rows = rows.saturating_add(batch.header.rows);
+            batches.push((index, batch));
+        }
+        view.decode(&batches, &self.options, 0)
+    }
+}
+
+impl<R> OpenFile<R> {
+    fn check_index(&self, index: usize) -> PolarsResult<()> {
+        let n = self.batches.len();
+        if index >= n {
+            polars_bail!(OutOfBounds: "record batch {index} is out of range: the file has {n} record batches, 0 to {}", n.saturating_sub(1));
+        }
+        Ok(())
+    }
+}
+
+/// A file, some of its columns, and the dictionaries that those need.
+struct FileView<R> {
+    file: Arc<OpenFile<R>>,
+    projection: Projection,
+    dictionaries: Arc<floe_array::Dictionaries>,
+    budget: Budget,
+}
+
+impl<R: MmapBytesReader> FileView<R> {
+    fn new(file: Arc<OpenFile<R>>, options: &ReadOptions) -> PolarsResult<Self> {
+        let projection = Projection::new(&file.schema, options)?;
+        let mut store = Store::new(Arc::clone(&file.schema), &projection.slots).map_err(format_error)?;
+        let budget = Budget::default();
+        if !projection.slots.is_empty() {
+            for (i, block) in file.dictionaries.iter().enumerate() {
+                let dictionary = dictionary_at(&file.source, *block, i, &options.limits)?;
+                let id = dictionary.header.id;
+                if !store.wants(id) {
+                    continue;
+                }
+                if store.knows(id) && !dictionary.header.is_delta {
+                    polars_bail!(ComputeError: "dictionary batch {i}: dictionary {id} is replaced, which files must not do");
+                }
+                let body = RangeOf { source: &file.source, start: dictionary.body };
+                let decode = options.decode_options(&file.schema, dictionary.version);
+                store
+                    .apply(&dictionary.header, &body, &decode, &budget, pool::executor(options.parallel))
+                    .map_err(|e| format_error(e.at(format!("dictionary batch {i}"))))?;
+            }
+        }
+        Ok(Self { projection, dictionaries: store.snapshot(), budget, file })
+    }
+
+    fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<Located<BatchHeader>> {
+        batch_at(&self.file.source, self.file.batches[index], index, &options.limits)
+    }
+
+    fn decode(
+        &self,
+        batches: &[(usize, Located<BatchHeader>)],
+        options: &ReadOptions,
+        before: usize,
+    ) -> PolarsResult<DataFrame> {
+        let file = &*self.file;
+        let bodies: Vec<RangeOf<'_, R>> =
+            batches.iter().map(|(_, batch)| RangeOf { source: &file.source, start: batch.body }).collect();
+        let inputs = batches.iter().zip(&bodies).map(|((index, batch), body)| BatchInput {
+            header: &batch.header,
+            body,
+            dictionaries: Arc::clone(&self.dictionaries),
+            index: *index,
+            options: options.decode_options(&file.schema, batch.version),
+        });
+        let inputs: Vec<BatchInput<'_>> = inputs.collect();
+        let executor = pool::executor(options.parallel);
+        let mut df = decode_frame(&file.schema, &self.projection, options, &inputs, &self.budget, executor)?;
+        flags::restore(&mut df, &self.projection, batches.iter().map(|(_, batch)| &batch.metadata))?;
+        finish_frame(df, options, before)
+    }
+}
+
+impl<R: MmapBytesReader> SerReader<R> for IpcReader<R> {
+    fn new(reader: R) -> Self {
+        Self {
+            reader: Some(reader),
+            shared: None,
+            memory_map: None,
+            file: None,
+            options: ReadOptions::default(),
+            hive_partition_columns: None,
+            include_file_path: None,
+        }
+    }
+
+    fn set_rechunk(mut self, rechunk: bool) -> Self {
+        self.options.rechunk = rechunk;
+        self
+    }
+
+    fn finish(mut self) -> PolarsResult<DataFrame> {
+        let mut df = self.read_all()?;
+        let height = df.height();
+        for series in self.hive_partition_columns.take().unwrap_or_default() {
+            let value = Scalar::new(series.dtype().clone(), series.get(0)?.into_static());
+            df.with_column(Column::new_scalar(series.name().clone(), value, height))?;
+        }
+        if let Some((name, path)) = self.include_file_path.take() {
+            let value = Scalar::new(DataType::String, AnyValue::StringOwned(path.as_str().into()));
+            df.with_column(Column::new_scalar(name, value, height))?;
+        }
+        Ok(df)
+    }
+}
+
+/// The record batches of a file, read and decoded one at a time.
+pub struct Batches<R: MmapBytesReader> {
+    view: FileView<R>,
+    options: ReadOptions,
+    next: usize,
+    rows: usize,
+    failed: bool,
+}
+
+impl<R: MmapBytesReader> Iterator for Batches<R> {
+    type Item = PolarsResult<DataFrame>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let enough = self.options.n_rows.is_some_and(|n| self.rows >= n);
+        if self.failed || enough || self.next >= self.view.file.batches.len() {
+            return None;
+        }
+        let index = self.next;
+        self.next += 1;
+        let result = self.view.locate(index, &self.options).and_then(|batch| {
+            let (before, rows) = (self.rows, batch.header.rows);
+            self.rows = self.rows.saturating_add(rows);
+            self.view.decode(&[(index, batch)], &self.options, before)
+        });
+        self.failed = result.is_err();
+        Some(result)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (0, Some(self.view.file.batches.len().saturating_sub(self.next)))
+    }
+}

@@ -1,0 +1,129 @@
+//! Where the batches are: from a file's footer, or from the headers of a stream in memory.
+
+use floe_format::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
+use floe_format::{
+    BatchHeader, Block, DictionaryHeader, Error, ErrorKind, Footer, Header, IpcLimits, KeyValues, Message, Result,
+    Schema, Version, decode_footer, decode_message, footer_len,
+};
+use polars_core::prelude::*;
+use polars_io::mmap::MmapBytesReader;
+
+use super::source::Source;
+use crate::error::format_error;
+
+/// A record batch's or dictionary's header, and where its body starts.
+#[derive(Clone)]
+pub(crate) struct Located<H> {
+    pub(crate) header: H,
+    pub(crate) body: u64,
+    pub(crate) body_len: u64,
+    pub(crate) metadata: KeyValues,
+    pub(crate) version: Version,
+}
+
+/// Reads and checks the footer of a file.
+pub(crate) fn read_footer<R: MmapBytesReader>(source: &Source<R>, limits: &IpcLimits) -> PolarsResult<(Footer, u64)> {
+    let len = source.len();
+    let suffix_len = FILE_SUFFIX_LEN as u64;
+    let too_short = len < FILE_PREFIX.len() as u64 + suffix_len;
+    let prefix = source.read(0..len.min(FILE_MAGIC.len() as u64))?;
+    if prefix.as_slice() != FILE_MAGIC {
+        let hint = if prefix.starts_with(&[0xff; 4]) { " (this looks like a stream: use IpcStreamReader)" } else { "" };
+        polars_bail!(ComputeError: "not an Arrow IPC file: it does not start with ARROW1{hint}");
+    }
+    if too_short {
+        polars_bail!(ComputeError: "the Arrow IPC file is truncated: it has no footer; IpcReader::recover reads its complete batches");
+    }
+    let mut suffix = [0; FILE_SUFFIX_LEN];
+    suffix.copy_from_slice(&source.read(len - suffix_len..len)?);
+    let footer = footer_len(&suffix, limits).map_err(|e| {
+        let hint = match e.kind {
+            ErrorKind::BadMagic { .. } => "; the file may be cut off: IpcReader::recover reads its complete batches",
+            _ => "",
+        };
+        polars_err!(ComputeError: "the Arrow IPC file has no valid footer: {e}{hint}")
+    })? as u64;
+    let room = len - suffix_len - FILE_PREFIX.len() as u64;
+    if footer > room {
+        polars_bail!(ComputeError: "the Arrow IPC file's footer claims {footer} bytes, the file has room for {room}");
+    }
+    let start = len - suffix_len - footer;
+    let bytes = source.read(start..len - suffix_len)?;
+    let footer = decode_footer(&bytes, limits).map_err(|e| format_error(e.at("footer")))?;
+    for (i, block) in footer.dictionaries.iter().enumerate() {
+        block.check(start).map_err(|e| format_error(e.at(format!("footer, dictionary block {i}"))))?;
+    }
+    for (i, block) in footer.batches.iter().enumerate() {
+        block.check(start).map_err(|e| format_error(e.at(format!("footer, record batch block {i}"))))?;
+    }
+    Ok((footer, start))
+}
+
+/// The message that a block of the footer points at.
+fn read_block<R: MmapBytesReader>(source: &Source<R>, block: Block, limits: &IpcLimits) -> PolarsResult<Message> {
+    let end = block.offset + u64::from(block.metadata_len);
+    let head = source.read(block.offset..end)?;
+    let message = decode_head(&head, limits).map_err(format_error)?;
+    if message.body_len != block.body_len {
+        polars_bail!(
+            ComputeError: "the footer says the body has {} bytes, the message says {}", block.body_len, message.body_len
+        );
+    }
+    Ok(message)
+}
+
+/// The flatbuffer behind a marker and a length, or behind a length alone.
+fn decode_head(head: &[u8], limits: &IpcLimits) -> Result<Message> {
+    let truncated = || Error::new(ErrorKind::Truncated { need: 8, have: head.len() as u64 });
+    let (word, rest) = head.split_first_chunk::<4>().ok_or_else(truncated)?;
+    let (len, metadata) = if *word == [0xff; 4] {
+        let (len, rest) = rest.split_first_chunk::<4>().ok_or_else(truncated)?;
+        (i32::from_le_bytes(*len), rest)
+    } else {
+        (i32::from_le_bytes(*word), rest)
+    };
+    let need = usize::try_from(len).map_err(|_| Error::invalid(format!("a message head claims {len} bytes")))?;
+    let metadata = metadata.get(..need).ok_or_else(|| {
+        Error::invalid(format!("a message head of {need} bytes is in a block with room for {}", metadata.len()))
+    })?;
+    decode_message(metadata, limits)
+}
+
+fn locate<H>(message: Message, header: H, body: u64) -> Located<H> {
+    let Message { body_len, metadata, version, .. } = message;
+    Located { header, body, body_len, metadata, version }
+}
+
+/// The header of a file's record batch.
+pub(crate) fn batch_at<R: MmapBytesReader>(
+    source: &Source<R>,
+    block: Block,
+    index: usize,
+    limits: &IpcLimits,
+) -> PolarsResult<Located<BatchHeader>> {
+    let at = |e: PolarsError| e.wrap_msg(|msg| format!("record batch {index}: {msg}"));
+    let mut message = read_block(source, block, limits).map_err(at)?;
+    match std::mem::replace(&mut message.header, Header::Schema(Schema::default())) {
+        Header::Batch(header) => {
+            Ok(locate(message, header, block.offset + u64::from(block.metadata_len)))
+        },
+        _ => polars_bail!(ComputeError: "record batch {index}: the footer points at a message of another kind"),
+    }
+}
+
+/// The header of a file's dictionary batch.
+pub(crate) fn dictionary_at<R: MmapBytesReader>(
+    source: &Source<R>,
+    block: Block,
+    index: usize,
+    limits: &IpcLimits,
+) -> PolarsResult<Located<DictionaryHeader>> {
+    let at = |e: PolarsError| e.wrap_msg(|msg| format!("dictionary batch {index}: {msg}"));
+    let mut message = read_block(source, block, limits).map_err(at)?;
+    match std::mem::replace(&mut message.header, Header::Schema(Schema::default())) {
+        Header::Dictionary(header) => {
+            Ok(locate(message, header, block.offset + u64::from(block.metadata_len)))
+        },
+        _ => polars_bail!(ComputeError: "dictionary batch {index}: the footer points at a message of another kind"),
+    }
+}

@@ -1,0 +1,27 @@
+//! Bytes to DataFrames.
+//!
+//! ```text
+//!   source  (file, memory, memory map)  --footer-->  index  --\
+//!                                                              >-- plan --> decode --> assemble
+//!   stream  (anything that reads)  --decoder, one by one-->  --/
+//! ```
+//!
+//! A source that is in memory as a whole is indexed by its headers first, whichever format it has;
+//! a stream from anywhere else is decoded while it is read.
+
+mod assemble;
+mod bytes;
+mod dictionaries;
+mod file;
+mod flags;
+mod index;
+mod options;
+mod recover;
+mod source;
+mod stream;
+mod stream_source;
+
+pub use bytes::OwnedBytes;
+pub use file::{Batches, IpcReader};
+pub use recover::Recovered;
+pub use stream::{IpcStreamReader, StreamBatches};

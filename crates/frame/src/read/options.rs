@@ -1,0 +1,138 @@
+//! What to read, the same for files and streams, and its resolution against a schema.
+
+use floe_array::DecodeOptions;
+use floe_array::decode::Counts;
+use floe_format::{IpcLimits, Version};
+use polars_core::prelude::*;
+use polars_io::RowIndex;
+
+use crate::schema::ReadSchema;
+
+#[derive(Clone)]
+pub(crate) struct ReadOptions {
+    pub(crate) columns: Option<Vec<String>>,
+    pub(crate) projection: Option<Vec<usize>>,
+    pub(crate) n_rows: Option<usize>,
+    pub(crate) row_index: Option<RowIndex>,
+    pub(crate) rechunk: bool,
+    pub(crate) limits: IpcLimits,
+    pub(crate) trust: Trust,
+    pub(crate) end_marker_required: bool,
+    pub(crate) parallel: bool,
+}
+
+/// Whether what is decoded is validated. Only an unsafe function makes it otherwise.
+#[derive(Clone, Copy)]
+pub(crate) struct Trust(Option<fn(DecodeOptions) -> DecodeOptions>);
+
+impl Trust {
+    pub(crate) const NONE: Self = Self(None);
+
+    /// Nothing is validated.
+    ///
+    /// # Safety
+    /// The bytes must be valid Arrow data.
+    #[expect(unsafe_code, reason = "passes the promise of `skip_validation` on")]
+    pub(crate) unsafe fn in_writer() -> Self {
+        // SAFETY: the promise is the caller's.
+        Self(Some(|options| unsafe { options.without_validation() }))
+    }
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            columns: None,
+            projection: None,
+            n_rows: None,
+            row_index: None,
+            rechunk: true,
+            limits: IpcLimits::default(),
+            trust: Trust::NONE,
+            end_marker_required: false,
+            parallel: true,
+        }
+    }
+}
+
+impl ReadOptions {
+    pub(crate) fn decode_options(&self, schema: &ReadSchema, version: Version) -> DecodeOptions {
+        let big_endian = schema.wire.endianness == floe_format::Endianness::Big;
+        let options = DecodeOptions::new(version, big_endian, self.limits);
+        match self.trust {
+            Trust(None) => options,
+            Trust(Some(relax)) => relax(options),
+        }
+    }
+}
+
+/// The columns to read, in the order asked for.
+#[derive(Clone)]
+pub(crate) struct Projection {
+    /// Indices into the schema.
+    pub(crate) indices: Vec<usize>,
+    pub(crate) dtypes: Vec<DataType>,
+    pub(crate) names: Vec<PlSmallStr>,
+    /// Slots of the dictionaries that those columns need.
+    pub(crate) slots: Vec<usize>,
+}
+
+impl Projection {
+    pub(crate) fn new(schema: &ReadSchema, options: &ReadOptions) -> PolarsResult<Self> {
+        let indices = resolve(schema, options)?;
+        let mut dtypes = Vec::with_capacity(indices.len());
+        let mut names = Vec::with_capacity(indices.len());
+        let mut slots = Vec::new();
+        for index in &indices {
+            let column = &schema.columns[*index];
+            dtypes.push(column.dtype.clone().map_err(crate::error::format_error)?);
+            names.push(column.name.clone());
+            collect_slots(&schema.wire.fields[*index], &mut slots);
+        }
+        Ok(Self { indices, dtypes, names, slots })
+    }
+}
+
+fn collect_slots(field: &floe_format::Field, slots: &mut Vec<usize>) {
+    if let Some(dictionary) = &field.dictionary {
+        slots.push(dictionary.slot);
+    }
+    for child in &field.children {
+        collect_slots(child, slots);
+    }
+}
+
+fn resolve(schema: &ReadSchema, options: &ReadOptions) -> PolarsResult<Vec<usize>> {
+    let width = schema.columns.len();
+    let indices = match (&options.columns, &options.projection) {
+        (Some(names), _) => {
+            let by_name: PlHashMap<&str, usize> =
+                schema.columns.iter().enumerate().map(|(i, column)| (column.name.as_str(), i)).collect();
+            let find = |name: &String| {
+                by_name.get(name.as_str()).copied().ok_or_else(|| {
+                    let known: Vec<&str> = schema.columns.iter().take(20).map(|c| c.name.as_str()).collect();
+                    polars_err!(ColumnNotFound: "\"{name}\" is not a column; the columns are: {}", known.join(", "))
+                })
+            };
+            names.iter().map(find).collect::<PolarsResult<Vec<usize>>>()?
+        },
+        (None, Some(indices)) => indices.clone(),
+        (None, None) => return Ok((0..width).collect()),
+    };
+    let mut seen = vec![false; width];
+    for index in &indices {
+        match seen.get_mut(*index) {
+            Some(false) => seen[*index] = true,
+            Some(true) => {
+                polars_bail!(Duplicate: "column \"{}\" is projected twice", schema.columns[*index].name)
+            },
+            None => polars_bail!(OutOfBounds: "projected column {index} is out of range: there are {width} columns"),
+        }
+    }
+    Ok(indices)
+}
+
+/// The counts of every column of a schema.
+pub(crate) fn counts(schema: &ReadSchema, version: Version) -> Vec<Counts> {
+    schema.wire.fields.iter().map(|field| Counts::of(field, version)).collect()
+}

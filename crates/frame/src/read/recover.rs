@@ -1,0 +1,38 @@
+//! What can be saved of a file whose writer died before the footer.
+
+use floe_format::constants::{FILE_MAGIC, FILE_PREFIX};
+use polars_core::prelude::*;
+use polars_io::mmap::MmapBytesReader;
+
+use super::options::ReadOptions;
+use super::source::Source;
+use super::stream_source::{Salvage, salvage};
+
+/// The complete batches of a file, and what was behind them. See
+/// [`IpcReader::recover`](crate::IpcReader::recover).
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// The rows of all complete batches.
+    pub df: DataFrame,
+    /// How many batches those are.
+    pub batches: usize,
+    /// Bytes behind the last complete message that could not be used. Zero for a whole file.
+    pub leftover_bytes: u64,
+    /// Why reading stopped there, if it was not at the end.
+    pub reason: Option<String>,
+}
+
+pub(crate) fn recover<R: MmapBytesReader>(reader: R) -> PolarsResult<Recovered> {
+    let options = ReadOptions::default();
+    let source = Source::open(reader, None, false)?;
+    let bytes = source.read(0..source.len())?;
+    if !bytes.starts_with(&FILE_MAGIC) {
+        polars_bail!(ComputeError: "not an Arrow IPC file: it does not start with ARROW1");
+    }
+    let len = bytes.len();
+    let Salvage { df, batches, end, marked, error } = salvage(bytes, FILE_PREFIX.len().min(len), &options)?;
+    // Behind an end marker comes the footer, which says nothing new.
+    let leftover_bytes = if marked { 0 } else { (len - end) as u64 };
+    Ok(Recovered { df, batches, leftover_bytes, reason: error.map(|e| e.to_string()) })
+}

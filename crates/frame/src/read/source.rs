@@ -1,0 +1,145 @@
+//! Where a file's bytes are, and reading them at any position, from any thread.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+
+use floe_array::Body;
+use floe_format::Result as WireResult;
+use polars_buffer::Buffer;
+use polars_core::prelude::*;
+use polars_io::mmap::MmapBytesReader;
+use polars_utils::mmap::MMapSemaphore;
+
+use crate::error::{io_as_format, io_error};
+
+/// The bytes of a file.
+pub(crate) enum Source<R> {
+    /// In memory, and ours to share.
+    Shared(Buffer<u8>),
+    /// In memory, but only borrowed through the reader.
+    Borrowed(R),
+    /// A file on disk: read at positions, so that threads do not share one.
+    File { reader: R, len: u64 },
+}
+
+impl<R: MmapBytesReader> Source<R> {
+    pub(crate) fn open(mut reader: R, shared: Option<Buffer<u8>>, map: bool) -> PolarsResult<Self> {
+        if let Some(shared) = shared {
+            return Ok(Self::Shared(shared));
+        }
+        if reader.to_bytes().is_some() {
+            return Ok(Self::Borrowed(reader));
+        }
+        if let Some(file) = reader.to_file() {
+            let metadata = file.metadata().map_err(|e| io_error(e, "reading an Arrow IPC file's length"))?;
+            if metadata.is_file() && cfg!(any(unix, windows)) {
+                if map && metadata.len() > 0 {
+                    let map = MMapSemaphore::new_from_file(file)?;
+                    return Ok(Self::Shared(Buffer::from_owner(map)));
+                }
+                return Ok(Self::File { len: metadata.len(), reader });
+            }
+        }
+        let mut bytes = Vec::new();
+        reader.read_to_end(&mut bytes).map_err(|e| io_error(e, "reading an Arrow IPC file"))?;
+        Ok(Self::Shared(bytes.into()))
+    }
+
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::Shared(bytes) => bytes.len() as u64,
+            Self::Borrowed(reader) => reader.to_bytes().unwrap_or_default().len() as u64,
+            Self::File { len, .. } => *len,
+        }
+    }
+
+    /// The bytes of a range, which the caller has checked against [`Self::len`].
+    pub(crate) fn read(&self, range: Range<u64>) -> PolarsResult<Buffer<u8>> {
+        let body = RangeOf { source: self, start: 0 };
+        if let Some(shared) = body.shared(range.clone()) {
+            return Ok(shared);
+        }
+        let len = usize::try_from(range.end - range.start).map_err(|_| too_large())?;
+        let mut out = floe_array::aligned::try_with_capacity::<u8>(len).map_err(crate::error::format_error)?;
+        out.resize(len, 0);
+        self.read_at(range.start, &mut out).map_err(|e| io_error(e, "reading an Arrow IPC file"))?;
+        Ok(out.into())
+    }
+
+    /// All bytes as they lie, if they are in memory.
+    pub(crate) fn memory(&self) -> Option<&[u8]> {
+        match self {
+            Self::Shared(bytes) => Some(bytes),
+            Self::Borrowed(reader) => reader.to_bytes(),
+            Self::File { .. } => None,
+        }
+    }
+
+    fn read_at(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
+        let from_memory = |bytes: &[u8], out: &mut [u8]| {
+            let start = usize::try_from(start).map_err(io::Error::other)?;
+            let slice = start.checked_add(out.len()).and_then(|end| bytes.get(start..end));
+            out.copy_from_slice(slice.ok_or(io::ErrorKind::UnexpectedEof)?);
+            Ok(())
+        };
+        match self {
+            Self::Shared(bytes) => from_memory(bytes, out),
+            Self::Borrowed(reader) => from_memory(reader.to_bytes().unwrap_or_default(), out),
+            Self::File { reader, .. } => match reader.to_file() {
+                Some(file) => read_exact_at(file, out, start),
+                None => Err(io::Error::other("the reader is no file any more")),
+            },
+        }
+    }
+}
+
+fn too_large() -> PolarsError {
+    polars_err!(ComputeError: "a part of the file does not fit in memory")
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, out: &mut [u8], start: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, start)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut out: &mut [u8], mut start: u64) -> io::Result<()> {
+    while !out.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, out, start) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                out = &mut out[n..];
+                start += n as u64;
+            },
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(any(unix, windows)))]
+fn read_exact_at(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A body: what lies behind `start`.
+pub(crate) struct RangeOf<'a, R> {
+    pub(crate) source: &'a Source<R>,
+    pub(crate) start: u64,
+}
+
+impl<R: MmapBytesReader> Body for RangeOf<'_, R> {
+    fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>> {
+        match self.source {
+            Source::Shared(bytes) => bytes.shared(self.start + range.start..self.start + range.end),
+            Source::Borrowed(_) | Source::File { .. } => None,
+        }
+    }
+
+    fn read_into(&self, range: Range<u64>, dst: &mut [u8]) -> WireResult<()> {
+        let read = self.source.read_at(self.start + range.start, dst);
+        read.map_err(|e| io_as_format(&e, "reading an Arrow IPC file"))
+    }
+}

@@ -1,0 +1,222 @@
+//! The dictionaries of what is written: which categories are in use, and what their keys become.
+//!
+//! Positions are given by the categories' own numbers, in ascending order of each round of
+//! [`Tracker::note`], so they never depend on threads.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8ViewArray};
+use arrow::types::NativeType;
+use floe_array::encode::Remap;
+use floe_format::Field;
+use polars_core::prelude::*;
+
+use crate::schema::{CategorySource, WriteSchema};
+
+/// One dictionary-encoded field's dictionary in the making.
+pub(crate) struct Tracker {
+    source: CategorySource,
+    /// Position of each category, `u32::MAX` if it is not in the dictionary.
+    remap: Vec<u32>,
+    shared: Option<Remap>,
+    /// The category at each position.
+    categories: Vec<u32>,
+    /// How many of them have been written, if any.
+    written: Option<usize>,
+}
+
+/// What of a dictionary has to be written before the next batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Due {
+    Nothing,
+    /// All of it: for the first time, or as a replacement.
+    All,
+    /// The values from this position on, as a delta.
+    From(usize),
+}
+
+impl Tracker {
+    fn new(source: CategorySource) -> Self {
+        Self { source, remap: Vec::new(), shared: None, categories: Vec::new(), written: None }
+    }
+
+    /// Takes note of the categories that `keys` uses.
+    fn note(&mut self, keys: &[&dyn Array]) {
+        #[cfg(feature = "dtype-categorical")]
+        {
+            let CategorySource::Growing(mapping) = &self.source else { return };
+            let bound = mapping.num_cats_upper_bound();
+            let mut used = vec![false; bound];
+            for keys in keys {
+                mark(*keys, &mut used);
+            }
+            self.remap.resize(bound.max(self.remap.len()), u32::MAX);
+            let before = self.categories.len();
+            for (category, _) in used.iter().enumerate().filter(|(_, used)| **used) {
+                if let (Some(position), Ok(category)) = (self.remap.get_mut(category), u32::try_from(category))
+                    && *position == u32::MAX
+                {
+                    *position = u32::try_from(self.categories.len()).unwrap_or(u32::MAX);
+                    self.categories.push(category);
+                }
+            }
+            if self.categories.len() != before || self.shared.is_none() {
+                self.shared = Some(Arc::from(self.remap.as_slice()));
+            }
+        }
+        #[cfg(not(feature = "dtype-categorical"))]
+        let _ = keys;
+    }
+
+    /// Whether the dictionary is known from the start.
+    pub(crate) fn is_fixed(&self) -> bool {
+        #[cfg(feature = "dtype-categorical")]
+        return matches!(self.source, CategorySource::Frozen(_));
+        #[cfg(not(feature = "dtype-categorical"))]
+        true
+    }
+
+    fn len(&self) -> usize {
+        match &self.source {
+            #[cfg(feature = "dtype-categorical")]
+            CategorySource::Frozen(frozen) => frozen.categories().len(),
+            _ => self.categories.len(),
+        }
+    }
+
+    /// What is due; `deltas` prefers additions over replacements.
+    pub(crate) fn due(&self, deltas: bool) -> Due {
+        match self.written {
+            None => Due::All,
+            Some(written) if written == self.len() => Due::Nothing,
+            Some(written) if deltas => Due::From(written),
+            Some(_) => Due::All,
+        }
+    }
+
+    /// The values from position `from` on, and the note that they are written.
+    pub(crate) fn take(&mut self, from: usize) -> PolarsResult<Utf8ViewArray> {
+        self.written = Some(self.len());
+        match &self.source {
+            #[cfg(feature = "dtype-categorical")]
+            CategorySource::Frozen(frozen) => Ok(frozen.categories().clone()),
+            #[cfg(feature = "dtype-categorical")]
+            CategorySource::Growing(mapping) => {
+                let values = self.categories.iter().skip(from).map(|category| {
+                    mapping.cat_to_str(*category).ok_or_else(
+                        || polars_err!(ComputeError: "category {category} of a column has no text"),
+                    )
+                });
+                let values = values.collect::<PolarsResult<Vec<&str>>>()?;
+                Ok(Utf8ViewArray::from_slice_values(values))
+            },
+            #[cfg(not(feature = "dtype-categorical"))]
+            CategorySource::None(_) => {
+                let _ = from;
+                polars_bail!(ComputeError: "categoricals need floe's feature `dtype-categorical`")
+            },
+        }
+    }
+}
+
+#[cfg(feature = "dtype-categorical")]
+fn mark(keys: &dyn Array, used: &mut [bool]) {
+    fn mark_keys<K: NativeType + Into<u32>>(keys: &PrimitiveArray<K>, used: &mut [bool]) {
+        let mut mark = |key: K| {
+            if let Some(used) = used.get_mut(key.into() as usize) {
+                *used = true;
+            }
+        };
+        match keys.validity() {
+            None => keys.values().iter().for_each(|key| mark(*key)),
+            Some(validity) => {
+                let valid = keys.values().iter().zip(validity.iter()).filter(|(_, valid)| *valid);
+                valid.for_each(|(key, _)| mark(*key));
+            },
+        }
+    }
+    let any = keys.as_any();
+    if let Some(keys) = any.downcast_ref::<PrimitiveArray<u32>>() {
+        mark_keys(keys, used);
+    } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u16>>() {
+        mark_keys(keys, used);
+    } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u8>>() {
+        mark_keys(keys, used);
+    }
+}
+
+/// The dictionaries of a schema, by slot.
+pub(crate) struct Trackers(Vec<Tracker>);
+
+impl Trackers {
+    pub(crate) fn new(schema: &WriteSchema) -> Self {
+        Self(schema.categories.iter().cloned().map(Tracker::new).collect())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn slots(&self) -> std::ops::Range<usize> {
+        0..self.0.len()
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut Tracker> {
+        self.0.get_mut(slot)
+    }
+
+    /// Takes note of the categories that a column's arrays use, at any depth.
+    pub(crate) fn note(&mut self, field: &Field, arrays: &[ArrayRef]) {
+        let mut keys: Vec<(usize, ArrayRef)> = Vec::new();
+        for array in arrays {
+            collect_keys(field, array.as_ref(), &mut keys);
+        }
+        for (slot, tracker) in self.0.iter_mut().enumerate() {
+            let keys: Vec<&dyn Array> = keys.iter().filter(|(s, _)| *s == slot).map(|(_, k)| k.as_ref()).collect();
+            if !keys.is_empty() {
+                tracker.note(&keys);
+            }
+        }
+    }
+
+    /// What the keys of each slot become.
+    pub(crate) fn remaps(&self) -> Vec<Option<Remap>> {
+        let remap = |tracker: &Tracker| {
+            if tracker.is_fixed() { None } else { Some(tracker.shared.clone().unwrap_or_else(|| Arc::from([]))) }
+        };
+        self.0.iter().map(remap).collect()
+    }
+}
+
+/// The key arrays within an array, with their slots: only the rows that lists really hold.
+fn collect_keys(field: &Field, array: &dyn Array, keys: &mut Vec<(usize, ArrayRef)>) {
+    if let Some(encoding) = &field.dictionary {
+        keys.push((encoding.slot, array.to_boxed()));
+        return;
+    }
+    if !has_dictionary(field) {
+        return;
+    }
+    let any = array.as_any();
+    if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
+        let first = usize::try_from(*list.offsets().first()).unwrap_or(0);
+        let last = usize::try_from(*list.offsets().last()).unwrap_or(0);
+        let values = list.values().sliced(first, last.saturating_sub(first));
+        for child in &field.children {
+            collect_keys(child, values.as_ref(), keys);
+        }
+    } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
+        for child in &field.children {
+            collect_keys(child, list.values().as_ref(), keys);
+        }
+    } else if let Some(fields) = any.downcast_ref::<StructArray>() {
+        for (child, values) in field.children.iter().zip(fields.values()) {
+            collect_keys(child, values.as_ref(), keys);
+        }
+    }
+}
+
+/// Whether a field or one below it is dictionary encoded.
+fn has_dictionary(field: &Field) -> bool {
+    field.dictionary.is_some() || field.children.iter().any(has_dictionary)
+}

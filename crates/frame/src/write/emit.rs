@@ -1,0 +1,239 @@
+//! Bytes in order: framing, padding, positions, and what stands before and behind the batches.
+
+use std::io::Write;
+
+use floe_format::constants::{ALIGNMENT, END_OF_STREAM, FILE_MAGIC, FILE_PREFIX};
+use floe_format::{Block, DictionaryHeader, Footer, KeyValues, MessageEncoder, Schema, Version, write_head};
+use polars_error::{PolarsResult, polars_bail};
+
+use super::encode::EncodedBatch;
+use crate::error::{format_error, io_error};
+use crate::summary::WriteSummary;
+
+/// Pieces shorter than this are gathered before they are written, longer ones handed over as
+/// they are.
+const GATHER: usize = 32 << 10;
+
+static ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
+
+/// Stream or file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    Stream,
+    File,
+}
+
+/// Writes messages one after another. After a failure nothing more is written, and every later
+/// call fails: what is there must not look whole.
+pub(crate) struct Emitter<W> {
+    writer: W,
+    container: Container,
+    position: u64,
+    gathered: Vec<u8>,
+    encoder: MessageEncoder,
+    dictionaries: Vec<Block>,
+    batches: Vec<Block>,
+    rows: Vec<u64>,
+    state: State,
+    summary: WriteSummary,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Open,
+    Finished,
+    Failed,
+}
+
+impl<W: Write> Emitter<W> {
+    pub(crate) fn new(writer: W, container: Container) -> Self {
+        Self {
+            writer,
+            container,
+            position: 0,
+            gathered: Vec::new(),
+            encoder: MessageEncoder::new(),
+            dictionaries: Vec::new(),
+            batches: Vec::new(),
+            rows: Vec::new(),
+            state: State::New,
+            summary: WriteSummary::default(),
+        }
+    }
+
+    pub(crate) fn summary(&self) -> WriteSummary {
+        WriteSummary { written_bytes: self.position, ..self.summary }
+    }
+
+    pub(crate) fn into_inner(self) -> W {
+        self.writer
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut W {
+        &mut self.writer
+    }
+
+    /// Runs one step of writing, unless a step before has failed.
+    fn step(&mut self, step: impl FnOnce(&mut Self) -> PolarsResult<()>) -> PolarsResult<()> {
+        match self.state {
+            State::Failed => polars_bail!(
+                ComputeError: "an earlier write to this Arrow IPC {} failed; what has been written is not complete",
+                self.name()
+            ),
+            State::Finished => polars_bail!(ComputeError: "this Arrow IPC {} is finished already", self.name()),
+            State::New | State::Open => {},
+        }
+        let result = step(self);
+        if result.is_err() {
+            self.state = State::Failed;
+        }
+        result
+    }
+
+    fn name(&self) -> &'static str {
+        match self.container {
+            Container::Stream => "stream",
+            Container::File => "file",
+        }
+    }
+
+    /// Marks the output as failed: something before it reached the emitter went wrong.
+    pub(crate) fn fail(&mut self) {
+        self.state = State::Failed;
+    }
+
+    /// The file's magic, and the schema message.
+    pub(crate) fn start(&mut self, schema: &Schema) -> PolarsResult<()> {
+        self.step(|this| {
+            schema.check_encodable().map_err(format_error)?;
+            if this.container == Container::File {
+                this.put(&FILE_PREFIX)?;
+            }
+            let mut head = Vec::new();
+            let message = this.encoder.schema(schema);
+            write_head(&mut head, message, this.position).map_err(format_error)?;
+            this.put(&head)?;
+            this.state = State::Open;
+            this.flush_gathered()
+        })
+    }
+
+    /// A record batch.
+    pub(crate) fn batch(&mut self, batch: &EncodedBatch, metadata: &KeyValues) -> PolarsResult<()> {
+        self.step(|this| {
+            let message = this.encoder.batch(&batch.header, batch.body_len, metadata).map_err(format_error)?;
+            let block = message_block(&mut this.gathered, message, this.position, batch.body_len)?;
+            this.body(block, batch)?;
+            this.batches.push(block);
+            let rows = batch.header.rows as u64;
+            this.rows.push(rows);
+            this.summary.rows += rows;
+            this.summary.batches += 1;
+            this.summary.raw_bytes += batch.raw_bytes;
+            this.flush_gathered()
+        })
+    }
+
+    /// A dictionary batch.
+    pub(crate) fn dictionary(&mut self, id: i64, is_delta: bool, batch: EncodedBatch) -> PolarsResult<()> {
+        self.step(|this| {
+            let EncodedBatch { header, body_len, buffers, raw_bytes } = batch;
+            let header = DictionaryHeader { id, is_delta, batch: header };
+            let message = this.encoder.dictionary(&header, body_len, &[]).map_err(format_error)?;
+            let block = message_block(&mut this.gathered, message, this.position, body_len)?;
+            let batch = EncodedBatch { header: header.batch, body_len, buffers, raw_bytes };
+            this.body(block, &batch)?;
+            this.dictionaries.push(block);
+            this.summary.dictionaries += 1;
+            this.summary.raw_bytes += batch.raw_bytes;
+            this.flush_gathered()
+        })
+    }
+
+    /// The end marker; of a file also the footer. Flushes the writer.
+    pub(crate) fn finish(&mut self, schema: &Schema, footer_metadata: impl FnOnce(&[u64]) -> KeyValues) -> PolarsResult<()> {
+        self.step(|this| {
+            this.put(&END_OF_STREAM)?;
+            if this.container == Container::File {
+                let footer = Footer {
+                    schema: schema.clone(),
+                    dictionaries: std::mem::take(&mut this.dictionaries),
+                    batches: std::mem::take(&mut this.batches),
+                    metadata: footer_metadata(&this.rows),
+                    version: Version::V5,
+                };
+                let bytes = this.encoder.footer(&footer).map_err(format_error)?.to_vec();
+                let Ok(len) = i32::try_from(bytes.len()) else {
+                    polars_bail!(ComputeError: "the footer takes {} bytes, more than the format allows", bytes.len());
+                };
+                this.put(&bytes)?;
+                this.put(&len.to_le_bytes())?;
+                this.put(&FILE_MAGIC)?;
+            }
+            this.flush_gathered()?;
+            this.writer.flush().map_err(|e| io_error(e, "flushing Arrow IPC output"))?;
+            this.state = State::Finished;
+            Ok(())
+        })
+    }
+
+    /// The body behind a head that has been gathered already.
+    fn body(&mut self, block: Block, batch: &EncodedBatch) -> PolarsResult<()> {
+        self.position += u64::from(block.metadata_len);
+        let start = self.position;
+        for (buffer, spec) in batch.buffers.iter().zip(&batch.header.buffers) {
+            debug_assert_eq!(self.position - start, spec.offset);
+            for piece in buffer.pieces() {
+                self.put(piece)?;
+            }
+            self.pad(start)?;
+        }
+        debug_assert_eq!(self.position - start, batch.body_len);
+        Ok(())
+    }
+
+    fn pad(&mut self, start: u64) -> PolarsResult<()> {
+        let over = usize::try_from((self.position - start) % ALIGNMENT as u64).unwrap_or(0);
+        let zeros = ZEROS.get(over..).filter(|_| over > 0).unwrap_or_default();
+        self.put(zeros)
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> PolarsResult<()> {
+        if bytes.len() < GATHER {
+            self.gathered.extend_from_slice(bytes);
+            if self.gathered.len() >= 2 * GATHER {
+                self.flush_gathered()?;
+            }
+        } else {
+            self.flush_gathered()?;
+            self.write(bytes)?;
+        }
+        self.position += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn flush_gathered(&mut self) -> PolarsResult<()> {
+        let bytes = std::mem::take(&mut self.gathered);
+        let result = self.write(&bytes);
+        self.gathered = bytes;
+        self.gathered.clear();
+        result
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> PolarsResult<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.writer.write_all(bytes).map_err(|e| io_error(e, "writing Arrow IPC"))
+    }
+}
+
+/// Gathers a message's head and says where it is.
+fn message_block(out: &mut Vec<u8>, message: &[u8], position: u64, body_len: u64) -> PolarsResult<Block> {
+    let len = write_head(out, message, position).map_err(format_error)?;
+    let Ok(metadata_len) = u32::try_from(len) else {
+        polars_bail!(ComputeError: "a message head of {len} bytes is more than the format allows");
+    };
+    Ok(Block { offset: position, metadata_len, body_len })
+}

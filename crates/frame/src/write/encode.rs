@@ -1,0 +1,121 @@
+//! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
+
+use floe_array::{EncodeCtx, Encoded, encode_column};
+use floe_array::encode::Remap;
+use floe_codec::Compression;
+use floe_format::{BatchHeader, BodyLayout, BufferSpec, Codec, Error, Field, FieldNode, Result};
+use polars_buffer::Buffer;
+use polars_core::prelude::ArrayRef;
+
+/// A buffer as it goes out.
+pub(crate) enum Stored {
+    /// As it is.
+    Plain(Buffer<u8>),
+    /// Behind the prefix that says "not compressed".
+    Raw(Buffer<u8>),
+    /// Prefix and frame.
+    Frame(Vec<u8>),
+}
+
+/// The prefix of a buffer that compression did not shrink.
+const NOT_COMPRESSED: [u8; 8] = (-1i64).to_le_bytes();
+
+impl Stored {
+    fn len(&self) -> usize {
+        match self {
+            Self::Plain(bytes) => bytes.len(),
+            Self::Raw(bytes) => NOT_COMPRESSED.len() + bytes.len(),
+            Self::Frame(bytes) => bytes.len(),
+        }
+    }
+
+    /// The pieces that make it up.
+    pub(crate) fn pieces(&self) -> [&[u8]; 2] {
+        match self {
+            Self::Plain(bytes) => [bytes.as_slice(), &[]],
+            Self::Raw(bytes) => [&NOT_COMPRESSED, bytes.as_slice()],
+            Self::Frame(bytes) => [bytes.as_slice(), &[]],
+        }
+    }
+}
+
+/// Some columns of a batch.
+#[derive(Default)]
+pub(crate) struct EncodedColumns {
+    pub(crate) nodes: Vec<FieldNode>,
+    pub(crate) variadic: Vec<usize>,
+    pub(crate) buffers: Vec<Stored>,
+    pub(crate) raw_bytes: u64,
+}
+
+/// Encodes and compresses one column.
+pub(crate) fn column(
+    field: &Field,
+    array: &ArrayRef,
+    remaps: &[Option<Remap>],
+    compression: Option<Compression>,
+) -> Result<EncodedColumns> {
+    let mut ctx = EncodeCtx::new(remaps);
+    encode_column(&mut ctx, field, array.as_ref())?;
+    compress(ctx.finish(), compression)
+}
+
+fn compress(encoded: Encoded, compression: Option<Compression>) -> Result<EncodedColumns> {
+    let Encoded { nodes, buffers, variadic } = encoded;
+    let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
+    let buffers = match compression {
+        None => buffers.into_iter().map(Stored::Plain).collect(),
+        Some(compression) => buffers.into_iter().map(|b| store(b, compression)).collect::<Result<_>>()?,
+    };
+    Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes })
+}
+
+fn store(buffer: Buffer<u8>, compression: Compression) -> Result<Stored> {
+    if buffer.is_empty() {
+        // A buffer of no bytes needs no prefix (and most readers want none).
+        return Ok(Stored::Plain(buffer));
+    }
+    let codec_error = |e: floe_codec::Error| Error::invalid(format!("compression failed: {e}"));
+    let len = i64::try_from(buffer.len()).map_err(|_| Error::invalid("a buffer of more than 2^63 bytes"))?;
+    let mut out = len.to_le_bytes().to_vec();
+    if floe_codec::compress(compression, &buffer, &mut out).map_err(codec_error)? {
+        if out.capacity() - out.len() > out.len() {
+            out.shrink_to_fit();
+        }
+        return Ok(Stored::Frame(out));
+    }
+    Ok(Stored::Raw(buffer))
+}
+
+/// A batch with its header, waiting for its turn.
+pub(crate) struct EncodedBatch {
+    pub(crate) header: BatchHeader,
+    pub(crate) body_len: u64,
+    pub(crate) buffers: Vec<Stored>,
+    pub(crate) raw_bytes: u64,
+}
+
+/// Lays out the columns of a batch one after another.
+pub(crate) fn assemble(rows: usize, columns: Vec<EncodedColumns>, compression: Option<Compression>) -> EncodedBatch {
+    let mut header = BatchHeader { rows, compression: compression.map(wire_codec), ..BatchHeader::default() };
+    let mut layout = BodyLayout::default();
+    let mut stored = Vec::with_capacity(columns.iter().map(|c| c.buffers.len()).sum());
+    header.buffers.reserve(stored.capacity());
+    let mut raw = 0;
+    for EncodedColumns { nodes, variadic, buffers, raw_bytes } in columns {
+        header.nodes.extend(nodes);
+        header.variadic.extend(variadic);
+        let specs = buffers.iter().map(|buffer| layout.push(buffer.len()));
+        header.buffers.extend(specs.collect::<Vec<BufferSpec>>());
+        stored.extend(buffers);
+        raw += raw_bytes;
+    }
+    EncodedBatch { header, body_len: layout.body_len(), buffers: stored, raw_bytes: raw }
+}
+
+fn wire_codec(compression: Compression) -> Codec {
+    match compression.codec() {
+        floe_codec::Codec::Lz4 => Codec::Lz4,
+        floe_codec::Codec::Zstd => Codec::Zstd,
+    }
+}

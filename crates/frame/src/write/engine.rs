@@ -1,0 +1,397 @@
+//! Frames to messages: cut, encoded in parallel, emitted in order.
+//!
+//! ```text
+//!   calling thread   cut b0 b1 b2 ..          emit b0        emit b1
+//!   pool             [b0 c0][b0 c1][b1 c0]..  [b2 c0] ...
+//! ```
+//!
+//! A batch is submitted as tasks of some columns each; a bounded window of batches is in flight;
+//! the calling thread awaits the oldest, writes it, and submits the next. So the user's `W` needs
+//! no `Send`, memory is bounded by the window, and the bytes are the same for any thread count.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+use floe_array::encode::Remap;
+use floe_codec::Compression;
+use floe_format::{Field, KeyValues};
+use polars_core::prelude::*;
+use polars_io::ipc::IpcCompression;
+
+use super::chunk;
+use super::convert::{Columns, Pieces};
+use super::dictionaries::{Due, Trackers};
+use super::emit::{Container, Emitter};
+use super::encode::{EncodedBatch, EncodedColumns, assemble, column};
+use super::statistics::flags_metadata;
+use crate::error::format_error;
+use crate::options::Metadata;
+use crate::pool::{Task, threads};
+use crate::schema::WriteSchema;
+use crate::summary::WriteSummary;
+
+/// Raw bytes in flight beyond which the next batch waits.
+const WINDOW_BYTES: usize = 32 << 20;
+/// Columns are put together into tasks of about this many bytes.
+const TASK_BYTES: usize = 256 << 10;
+/// Below this a batch is encoded on the calling thread: handing it over costs more.
+const INLINE_BYTES: usize = 64 << 10;
+
+/// Everything that shapes the bytes.
+#[derive(Clone)]
+pub(crate) struct Options {
+    pub(crate) container: Container,
+    pub(crate) compression: Option<IpcCompression>,
+    pub(crate) compat_level: CompatLevel,
+    pub(crate) record_batch_size: Option<usize>,
+    pub(crate) record_batch_statistics: bool,
+    pub(crate) parallel: bool,
+    pub(crate) dictionary_deltas: bool,
+    pub(crate) schema_metadata: Option<Arc<Metadata>>,
+    pub(crate) field_metadata: Vec<(PlSmallStr, Metadata)>,
+}
+
+impl Options {
+    pub(crate) fn new(container: Container) -> Self {
+        Self {
+            container,
+            compression: None,
+            compat_level: match container {
+                Container::Stream => CompatLevel::oldest(),
+                Container::File => CompatLevel::newest(),
+            },
+            record_batch_size: None,
+            record_batch_statistics: false,
+            parallel: true,
+            dictionary_deltas: false,
+            schema_metadata: None,
+            field_metadata: Vec::new(),
+        }
+    }
+
+    /// Sets metadata of a column, in place of what was set before.
+    pub(crate) fn set_field_metadata(&mut self, column: &str, metadata: Metadata) {
+        self.field_metadata.retain(|(known, _)| known != column);
+        self.field_metadata.push((column.into(), metadata));
+    }
+}
+
+/// What encoding a batch needs, shared by its tasks.
+struct Plan {
+    fields: Vec<Field>,
+    compression: Option<Compression>,
+}
+
+/// A writer of one stream or file.
+pub(crate) struct Engine<W> {
+    emitter: Emitter<W>,
+    schema: WriteSchema,
+    plan: Arc<Plan>,
+    trackers: Trackers,
+    remaps: Arc<[Option<Remap>]>,
+    footer_metadata: Option<Metadata>,
+    batch_size: Option<usize>,
+    statistics: bool,
+    parallel: bool,
+    deltas: bool,
+    container: Container,
+    in_flight: VecDeque<Pending>,
+    bytes_in_flight: usize,
+}
+
+/// A batch on its way.
+struct Pending {
+    rows: usize,
+    bytes: usize,
+    metadata: KeyValues,
+    tasks: Vec<Task<PolarsResult<EncodedColumns>>>,
+}
+
+impl<W: Write> Engine<W> {
+    /// Writes the schema.
+    pub(crate) fn start(writer: W, schema: &Schema, options: &Options) -> PolarsResult<Self> {
+        let Options {
+            container,
+            compression,
+            compat_level,
+            record_batch_size,
+            record_batch_statistics,
+            parallel,
+            dictionary_deltas,
+            schema_metadata,
+            field_metadata,
+        } = options;
+        let schema = WriteSchema::new(schema, *compat_level, schema_metadata.as_deref(), field_metadata)?;
+        let compression = compression.map(codec);
+        if let Some(compression) = compression {
+            // A codec that is not there, or a level that does not exist, is found before anything is written.
+            floe_codec::compress_always(compression, &[], &mut Vec::new())
+                .map_err(|e| polars_err!(InvalidOperation: "{e}"))?;
+        }
+        let mut emitter = Emitter::new(writer, *container);
+        emitter.start(&schema.wire)?;
+        let trackers = Trackers::new(&schema);
+        let plan = Arc::new(Plan { fields: schema.wire.fields.clone(), compression });
+        Ok(Self {
+            emitter,
+            plan,
+            remaps: trackers.remaps().into(),
+            trackers,
+            schema,
+            footer_metadata: None,
+            batch_size: *record_batch_size,
+            statistics: *record_batch_statistics,
+            parallel: *parallel,
+            deltas: *dictionary_deltas,
+            container: *container,
+            in_flight: VecDeque::new(),
+            bytes_in_flight: 0,
+        })
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema.polars
+    }
+
+    pub(crate) fn summary(&self) -> WriteSummary {
+        self.emitter.summary()
+    }
+
+    pub(crate) fn into_inner(self) -> W {
+        self.emitter.into_inner()
+    }
+
+    pub(crate) fn get_mut(&mut self) -> &mut W {
+        self.emitter.get_mut()
+    }
+
+    /// Adds to the footer's custom metadata.
+    pub(crate) fn set_footer_metadata(&mut self, metadata: Metadata) {
+        self.footer_metadata = Some(metadata);
+    }
+
+    /// Writes a whole frame: dictionaries first, then batches. For frames that are all there is.
+    pub(crate) fn write_whole(&mut self, df: &DataFrame) -> PolarsResult<()> {
+        self.guarded(|this| {
+            let columns = Columns::new(df);
+            if !this.trackers.is_empty() {
+                this.note(&columns);
+                if df.height() > 0 {
+                    this.write_dictionaries(false)?;
+                }
+            }
+            let ranges = chunk::ranges(&columns, this.batch_size);
+            this.write_ranges(df, &columns, ranges, &KeyValues::new())
+        })
+    }
+
+    /// Writes a frame as one more batch, or several if it is large.
+    pub(crate) fn write_more(&mut self, df: &DataFrame, metadata: &KeyValues) -> PolarsResult<()> {
+        self.guarded(|this| {
+            let columns = Columns::new(df);
+            if !this.trackers.is_empty() {
+                this.note(&columns);
+                this.write_dictionaries(true)?;
+            }
+            let whole = 0..df.height();
+            let ranges = match this.batch_size {
+                None if df.height() == 0 => vec![whole],
+                rows => chunk::ranges(&columns, rows),
+            };
+            this.write_ranges(df, &columns, ranges, metadata)
+        })
+    }
+
+    /// Writes what is due at the end, and the end.
+    pub(crate) fn finish(&mut self) -> PolarsResult<WriteSummary> {
+        self.guarded(|this| {
+            this.drain(0)?;
+            if this.container == Container::File && this.emitter.summary().batches > 0 {
+                this.write_dictionaries(false)?;
+            }
+            let footer_metadata = this.footer_metadata.take();
+            let footer = |rows: &[u64]| footer_key_values(footer_metadata.as_ref(), rows);
+            this.emitter.finish(&this.schema.wire, footer)?;
+            Ok(())
+        })?;
+        Ok(self.summary())
+    }
+
+    /// An error leaves the output marked as failed, and nothing in flight.
+    fn guarded(&mut self, work: impl FnOnce(&mut Self) -> PolarsResult<()>) -> PolarsResult<()> {
+        let result = work(self);
+        if result.is_err() {
+            self.emitter.fail();
+            self.in_flight.clear();
+            self.bytes_in_flight = 0;
+        }
+        result
+    }
+
+    fn note(&mut self, columns: &Columns) {
+        for (i, field) in self.plan.fields.iter().enumerate() {
+            self.trackers.note(field, &columns.whole(i));
+        }
+        self.remaps = self.trackers.remaps().into();
+    }
+
+    /// Writes the dictionaries that are due. With `more` to come, a file keeps those that may
+    /// still grow for its end: the format allows it only one each.
+    fn write_dictionaries(&mut self, more: bool) -> PolarsResult<()> {
+        for slot in self.trackers.slots() {
+            let deltas = self.deltas && self.container == Container::Stream;
+            let Some(tracker) = self.trackers.get_mut(slot) else { continue };
+            if more && self.container == Container::File && !tracker.is_fixed() {
+                continue;
+            }
+            let from = match tracker.due(deltas) {
+                Due::Nothing => continue,
+                Due::All => 0,
+                Due::From(position) => position,
+            };
+            let values = tracker.take(from)?;
+            // Batches that use the dictionary as it was come first.
+            self.drain(0)?;
+            let field = dictionary_field(self.schema.views);
+            let rows = values.len();
+            let encoded = column(&field, &(Box::new(values) as ArrayRef), &[], self.plan.compression);
+            let batch = assemble(rows, vec![encoded.map_err(format_error)?], self.plan.compression);
+            let id = i64::try_from(slot).unwrap_or(i64::MAX);
+            self.emitter.dictionary(id, from > 0, batch)?;
+        }
+        Ok(())
+    }
+
+    fn write_ranges(
+        &mut self,
+        df: &DataFrame,
+        columns: &Columns,
+        ranges: Vec<Range<usize>>,
+        metadata: &KeyValues,
+    ) -> PolarsResult<()> {
+        for range in ranges {
+            let mut metadata = metadata.clone();
+            if self.statistics {
+                metadata.push(flags_metadata(df));
+            }
+            let pieces: Vec<Pieces> =
+                (0..columns.width()).map(|i| columns.slice(i, range.start, range.len())).collect();
+            self.submit(range.len(), pieces, metadata)?;
+        }
+        self.drain(0)
+    }
+
+    /// Starts work on a batch, having made room for it.
+    fn submit(&mut self, rows: usize, pieces: Vec<Pieces>, metadata: KeyValues) -> PolarsResult<()> {
+        let sizes: Vec<usize> = pieces.iter().map(Pieces::estimated_bytes).collect();
+        let bytes: usize = sizes.iter().sum();
+        if !self.parallel || bytes < INLINE_BYTES {
+            self.drain(0)?;
+            let columns = self.plan.fields.iter().zip(pieces);
+            let columns = columns.map(|(field, pieces)| encode_pieces(field, pieces, &self.remaps, self.plan.compression));
+            let columns = columns.collect::<PolarsResult<Vec<_>>>()?;
+            return self.emit(rows, columns, &metadata);
+        }
+        while !self.in_flight.is_empty() && self.bytes_in_flight + bytes > WINDOW_BYTES {
+            self.drain(self.in_flight.len() - 1)?;
+        }
+        let mut tasks = Vec::new();
+        let mut group = Vec::new();
+        let mut group_bytes = 0;
+        let last = pieces.len().saturating_sub(1);
+        let target = TASK_BYTES.max(bytes / (threads() * 8).max(1));
+        for (i, (pieces, size)) in pieces.into_iter().zip(sizes).enumerate() {
+            group.push((i, pieces));
+            group_bytes += size;
+            if group_bytes >= target || i == last {
+                group_bytes = 0;
+                let group = std::mem::take(&mut group);
+                let (plan, remaps) = (Arc::clone(&self.plan), Arc::clone(&self.remaps));
+                tasks.push(Task::spawn(move || encode_group(group, &plan, &remaps)));
+            }
+        }
+        self.bytes_in_flight += bytes;
+        self.in_flight.push_back(Pending { rows, bytes, metadata, tasks });
+        Ok(())
+    }
+
+    /// Writes the oldest batches in flight until `keep` are left.
+    fn drain(&mut self, keep: usize) -> PolarsResult<()> {
+        while self.in_flight.len() > keep {
+            let Some(pending) = self.in_flight.pop_front() else { break };
+            let Pending { rows, bytes, metadata, tasks } = pending;
+            let columns = tasks.into_iter().map(Task::wait).collect::<PolarsResult<Vec<_>>>()?;
+            self.bytes_in_flight -= bytes;
+            self.emit(rows, columns, &metadata)?;
+        }
+        Ok(())
+    }
+
+    fn emit(&mut self, rows: usize, columns: Vec<EncodedColumns>, metadata: &KeyValues) -> PolarsResult<()> {
+        let batch: EncodedBatch = assemble(rows, columns, self.plan.compression);
+        self.emitter.batch(&batch, metadata)
+    }
+}
+
+fn encode_group(group: Vec<(usize, Pieces)>, plan: &Plan, remaps: &[Option<Remap>]) -> PolarsResult<EncodedColumns> {
+    let mut out = EncodedColumns::default();
+    for (i, pieces) in group {
+        let Some(field) = plan.fields.get(i) else { continue };
+        let one = encode_pieces(field, pieces, remaps, plan.compression)?;
+        out.nodes.extend(one.nodes);
+        out.variadic.extend(one.variadic);
+        out.buffers.extend(one.buffers);
+        out.raw_bytes += one.raw_bytes;
+    }
+    Ok(out)
+}
+
+fn encode_pieces(
+    field: &Field,
+    pieces: Pieces,
+    remaps: &[Option<Remap>],
+    compression: Option<Compression>,
+) -> PolarsResult<EncodedColumns> {
+    column(field, &pieces.join()?, remaps, compression).map_err(format_error)
+}
+
+/// The values of a categorical's dictionary.
+fn dictionary_field(views: bool) -> Field {
+    use floe_format::DataType as WireType;
+    Field {
+        name: "categories".into(),
+        nullable: true,
+        data_type: if views { WireType::Utf8View } else { WireType::LargeUtf8 },
+        children: Vec::new(),
+        dictionary: None,
+        metadata: KeyValues::new(),
+    }
+}
+
+fn codec(compression: IpcCompression) -> Compression {
+    match compression {
+        IpcCompression::LZ4 => Compression::Lz4,
+        IpcCompression::ZSTD(level) => Compression::Zstd { level: level.compression_level() },
+    }
+}
+
+/// The key under which Polars keeps the rows of each batch, to slice a file without reading it.
+const POLARS_METADATA: &str = "__POLARS_IPC_METADATA";
+
+fn footer_key_values(custom: Option<&Metadata>, rows: &[u64]) -> KeyValues {
+    let mut out: KeyValues = custom.map(crate::schema::key_values).unwrap_or_default();
+    let mut end = 0u64;
+    let cumulative = rows.iter().map(|rows| {
+        end += rows;
+        IdxSize::try_from(end).ok()
+    });
+    // Beyond what Polars can count it gets no index, rather than a wrong one.
+    if let Some(ends) = cumulative.collect::<Option<Vec<IdxSize>>>() {
+        let value = serde_json::json!({ "record_batch_cum_len": ends });
+        out.retain(|(key, _)| key != POLARS_METADATA);
+        out.push((POLARS_METADATA.into(), value.to_string().into()));
+    }
+    out
+}

@@ -1,0 +1,93 @@
+//! Every example of the root package runs and holds what it asserts.
+//!
+//! `cargo test --workspace` has built them already, so the build here finds nothing to do; after
+//! `cargo test -p floe-tests` it does the building. Same profile, same features, same target folder.
+
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// An example that takes longer hangs: the debug build of the slowest takes a few seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[test]
+fn every_example_runs() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let names = example_names(&root.join("examples"));
+    assert!(names.iter().any(|name| name == "quickstart"), "no quickstart among {names:?}");
+
+    let profile_folder = profile_folder();
+    build_examples(&root, &profile_folder);
+    let failures: Vec<String> = names
+        .iter()
+        .filter_map(|name| run(&profile_folder.join("examples").join(name)).err())
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+fn example_names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("the examples folder");
+    let paths = entries.map(|entry| entry.expect("a readable folder").path());
+    let sources = paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let mut names: Vec<String> =
+        sources.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
+    names.sort();
+    names
+}
+
+/// `<target>/debug`, say: this test runs as `<target>/debug/deps/examples-<hash>`.
+fn profile_folder() -> PathBuf {
+    let this = std::env::current_exe().expect("the path of this test");
+    this.ancestors().nth(2).expect("a target folder").to_path_buf()
+}
+
+fn build_examples(root: &Path, profile_folder: &Path) {
+    let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let target = profile_folder.parent().expect("a target folder");
+    let status = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["build", "--quiet", "--workspace", "--examples", "--profile", profile, "--target-dir"])
+        .arg(target)
+        .status();
+    assert!(status.expect("cargo runs").success(), "the examples do not build");
+}
+
+fn run(binary: &Path) -> Result<(), String> {
+    let failed = |what: String| format!("{}: {what}", binary.display());
+    // Files, not pipes: nobody has to empty them while the example runs.
+    let [mut out, mut err] = [(); 2].map(|()| tempfile::tempfile().expect("a temporary file"));
+    let redirect = |file: &std::fs::File| Stdio::from(file.try_clone().expect("a file handle"));
+    let mut child = Command::new(binary)
+        .stdin(Stdio::null())
+        .stdout(redirect(&out))
+        .stderr(redirect(&err))
+        .spawn()
+        .map_err(|error| failed(error.to_string()))?;
+
+    let start = Instant::now();
+    let status = loop {
+        match child.try_wait().expect("a child to wait for") {
+            Some(status) => break status,
+            None if start.elapsed() > PATIENCE => {
+                child.kill().expect("a child to kill");
+                child.wait().expect("a child to wait for");
+                return Err(failed(format!("still running after {PATIENCE:?}")));
+            },
+            None => sleep(Duration::from_millis(20)),
+        }
+    };
+    let [out, err] = [&mut out, &mut err].map(|file| {
+        let mut text = String::new();
+        file.rewind().and_then(|()| file.read_to_string(&mut text)).expect("text");
+        text
+    });
+    if !status.success() {
+        return Err(failed(format!("{status}\n{out}\n{err}")));
+    }
+    if out.is_empty() { Err(failed("printed nothing".to_owned())) } else { Ok(()) }
+}

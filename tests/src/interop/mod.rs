@@ -1,0 +1,32 @@
+//! floe beside other implementations: files for them to read, and theirs read and compared.
+//!
+//! No reader is trusted to judge another. Beside its files each side writes what they hold as JSON
+//! ([`sidecar`]), made from its own values and never read back from Arrow; the other side compares what it
+//! reads with that. `<frame>.json` goes with every `<frame>.<variant>.arrows` (stream) and `.arrow` (file).
+//!
+//! The scripts of the other side are in `tests/interop/`; `run.sh` there runs everything.
+
+mod catalogue;
+mod read;
+mod report;
+mod sidecar;
+mod walkthrough;
+mod write;
+
+use std::path::Path;
+
+use report::Report;
+
+/// Runs `what` on a folder; `None`: there is no such command.
+pub(crate) fn run(what: &str, folder: &Path) -> Option<Report> {
+    let command = match what {
+        "write" => write::all,
+        "read" => read::all,
+        "walkthrough-write" => walkthrough::write,
+        "walkthrough-read" => walkthrough::read,
+        _ => return None,
+    };
+    let mut report = Report::default();
+    command(folder, &mut report);
+    Some(report)
+}
