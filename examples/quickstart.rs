@@ -58,7 +58,7 @@ fn round_trips(csv: &Path, mut df: DataFrame, folder: &Path) -> PolarsResult<()>
     }
     assert_eq!(at, df.height());
 
-    // The file: the same bytes and an index.
+    // The file: a stream, and an index of it.
     let path = folder.join("flights.arrow");
     let start = Instant::now();
     let mut writer = IpcWriter::new(File::create(&path)?)
@@ -81,8 +81,11 @@ fn round_trips(csv: &Path, mut df: DataFrame, folder: &Path) -> PolarsResult<()>
     let batch = reader.get_batch(third)?;
     assert!(batch.equals_missing(&df.slice(offset(third * rows), rows)));
 
-    println!("{}: {} rows, {} columns", csv.display(), df.height(), df.width());
-    println!("\n{:8}{:>10}{:>9}{:>12}{:>15}{:>7}{:>11}{:>11}", "", "rows", "batches", "raw bytes", "written bytes", "ratio", "write", "read");
+    println!("{source}: {} rows, {} columns", df.height(), df.width());
+    println!(
+        "\n{:8}{:>10}{:>9}{:>12}{:>15}{:>7}{:>11}{:>11}",
+        "", "rows", "batches", "raw bytes", "written bytes", "ratio", "write", "read"
+    );
     report("stream", stream, stream_read);
     report("file", file, file_read);
     println!("\nboth read back equal; batch {third} of {batches} read at random:");
@@ -128,7 +131,11 @@ fn report(what: &str, (written, write): (WriteSummary, Duration), read: Duration
     let WriteSummary { rows, batches, raw_bytes, written_bytes, .. } = written;
     let ratio = raw_bytes as f64 / written_bytes as f64;
     let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
-    println!("{what:8}{rows:>10}{batches:>9}{raw_bytes:>12}{written_bytes:>15}{ratio:>7.2}{:>11}{:>11}", ms(write), ms(read));
+    println!(
+        "{what:8}{rows:>10}{batches:>9}{raw_bytes:>12}{written_bytes:>15}{ratio:>7.2}{:>11}{:>11}",
+        ms(write),
+        ms(read)
+    );
 }
 
 fn offset(rows: usize) -> i64 {

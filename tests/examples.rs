@@ -20,10 +20,8 @@ fn every_example_runs() {
 
     let profile_folder = profile_folder();
     build_examples(&root, &profile_folder);
-    let failures: Vec<String> = names
-        .iter()
-        .filter_map(|name| run(&profile_folder.join("examples").join(name)).err())
-        .collect();
+    let failures: Vec<String> =
+        names.iter().filter_map(|name| run(&profile_folder.join("examples").join(name)).err()).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
 }
 

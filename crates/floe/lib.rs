@@ -146,9 +146,9 @@
 
 pub use floe_frame::prelude;
 pub use floe_frame::{
-    AtomicFile, Batches, BatchedStreamWriter, BatchedWriter, IpcLimits, IpcReader, IpcStreamReader,
+    AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcLimits, IpcReader, IpcStreamReader,
     IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, OwnedBytes, Recovered,
-    WriteSummary, inspect,
+    StreamBatches, WriteSummary, inspect,
 };
 
 // The README's examples run with the tests.

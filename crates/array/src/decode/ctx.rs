@@ -159,10 +159,6 @@ impl<'a> DecodeCtx<'a> {
         &self.parts
     }
 
-    pub(super) fn executor(&self) -> &'a dyn Executor {
-        self.executor
-    }
-
     pub(super) fn charge(&self, bytes: usize) -> Result<()> {
         self.budget.charge(bytes as u64, &self.options.limits)?;
         aligned::probe(bytes)

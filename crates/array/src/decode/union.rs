@@ -15,7 +15,7 @@ use super::struct_::distinct;
 use crate::aligned::{byte_len, try_with_capacity};
 
 /// The field of the struct that says which child a row selects.
-pub const TYPE_ID: &str = "type_id";
+pub(super) const TYPE_ID: &str = "type_id";
 
 /// The names of the struct that a union becomes.
 #[must_use]

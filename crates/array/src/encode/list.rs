@@ -1,6 +1,6 @@
 //! Lists: offsets from zero and exactly the values they use.
 
-use arrow::array::{Array, FixedSizeListArray, ListArray};
+use arrow::array::{FixedSizeListArray, ListArray};
 use floe_format::{Field, Result};
 
 use super::binary::from_zero;

@@ -1,11 +1,12 @@
 //! The file reader.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
 use floe_array::decode::Budget;
 use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
+use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 use polars_io::{RowIndex, SerReader};
@@ -35,20 +36,25 @@ use crate::schema::{ReadSchema, arrow_schema, metadata_map};
 /// let mut bytes = Vec::new();
 /// IpcWriter::new(&mut bytes).with_record_batch_size(Some(1)).finish(&mut df)?;
 ///
-/// let mut reader = IpcReader::from_bytes(bytes);
+/// let reader = IpcReader::from_bytes(bytes);
 /// assert_eq!(reader.num_record_batches()?, 3);
 /// assert_eq!(reader.get_batch(2)?, df.slice(2, 1));
 /// # PolarsResult::Ok(())
 /// ```
 #[must_use]
 pub struct IpcReader<R: MmapBytesReader> {
-    reader: Option<R>,
-    shared: Option<polars_buffer::Buffer<u8>>,
+    /// Opened when it is first looked at, also through `&self`.
+    state: Mutex<State<R>>,
     memory_map: Option<PathBuf>,
-    file: Option<Arc<OpenFile<R>>>,
     options: ReadOptions,
     hive_partition_columns: Option<Vec<Series>>,
     include_file_path: Option<(PlSmallStr, PlRefStr)>,
+}
+
+enum State<R> {
+    New { reader: R, shared: Option<Buffer<u8>> },
+    Open(Arc<OpenFile<R>>),
+    Failed,
 }
 
 /// A file whose footer has been read.
@@ -65,9 +71,8 @@ impl IpcReader<OwnedBytes> {
     /// compressed become views into it, without a copy.
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
         let bytes = OwnedBytes::new(bytes);
-        let mut reader = Self::new(bytes.clone());
-        reader.shared = Some(bytes.buffer().clone());
-        reader
+        let shared = Some(bytes.buffer().clone());
+        Self { state: Mutex::new(State::New { reader: bytes.clone(), shared }), ..Self::new(bytes) }
     }
 }
 
@@ -97,24 +102,28 @@ impl<R: MmapBytesReader> IpcReader<R> {
         recover(reader)
     }
 
-    fn open(&mut self) -> PolarsResult<Arc<OpenFile<R>>> {
-        if let Some(file) = &self.file {
-            return Ok(Arc::clone(file));
+    fn open(&self) -> PolarsResult<Arc<OpenFile<R>>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::replace(&mut *state, State::Failed) {
+            State::Open(file) => {
+                *state = State::Open(Arc::clone(&file));
+                Ok(file)
+            },
+            State::New { reader, shared } => {
+                let source = Source::open(reader, shared, self.memory_map.is_some())?;
+                let (footer, _) = read_footer(&source, &self.options.limits)?;
+                let file = Arc::new(OpenFile {
+                    source,
+                    schema: Arc::new(ReadSchema::new(footer.schema)),
+                    dictionaries: footer.dictionaries,
+                    batches: footer.batches,
+                    metadata: footer.metadata,
+                });
+                *state = State::Open(Arc::clone(&file));
+                Ok(file)
+            },
+            State::Failed => polars_bail!(ComputeError: "opening this Arrow IPC file failed before"),
         }
-        let Some(reader) = self.reader.take() else {
-            polars_bail!(ComputeError: "opening this Arrow IPC file failed before");
-        };
-        let source = Source::open(reader, self.shared.take(), self.memory_map.is_some())?;
-        let (footer, _) = read_footer(&source, &self.options.limits)?;
-        let file = Arc::new(OpenFile {
-            source,
-            schema: Arc::new(ReadSchema::new(footer.schema)),
-            dictionaries: footer.dictionaries,
-            batches: footer.batches,
-            metadata: footer.metadata,
-        });
-        self.file = Some(Arc::clone(&file));
-        Ok(file)
     }
 
     /// The Arrow schema of the file, as in Polars.
@@ -154,7 +163,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     ///
     /// # Errors
     /// When the footer is not valid.
-    pub fn footer_metadata(&mut self) -> PolarsResult<Metadata> {
+    pub fn footer_metadata(&self) -> PolarsResult<Metadata> {
         Ok(metadata_map(&self.open()?.metadata))
     }
 
@@ -162,7 +171,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     ///
     /// # Errors
     /// When the footer is not valid.
-    pub fn num_record_batches(&mut self) -> PolarsResult<usize> {
+    pub fn num_record_batches(&self) -> PolarsResult<usize> {
         Ok(self.open()?.batches.len())
     }
 
@@ -170,7 +179,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     ///
     /// # Errors
     /// When the footer or a header is not valid.
-    pub fn num_rows(&mut self) -> PolarsResult<usize> {
+    pub fn num_rows(&self) -> PolarsResult<usize> {
         let file = self.open()?;
         let mut rows = 0usize;
         for (i, block) in file.batches.iter().enumerate() {
@@ -184,7 +193,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     ///
     /// # Errors
     /// When there is no batch `index` (the error says the range), or it is not valid.
-    pub fn get_batch(&mut self, index: usize) -> PolarsResult<DataFrame> {
+    pub fn get_batch(&self, index: usize) -> PolarsResult<DataFrame> {
         let file = self.open()?;
         let view = FileView::new(file, &self.options)?;
         view.file.check_index(index)?;
@@ -196,7 +205,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     ///
     /// # Errors
     /// As [`get_batch`](Self::get_batch).
-    pub fn batch_metadata(&mut self, index: usize) -> PolarsResult<Metadata> {
+    pub fn batch_metadata(&self, index: usize) -> PolarsResult<Metadata> {
         let file = self.open()?;
         file.check_index(index)?;
         let batch = batch_at(&file.source, file.batches[index], index, &self.options.limits)?;
@@ -207,7 +216,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     ///
     /// # Errors
     /// When the footer is not valid, or a projected column is not there.
-    pub fn batches(&mut self) -> PolarsResult<Batches<R>> {
+    pub fn batches(&self) -> PolarsResult<Batches<R>> {
         let view = FileView::new(self.open()?, &self.options)?;
         Ok(Batches { view, options: self.options.clone(), next: 0, rows: 0, failed: false })
     }
@@ -283,7 +292,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
         self
     }
 
-    fn read_all(&mut self) -> PolarsResult<DataFrame> {
+    fn read_all(&self) -> PolarsResult<DataFrame> {
         let view = FileView::new(self.open()?, &self.options)?;
         let mut batches = Vec::new();
         let mut rows = 0usize;
@@ -373,10 +382,8 @@ impl<R: MmapBytesReader> FileView<R> {
 impl<R: MmapBytesReader> SerReader<R> for IpcReader<R> {
     fn new(reader: R) -> Self {
         Self {
-            reader: Some(reader),
-            shared: None,
+            state: Mutex::new(State::New { reader, shared: None }),
             memory_map: None,
-            file: None,
             options: ReadOptions::default(),
             hive_partition_columns: None,
             include_file_path: None,

@@ -16,7 +16,6 @@ use crate::error::format_error;
 pub(crate) struct Located<H> {
     pub(crate) header: H,
     pub(crate) body: u64,
-    pub(crate) body_len: u64,
     pub(crate) metadata: KeyValues,
     pub(crate) version: Version,
 }
@@ -90,8 +89,8 @@ fn decode_head(head: &[u8], limits: &IpcLimits) -> Result<Message> {
 }
 
 fn locate<H>(message: Message, header: H, body: u64) -> Located<H> {
-    let Message { body_len, metadata, version, .. } = message;
-    Located { header, body, body_len, metadata, version }
+    let Message { metadata, version, .. } = message;
+    Located { header, body, metadata, version }
 }
 
 /// The header of a file's record batch.

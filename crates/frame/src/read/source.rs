@@ -68,13 +68,6 @@ impl<R: MmapBytesReader> Source<R> {
     }
 
     /// All bytes as they lie, if they are in memory.
-    pub(crate) fn memory(&self) -> Option<&[u8]> {
-        match self {
-            Self::Shared(bytes) => Some(bytes),
-            Self::Borrowed(reader) => reader.to_bytes(),
-            Self::File { .. } => None,
-        }
-    }
 
     fn read_at(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         let from_memory = |bytes: &[u8], out: &mut [u8]| {

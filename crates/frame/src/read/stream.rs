@@ -28,7 +28,7 @@ use crate::schema::{arrow_schema, metadata_map};
 /// let mut bytes = Vec::new();
 /// IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
 ///
-/// let mut reader = IpcStreamReader::new(bytes.as_slice());
+/// let reader = IpcStreamReader::new(bytes.as_slice());
 /// for batch in reader.batches()? {
 ///     assert_eq!(batch?.height(), 3);
 /// }
@@ -182,7 +182,7 @@ impl<R: Read> IpcStreamReader<R> {
     ///
     /// # Errors
     /// When the schema is not valid, or a projected column is not there.
-    pub fn batches(&mut self) -> PolarsResult<StreamBatches<R>> {
+    pub fn batches(&self) -> PolarsResult<StreamBatches<R>> {
         with_stream!(&self.state, &self.options, |s| s.projection(&self.options).map(|_| ()))?;
         Ok(StreamBatches {
             state: Arc::clone(&self.state),

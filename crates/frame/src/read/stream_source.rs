@@ -7,7 +7,7 @@ use std::sync::Arc;
 use floe_array::decode::Budget;
 use floe_array::{Dictionaries, aligned};
 use floe_format::{
-    BatchHeader, Decoder, DictionaryHeader, Error, ErrorKind, Header, KeyValues, Message, Next, Schema, Step, Version,
+    BatchHeader, Decoder, Error, ErrorKind, Header, KeyValues, Message, Next, Schema, Step, Version,
     next_message,
 };
 use polars_buffer::Buffer;

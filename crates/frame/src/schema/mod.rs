@@ -5,7 +5,7 @@ mod from_wire;
 mod to_wire;
 
 pub(crate) use arrow_schema::arrow_schema;
-pub(crate) use from_wire::{CategoryTarget, ReadColumn, ReadSchema, metadata_map};
+pub(crate) use from_wire::{CategoryTarget, ReadSchema, metadata_map};
 pub(crate) use to_wire::{CategorySource, WriteSchema, key_values};
 
 /// Marks extension types in field metadata.

@@ -1,0 +1,79 @@
+//! Where the messages of a stream lie, as arrow-rs' flatbuffers say: not floe's own opinion.
+
+use arrow_ipc::{MessageHeader, root_as_message};
+
+/// What a message holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The schema.
+    Schema,
+    /// A dictionary, or a delta to one.
+    Dictionary {
+        /// Its id.
+        id: i64,
+        /// Added to what is known of it.
+        delta: bool,
+    },
+    /// A record batch of so many rows.
+    Batch(i64),
+}
+
+/// One message.
+#[derive(Clone, Copy, Debug)]
+pub struct Message {
+    /// What it holds.
+    pub kind: Kind,
+    /// Where its marker starts.
+    pub start: usize,
+    /// Where its body starts.
+    pub body: usize,
+    /// Where its body ends.
+    pub end: usize,
+}
+
+/// The messages of a stream, and where the end marker ends. A file is a stream from its byte 8.
+///
+/// # Panics
+/// When the stream is not whole.
+#[must_use]
+pub fn messages(bytes: &[u8]) -> (Vec<Message>, usize) {
+    let int = |at: usize| i32::from_le_bytes(bytes[at..at + 4].try_into().expect("4 bytes"));
+    let mut messages = Vec::new();
+    let mut start = 0;
+    loop {
+        assert_eq!(int(start), -1, "no continuation marker at {start}");
+        let len = usize::try_from(int(start + 4)).expect("a length");
+        let body = start + 8 + len;
+        if len == 0 {
+            return (messages, body);
+        }
+        assert_eq!(body % 8, 0, "a body at {body}");
+        let message = root_as_message(&bytes[start + 8..body]).expect("a valid flatbuffer");
+        let end = body + usize::try_from(message.bodyLength()).expect("a length");
+        let kind = match message.header_type() {
+            MessageHeader::Schema => Kind::Schema,
+            MessageHeader::DictionaryBatch => {
+                let header = message.header_as_dictionary_batch().expect("a dictionary");
+                Kind::Dictionary { id: header.id(), delta: header.isDelta() }
+            },
+            MessageHeader::RecordBatch => {
+                Kind::Batch(message.header_as_record_batch().expect("a batch").length())
+            },
+            other => panic!("a message of type {other:?}"),
+        };
+        messages.push(Message { kind, start, body, end });
+        start = end;
+    }
+}
+
+/// The footer of a file: where its flatbuffer lies.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn footer(bytes: &[u8]) -> std::ops::Range<usize> {
+    let end = bytes.len() - 10;
+    assert_eq!(&bytes[end + 4..], b"ARROW1");
+    let len = i32::from_le_bytes(bytes[end..end + 4].try_into().expect("4 bytes"));
+    end - usize::try_from(len).expect("a length")..end
+}
