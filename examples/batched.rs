@@ -31,7 +31,7 @@ fn main() -> PolarsResult<()> {
 
     // Both hold what was written.
     let from_stream = IpcStreamReader::from_bytes(stream.into_inner()).finish()?;
-    let mut reader = IpcReader::new(Cursor::new(file.into_inner()));
+    let reader = IpcReader::new(Cursor::new(file.into_inner()));
     assert_eq!(reader.num_record_batches()?, 10);
     assert!(reader.get_batch(7)?.equals(&reading(7)?));
     let from_file = reader.finish()?;

@@ -29,7 +29,7 @@ fn main() -> PolarsResult<()> {
 /// Writes `df` into `folder` as a stream and as a file, reads both back, compares, reports.
 fn round_trips(csv: &Path, mut df: DataFrame, folder: &Path) -> PolarsResult<()> {
     // Several batches, so that there is something to choose from.
-    let rows = df.height().div_ceil(5).min(4096);
+    let rows = (df.height() / 5).clamp(1, 4096);
     let source = csv.file_name().unwrap_or_default().to_string_lossy();
     let metadata = Arc::new(Metadata::from([("source".into(), source.as_ref().into())]));
 
@@ -75,7 +75,7 @@ fn round_trips(csv: &Path, mut df: DataFrame, folder: &Path) -> PolarsResult<()>
     let file_read = start.elapsed();
 
     // Any batch of it, without reading the others.
-    let mut reader = IpcReader::new(File::open(&path)?);
+    let reader = IpcReader::new(File::open(&path)?);
     let batches = reader.num_record_batches()?;
     let third = 3.min(batches - 1);
     let batch = reader.get_batch(third)?;

@@ -19,7 +19,7 @@ fn main() -> PolarsResult<()> {
     writer.finish()?;
 
     // From the headers alone: no body is touched.
-    let mut reader = IpcReader::new(File::open(&path)?);
+    let reader = IpcReader::new(File::open(&path)?);
     assert_eq!(reader.num_record_batches()?, 5);
     assert_eq!(reader.num_rows()?, 20);
 
@@ -33,11 +33,11 @@ fn main() -> PolarsResult<()> {
 
     // Of two columns, in the order asked for.
     let columns = Some(vec!["f2".to_owned(), "f0".to_owned()]);
-    let mut reader = IpcReader::new(File::open(&path)?).with_columns(columns);
+    let reader = IpcReader::new(File::open(&path)?).with_columns(columns);
     assert!(reader.get_batch(1)?.equals_missing(&df.select(["f2", "f0"])?));
 
     // From bytes: uncompressed buffers become columns without being copied.
-    let mut reader = IpcReader::from_bytes(std::fs::read(&path)?);
+    let reader = IpcReader::from_bytes(std::fs::read(&path)?);
     assert!(reader.get_batch(2)?.equals_missing(&df));
 
     std::fs::remove_file(&path)?;

@@ -22,7 +22,7 @@ fn main() -> PolarsResult<()> {
     println!("{cities}");
 
     // Then another, with other columns, batch by batch.
-    let mut reader = IpcStreamReader::new(socket);
+    let reader = IpcStreamReader::new(socket);
     let mut rows = 0;
     for batch in reader.batches()? {
         rows += batch?.height();

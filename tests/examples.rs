@@ -1,7 +1,8 @@
 //! Every example of the root package runs and holds what it asserts.
 //!
-//! `cargo test --workspace` has built them already, so the build here finds nothing to do; after
-//! `cargo test -p floe-tests` it does the building. Same profile, same features, same target folder.
+//! `cargo test --workspace` has built them already, and then they are just run. After
+//! `cargo test -p floe-tests`, which builds no examples, they are built here: with the same profile,
+//! features and target folder, so that nothing else is.
 
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,9 @@ fn every_example_runs() {
     assert!(names.iter().any(|name| name == "quickstart"), "no quickstart among {names:?}");
 
     let profile_folder = profile_folder();
-    build_examples(&root, &profile_folder);
+    if !names.iter().all(|name| is_fresh(&profile_folder.join("examples").join(name))) {
+        build_examples(&root, &profile_folder);
+    }
     let failures: Vec<String> =
         names.iter().filter_map(|name| run(&profile_folder.join("examples").join(name)).err()).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
@@ -41,6 +44,20 @@ fn profile_folder() -> PathBuf {
     this.ancestors().nth(2).expect("a target folder").to_path_buf()
 }
 
+/// Whether a binary is newer than all its sources, which cargo lists in the `.d` file beside it.
+fn is_fresh(binary: &Path) -> bool {
+    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    let (Some(built), Ok(list)) = (modified(binary), std::fs::read_to_string(binary.with_extension("d")))
+    else {
+        return false;
+    };
+    let Some((_, sources)) = list.split_once(": ") else { return false };
+    // A space within a path is escaped.
+    let sources = sources.replace("\\ ", "\0");
+    let mut sources = sources.split_whitespace().map(|source| PathBuf::from(source.replace('\0', " ")));
+    sources.all(|source| modified(&source).is_some_and(|modified| modified <= built))
+}
+
 fn build_examples(root: &Path, profile_folder: &Path) {
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -49,7 +66,8 @@ fn build_examples(root: &Path, profile_folder: &Path) {
     let target = profile_folder.parent().expect("a target folder");
     let status = Command::new(env!("CARGO"))
         .current_dir(root)
-        .args(["build", "--quiet", "--workspace", "--examples", "--profile", profile, "--target-dir"])
+        .args(["build", "--quiet", "-p", "floe", "-p", "floe-tests", "--examples"])
+        .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .status();
     assert!(status.expect("cargo runs").success(), "the examples do not build");

@@ -17,13 +17,15 @@ use polars_io::ipc::{
 };
 use rand::Rng as _;
 
-/// Frames per property. Each has its own seed, which a failure names.
-const SEEDS: u64 = 400;
+/// Frames per property. Each has its own seed, which a failure names. `FLOE_TESTS_SEEDS` asks for more.
+fn seeds() -> u64 {
+    std::env::var("FLOE_TESTS_SEEDS").map_or(600, |seeds| seeds.parse().expect("a number of seeds"))
+}
 
 #[test]
 fn any_frame_comes_back() {
     let mut cases = Cases::new();
-    for seed in 0..SEEDS {
+    for seed in 0..seeds() {
         let mut arbitrary = Arbitrary::new(seed);
         let df = arbitrary.frame();
         let config = Config::any(arbitrary.rng());
@@ -95,7 +97,7 @@ fn comes_back(df: &DataFrame, config: &Config, bytes: &[u8]) {
 
 #[track_caller]
 fn random_access(df: &DataFrame, batches: &[DataFrame], bytes: &[u8]) {
-    let mut reader = IpcReader::new(Cursor::new(bytes));
+    let reader = IpcReader::new(Cursor::new(bytes));
     assert_eq!(reader.num_record_batches().expect("a count"), batches.len());
     let rows = reader.num_rows().expect("a count");
     assert_eq!(u64::try_from(rows).expect("not negative"), u64::try_from(df.height()).expect("small"));
@@ -117,7 +119,7 @@ fn equal_by(way: &str, left: &DataFrame, right: &DataFrame) {
 #[test]
 fn batches_given_one_by_one_come_back() {
     let mut cases = Cases::new();
-    for seed in 0..SEEDS / 2 {
+    for seed in 0..seeds() / 2 {
         let mut arbitrary = Arbitrary::new(1_000_000 + seed);
         let columns: Vec<_> = (0..arbitrary.rng().random_range(1..5))
             .map(|index| (PlSmallStr::from_string(format!("c{index}")), arbitrary.dtype(2)))
@@ -128,7 +130,9 @@ fn batches_given_one_by_one_come_back() {
         cases.run(format!("seed {seed}, {config:?}, {columns:?}"), || {
             let bytes = config.write_batches(&batches);
             let mut expected = batches[0].clone();
-            batches[1..].iter().for_each(|batch| drop(expected.vstack_mut(batch).expect("the same schema")));
+            for batch in &batches[1..] {
+                expected.vstack_mut(batch).expect("the same schema");
+            }
             for (name, read) in reads(config.file) {
                 match read(&bytes).unwrap_or_else(|error| panic!("{name}: {error}")) {
                     Some(found) => equal_by(name, &expected, &found),
@@ -209,7 +213,6 @@ fn parts() -> Vec<Part> {
         }
     }
     parts.push(Part { columns: columns(&["no such column"]), ..Part::default() });
-    parts.push(Part { row_index: Some(RowIndex { name: "f64".into(), offset: 0 }), ..Part::default() });
     parts
 }
 
@@ -310,6 +313,20 @@ fn parts_that_polars_panics_on() {
     assert!(error.to_string().contains('8'), "{error}");
     let error = IpcStreamReader::from_bytes(stream).with_projection(Some(vec![1, 8])).finish();
     assert!(error.expect_err("8 columns").to_string().contains('8'));
+}
+
+#[test]
+fn a_row_index_with_the_name_of_a_column() {
+    let df = plain_frame();
+    let row_index = || Some(RowIndex { name: "f64".into(), offset: 0 });
+    let (file, stream) = (Config::file().write(&df), Config::stream().write(&df));
+    let error = IpcReader::from_bytes(file.clone()).with_row_index(row_index()).finish().expect_err("a clash");
+    assert!(error.to_string().contains("f64"), "{error}");
+    let error = IpcStreamReader::from_bytes(stream).with_row_index(row_index()).finish().expect_err("a clash");
+    assert!(error.to_string().contains("f64"), "{error}");
+    let columns = Some(vec!["i64".to_owned()]);
+    let found = IpcReader::from_bytes(file).with_columns(columns).with_row_index(row_index()).finish();
+    assert_eq!(found.expect("no clash").get_column_names(), ["f64", "i64"]);
 }
 
 #[test]

@@ -90,7 +90,7 @@
 //! assert_eq!(rows, 1000);
 //!
 //! // A file, at random: the footer and one batch are read.
-//! let mut reader = IpcReader::new(Cursor::new(&file));
+//! let reader = IpcReader::new(Cursor::new(&file));
 //! assert_eq!(reader.num_record_batches()?, 4);
 //! assert_eq!(reader.get_batch(3)?.height(), 100);
 //!

@@ -187,10 +187,10 @@ def scale_factor(kind: pa.DataType) -> int:
     return 10 ** max(-kind.scale, 0) if T.is_decimal(kind) else 1
 
 
-def fixed(array: pa.Array, width: int, signed: bool) -> list[int]:
+def fixed(array: pa.Array, width: int, signed: bool, buffer: int = 1) -> list[int]:
     """Integers of so many bytes, nulls too."""
-    buffer = array.buffers()[1]
-    data = b"" if buffer is None else bytes(buffer)[array.offset * width :]
+    found = array.buffers()[buffer]
+    data = b"" if found is None else bytes(found)[array.offset * width :]
     return [int.from_bytes(data[row * width :][:width], "little", signed=signed) for row in range(len(array))]
 
 
@@ -215,8 +215,9 @@ def union_values(array: pa.UnionArray) -> list:
     kind = array.type
     children = [values_of(array.field(i)) for i in range(kind.num_fields)]
     names = unique(["type_id", *(kind.field(i).name for i in range(kind.num_fields))])[1:]
-    codes = array.type_codes.to_pylist()
-    offsets = array.offsets.to_pylist() if kind.mode == "dense" else range(len(array))
+    # `type_codes` and `offsets` start at the parent's first row, also in a slice.
+    codes = fixed(array, 1, signed=True)
+    offsets = fixed(array, 4, signed=True, buffer=2) if kind.mode == "dense" else range(len(array))
     rows = []
     for code, offset in zip(codes, offsets):
         chosen = kind.type_codes.index(code)

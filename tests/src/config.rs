@@ -183,7 +183,7 @@ pub const FILE_READS: [(&str, Read); 7] = [
     ("IpcReader::batches", |bytes| concat(IpcReader::new(Cursor::new(bytes)).batches()?)),
     ("IpcReader::from_bytes.batches", |bytes| concat(IpcReader::from_bytes(bytes.to_vec()).batches()?)),
     ("IpcReader::get_batch", |bytes| {
-        let mut reader = IpcReader::new(Cursor::new(bytes));
+        let reader = IpcReader::new(Cursor::new(bytes));
         let batches = reader.num_record_batches()?;
         concat((0..batches).map(|index| reader.get_batch(index)))
     }),
@@ -206,7 +206,9 @@ pub fn concat(
     for batch in batches {
         let batch = batch?;
         match &mut whole {
-            Some(whole) => drop(whole.vstack_mut(&batch)?),
+            Some(whole) => {
+                whole.vstack_mut(&batch)?;
+            },
             None => whole = Some(batch),
         }
     }

@@ -12,6 +12,12 @@ pub trait Body: Send + Sync {
     /// The range as shared memory, if the body is in memory already.
     fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>>;
 
+    /// The range as memory that is only lent: enough to decompress from.
+    fn lent(&self, range: Range<u64>) -> Option<&[u8]> {
+        let _ = range;
+        None
+    }
+
     /// Copies the range into `dst`, which has its length.
     ///
     /// # Errors

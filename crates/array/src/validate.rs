@@ -93,14 +93,23 @@ fn check_view(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>) -> Re
     Ok(())
 }
 
-/// Which of the views are broken, if any. `utf8` asks for strings.
+/// Which buffers are all ASCII, if `utf8` is asked for: views into those need no further look.
+#[must_use]
+pub fn ascii(buffers: &[Buffer<u8>], utf8: bool) -> Option<Vec<bool>> {
+    utf8.then(|| buffers.iter().map(|b| b.is_ascii()).collect())
+}
+
+/// Checks views against their buffers; with `ascii` (see [`ascii`]) they must be UTF-8 as well.
 ///
 /// # Errors
-/// The first broken view's error, with its index.
-pub fn views(views: &[View], buffers: &[Buffer<u8>], utf8: bool) -> std::result::Result<(), (usize, Error)> {
-    let ascii: Option<Vec<bool>> = utf8.then(|| buffers.iter().map(|b| b.is_ascii()).collect());
+/// The first broken view's index, and what is wrong with it.
+pub fn views(
+    views: &[View],
+    buffers: &[Buffer<u8>],
+    ascii: Option<&[bool]>,
+) -> std::result::Result<(), (usize, Error)> {
     for (i, view) in views.iter().enumerate() {
-        check_view(view, buffers, ascii.as_deref()).map_err(|error| (i, error))?;
+        check_view(view, buffers, ascii).map_err(|error| (i, error))?;
     }
     Ok(())
 }

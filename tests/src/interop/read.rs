@@ -124,7 +124,8 @@ fn batches(sidecar: &Sidecar, batches: impl Iterator<Item = PolarsResult<DataFra
     let mut rows = Vec::new();
     for batch in batches {
         let batch = batch.map_err(|error| format!("batch {}: {error}", rows.len()))?;
-        compare(sidecar, rows.iter().sum(), &batch).map_err(|error| format!("batch {}: {error}", rows.len()))?;
+        compare(sidecar, rows.iter().sum(), &batch)
+            .map_err(|error| format!("batch {}: {error}", rows.len()))?;
         rows.push(batch.height());
     }
     equal("rows", &rows.iter().sum(), &sidecar.height()?)?;

@@ -10,11 +10,14 @@ use polars_core::prelude::*;
 use super::report::{Check, Report, equal, text};
 
 fn batch() -> PolarsResult<DataFrame> {
-    DataFrame::new(4, vec![
-        Column::new("f0".into(), [1_i64, 2, 3, 4]),
-        Column::new("f1".into(), [Some("foo"), Some("bar"), Some("baz"), None]),
-        Column::new("f2".into(), [Some(true), None, Some(false), Some(true)]),
-    ])
+    DataFrame::new(
+        4,
+        vec![
+            Column::new("f0".into(), [1_i64, 2, 3, 4]),
+            Column::new("f1".into(), [Some("foo"), Some("bar"), Some("baz"), None]),
+            Column::new("f2".into(), [Some(true), None, Some(false), Some(true)]),
+        ],
+    )
 }
 
 /// Writes `walkthrough.arrows` and `walkthrough.arrow`.

@@ -118,7 +118,8 @@ fn sidecar(frame: &Frame) -> Result<Sidecar, String> {
     let map = |metadata: &Metadata| -> BTreeMap<String, String> {
         metadata.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
     };
-    let fields: BTreeMap<_, _> = frame.field_metadata.iter().map(|(name, entries)| (name, map(entries))).collect();
+    let fields: BTreeMap<_, _> =
+        frame.field_metadata.iter().map(|(name, entries)| (name, map(entries))).collect();
     let mut sidecar = Sidecar::of(&frame.df)?
         .with("schema_metadata", json!(map(&frame.schema_metadata)))
         .with("field_metadata", json!(fields))

@@ -1,5 +1,9 @@
 //! Strings and bytes with offsets, or of one width: they become views over the data as it lies.
 
+use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use arrow::array::{Array, BinaryArray, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
@@ -53,13 +57,95 @@ pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(ctx: &mut Dec
             ctx.require(*slot, byte_len::<O>(node.len)?)?;
         }
     }
-    let mut builder = ViewBuilder::new(total)?;
-    for ((node, offsets), data) in nodes.iter().zip(offset_slots).zip(data_slots) {
-        let data = ctx.bytes(data)?;
-        let checked = read_offsets::<O>(ctx, offsets, node.len, data.len())?;
-        if T::IS_UTF8 && ctx.options().validate {
-            validate::utf8_offsets(&checked.offsets, checked.first, checked.last, &data)?;
-        }
+    let mut views = try_with_capacity::<View>(total)?;
+    let mut rest = &mut views.spare_capacity_mut()[..total];
+    let mut jobs = Vec::with_capacity(nodes.len());
+    for ((node, offsets), data) in nodes.iter().zip(&offset_slots).zip(&data_slots) {
+        let (here, behind) = rest.split_at_mut(node.len);
+        rest = behind;
+        jobs.push(Mutex::new(Job { offsets: *offsets, data: *data, views: here, made: Made::default() }));
+    }
+    let huge = AtomicBool::new(false);
+    ctx.run(jobs.len(), |i| {
+        let Some(job) = jobs.get(i) else { return Ok(()) };
+        let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
+        make_views::<O, T>(ctx, &mut job, i, &huge)
+    })?;
+    if huge.into_inner() {
+        drop(jobs);
+        return decode_huge::<O, T>(ctx, &nodes, &offset_slots, &data_slots, validity);
+    }
+    let mut buffers = Vec::with_capacity(jobs.len());
+    let mut bytes = 0;
+    for job in jobs {
+        let made = job.into_inner().unwrap_or_else(PoisonError::into_inner).made;
+        bytes += made.bytes;
+        buffers.push(made.data);
+    }
+    // SAFETY: `make_views` returned Ok for every part, having written each of its views, and the
+    // parts' slices cover all of them.
+    unsafe { views.set_len(total) };
+    Ok(ViewBuilder { views, buffers, bytes }.finish::<T>(validity))
+}
+
+/// The views of one part, to be made.
+struct Job<'a> {
+    offsets: Slot,
+    data: Slot,
+    views: &'a mut [MaybeUninit<View>],
+    made: Made,
+}
+
+#[derive(Default)]
+struct Made {
+    /// The data, or nothing if all values fit into their views.
+    data: Buffer<u8>,
+    bytes: usize,
+}
+
+/// Makes the views of part `index`, whose data becomes buffer `index`. On Ok all views are
+/// written, unless `huge` was set: data beyond 4 GiB needs several buffers.
+fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
+    ctx: &DecodeCtx<'_>,
+    job: &mut Job<'_>,
+    index: usize,
+    huge: &AtomicBool,
+) -> Result<()> {
+    let data = ctx.bytes(job.data)?;
+    let checked = read_offsets::<O>(ctx, job.offsets, job.views.len(), data.len())?;
+    let index = u32::try_from(index).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
+    if T::IS_UTF8 && ctx.options().validate {
+        validate::utf8_offsets(&checked.offsets, checked.first, checked.last, &data)?;
+    }
+    if u32::try_from(data.len()).is_err() {
+        huge.store(true, Ordering::Relaxed);
+        return Ok(());
+    }
+    let bytes = data.as_slice();
+    let mut any_long = false;
+    for (view, pair) in job.views.iter_mut().zip(checked.offsets.windows(2)) {
+        let (start, end) = (pair[0].to_usize(), pair[1].to_usize());
+        any_long |= end - start > View::MAX_INLINE_SIZE as usize;
+        #[expect(clippy::cast_possible_truncation, reason = "data.len() fits in u32")]
+        view.write(new_view(bytes, start, end, index, start as u32));
+    }
+    let used = checked.last - checked.first;
+    job.made = Made { data: if any_long { data } else { Buffer::default() }, bytes: used };
+    Ok(())
+}
+
+/// As [`decode`], one part after another, for data beyond 4 GiB.
+fn decode_huge<O: Offset + NativeType, T: ViewType + ?Sized>(
+    ctx: &DecodeCtx<'_>,
+    nodes: &[FieldNode],
+    offsets: &[Slot],
+    data: &[Slot],
+    validity: Option<Bitmap>,
+) -> Result<Box<dyn Array>> {
+    let mut builder = ViewBuilder::new(total_len(nodes)?)?;
+    for ((node, offsets), data) in nodes.iter().zip(offsets).zip(data) {
+        let data = ctx.bytes(*data)?;
+        let checked = read_offsets::<O>(ctx, *offsets, node.len, data.len())?;
         builder.append(&checked, data)?;
     }
     Ok(builder.finish::<T>(validity))

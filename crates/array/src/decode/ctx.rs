@@ -132,11 +132,35 @@ pub(super) struct Slot {
 }
 
 /// Where a buffer's bytes are, seen through compression's framing.
-enum Found {
+enum Found<'a> {
     Empty,
+    /// In memory that can be shared.
     Plain(Buffer<u8>),
+    /// To be read.
     Remote(BufferSpec),
-    Frame { codec: floe_codec::Codec, len: usize, stored: Buffer<u8> },
+    Frame { codec: floe_codec::Codec, len: usize, frame: Stretch<'a> },
+}
+
+/// Stored bytes: shared, lent, or read for the occasion.
+enum Stretch<'a> {
+    Shared(Buffer<u8>),
+    Lent(&'a [u8]),
+}
+
+impl Stretch<'_> {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Shared(buffer) => buffer,
+            Self::Lent(slice) => slice,
+        }
+    }
+
+    fn behind_prefix(self) -> Self {
+        match self {
+            Self::Shared(buffer) => Self::Shared(buffer.sliced(8..)),
+            Self::Lent(slice) => Self::Lent(slice.get(8..).unwrap_or_default()),
+        }
+    }
 }
 
 impl<'a> DecodeCtx<'a> {
@@ -299,8 +323,8 @@ impl<'a> DecodeCtx<'a> {
 
     /// Runs `work(0..n)` on the executor and returns the first error in order.
     pub(super) fn run(&self, n: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
-        if n == 1 {
-            return work(0);
+        if n <= 1 {
+            return if n == 1 { work(0) } else { Ok(()) };
         }
         let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
         self.executor.for_each(n, &|i| {
@@ -326,14 +350,26 @@ impl<'a> DecodeCtx<'a> {
                 let body = self.body(slot);
                 read(body, spec).map(Buffer::from)
             },
-            Found::Frame { codec, len, stored } => {
+            Found::Frame { codec, len, frame } => {
                 let mut out = try_with_capacity::<u8>(len)?;
-                decompress(codec, &stored, &mut out.spare_capacity_mut()[..len])?;
+                decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len])?;
                 // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
                 unsafe { out.set_len(len) };
                 Ok(out.into())
             },
         }
+    }
+
+    /// As [`Self::bytes`] for several buffers, in parallel.
+    pub(super) fn bytes_of_all(&self, slots: &[Slot]) -> Result<Vec<Buffer<u8>>> {
+        let found: Vec<Mutex<Buffer<u8>>> = slots.iter().map(|_| Mutex::new(Buffer::default())).collect();
+        self.run(slots.len(), |i| {
+            if let (Some(slot), Some(found)) = (slots.get(i), found.get(i)) {
+                *found.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = self.bytes(*slot)?;
+            }
+            Ok(())
+        })?;
+        Ok(found.into_iter().map(|b| b.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect())
     }
 
     /// The buffer as it lies in memory, when it needs no decompression.
@@ -365,7 +401,7 @@ impl<'a> DecodeCtx<'a> {
                 let range = spec.offset..spec.offset + need as u64;
                 self.body(slot).read_into(range, aligned::zeroed(dst))?;
             },
-            Found::Frame { codec, len, stored } if len == need => decompress(codec, &stored, dst)?,
+            Found::Frame { codec, len, frame } if len == need => decompress(codec, frame.as_slice(), dst)?,
             Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
             Found::Frame { .. } => copy_to_uninit(&self.bytes(slot)?[..need], dst),
         }
@@ -403,13 +439,14 @@ impl<'a> DecodeCtx<'a> {
         self.parts[slot.part].body
     }
 
-    fn find(&self, slot: Slot) -> Result<Found> {
+    fn find(&self, slot: Slot) -> Result<Found<'a>> {
         let spec = slot.spec;
         if spec.len == 0 {
             return Ok(Found::Empty);
         }
         let body = self.body(slot);
-        let shared = body.shared(spec.offset..spec.offset + spec.len);
+        let range = spec.offset..spec.offset + spec.len;
+        let shared = body.shared(range.clone());
         let Some(codec) = self.codec(slot) else {
             return Ok(shared.map_or(Found::Remote(spec), Found::Plain));
         };
@@ -417,13 +454,17 @@ impl<'a> DecodeCtx<'a> {
             Codec::Lz4 => floe_codec::Codec::Lz4,
             Codec::Zstd => floe_codec::Codec::Zstd,
         };
-        let stored = match shared {
-            Some(shared) => shared,
-            None => read(body, spec)?.into(),
+        let stored = match (shared, body.lent(range)) {
+            (Some(shared), _) => Stretch::Shared(shared),
+            (None, Some(slice)) => Stretch::Lent(slice),
+            (None, None) => Stretch::Shared(read(body, spec)?.into()),
         };
-        match floe_codec::parse(&stored).map_err(codec_error)? {
+        match floe_codec::parse(stored.as_slice()).map_err(codec_error)? {
             Stored::Empty => Ok(Found::Empty),
-            Stored::Raw(_) => Ok(Found::Plain(stored.sliced(8..))),
+            Stored::Raw(_) => Ok(match stored {
+                Stretch::Shared(buffer) => Found::Plain(buffer.sliced(8..)),
+                Stretch::Lent(_) => Found::Remote(BufferSpec { offset: spec.offset + 8, len: spec.len - 8 }),
+            }),
             Stored::Frame { len, frame } => {
                 let limits = &self.options.limits;
                 if len > limits.max_buffer_bytes {
@@ -442,7 +483,7 @@ impl<'a> DecodeCtx<'a> {
                 }
                 self.budget.charge(len, limits)?;
                 let len = usize::try_from(len).map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
-                Ok(Found::Frame { codec, len, stored: stored.sliced(8..) })
+                Ok(Found::Frame { codec, len, frame: stored.behind_prefix() })
             },
         }
     }

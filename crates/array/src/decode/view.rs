@@ -1,6 +1,8 @@
 //! String and binary views: a validity bitmap, a buffer of 16-byte views and any number of data
 //! buffers. With several parts the views are re-indexed over the buffers of all.
 
+use std::sync::{Mutex, PoisonError};
+
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
 use floe_format::{Error, FieldNode, Result};
@@ -22,19 +24,18 @@ pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Bo
     } else {
         ctx.fixed_at::<View>(&slots, &lens(&nodes))?
     };
-    let mut buffers: Vec<Buffer<u8>> = Vec::new();
     let mut bases = Vec::with_capacity(nodes.len());
+    let mut before = 0;
     for slots in &data_slots {
-        bases.push(buffers.len());
-        for slot in slots {
-            buffers.push(ctx.bytes(*slot)?);
-        }
+        bases.push(before);
+        before += slots.len();
     }
+    let buffers = ctx.bytes_of_all(&data_slots.concat())?;
     if bases.iter().any(|base| *base > 0) {
         views = reindex(views, &nodes, &bases, &buffers)?;
     }
     if ctx.options().validate {
-        views = check(views, &buffers, validity.as_ref(), T::IS_UTF8)?;
+        views = check(ctx, views, &buffers, validity.as_ref(), T::IS_UTF8)?;
     }
     let total = buffers.iter().map(Buffer::len).sum();
     // SAFETY: `check` made sure that every view is sound, and UTF-8 for strings; or the caller
@@ -47,12 +48,28 @@ pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Bo
 
 /// Checks all views; broken ones in null rows, which nobody may look at, are replaced by empty ones.
 fn check(
+    ctx: &DecodeCtx<'_>,
     views: Buffer<View>,
     buffers: &[Buffer<u8>],
     validity: Option<&Bitmap>,
     utf8: bool,
 ) -> Result<Buffer<View>> {
-    let Err((first, error)) = validate::views(&views, buffers, utf8) else {
+    const AT_ONCE: usize = 1 << 16;
+    let ascii = validate::ascii(buffers, utf8);
+    let pieces: Vec<&[View]> = views.chunks(AT_ONCE).collect();
+    let broken = Mutex::new(None);
+    ctx.run(pieces.len(), |i| {
+        let Some(piece) = pieces.get(i) else { return Ok(()) };
+        if let Err((row, error)) = validate::views(piece, buffers, ascii.as_deref()) {
+            let mut first = broken.lock().unwrap_or_else(PoisonError::into_inner);
+            let row = i * AT_ONCE + row;
+            if first.as_ref().is_none_or(|(known, _)| row < *known) {
+                *first = Some((row, error));
+            }
+        }
+        Ok(())
+    })?;
+    let Some((first, error)) = broken.into_inner().unwrap_or_else(PoisonError::into_inner) else {
         return Ok(views);
     };
     let is_null = |i: usize| validity.is_some_and(|v| v.get(i) == Some(false));

@@ -67,8 +67,6 @@ impl<R: MmapBytesReader> Source<R> {
         Ok(out.into())
     }
 
-    /// All bytes as they lie, if they are in memory.
-
     fn read_at(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         let from_memory = |bytes: &[u8], out: &mut [u8]| {
             let start = usize::try_from(start).map_err(io::Error::other)?;
@@ -129,6 +127,15 @@ impl<R: MmapBytesReader> Body for RangeOf<'_, R> {
             Source::Shared(bytes) => bytes.shared(self.start + range.start..self.start + range.end),
             Source::Borrowed(_) | Source::File { .. } => None,
         }
+    }
+
+    fn lent(&self, range: Range<u64>) -> Option<&[u8]> {
+        let bytes = match self.source {
+            Source::Borrowed(reader) => reader.to_bytes()?,
+            Source::Shared(_) | Source::File { .. } => return None,
+        };
+        let at = |offset: u64| usize::try_from(self.start.checked_add(offset)?).ok();
+        bytes.get(at(range.start)?..at(range.end)?)
     }
 
     fn read_into(&self, range: Range<u64>, dst: &mut [u8]) -> WireResult<()> {

@@ -65,7 +65,8 @@ fn float16() -> Series {
 
 fn strings() -> Vec<Series> {
     let long = "a string that no view can hold inline";
-    let texts = ["", "short", "exactly 12 b", "13 bytes long", long, "Grüße", "日本語のテキスト", "🦀", "a\0b"];
+    let texts =
+        ["", "short", "exactly 12 b", "13 bytes long", long, "Grüße", "日本語のテキスト", "🦀", "a\0b"];
     let texts = texts.into_iter().map(Some).chain([None]);
     vec![
         plain("str", texts.clone().collect()),
@@ -78,13 +79,15 @@ fn strings() -> Vec<Series> {
 
 fn binary() -> Series {
     let long = [0xff_u8; 40];
-    let values: [&[u8]; 9] = [b"", b"\0", b"\xff\xfe", b"twelve bytes", b"thirteen byte", &long, b"a", b"b", b"c"];
+    let values: [&[u8]; 9] =
+        [b"", b"\0", b"\xff\xfe", b"twelve bytes", b"thirteen byte", &long, b"a", b"b", b"c"];
     plain("bin", values.into_iter().map(Some).chain([None]).collect())
 }
 
 fn temporal() -> Vec<Series> {
     let days = plain("date", vec![Some(0_i32), Some(-719_162), None, Some(2_932_896), Some(19_000)]);
-    let ints = plain("", vec![Some(0_i64), Some(-1), None, Some(1_357_034_700_123), Some(-2_208_988_800_000)]);
+    let ints =
+        plain("", vec![Some(0_i64), Some(-1), None, Some(1_357_034_700_123), Some(-2_208_988_800_000)]);
     let times = plain("time", vec![Some(0), Some(1), None, Some(DAY - 1), Some(DAY / 2)]);
     let mut columns = vec![cast(&days, &DataType::Date), cast(&times, &DataType::Time)];
     for unit in [TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Nanoseconds] {

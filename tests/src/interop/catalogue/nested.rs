@@ -16,7 +16,8 @@ pub(super) fn frames() -> Vec<Frame> {
     let cats = [cat_chunks(), lists_of(&categorical(), "cat_list"), cat_struct(), cat_array()];
     let enums = [enums(), lists_of(&enumeration(&["x", "a", "b", "c", "ä"]), "enum_list")];
     let named = [named_cats("u8", CategoricalPhysical::U8), named_cats("u16", CategoricalPhysical::U16)];
-    let growing = vec![plain("i", (0..12).collect::<Vec<i32>>()), cat_chunks(), lists_of(&categorical(), "cats")];
+    let growing =
+        vec![plain("i", (0..12).collect::<Vec<i32>>()), cat_chunks(), lists_of(&categorical(), "cats")];
     vec![
         Frame::new("lists", list_columns()),
         Frame::new("arrays", arrays()),
@@ -40,34 +41,53 @@ fn ints(values: &[i64]) -> Series {
 
 fn list_columns() -> Vec<Series> {
     let inner = DataType::List(Box::new(DataType::Int64));
-    let flat = lists("i64", &DataType::Int64, &[
-        Some(ints(&[1, 2, 3])),
-        Some(ints(&[])),
+    let flat = lists(
+        "i64",
+        &DataType::Int64,
+        &[
+            Some(ints(&[1, 2, 3])),
+            Some(ints(&[])),
+            None,
+            Some(plain("", vec![Some(4_i64), None])),
+            Some(ints(&[5])),
+        ],
+    );
+    let deep = lists(
+        "list",
+        &inner,
+        &[
+            Some(flat.slice(0, 2).with_name("".into())),
+            None,
+            Some(flat.slice(1, 3).with_name("".into())),
+            Some(flat.slice(0, 0).with_name("".into())),
+            Some(flat.slice(2, 1).with_name("".into())),
+        ],
+    );
+    let pairs = structs(
+        "",
+        &[plain("a", vec![1, 2, 3]), plain("b", vec![Some("x"), None, Some("long, not inline")])],
         None,
-        Some(plain("", vec![Some(4_i64), None])),
-        Some(ints(&[5])),
-    ]);
-    let deep = lists("list", &inner, &[
-        Some(flat.slice(0, 2).with_name("".into())),
-        None,
-        Some(flat.slice(1, 3).with_name("".into())),
-        Some(flat.slice(0, 0).with_name("".into())),
-        Some(flat.slice(2, 1).with_name("".into())),
-    ]);
-    let pairs = structs("", &[plain("a", vec![1, 2, 3]), plain("b", vec![Some("x"), None, Some("long, not inline")])], None);
-    let struct_list = lists("struct", pairs.dtype(), &[
-        Some(pairs.clone()),
-        None,
-        Some(pairs.slice(1, 2)),
-        Some(pairs.slice(0, 0)),
-        Some(pairs.slice(2, 1)),
-    ]);
+    );
+    let struct_list = lists(
+        "struct",
+        pairs.dtype(),
+        &[
+            Some(pairs.clone()),
+            None,
+            Some(pairs.slice(1, 2)),
+            Some(pairs.slice(0, 0)),
+            Some(pairs.slice(2, 1)),
+        ],
+    );
     let bools = plain("", vec![Some(true), None, Some(false), Some(true)]);
-    let bool_list = [Some(bools.clone()), None, Some(bools.slice(1, 3)), Some(bools.slice(0, 0)), Some(bools)];
+    let bool_list =
+        [Some(bools.clone()), None, Some(bools.slice(1, 3)), Some(bools.slice(0, 0)), Some(bools)];
     let dates = cast(&plain("", vec![Some(1), None, Some(20_000)]), &DataType::Date);
-    let date_list = [Some(dates.clone()), None, Some(dates.slice(1, 1)), Some(dates.slice(0, 0)), Some(dates)];
+    let date_list =
+        [Some(dates.clone()), None, Some(dates.slice(1, 1)), Some(dates.slice(0, 0)), Some(dates)];
     let nulls = Series::full_null("".into(), 2, &DataType::Null);
-    let null_list = [Some(nulls.clone()), None, Some(nulls.slice(0, 0)), Some(nulls.slice(0, 1)), Some(nulls)];
+    let null_list =
+        [Some(nulls.clone()), None, Some(nulls.slice(0, 0)), Some(nulls.slice(0, 1)), Some(nulls)];
     vec![
         flat,
         deep,
@@ -85,16 +105,27 @@ fn list_columns() -> Vec<Series> {
 fn lists_of(inner: &DataType, name: &str) -> Series {
     let texts = plain("", vec![Some("a"), None, Some("b"), Some("ä"), Some("c"), Some("a")]);
     let texts = cast(&texts, inner);
-    let rows: Vec<_> = (0..12).map(|row| (row % 5 != 3).then(|| texts.slice(row / 3, (7 * row % 4) as usize))).collect();
+    let rows: Vec<_> =
+        (0..12).map(|row| (row % 5 != 3).then(|| texts.slice(row / 3, (7 * row % 4) as usize))).collect();
     lists(name, inner, &rows)
 }
 
 fn arrays() -> Vec<Series> {
     let fixed = |inner: DataType, width| DataType::Array(Box::new(inner), width);
-    let rows = [Some(ints(&[1, 2, 3])), None, Some(plain("", vec![Some(4_i64), None, Some(6)])), Some(ints(&[7, 8, 9]))];
+    let rows = [
+        Some(ints(&[1, 2, 3])),
+        None,
+        Some(plain("", vec![Some(4_i64), None, Some(6)])),
+        Some(ints(&[7, 8, 9])),
+    ];
     let i64s = cast(&lists("i64", &DataType::Int64, &rows), &fixed(DataType::Int64, 3));
     let texts = |a, b| Some(plain("", vec![a, b]));
-    let rows = [texts(Some("x"), None), texts(Some(""), Some("a text of more than 12 bytes")), None, texts(None, None)];
+    let rows = [
+        texts(Some("x"), None),
+        texts(Some(""), Some("a text of more than 12 bytes")),
+        None,
+        texts(None, None),
+    ];
     let strs = cast(&lists("str", &DataType::String, &rows), &fixed(DataType::String, 2));
     let items = i64s.clone().with_name("".into());
     let rows = [Some(items.slice(0, 2)), None, Some(items.slice(1, 2)), Some(items.slice(2, 2))];
@@ -117,7 +148,8 @@ fn struct_columns() -> Vec<Series> {
     let b = plain("b", vec![Some("x"), Some("y"), None, Some("a text of more than 12 bytes")]);
     let valid = Some(vec![true, true, false, true]);
     let masked = structs("masked", &[a.clone(), b.clone()], valid.clone());
-    let list = lists("list", &DataType::Int64, &[Some(ints(&[1])), None, Some(ints(&[])), Some(ints(&[2, 3]))]);
+    let list =
+        lists("list", &DataType::Int64, &[Some(ints(&[1])), None, Some(ints(&[])), Some(ints(&[2, 3]))]);
     let deep = structs("deep", &[masked.clone(), list, b.clone()], valid);
     vec![structs("plain", &[a, b], None), masked, deep]
 }

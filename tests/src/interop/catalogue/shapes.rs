@@ -8,7 +8,8 @@ pub(super) fn frames() -> Vec<Frame> {
     let wide = wide(40);
     let mut with_metadata = Frame::of("metadata", wide.head(Some(3)));
     with_metadata.schema_metadata = metadata(&[("origin", "floe"), ("ключ", "значение"), ("empty", "")]);
-    with_metadata.field_metadata = vec![("i64", metadata(&[("unit", "m/s")])), ("cat", metadata(&[("k", "v")]))];
+    with_metadata.field_metadata =
+        vec![("i64", metadata(&[("unit", "m/s")])), ("cat", metadata(&[("k", "v")]))];
     let mut batch_metadata = Frame::of("batch_metadata", wide.head(Some(9))).batches(3, How::Batched);
     batch_metadata.batch_metadata = metadata(&[("batch", "yes")]);
     vec![
@@ -30,8 +31,19 @@ pub(super) fn frames() -> Vec<Frame> {
 fn empty() -> DataFrame {
     let mut columns = Vec::new();
     for frame in flat::frames().into_iter().chain(nested::frames()) {
-        if ["ints", "floats", "strings", "temporal", "decimal", "lists", "arrays", "structs", "categorical", "enum"]
-            .contains(&frame.name)
+        if [
+            "ints",
+            "floats",
+            "strings",
+            "temporal",
+            "decimal",
+            "lists",
+            "arrays",
+            "structs",
+            "categorical",
+            "enum",
+        ]
+        .contains(&frame.name)
         {
             let name = |column: &Column| PlSmallStr::from(format!("{}_{}", frame.name, column.name()));
             columns.extend(frame.df.columns().iter().map(|column| column.clear().with_name(name(column))));
@@ -44,7 +56,8 @@ fn empty() -> DataFrame {
 fn wide(height: usize) -> DataFrame {
     let rows = || 0..i64::try_from(height).expect("small");
     let texts: Vec<_> = rows().map(|row| (row % 3 != 1).then(|| "text ".repeat(row as usize % 5))).collect();
-    let few: Vec<_> = rows().map(|row| (row % 4 != 2).then(|| ["red", "green", "blue"][row as usize % 3])).collect();
+    let few: Vec<_> =
+        rows().map(|row| (row % 4 != 2).then(|| ["red", "green", "blue"][row as usize % 3])).collect();
     let i64s = plain("i64", rows().map(|row| (row % 3 != 0).then_some(row)).collect());
     let bools = plain("bool", rows().map(|row| (row % 5 != 0).then_some(row % 2 == 0)).collect());
     let texts = plain("str", texts.iter().map(Option::as_deref).collect());
