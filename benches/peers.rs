@@ -42,7 +42,10 @@ impl Bench {
     fn row(&self, cell: &str, mut contenders: Vec<Contender<'_>>) {
         let times = alternate(&mut contenders, self.rounds);
         let ms = |i: usize| times[i].as_secs_f64() * 1e3;
-        let best = (1..times.len()).filter(|i| !contenders[*i].name.contains("limit")).map(ms).fold(f64::INFINITY, f64::min);
+        let best = (1..times.len())
+            .filter(|i| !contenders[*i].name.contains("limit"))
+            .map(ms)
+            .fold(f64::INFINITY, f64::min);
         let all: Vec<String> =
             (1..times.len()).map(|i| format!("{} {:.1}", contenders[i].name, ms(i))).collect();
         println!("| {cell} | {:.1} | {} | {:.2}x |", ms(0), all.join(", "), best / ms(0));
@@ -61,14 +64,22 @@ impl Bench {
         };
         let mut file = vec![
             contender("floe", || {
-                IpcWriter::new(self.create("floe.arrow")).with_compression(compression).finish(&mut a).expect("written");
+                IpcWriter::new(self.create("floe.arrow"))
+                    .with_compression(compression)
+                    .finish(&mut a)
+                    .expect("written");
             }),
             contender("Polars", || {
-                let mut writer = polars_ipc::IpcWriter::new(self.create("polars.arrow")).with_compression(compression);
+                let mut writer =
+                    polars_ipc::IpcWriter::new(self.create("polars.arrow")).with_compression(compression);
                 writer.finish(&mut b).expect("written");
             }),
             contender("arrow-rs", || {
-                peers::write_file(&batches, compression, std::io::BufWriter::with_capacity(1 << 20, self.create("rs.arrow")));
+                peers::write_file(
+                    &batches,
+                    compression,
+                    std::io::BufWriter::with_capacity(1 << 20, self.create("rs.arrow")),
+                );
             }),
         ];
         if compression.is_none() {
@@ -82,12 +93,13 @@ impl Bench {
         self.row(&format!("{what}: write file, {name}"), file);
         let stream = vec![
             contender("floe", || {
-                let mut writer = IpcStreamWriter::new(self.create("floe.arrows")).with_compression(compression);
+                let mut writer =
+                    IpcStreamWriter::new(self.create("floe.arrows")).with_compression(compression);
                 writer.finish(&mut c).expect("written");
             }),
             contender("Polars", || {
-                let mut writer =
-                    polars_ipc::IpcStreamWriter::new(self.create("polars.arrows")).with_compression(compression);
+                let mut writer = polars_ipc::IpcStreamWriter::new(self.create("polars.arrows"))
+                    .with_compression(compression);
                 writer.finish(&mut d).expect("written");
             }),
             contender("arrow-rs", || {
@@ -101,37 +113,57 @@ impl Bench {
     fn reads(&self, what: &str, df: &DataFrame, compression: Option<IpcCompression>) {
         let name = codec_name(compression);
         let rows = Some(512 * 512);
-        let mut writer = IpcWriter::new(self.create("read.arrow")).with_compression(compression).with_record_batch_size(rows);
+        let mut writer = IpcWriter::new(self.create("read.arrow"))
+            .with_compression(compression)
+            .with_record_batch_size(rows);
         writer.finish(&mut df.clone()).expect("written");
-        let mut writer =
-            IpcStreamWriter::new(self.create("read.arrows")).with_compression(compression).with_record_batch_size(rows);
+        let mut writer = IpcStreamWriter::new(self.create("read.arrows"))
+            .with_compression(compression)
+            .with_record_batch_size(rows);
         writer.finish(&mut df.clone()).expect("written");
         for rechunk in [true, false] {
             let how = if rechunk { "rechunked" } else { "in chunks" };
-            self.row(&format!("{what}: read file {how}, {name}"), vec![
-                contender("floe", || {
-                    black_box(IpcReader::new(self.open("read.arrow")).set_rechunk(rechunk).finish().expect("read"));
-                }),
-                contender("Polars", || {
-                    let reader = polars_ipc::IpcReader::new(self.open("read.arrow")).set_rechunk(rechunk);
-                    black_box(reader.finish().expect("read"));
-                }),
-                contender("arrow-rs", || {
-                    black_box(peers::read_file(BufReader::new(self.open("read.arrow"))));
-                }),
-            ]);
-            self.row(&format!("{what}: read stream {how}, {name}"), vec![
-                contender("floe", || {
-                    black_box(IpcStreamReader::new(self.open("read.arrows")).set_rechunk(rechunk).finish().expect("read"));
-                }),
-                contender("Polars", || {
-                    let reader = polars_ipc::IpcStreamReader::new(self.open("read.arrows")).set_rechunk(rechunk);
-                    black_box(reader.finish().expect("read"));
-                }),
-                contender("arrow-rs", || {
-                    black_box(peers::read_stream(BufReader::new(self.open("read.arrows"))));
-                }),
-            ]);
+            self.row(
+                &format!("{what}: read file {how}, {name}"),
+                vec![
+                    contender("floe", || {
+                        black_box(
+                            IpcReader::new(self.open("read.arrow"))
+                                .set_rechunk(rechunk)
+                                .finish()
+                                .expect("read"),
+                        );
+                    }),
+                    contender("Polars", || {
+                        let reader = polars_ipc::IpcReader::new(self.open("read.arrow")).set_rechunk(rechunk);
+                        black_box(reader.finish().expect("read"));
+                    }),
+                    contender("arrow-rs", || {
+                        black_box(peers::read_file(BufReader::new(self.open("read.arrow"))));
+                    }),
+                ],
+            );
+            self.row(
+                &format!("{what}: read stream {how}, {name}"),
+                vec![
+                    contender("floe", || {
+                        black_box(
+                            IpcStreamReader::new(self.open("read.arrows"))
+                                .set_rechunk(rechunk)
+                                .finish()
+                                .expect("read"),
+                        );
+                    }),
+                    contender("Polars", || {
+                        let reader =
+                            polars_ipc::IpcStreamReader::new(self.open("read.arrows")).set_rechunk(rechunk);
+                        black_box(reader.finish().expect("read"));
+                    }),
+                    contender("arrow-rs", || {
+                        black_box(peers::read_stream(BufReader::new(self.open("read.arrows"))));
+                    }),
+                ],
+            );
         }
     }
 
@@ -139,42 +171,50 @@ impl Bench {
         let df = data::wide(10, 10);
         let batch = peers::to_arrow(&df);
         let n = if self.rounds > 2 { 100_000 } else { 1_000 };
-        self.row(&format!("{n} batches of 10 x 10 to a stream"), vec![
-            contender("floe", || {
-                let mut writer = IpcStreamWriter::new(std::io::sink()).batched(df.schema()).expect("a writer");
-                for _ in 0..n {
-                    writer.write_batch(&df).expect("written");
-                }
-                writer.finish().expect("written");
-            }),
-            contender("arrow-rs", || {
-                let mut writer =
-                    arrow_ipc::writer::StreamWriter::try_new(std::io::sink(), &batch[0].schema()).expect("a writer");
-                for _ in 0..n {
-                    writer.write(&batch[0]).expect("written");
-                }
-                writer.finish().expect("written");
-            }),
-        ]);
+        self.row(
+            &format!("{n} batches of 10 x 10 to a stream"),
+            vec![
+                contender("floe", || {
+                    let mut writer =
+                        IpcStreamWriter::new(std::io::sink()).batched(df.schema()).expect("a writer");
+                    for _ in 0..n {
+                        writer.write_batch(&df).expect("written");
+                    }
+                    writer.finish().expect("written");
+                }),
+                contender("arrow-rs", || {
+                    let mut writer =
+                        arrow_ipc::writer::StreamWriter::try_new(std::io::sink(), &batch[0].schema())
+                            .expect("a writer");
+                    for _ in 0..n {
+                        writer.write(&batch[0]).expect("written");
+                    }
+                    writer.finish().expect("written");
+                }),
+            ],
+        );
         let mut one = df.clone();
         let mut two = df.clone();
-        self.row(&format!("{n} streams of 10 x 10"), vec![
-            contender("floe", || {
-                for _ in 0..n {
-                    IpcStreamWriter::new(std::io::sink()).finish(&mut one).expect("written");
-                }
-            }),
-            contender("Polars", || {
-                for _ in 0..n {
-                    polars_ipc::IpcStreamWriter::new(std::io::sink()).finish(&mut two).expect("written");
-                }
-            }),
-            contender("arrow-rs", || {
-                for _ in 0..n {
-                    peers::write_stream(&batch, None, std::io::sink());
-                }
-            }),
-        ]);
+        self.row(
+            &format!("{n} streams of 10 x 10"),
+            vec![
+                contender("floe", || {
+                    for _ in 0..n {
+                        IpcStreamWriter::new(std::io::sink()).finish(&mut one).expect("written");
+                    }
+                }),
+                contender("Polars", || {
+                    for _ in 0..n {
+                        polars_ipc::IpcStreamWriter::new(std::io::sink()).finish(&mut two).expect("written");
+                    }
+                }),
+                contender("arrow-rs", || {
+                    for _ in 0..n {
+                        peers::write_stream(&batch, None, std::io::sink());
+                    }
+                }),
+            ],
+        );
     }
 }
 

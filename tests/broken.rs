@@ -244,17 +244,22 @@ fn a_footer_that_disagrees_with_its_bodies() {
             let block = [offset.to_le_bytes(), metadata.to_le_bytes(), body.to_le_bytes()].concat();
             let at = bytes[footer.clone()].windows(24).position(|window| window == block).expect("a block");
             for (field, value) in [(0, offset), (8, metadata), (16, body)] {
-                for other in [value - 64, value - 8, value + 8, value + 64, 0, -1, i64::MAX, i64::MIN, 1 << 30] {
+                for other in
+                    [value - 64, value - 8, value + 8, value + 64, 0, -1, i64::MAX, i64::MIN, 1 << 30]
+                {
                     if other == value {
                         continue;
                     }
                     let mut bytes = bytes.clone();
                     bytes[footer.start + at + field..][..8].copy_from_slice(&other.to_le_bytes());
-                    cases.run(format!("{name}, {:?}, field {field}: {value} -> {other}", message.kind), || {
-                        for (way, read) in reads(true) {
-                            assert!(read(&bytes).is_err(), "{way} takes it");
-                        }
-                    });
+                    cases.run(
+                        format!("{name}, {:?}, field {field}: {value} -> {other}", message.kind),
+                        || {
+                            for (way, read) in reads(true) {
+                                assert!(read(&bytes).is_err(), "{way} takes it");
+                            }
+                        },
+                    );
                 }
             }
         }

@@ -147,8 +147,12 @@ fn wide_corpus() -> Vec<Input> {
 
 fn inputs_of(name: &str, batches: &[DataFrame]) -> impl Iterator<Item = Input> {
     let configs = codecs().into_iter().take(3).flat_map(|compression| {
-        [(false, false), (true, true), (true, false)]
-            .map(|(file, newest)| Config { file, newest, compression, ..Config::stream() })
+        [(false, false), (true, true), (true, false)].map(|(file, newest)| Config {
+            file,
+            newest,
+            compression,
+            ..Config::stream()
+        })
     });
     configs.map(move |config| Input::new(format!("{name}, {config:?}"), config, batches))
 }
@@ -250,7 +254,13 @@ fn read_all(input: &Input, bytes: &[u8]) -> (u64, u64) {
         count(IpcReader::from_bytes(bytes.to_vec()).get_batch(0).map(Some));
         count(IpcReader::recover(Cursor::new(bytes)).map(|recovered| Some(recovered.df)));
         let columns = Some(vec!["column".to_owned()]);
-        count(IpcReader::from_bytes(bytes.to_vec()).with_columns(columns).with_n_rows(Some(8)).finish().map(Some));
+        count(
+            IpcReader::from_bytes(bytes.to_vec())
+                .with_columns(columns)
+                .with_n_rows(Some(8))
+                .finish()
+                .map(Some),
+        );
     } else {
         let mut reader = IpcStreamReader::new(bytes).with_n_rows(Some(8));
         count(reader.batches().and_then(concat));
@@ -276,7 +286,9 @@ fn look_at(df: &DataFrame) {
 /// Polars panics when it prints a date beyond its calendar, which is a valid value of the format.
 fn is_printable(dtype: &DataType) -> bool {
     match dtype {
-        DataType::List(inner) | DataType::Array(inner, _) | DataType::Extension(_, inner) => is_printable(inner),
+        DataType::List(inner) | DataType::Array(inner, _) | DataType::Extension(_, inner) => {
+            is_printable(inner)
+        },
         DataType::Struct(fields) => fields.iter().all(|field| is_printable(field.dtype())),
         DataType::Decimal(..) => false,
         dtype => !dtype.is_temporal(),

@@ -124,7 +124,8 @@ fn batches_given_one_by_one_come_back() {
         let columns: Vec<_> = (0..arbitrary.rng().random_range(1..5))
             .map(|index| (PlSmallStr::from_string(format!("c{index}")), arbitrary.dtype(2)))
             .collect();
-        let heights: Vec<_> = (0..arbitrary.rng().random_range(1..6)).map(|_| arbitrary.rng().random_range(0..40)).collect();
+        let heights: Vec<_> =
+            (0..arbitrary.rng().random_range(1..6)).map(|_| arbitrary.rng().random_range(0..40)).collect();
         let batches: Vec<_> = heights.iter().map(|&height| arbitrary.frame_of(&columns, height)).collect();
         let config = Config::any(arbitrary.rng());
         cases.run(format!("seed {seed}, {config:?}, {columns:?}"), || {
@@ -224,7 +225,8 @@ fn parts_of_a_file_are_the_parts_that_polars_reads() {
     let mut cases = Cases::new();
     for part in parts() {
         cases.run(format!("{part:?}"), || {
-            let expected = std::panic::catch_unwind(|| read_part!(PolarsReader::new(Cursor::new(&bytes)), part));
+            let expected =
+                std::panic::catch_unwind(|| read_part!(PolarsReader::new(Cursor::new(&bytes)), part));
             let expected = expected.expect("Polars reads this without a panic");
             same("new", &expected, &read_part!(IpcReader::new(Cursor::new(&bytes)), part));
             same("from_bytes", &expected, &read_part!(IpcReader::from_bytes(bytes.clone()), part));
@@ -281,7 +283,8 @@ fn parts_apply_to_batches_too() {
         .expect("batches");
     let batches = batches.collect::<PolarsResult<Vec<_>>>().expect("batches");
     assert_eq!(batches.iter().map(DataFrame::height).collect::<Vec<_>>(), [16, 16, 8]);
-    let found = floe_tests::config::concat(batches.into_iter().map(Ok)).expect("one schema").expect("batches");
+    let found =
+        floe_tests::config::concat(batches.into_iter().map(Ok)).expect("one schema").expect("batches");
     assert_frames_equal(&expected, &found);
 
     let bytes = Config::stream().with_batch_rows(16).write(&df);
@@ -302,14 +305,17 @@ fn parts_that_polars_panics_on() {
 
     let found = IpcReader::from_bytes(file.clone()).with_columns(none.clone()).finish().expect("no columns");
     assert_eq!(found.shape(), (100, 0));
-    let found = IpcReader::from_bytes(file.clone()).with_projection(Some(vec![])).finish().expect("no columns");
+    let found =
+        IpcReader::from_bytes(file.clone()).with_projection(Some(vec![])).finish().expect("no columns");
     assert_eq!(found.shape(), (100, 0));
     let found = IpcStreamReader::from_bytes(stream.clone()).with_columns(none).finish().expect("no columns");
     assert_eq!(found.shape(), (100, 0));
-    let found = IpcReader::from_bytes(file.clone()).with_projection(Some(vec![])).with_n_rows(Some(7)).finish();
+    let found =
+        IpcReader::from_bytes(file.clone()).with_projection(Some(vec![])).with_n_rows(Some(7)).finish();
     assert_eq!(found.expect("no columns").shape(), (7, 0));
 
-    let error = IpcReader::from_bytes(file).with_projection(Some(vec![1, 8])).finish().expect_err("8 columns");
+    let error =
+        IpcReader::from_bytes(file).with_projection(Some(vec![1, 8])).finish().expect_err("8 columns");
     assert!(error.to_string().contains('8'), "{error}");
     let error = IpcStreamReader::from_bytes(stream).with_projection(Some(vec![1, 8])).finish();
     assert!(error.expect_err("8 columns").to_string().contains('8'));
@@ -320,9 +326,11 @@ fn a_row_index_with_the_name_of_a_column() {
     let df = plain_frame();
     let row_index = || Some(RowIndex { name: "f64".into(), offset: 0 });
     let (file, stream) = (Config::file().write(&df), Config::stream().write(&df));
-    let error = IpcReader::from_bytes(file.clone()).with_row_index(row_index()).finish().expect_err("a clash");
+    let error =
+        IpcReader::from_bytes(file.clone()).with_row_index(row_index()).finish().expect_err("a clash");
     assert!(error.to_string().contains("f64"), "{error}");
-    let error = IpcStreamReader::from_bytes(stream).with_row_index(row_index()).finish().expect_err("a clash");
+    let error =
+        IpcStreamReader::from_bytes(stream).with_row_index(row_index()).finish().expect_err("a clash");
     assert!(error.to_string().contains("f64"), "{error}");
     let columns = Some(vec!["i64".to_owned()]);
     let found = IpcReader::from_bytes(file).with_columns(columns).with_row_index(row_index()).finish();
@@ -375,7 +383,8 @@ fn a_mapped_file_comes_back() {
                 equal_by("mapped", &df, &reader.set_rechunk(rechunk).finish().expect("a frame"));
             }
             // SAFETY: as above, and floe wrote the file.
-            let reader = unsafe { IpcReader::new(file()).memory_mapped(Some(path.clone())).skip_validation() };
+            let reader =
+                unsafe { IpcReader::new(file()).memory_mapped(Some(path.clone())).skip_validation() };
             equal_by("not validated", &df, &reader.finish().expect("a frame"));
         });
     }
@@ -511,5 +520,8 @@ fn floe_takes_the_place_of_polars() {
         PolarsStreamWriter::new(&mut bytes).finish(&mut df).expect("bytes");
         PolarsStreamReader::new(Cursor::new(bytes)).with_n_rows(Some(10)).finish().expect("a frame")
     };
-    assert_frames_equal(&polars.select(["i64"]).expect("a column"), &there_and_back!(IpcStreamWriter, IpcStreamReader, &mut df));
+    assert_frames_equal(
+        &polars.select(["i64"]).expect("a column"),
+        &there_and_back!(IpcStreamWriter, IpcStreamReader, &mut df),
+    );
 }

@@ -50,16 +50,19 @@ pub fn numbers(rows: usize) -> DataFrame {
     });
     let walk: Vec<f64> = walk.collect();
     let tens: Vec<f64> = (0..rows).map(|i| (i % 10) as f64).collect();
-    columns(rows, vec![
-        Column::new("small".into(), small),
-        Column::new("medium".into(), medium),
-        Column::new("steps".into(), steps),
-        Column::new("repeated".into(), repeated),
-        Column::new("prices".into(), prices),
-        Column::new("shares".into(), shares),
-        Column::new("walk".into(), walk),
-        Column::new("tens".into(), tens),
-    ])
+    columns(
+        rows,
+        vec![
+            Column::new("small".into(), small),
+            Column::new("medium".into(), medium),
+            Column::new("steps".into(), steps),
+            Column::new("repeated".into(), repeated),
+            Column::new("prices".into(), prices),
+            Column::new("shares".into(), shares),
+            Column::new("walk".into(), walk),
+            Column::new("tens".into(), tens),
+        ],
+    )
 }
 
 /// Short and long strings with a few nulls.
@@ -74,11 +77,14 @@ pub fn strings(rows: usize) -> DataFrame {
     let words: Vec<&str> = (0..rows)
         .map(|_| ["alpha", "beta", "gamma", "delta"][usize::try_from(rng.below(4)).unwrap_or(0)])
         .collect();
-    columns(rows, vec![
-        Column::new("short".into(), short),
-        Column::new("long".into(), long),
-        Column::new("words".into(), words),
-    ])
+    columns(
+        rows,
+        vec![
+            Column::new("short".into(), short),
+            Column::new("long".into(), long),
+            Column::new("words".into(), words),
+        ],
+    )
 }
 
 /// `width` integer columns of `rows` rows.

@@ -61,4 +61,3 @@ pub fn read_stream(from: impl std::io::Read) -> Vec<RecordBatch> {
     let reader = StreamReader::try_new(from, None).expect("arrow-rs reads");
     reader.map(|batch| batch.expect("arrow-rs reads")).collect()
 }
-

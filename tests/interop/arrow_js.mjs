@@ -11,6 +11,7 @@
 import { createRequire } from "node:module";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 
 const require = createRequire(join(process.env.FLOE_NPM, "package.json"));
 const arrow = require("apache-arrow");
@@ -214,8 +215,9 @@ function check(name, body) {
 }
 
 function equal(what, found, expected) {
-  const [left, right] = [JSON.stringify(found), JSON.stringify(expected)];
-  if (left !== right) throw new Error(`${what}: found ${left?.slice(0, 200)}, expected ${right?.slice(0, 200)}`);
+  if (isDeepStrictEqual(found, expected)) return;
+  const text = (value) => JSON.stringify(value)?.slice(0, 200);
+  throw new Error(`${what}: found ${text(found)}, expected ${text(expected)}`);
 }
 
 function read(folder, name) {

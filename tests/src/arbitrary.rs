@@ -6,8 +6,8 @@
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{
-    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, NullArray, PrimitiveArray,
-    StructArray, Utf8ViewArray,
+    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, NullArray,
+    PrimitiveArray, StructArray, Utf8ViewArray,
 };
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::{ArrowDataType, Field as ArrowField};
@@ -59,7 +59,9 @@ pub fn leaf_dtypes() -> Vec<(&'static str, DataType)> {
         (TimeUnit::Microseconds, ["datetime_us", "datetime_us_zone", "duration_us"]),
         (TimeUnit::Nanoseconds, ["datetime_ns", "datetime_ns_zone", "duration_ns"]),
     ];
-    for ((unit, [plain, zoned, duration]), name) in units.into_iter().zip(["UTC", "Europe/Amsterdam", "Asia/Kolkata"]) {
+    for ((unit, [plain, zoned, duration]), name) in
+        units.into_iter().zip(["UTC", "Europe/Amsterdam", "Asia/Kolkata"])
+    {
         dtypes.push((plain, DataType::Datetime(unit, None)));
         dtypes.push((zoned, DataType::Datetime(unit, zone(name))));
         dtypes.push((duration, DataType::Duration(unit)));
@@ -73,7 +75,9 @@ pub fn nested_dtypes() -> Vec<(&'static str, DataType)> {
     let list = |inner| DataType::List(Box::new(inner));
     let array = |inner, width| DataType::Array(Box::new(inner), width);
     let structure = |fields: &[(&'static str, DataType)]| {
-        DataType::Struct(fields.iter().map(|(name, dtype)| Field::new((*name).into(), dtype.clone())).collect())
+        DataType::Struct(
+            fields.iter().map(|(name, dtype)| Field::new((*name).into(), dtype.clone())).collect(),
+        )
     };
     let global = || DataType::from_categories(Categories::global());
     let small = || named_categories("small", "", CategoricalPhysical::U8);
@@ -98,7 +102,10 @@ pub fn nested_dtypes() -> Vec<(&'static str, DataType)> {
         ("array_list", array(list(DataType::Date), 2)),
         ("struct_empty", structure(&[])),
         ("struct_one", structure(&[("", DataType::Time)])),
-        ("struct_flat", structure(&[("a", DataType::Int64), ("b", DataType::String), ("ß", DataType::Boolean)])),
+        (
+            "struct_flat",
+            structure(&[("a", DataType::Int64), ("b", DataType::String), ("ß", DataType::Boolean)]),
+        ),
         ("struct_categories", structure(&[("global", global()), ("small", small()), ("enum", colours())])),
         (
             "struct_deep",
@@ -110,7 +117,10 @@ pub fn nested_dtypes() -> Vec<(&'static str, DataType)> {
         ("list_struct_list_enum", list(structure(&[("c", list(colours())), ("d", DataType::Float32)]))),
         ("extension_i64", extension("floe.test.i64", DataType::Int64, Some("some; metadata"))),
         ("extension_string", extension("floe.test.string", DataType::String, None)),
-        ("extension_datetime", extension("floe.test.datetime", DataType::Datetime(TimeUnit::Microseconds, None), Some(""))),
+        (
+            "extension_datetime",
+            extension("floe.test.datetime", DataType::Datetime(TimeUnit::Microseconds, None), Some("")),
+        ),
         ("extension_list", extension("floe.test.list", list(DataType::Int16), Some("ünïcode"))),
         ("extension_struct", extension("floe.test.struct", structure(&[("a", DataType::UInt8)]), None)),
         ("extension_categorical", extension("floe.test.categorical", global(), Some("md"))),
@@ -233,7 +243,8 @@ impl Arbitrary {
         let depth = if height > 500 { 1 } else { 3 };
         let columns: Vec<_> = (0..width)
             .map(|index| {
-                let name = *self.pick(&["c", "", "größe 🦀", "a rather long name of a column", "\"quoted\" \\ \n"]);
+                let name =
+                    *self.pick(&["c", "", "größe 🦀", "a rather long name of a column", "\"quoted\" \\ \n"]);
                 let dtype = self.dtype(depth);
                 (PlSmallStr::from_string(format!("{name}{index}")), dtype)
             })
@@ -254,8 +265,11 @@ impl Arbitrary {
     }
 
     fn unfiltered(&mut self, columns: &[(PlSmallStr, DataType)], height: usize) -> DataFrame {
-        let (before, after) =
-            if self.chance(30) { (self.rng.random_range(0..20), self.rng.random_range(0..20)) } else { (0, 0) };
+        let (before, after) = if self.chance(30) {
+            (self.rng.random_range(0..20), self.rng.random_range(0..20))
+        } else {
+            (0, 0)
+        };
         let total = before + height + after;
         let columns: Vec<_> =
             columns.iter().map(|(name, dtype)| self.column(name.clone(), dtype, total)).collect();
@@ -298,8 +312,11 @@ impl Arbitrary {
 
     /// An array of the physical type of `dtype`, often a slice of a longer one.
     pub fn array(&mut self, dtype: &DataType, len: usize) -> Box<dyn Array> {
-        let (before, after) =
-            if self.chance(30) { (self.rng.random_range(0..10), self.rng.random_range(0..5)) } else { (0, 0) };
+        let (before, after) = if self.chance(30) {
+            (self.rng.random_range(0..10), self.rng.random_range(0..5))
+        } else {
+            (0, 0)
+        };
         let array = self.unsliced(dtype, before + len + after);
         if before + after == 0 { array } else { array.sliced(before, len) }
     }
@@ -315,7 +332,9 @@ impl Arbitrary {
             DataType::Int8 => self.primitive::<i8>(dtype, len),
             DataType::Int16 => self.primitive::<i16>(dtype, len),
             DataType::Int32 | DataType::Date => self.primitive::<i32>(dtype, len),
-            DataType::Int64 | DataType::Datetime(..) | DataType::Duration(_) => self.primitive::<i64>(dtype, len),
+            DataType::Int64 | DataType::Datetime(..) | DataType::Duration(_) => {
+                self.primitive::<i64>(dtype, len)
+            },
             DataType::Int128 => self.primitive::<i128>(dtype, len),
             DataType::UInt8 => self.primitive::<u8>(dtype, len),
             DataType::UInt16 => self.primitive::<u16>(dtype, len),
@@ -363,8 +382,9 @@ impl Arbitrary {
             DataType::Struct(fields) => {
                 let values: Vec<_> = fields.iter().map(|field| self.array(field.dtype(), len)).collect();
                 let arrow_fields = fields.iter().zip(&values);
-                let arrow_fields = arrow_fields
-                    .map(|(field, values)| ArrowField::new(field.name().clone(), values.dtype().clone(), true));
+                let arrow_fields = arrow_fields.map(|(field, values)| {
+                    ArrowField::new(field.name().clone(), values.dtype().clone(), true)
+                });
                 let dtype = ArrowDataType::Struct(arrow_fields.collect());
                 Box::new(StructArray::new(dtype, len, values, self.validity(len)))
             },
@@ -438,8 +458,14 @@ impl Arbitrary {
                 2 => bytes.as_mut()[0] = constant,
                 // Floats: zeroes of both signs, infinities, NaNs; integers: the extremes.
                 _ => {
-                    let (first, rest) =
-                        *self.pick(&[(0x80, 0), (0x7F, 0xFF), (0xFF, 0xFF), (0x7F, 0xF0), (0x7F, 0x80), (0, 0)]);
+                    let (first, rest) = *self.pick(&[
+                        (0x80, 0),
+                        (0x7F, 0xFF),
+                        (0xFF, 0xFF),
+                        (0x7F, 0xF0),
+                        (0x7F, 0x80),
+                        (0, 0),
+                    ]);
                     bytes.as_mut().fill(if rest == 0xFF { 0xFF } else { 0 });
                     let len = bytes.as_ref().len();
                     bytes.as_mut()[0] = rest;

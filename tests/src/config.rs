@@ -158,9 +158,7 @@ pub const STREAM_READS: [(&str, Read); 6] = [
     ("IpcStreamReader::new, no rechunk", |bytes| {
         IpcStreamReader::new(bytes).set_rechunk(false).finish().map(Some)
     }),
-    ("IpcStreamReader::from_bytes", |bytes| {
-        IpcStreamReader::from_bytes(bytes.to_vec()).finish().map(Some)
-    }),
+    ("IpcStreamReader::from_bytes", |bytes| IpcStreamReader::from_bytes(bytes.to_vec()).finish().map(Some)),
     ("IpcStreamReader::from_bytes, misaligned, no rechunk", |bytes| {
         IpcStreamReader::from_bytes(misaligned(bytes)).set_rechunk(false).finish().map(Some)
     }),
@@ -199,9 +197,7 @@ pub fn reads(file: bool) -> &'static [(&'static str, Read)] {
 ///
 /// # Errors
 /// The first of the batches'.
-pub fn concat(
-    batches: impl IntoIterator<Item = PolarsResult<DataFrame>>,
-) -> PolarsResult<Option<DataFrame>> {
+pub fn concat(batches: impl IntoIterator<Item = PolarsResult<DataFrame>>) -> PolarsResult<Option<DataFrame>> {
     let mut whole: Option<DataFrame> = None;
     for batch in batches {
         let batch = batch?;

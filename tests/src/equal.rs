@@ -6,8 +6,8 @@
 use std::ops::Range;
 
 use arrow::array::{
-    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, PrimitiveArray, StructArray,
-    Utf8ViewArray,
+    Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, PrimitiveArray,
+    StructArray, Utf8ViewArray,
 };
 use arrow::types::NativeType;
 use polars_core::prelude::*;
@@ -37,7 +37,8 @@ pub fn frames_differ(left: &DataFrame, right: &DataFrame) -> Result<(), String> 
         return Err(format!("height: {} and {}", left.height(), right.height()));
     }
     for (left, right) in left.columns().iter().zip(right.columns()) {
-        columns_differ(left, right).map_err(|difference| format!("column {:?}: {difference}", left.name()))?;
+        columns_differ(left, right)
+            .map_err(|difference| format!("column {:?}: {difference}", left.name()))?;
     }
     Ok(())
 }
@@ -232,7 +233,11 @@ pub fn touch(df: &DataFrame) -> u64 {
 fn touch_array(dtype: &DataType, array: &dyn Array, touch: &mut dyn FnMut(Cell<'_>)) {
     if let Some(validity) = array.validity() {
         assert_eq!(validity.len(), array.len(), "a validity of another length");
-        assert_eq!(validity.unset_bits(), validity.iter().filter(|valid| !valid).count(), "a wrong null count");
+        assert_eq!(
+            validity.unset_bits(),
+            validity.iter().filter(|valid| !valid).count(),
+            "a wrong null count"
+        );
     }
     match dtype {
         DataType::Null => {},
@@ -260,7 +265,9 @@ fn touch_array(dtype: &DataType, array: &dyn Array, touch: &mut dyn FnMut(Cell<'
         },
         // A null has no category; its key may be anything.
         DataType::Categorical(..) | DataType::Enum(..) => {
-            (0..array.len()).filter(|&row| array.is_valid(row)).for_each(|row| touch(cell(dtype, array, row)));
+            (0..array.len())
+                .filter(|&row| array.is_valid(row))
+                .for_each(|row| touch(cell(dtype, array, row)));
         },
         DataType::String => {
             let text = cast::<Utf8ViewArray>(array);

@@ -17,6 +17,31 @@ pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
     Ok(vec)
 }
 
+/// `len` zeroed elements: free where the system hands out zeroed pages, and initialised for readers
+/// that want such memory.
+///
+/// # Errors
+/// When the allocator refuses.
+pub fn try_zeroed<T: NativeType>(len: usize) -> Result<Vec<T>> {
+    let bytes = byte_len::<T>(len)?;
+    if bytes == 0 {
+        return Ok(Vec::new());
+    }
+    let layout = std::alloc::Layout::array::<T>(len).map_err(|_| out_of_memory(bytes))?;
+    // SAFETY: the layout has a size, `bytes`, which is not zero.
+    let start = unsafe { std::alloc::alloc_zeroed(layout) }.cast::<T>();
+    if start.is_null() {
+        return Err(out_of_memory(bytes));
+    }
+    debug_assert!(start.is_aligned());
+    // SAFETY: `start` was allocated by the global allocator with the layout of `len` elements of
+    // `T`, which a vector of that capacity frees it with; all of them are zero, which is a valid
+    // `T` (`Pod`).
+    let mut vec = unsafe { Vec::from_raw_parts(start, len, len) };
+    advise_huge_pages(&mut vec);
+    Ok(vec)
+}
+
 /// Fails when `bytes` could not be allocated now. For kernels that allocate infallibly.
 ///
 /// # Errors
@@ -109,10 +134,12 @@ pub(crate) fn copy_to_uninit(src: &[u8], dst: &mut [MaybeUninit<u8>]) {
     unsafe { std::ptr::copy_nonoverlapping(src.as_ptr(), dst.as_mut_ptr().cast(), src.len()) };
 }
 
-/// Zeroes `dst` and gives it back as initialised bytes, for readers that want such.
-pub(crate) fn zeroed(dst: &mut [MaybeUninit<u8>]) -> &mut [u8] {
-    dst.fill(MaybeUninit::new(0));
-    // SAFETY: every byte was just written.
+/// Memory whose bytes are known to be initialised, as such.
+///
+/// # Safety
+/// Every byte of `dst` must have been written.
+pub(crate) unsafe fn assume_init(dst: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    // SAFETY: same memory and length; initialised by the caller's promise.
     unsafe { std::slice::from_raw_parts_mut(dst.as_mut_ptr().cast(), dst.len()) }
 }
 

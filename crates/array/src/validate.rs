@@ -40,7 +40,8 @@ pub fn utf8_offsets<O: Offset>(offsets: &[O], first: usize, last: usize, data: &
         return Ok(());
     }
     simdutf8::basic::from_utf8(used).map_err(|_| not_utf8())?;
-    let splits = offsets.iter().any(|offset| data.get(offset.to_usize()).is_some_and(|byte| is_continuation(*byte)));
+    let splits =
+        offsets.iter().any(|offset| data.get(offset.to_usize()).is_some_and(|byte| is_continuation(*byte)));
     // An offset at `last` may be followed by data that is not part of any string.
     if splits && offsets.iter().filter(|o| o.to_usize() < last).any(|o| is_continuation(data[o.to_usize()])) {
         return Err(not_utf8());
@@ -79,9 +80,10 @@ fn check_view(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>) -> Re
         Error::invalid(format!("a view points at data buffer {index} of {}", buffers.len()))
     })?;
     let start = view.offset as usize;
-    let bytes = start.checked_add(view.length as usize).and_then(|end| data.get(start..end)).ok_or_else(|| {
-        Error::invalid(format!("a view reaches beyond its data buffer of {} bytes", data.len()))
-    })?;
+    let bytes =
+        start.checked_add(view.length as usize).and_then(|end| data.get(start..end)).ok_or_else(|| {
+            Error::invalid(format!("a view reaches beyond its data buffer of {} bytes", data.len()))
+        })?;
     if bytes.get(..4) != Some(view.prefix.to_le_bytes().as_slice()) {
         return Err(Error::invalid("a view's prefix differs from its data"));
     }

@@ -33,8 +33,9 @@ pub mod prelude {
     pub use polars_utils::compression::ZstdLevel;
 
     pub use crate::{
-        AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcLimits, IpcReader, IpcStreamReader, IpcStreamWriter,
-        IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, OwnedBytes, Recovered, StreamBatches, WriteSummary,
+        AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcLimits, IpcReader, IpcStreamReader,
+        IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, OwnedBytes, Recovered,
+        StreamBatches, WriteSummary,
     };
 }
 

@@ -75,7 +75,7 @@ fn file(path: &Path, report: &mut Report) {
         batches(sidecar, reader.batches().map_err(text)?)
     });
     check("IpcReader::get_batch", &|sidecar| {
-        let mut reader = IpcReader::new(open()?).with_columns(readable(sidecar));
+        let reader = IpcReader::new(open()?).with_columns(readable(sidecar));
         let count = reader.num_record_batches().map_err(text)?;
         equal("num_rows", &(reader.num_rows().map_err(text)? as usize), &sidecar.height()?)?;
         // Backwards: what a batch needs of those before it must not come from having read them.
@@ -88,7 +88,7 @@ fn file(path: &Path, report: &mut Report) {
     check("IpcReader's schema", &|sidecar| {
         let mut reader = IpcReader::new(open()?);
         let metadata = reader.custom_metadata().map_err(text)?;
-        metadata_holds(sidecar, metadata.as_deref(), &reader.schema().map_err(text)?)
+        metadata_holds(sidecar, metadata.as_deref(), &*reader.schema().map_err(text)?)
     });
 }
 

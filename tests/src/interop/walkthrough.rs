@@ -66,7 +66,7 @@ fn read_stream(folder: &Path) -> Check {
 
 fn read_file(folder: &Path) -> Check {
     let source = File::open(folder.join("walkthrough.arrow")).map_err(text)?;
-    let mut reader = IpcReader::new(source);
+    let reader = IpcReader::new(source);
     equal("num_record_batches", &reader.num_record_batches().map_err(text)?, &5)?;
     same(&reader.get_batch(3).map_err(text)?, &batch().map_err(text)?)
 }

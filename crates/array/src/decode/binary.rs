@@ -46,7 +46,9 @@ pub(super) fn read_offsets<O: Offset + NativeType>(
     Ok(Checked { offsets, first, last })
 }
 
-pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
+pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
+    ctx: &mut DecodeCtx<'_>,
+) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity(&nodes)?;
     let offset_slots = ctx.slots()?;
@@ -282,7 +284,8 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<
     for (node, slot) in nodes.iter().zip(slots) {
         let need = checked_mul(node, width)?;
         let data = crate::aligned::typed::<u8>(ctx.bytes(slot)?, need)?;
-        let offsets: Vec<i64> = (0..=node.len).map(|i| i64::try_from(i * width).unwrap_or(i64::MAX)).collect();
+        let offsets: Vec<i64> =
+            (0..=node.len).map(|i| i64::try_from(i * width).unwrap_or(i64::MAX)).collect();
         builder.append(&Checked { offsets: offsets.into(), first: 0, last: need }, data)?;
     }
     Ok(builder.finish::<[u8]>(validity))

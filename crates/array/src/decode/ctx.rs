@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::bitmap::{Bitmap, MutableBitmap};
 use arrow::types::NativeType;
 use floe_codec::Stored;
-use floe_format::{
-    BatchHeader, BufferSpec, Codec, Error, ErrorKind, FieldNode, IpcLimits, Result, Version,
-};
+use floe_format::{BatchHeader, BufferSpec, Codec, Error, ErrorKind, FieldNode, IpcLimits, Result, Version};
 use polars_buffer::Buffer;
 
 use super::Start;
-use crate::aligned::{self, as_uninit_bytes, byte_len, copy_to_uninit, swap_bytes, too_short, try_with_capacity};
+use crate::aligned::{
+    self, as_uninit_bytes, byte_len, copy_to_uninit, swap_bytes, too_short, try_with_capacity,
+};
 use crate::body::{Body, Executor};
 use crate::dictionary::Dictionaries;
 
@@ -89,7 +89,12 @@ pub struct Part<'a> {
 impl<'a> Part<'a> {
     /// The batch with this header and body, from the column that begins at `at`.
     #[must_use]
-    pub fn new(header: &'a BatchHeader, body: &'a dyn Body, dictionaries: &'a Dictionaries, at: Start) -> Self {
+    pub fn new(
+        header: &'a BatchHeader,
+        body: &'a dyn Body,
+        dictionaries: &'a Dictionaries,
+        at: Start,
+    ) -> Self {
         Self { header, body, dictionaries, at }
     }
 
@@ -112,7 +117,8 @@ impl<'a> Part<'a> {
     fn variadic(&mut self) -> Result<usize> {
         let count = self.header.variadic.get(self.at.variadic).copied();
         self.at.variadic += 1;
-        count.ok_or_else(|| Error::invalid("the batch has fewer variadic buffer counts than the schema needs"))
+        count
+            .ok_or_else(|| Error::invalid("the batch has fewer variadic buffer counts than the schema needs"))
     }
 }
 
@@ -138,7 +144,11 @@ enum Found<'a> {
     Plain(Buffer<u8>),
     /// To be read.
     Remote(BufferSpec),
-    Frame { codec: floe_codec::Codec, len: usize, frame: Stretch<'a> },
+    Frame {
+        codec: floe_codec::Codec,
+        len: usize,
+        frame: Stretch<'a>,
+    },
 }
 
 /// Stored bytes: shared, lent, or read for the occasion.
@@ -297,10 +307,15 @@ impl<'a> DecodeCtx<'a> {
         let mut total = 0usize;
         for (slot, count) in slots.iter().zip(counts) {
             self.check_claim(*slot, byte_len::<T>(*count)?)?;
-            total = total.checked_add(*count).ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
+            total = total
+                .checked_add(*count)
+                .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
         }
         byte_len::<T>(total)?;
-        let mut out = try_with_capacity::<T>(total)?;
+        // Reading into memory wants it initialised; decompressing and copying do not.
+        let reads = slots.iter().any(|slot| self.is_remote(*slot));
+        let mut out = if reads { aligned::try_zeroed::<T>(total)? } else { try_with_capacity::<T>(total)? };
+        out.clear();
         let mut rest = as_uninit_bytes(&mut out.spare_capacity_mut()[..total]);
         let mut jobs = Vec::with_capacity(slots.len());
         for (slot, count) in slots.iter().zip(counts) {
@@ -312,7 +327,7 @@ impl<'a> DecodeCtx<'a> {
             let Some(job) = jobs.get(i) else { return Ok(()) };
             let mut job = job.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let (slot, dst) = &mut *job;
-            self.fill(*slot, dst, size_of::<T>())
+            self.fill(*slot, dst, size_of::<T>(), reads)
         })?;
         drop(jobs);
         // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
@@ -369,7 +384,10 @@ impl<'a> DecodeCtx<'a> {
             }
             Ok(())
         })?;
-        Ok(found.into_iter().map(|b| b.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)).collect())
+        Ok(found
+            .into_iter()
+            .map(|b| b.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+            .collect())
     }
 
     /// The buffer as it lies in memory, when it needs no decompression.
@@ -383,7 +401,7 @@ impl<'a> DecodeCtx<'a> {
 
     /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
     /// machine's byte order. On `Ok` all of `dst` is written.
-    fn fill(&self, slot: Slot, dst: &mut [MaybeUninit<u8>], width: usize) -> Result<()> {
+    fn fill(&self, slot: Slot, dst: &mut [MaybeUninit<u8>], width: usize, is_zeroed: bool) -> Result<()> {
         if dst.is_empty() {
             return Ok(());
         }
@@ -399,7 +417,11 @@ impl<'a> DecodeCtx<'a> {
                     return Err(too_short(need as u64, spec.len));
                 }
                 let range = spec.offset..spec.offset + need as u64;
-                self.body(slot).read_into(range, aligned::zeroed(dst))?;
+                if !is_zeroed {
+                    dst.fill(MaybeUninit::new(0));
+                }
+                // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
+                self.body(slot).read_into(range, unsafe { aligned::assume_init(dst) })?;
             },
             Found::Frame { codec, len, frame } if len == need => decompress(codec, frame.as_slice(), dst)?,
             Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
@@ -407,8 +429,7 @@ impl<'a> DecodeCtx<'a> {
         }
         if self.options.big_endian {
             // SAFETY: every arm above that comes here has written all of `dst`.
-            let bytes = unsafe { std::slice::from_raw_parts_mut(dst.as_mut_ptr().cast::<u8>(), dst.len()) };
-            swap_bytes(bytes, width);
+            swap_bytes(unsafe { aligned::assume_init(dst) }, width);
         }
         Ok(())
     }
@@ -429,6 +450,11 @@ impl<'a> DecodeCtx<'a> {
     /// As [`Self::check_claim`], for layouts that fetch their buffers themselves.
     pub(super) fn require(&self, slot: Slot, need: usize) -> Result<()> {
         self.check_claim(slot, need)
+    }
+
+    /// Whether the buffer's bytes, as they are, have to be read.
+    fn is_remote(&self, slot: Slot) -> bool {
+        self.codec(slot).is_none() && self.body(slot).shared(0..0).is_none()
     }
 
     fn codec(&self, slot: Slot) -> Option<Codec> {
@@ -482,7 +508,8 @@ impl<'a> DecodeCtx<'a> {
                     )));
                 }
                 self.budget.charge(len, limits)?;
-                let len = usize::try_from(len).map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
+                let len = usize::try_from(len)
+                    .map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
                 Ok(Found::Frame { codec, len, frame: stored.behind_prefix() })
             },
         }
@@ -491,8 +518,7 @@ impl<'a> DecodeCtx<'a> {
 
 fn read(body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
     let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
-    let mut out = try_with_capacity::<u8>(len)?;
-    out.resize(len, 0);
+    let mut out = aligned::try_zeroed::<u8>(len)?;
     body.read_into(spec.offset..spec.offset + spec.len, &mut out)?;
     Ok(out)
 }

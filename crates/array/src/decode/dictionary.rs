@@ -36,7 +36,8 @@ fn with_keys<K: NativeType + TryInto<usize>>(
         let (keys, validity) = parts::<K>(ctx)?;
         let dictionaries = ctx.parts().first().map(super::ctx::Part::dictionaries);
         let lookup = dictionaries.and_then(|d| d.lookup(encoding.slot));
-        let lookup = lookup.ok_or_else(|| Error::invalid(format!("dictionary {} is unknown", encoding.id)))?;
+        let lookup =
+            lookup.ok_or_else(|| Error::invalid(format!("dictionary {} is unknown", encoding.id)))?;
         look_up(ctx, lookup, &keys, validity).map_err(|error| error.at(format!("dictionary {}", encoding.id)))
     })?;
     concat(arrays)
@@ -102,7 +103,8 @@ where
         if let Some(valid) = &mut valid {
             valid.push(category.is_some());
         }
-        let category = C::try_from(category.unwrap_or(0)).map_err(|_| Error::invalid("a category overflows its type"))?;
+        let category = C::try_from(category.unwrap_or(0))
+            .map_err(|_| Error::invalid("a category overflows its type"))?;
         out.push(category);
         Ok(())
     })?;

@@ -22,12 +22,9 @@ pub(super) fn gather(
     if indices.is_empty() {
         return Ok(values.sliced(0, 0));
     }
-    debug_assert!(
-        indices
-            .iter()
-            .enumerate()
-            .all(|(i, index)| validity.as_ref().is_some_and(|v| !v.get_bit(i)) || (*index as usize) < values.len())
-    );
+    debug_assert!(indices.iter().enumerate().all(
+        |(i, index)| validity.as_ref().is_some_and(|v| !v.get_bit(i)) || (*index as usize) < values.len()
+    ));
     let indices = PrimitiveArray::new(ArrowDataType::UInt32, indices.into(), validity);
     // SAFETY: every valid index is in bounds, as the caller checked (and debug builds do again).
     Ok(unsafe { polars_compute::gather::take_unchecked(values, &indices) })
@@ -71,5 +68,6 @@ pub(super) fn concat(arrays: Vec<Box<dyn Array>>) -> Result<Box<dyn Array>> {
 
 /// A count of rows as an index, which Polars has as 32 bits.
 pub(super) fn index(row: usize) -> Result<IdxSize> {
-    IdxSize::try_from(row).map_err(|_| Error::unsupported(format!("row {row} is beyond what Polars can index")))
+    IdxSize::try_from(row)
+        .map_err(|_| Error::unsupported(format!("row {row} is beyond what Polars can index")))
 }

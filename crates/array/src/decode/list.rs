@@ -9,16 +9,19 @@ use arrow::types::NativeType;
 use floe_format::{Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
 
-use super::{DecodeCtx, nested_field};
 use super::binary::{Checked, read_offsets};
 use super::ctx::total_len;
 use super::fixed::{concat, gather, index};
+use super::{DecodeCtx, nested_field};
 use crate::aligned::{byte_len, try_with_capacity};
 
 /// Polars' name for the values of lists.
 const ITEM: &str = "item";
 
-pub(super) fn decode<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Field) -> Result<Box<dyn Array>> {
+pub(super) fn decode<O: Offset + NativeType>(
+    ctx: &mut DecodeCtx<'_>,
+    child: &Field,
+) -> Result<Box<dyn Array>> {
     let mark = ctx.mark();
     match decode_joined::<O>(ctx, child)? {
         Some(array) => Ok(array),
@@ -34,7 +37,10 @@ pub(super) fn decode<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Fi
 
 /// Decodes all parts into one list, or nothing if their values do not follow one another without
 /// gaps, as they do not when a writer sent more values than its offsets use.
-fn decode_joined<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Field) -> Result<Option<Box<dyn Array>>> {
+fn decode_joined<O: Offset + NativeType>(
+    ctx: &mut DecodeCtx<'_>,
+    child: &Field,
+) -> Result<Option<Box<dyn Array>>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity(&nodes)?;
     let slots = ctx.slots()?;
@@ -87,7 +93,9 @@ fn join_offsets<O: Offset + NativeType>(mut parts: Vec<Checked<O>>, rows: usize)
     {
         return match part.offsets.try_transmute::<i64>() {
             Ok(offsets) if size_of::<O>() == 8 => Ok(offsets),
-            Ok(other) => widen(&[(0, other.try_transmute::<O>().map_err(|_| Error::invalid("offsets"))?)], rows),
+            Ok(other) => {
+                widen(&[(0, other.try_transmute::<O>().map_err(|_| Error::invalid("offsets"))?)], rows)
+            },
             Err(offsets) => widen(&[(0, offsets)], rows),
         };
     }
@@ -136,7 +144,10 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
     for (node, end) in nodes.iter().zip(&ends) {
         let need = values_of(node, width)?;
         if *end < need {
-            return Err(Error::invalid(format!("{} lists of {width} need {need} values, {end} are there", node.len)));
+            return Err(Error::invalid(format!(
+                "{} lists of {width} need {need} values, {end} are there",
+                node.len
+            )));
         }
         exact &= *end == need;
     }
@@ -162,7 +173,10 @@ fn values_of(node: &FieldNode, width: usize) -> Result<usize> {
 }
 
 /// List views: offsets and sizes in any order. The values are gathered into list order.
-pub(super) fn decode_view<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child: &Field) -> Result<Box<dyn Array>> {
+pub(super) fn decode_view<O: Offset + NativeType>(
+    ctx: &mut DecodeCtx<'_>,
+    child: &Field,
+) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| {
         let nodes = ctx.nodes()?;
         let validity = ctx.validity(&nodes)?;
@@ -178,7 +192,8 @@ pub(super) fn decode_view<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, child
         for (i, (start, size)) in starts.iter().zip(sizes.iter()).enumerate() {
             let mut count = 0;
             if !is_null(i) {
-                let outside = || Error::invalid("a list view lies outside of its values").at(format!("row {i}"));
+                let outside =
+                    || Error::invalid("a list view lies outside of its values").at(format!("row {i}"));
                 if *start < O::zero() || *size < O::zero() {
                     return Err(outside());
                 }

@@ -25,8 +25,8 @@ mod view;
 
 use arrow::array::Array;
 use floe_format::{
-    BatchHeader, BufferSpec, DataType, Error, Field, FieldNode, FloatType, IntType, IpcLimits, Result, TimeUnit,
-    Version,
+    BatchHeader, BufferSpec, DataType, Error, Field, FieldNode, FloatType, IntType, IpcLimits, Result,
+    TimeUnit, Version,
 };
 use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
@@ -68,7 +68,9 @@ pub fn decode_values(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn A
         DataType::Float(FloatType::Half) => primitive::decode::<pf16>(ctx),
         DataType::Float(FloatType::Single) => primitive::decode::<f32>(ctx),
         DataType::Float(FloatType::Double) => primitive::decode::<f64>(ctx),
-        DataType::Decimal { precision, scale, bits } => primitive::decode_decimal(ctx, *precision, *scale, *bits),
+        DataType::Decimal { precision, scale, bits } => {
+            primitive::decode_decimal(ctx, *precision, *scale, *bits)
+        },
         DataType::Date32 => primitive::decode::<i32>(ctx),
         DataType::Date64 => primitive::decode::<i64>(ctx),
         DataType::Time { unit, .. } => temporal::decode_time(ctx, *unit),

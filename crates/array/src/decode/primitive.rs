@@ -51,7 +51,12 @@ pub(super) fn map_valid<T: NativeType, U: NativeType>(
 }
 
 /// Decimals of every width become `i128`. A negative scale is multiplied away.
-pub(super) fn decode_decimal(ctx: &mut DecodeCtx<'_>, precision: i32, scale: i32, bits: u16) -> Result<Box<dyn Array>> {
+pub(super) fn decode_decimal(
+    ctx: &mut DecodeCtx<'_>,
+    precision: i32,
+    scale: i32,
+    bits: u16,
+) -> Result<Box<dyn Array>> {
     if scale > 38 {
         return Err(Error::unsupported(format!(
             "Polars cannot hold a decimal scale of {scale} (at most 38); project the column away to read the rest"

@@ -4,8 +4,8 @@ use arrow::array::{Array, StructArray};
 use arrow::datatypes::ArrowDataType;
 use floe_format::{Error, Field, Result};
 
-use super::{DecodeCtx, nested_field};
 use super::ctx::total_len;
+use super::{DecodeCtx, nested_field};
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;

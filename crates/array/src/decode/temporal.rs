@@ -8,9 +8,9 @@ use floe_format::{Error, IntervalUnit, Result, TimeUnit};
 use polars_buffer::Buffer;
 
 use super::DecodeCtx;
-use crate::aligned::try_with_capacity;
 use super::ctx::{lens, total_len};
 use super::primitive::{array, map_valid, parts};
+use crate::aligned::try_with_capacity;
 
 const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
 
@@ -51,7 +51,9 @@ pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> 
     let (values, validity) = parts::<i64>(ctx)?;
     let values = map_valid(&values, validity.as_ref(), |v| {
         v.checked_mul(1_000).ok_or_else(|| {
-            Error::unsupported(format!("{v} seconds overflow Polars' milliseconds; project the column away to read the rest"))
+            Error::unsupported(format!(
+                "{v} seconds overflow Polars' milliseconds; project the column away to read the rest"
+            ))
         })
     })?;
     array(values, validity)
@@ -81,9 +83,10 @@ pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Re
             let words = ctx.fixed::<i32>(&counts)?;
             let pick = |at: usize| words.iter().skip(at).step_by(4).copied().collect::<Vec<i32>>().into();
             let (high, low) = if ctx.options().big_endian { (2, 3) } else { (3, 2) };
-            let nanoseconds = words.as_slice().chunks_exact(4).map(|w| {
-                (i64::from(w[high]) << 32) | i64::from(w[low].cast_unsigned())
-            });
+            let nanoseconds = words
+                .as_slice()
+                .chunks_exact(4)
+                .map(|w| (i64::from(w[high]) << 32) | i64::from(w[low].cast_unsigned()));
             let nanoseconds = nanoseconds.collect::<Vec<i64>>().into();
             vec![
                 ("months", component::<i32>(pick(0), validity.as_ref())),
@@ -93,9 +96,10 @@ pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Re
         },
     };
     let (names, values): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
-    let fields = names.iter().zip(&values).map(|(name, array)| {
-        ArrowField::new((*name).into(), array.dtype().clone(), true)
-    });
+    let fields = names
+        .iter()
+        .zip(&values)
+        .map(|(name, array)| ArrowField::new((*name).into(), array.dtype().clone(), true));
     let dtype = ArrowDataType::Struct(fields.collect());
     Ok(Box::new(StructArray::new(dtype, len, values, validity)))
 }

@@ -33,7 +33,12 @@ pub(super) fn decode(
     concat(arrays)
 }
 
-fn decode_part(ctx: &mut DecodeCtx<'_>, children: &[Field], mode: UnionMode, ids: &[i8]) -> Result<Box<dyn Array>> {
+fn decode_part(
+    ctx: &mut DecodeCtx<'_>,
+    children: &[Field],
+    mode: UnionMode,
+    ids: &[i8],
+) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
     // Before 1.0 unions had a validity bitmap.
     let validity = if ctx.options().version == Version::V4 { ctx.validity(&nodes)? } else { None };
@@ -51,7 +56,9 @@ fn decode_part(ctx: &mut DecodeCtx<'_>, children: &[Field], mode: UnionMode, ids
     for (child, id) in children.iter().zip(ids) {
         let at = || format!("field \"{}\"", child.name);
         let array = super::decode(ctx, child).map_err(|error| error.at(at()))?;
-        values.push(select(ctx, array.as_ref(), &types, offsets.as_ref(), *id).map_err(|error| error.at(at()))?);
+        values.push(
+            select(ctx, array.as_ref(), &types, offsets.as_ref(), *id).map_err(|error| error.at(at()))?,
+        );
     }
     let fields = field_names(children).into_iter().zip(&values);
     let fields = fields.map(|(name, array)| ArrowField::new(name.into(), array.dtype().clone(), true));
@@ -76,7 +83,9 @@ fn select(
         }
         let at = match offsets {
             None => row,
-            Some(offsets) => usize::try_from(offsets[row]).map_err(|_| Error::invalid("a union offset is negative"))?,
+            Some(offsets) => {
+                usize::try_from(offsets[row]).map_err(|_| Error::invalid("a union offset is negative"))?
+            },
         };
         if at >= child.len() {
             return Err(Error::invalid(format!("a union points at value {at} of {}", child.len())));

@@ -13,7 +13,11 @@ use super::{EncodeCtx, down};
 /// The position in the written dictionary of each category: `remap[category]`.
 pub type Remap = Arc<[u32]>;
 
-pub(super) fn encode(ctx: &mut EncodeCtx<'_>, encoding: &DictionaryEncoding, array: &dyn Array) -> Result<()> {
+pub(super) fn encode(
+    ctx: &mut EncodeCtx<'_>,
+    encoding: &DictionaryEncoding,
+    array: &dyn Array,
+) -> Result<()> {
     match encoding.index.bits {
         8 => encode_keys::<u8>(ctx, encoding, array),
         16 => encode_keys::<u16>(ctx, encoding, array),
@@ -52,8 +56,10 @@ where
     let keys = keys.iter().copied();
     match validity {
         None => keys.map(|key| renumber(key, true)).collect::<Result<Vec<K>>>().map(Into::into),
-        Some(validity) => {
-            keys.zip(validity.iter()).map(|(key, valid)| renumber(key, valid)).collect::<Result<Vec<K>>>().map(Into::into)
-        },
+        Some(validity) => keys
+            .zip(validity.iter())
+            .map(|(key, valid)| renumber(key, valid))
+            .collect::<Result<Vec<K>>>()
+            .map(Into::into),
     }
 }

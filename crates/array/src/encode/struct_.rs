@@ -15,7 +15,8 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructAr
         )));
     }
     for (field, values) in fields.iter().zip(array.values()) {
-        super::encode(ctx, field, values.as_ref()).map_err(|error| error.at(format!("field \"{}\"", field.name)))?;
+        super::encode(ctx, field, values.as_ref())
+            .map_err(|error| error.at(format!("field \"{}\"", field.name)))?;
     }
     Ok(())
 }

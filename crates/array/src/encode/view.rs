@@ -19,7 +19,10 @@ struct Used {
     bytes: usize,
 }
 
-pub(super) fn encode<T: ViewType + ?Sized>(ctx: &mut EncodeCtx<'_>, array: &BinaryViewArrayGeneric<T>) -> Result<()> {
+pub(super) fn encode<T: ViewType + ?Sized>(
+    ctx: &mut EncodeCtx<'_>,
+    array: &BinaryViewArrayGeneric<T>,
+) -> Result<()> {
     ctx.node_and_validity(array);
     let (views, buffers) = compact(array)?;
     ctx.values(&views);
@@ -56,12 +59,17 @@ fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<Used> {
     used
 }
 
-fn compact<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Result<(Buffer<View>, Vec<Buffer<u8>>)> {
+fn compact<T: ViewType + ?Sized>(
+    array: &BinaryViewArrayGeneric<T>,
+) -> Result<(Buffer<View>, Vec<Buffer<u8>>)> {
     let used = usage(array);
     let has_nulls = array.null_count() > 0;
     let mostly = |bytes: usize, of: usize| bytes >= of - of / 4;
-    let as_they_lie =
-        array.data_buffers().iter().zip(&used).all(|(buffer, used)| used.bytes > 0 && mostly(used.bytes, buffer.len()));
+    let as_they_lie = array
+        .data_buffers()
+        .iter()
+        .zip(&used)
+        .all(|(buffer, used)| used.bytes > 0 && mostly(used.bytes, buffer.len()));
     if as_they_lie && !has_nulls {
         return Ok((array.views().clone(), array.data_buffers().iter().cloned().collect()));
     }

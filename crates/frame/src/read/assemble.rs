@@ -1,5 +1,6 @@
 //! Decoded arrays to a DataFrame.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Array;
@@ -46,21 +47,31 @@ pub(crate) fn decode_frame(
         }
     }
     let width = projection.indices.len();
-    let groups: Vec<std::ops::Range<usize>> = if options.rechunk && batches.len() > 1 && same_version(batches) {
-        vec![0..batches.len()]
-    } else {
-        (0..batches.len()).map(|i| i..i + 1).collect()
-    };
+    // One allocation for all batches, also when a chunk a batch is wanted: it is cut up then. Only
+    // buffers that are views into the source are better off by themselves.
+    let joined =
+        batches.len() > 1 && same_version(batches) && (options.rechunk || !batches.iter().all(is_view));
+    let group_len = if joined { batches.len() } else { 1 };
+    let groups: Vec<Range<usize>> =
+        (0..batches.len()).step_by(group_len).map(|start| start..start + group_len).collect();
     let jobs = groups.len() * width;
     type Slot = Mutex<Option<PolarsResult<Box<dyn Array>>>>;
     let results: Vec<Slot> = (0..jobs).map(|_| Mutex::new(None)).collect();
     let work = |job: usize| {
         let (group, column) = (&groups[job / width], projection.indices[job % width]);
-        let result = decode_group(schema, column, &batches[group.clone()], &all_starts[group.clone()], budget, executor);
+        let result = decode_group(
+            schema,
+            column,
+            &batches[group.clone()],
+            &all_starts[group.clone()],
+            budget,
+            executor,
+        );
         *results[job].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
     };
     executor.for_each(jobs, &work);
-    let mut arrays = results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let mut arrays =
+        results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
     let mut columns: Vec<Vec<Box<dyn Array>>> = vec![Vec::with_capacity(groups.len()); width];
     for _ in &groups {
         for column in &mut columns {
@@ -71,7 +82,10 @@ pub(crate) fn decode_frame(
         }
     }
     let mut out = Vec::with_capacity(width);
-    for ((chunks, dtype), name) in columns.into_iter().zip(&projection.dtypes).zip(&projection.names) {
+    for ((mut chunks, dtype), name) in columns.into_iter().zip(&projection.dtypes).zip(&projection.names) {
+        if joined && !options.rechunk {
+            chunks = cut(&chunks, batches);
+        }
         out.push(series(name, chunks, dtype)?.into_column());
     }
     let mut df = DataFrame::new(rows, out)?;
@@ -79,6 +93,22 @@ pub(crate) fn decode_frame(
         df.rechunk_mut_par();
     }
     Ok(df)
+}
+
+/// Whether a batch's buffers need neither decompression nor a copy.
+fn is_view(batch: &BatchInput<'_>) -> bool {
+    batch.header.compression.is_none() && batch.body.shared(0..0).is_some()
+}
+
+/// A chunk for each batch, out of the one array of all.
+fn cut(arrays: &[Box<dyn Array>], batches: &[BatchInput<'_>]) -> Vec<Box<dyn Array>> {
+    let mut start = 0;
+    let chunks = batches.iter().filter_map(|batch| {
+        let from = start;
+        start += batch.header.rows;
+        arrays.first().map(|array| array.sliced(from, batch.header.rows))
+    });
+    chunks.collect()
 }
 
 fn same_version(batches: &[BatchInput<'_>]) -> bool {
@@ -94,9 +124,10 @@ fn decode_group(
     executor: &dyn Executor,
 ) -> PolarsResult<Box<dyn Array>> {
     let field: &Field = &schema.wire.fields[column];
-    let parts = batches.iter().zip(starts).map(|(batch, starts)| {
-        Part::new(batch.header, batch.body, &batch.dictionaries, starts[column])
-    });
+    let parts = batches
+        .iter()
+        .zip(starts)
+        .map(|(batch, starts)| Part::new(batch.header, batch.body, &batch.dictionaries, starts[column]));
     let mut ctx = DecodeCtx::new(parts.collect(), &batches[0].options, budget, executor);
     let first = batches[0].index;
     let place = || match batches.len() {
@@ -143,9 +174,10 @@ pub(crate) fn finish_frame(df: DataFrame, options: &ReadOptions, before: usize) 
         None => Ok(df),
         Some(index) => {
             let before = IdxSize::try_from(before).unwrap_or(IdxSize::MAX);
-            let offset = index.offset.checked_add(before).ok_or_else(
-                || polars_err!(ComputeError: "the row index overflows"),
-            )?;
+            let offset = index
+                .offset
+                .checked_add(before)
+                .ok_or_else(|| polars_err!(ComputeError: "the row index overflows"))?;
             df.with_row_index(index.name.clone(), Some(offset))
         },
     }

@@ -27,8 +27,11 @@ impl Store {
                 *wanted = true;
             }
         }
-        let mut store =
-            Self { current: Arc::new(Dictionaries { lookups: vec![None; wanted.len()], ..Default::default() }), schema, wanted };
+        let mut store = Self {
+            current: Arc::new(Dictionaries { lookups: vec![None; wanted.len()], ..Default::default() }),
+            schema,
+            wanted,
+        };
         // A field's slot comes before those of its children, which it needs: from the last to the
         // first.
         for slot in (0..store.wanted.len()).rev() {
@@ -58,7 +61,9 @@ impl Store {
     fn slots_of(&self, id: i64) -> impl Iterator<Item = usize> + '_ {
         let slots = self.schema.slots.iter().zip(&self.wanted).enumerate();
         slots
-            .filter(move |(_, (field, wanted))| **wanted && field.dictionary.as_ref().is_some_and(|d| d.id == id))
+            .filter(move |(_, (field, wanted))| {
+                **wanted && field.dictionary.as_ref().is_some_and(|d| d.id == id)
+            })
             .map(|(slot, _)| slot)
     }
 
@@ -85,7 +90,8 @@ impl Store {
         let known = self.current.values.get(&id).cloned();
         let mut before = None;
         if let (true, Some(known)) = (header.is_delta, known) {
-            values = concatenate(&[known.as_ref(), values.as_ref()]).map_err(|e| at(Error::invalid(e.to_string())))?;
+            values = concatenate(&[known.as_ref(), values.as_ref()])
+                .map_err(|e| at(Error::invalid(e.to_string())))?;
             before = Some(known.len());
         }
         let values: Arc<dyn Array> = Arc::from(values);
@@ -127,7 +133,8 @@ impl Store {
             #[cfg(feature = "dtype-categorical")]
             CategoryTarget::Categorical(categories) => {
                 let mapping = categories.mapping();
-                let insert = |text: &str| mapping.insert_cat(text).map_err(|e| Error::unsupported(e.to_string()));
+                let insert =
+                    |text: &str| mapping.insert_cat(text).map_err(|e| Error::unsupported(e.to_string()));
                 let map = map_strings(values.as_ref(), known, insert)?;
                 Ok(Lookup::Categories { map, width: width(categories.physical()) })
             },

@@ -198,7 +198,11 @@ impl<R: MmapBytesReader> IpcReader<R> {
         let view = FileView::new(file, &self.options)?;
         view.file.check_index(index)?;
         let batch = view.locate(index, &self.options)?;
-        view.decode(std::slice::from_ref(&(index, batch)), &ReadOptions { n_rows: None, ..self.options.clone() }, 0)
+        view.decode(
+            std::slice::from_ref(&(index, batch)),
+            &ReadOptions { n_rows: None, ..self.options.clone() },
+            0,
+        )
     }
 
     /// The custom metadata of one record batch.

@@ -2,8 +2,8 @@
 
 use floe_format::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use floe_format::{
-    BatchHeader, Block, DictionaryHeader, Error, ErrorKind, Footer, Header, IpcLimits, KeyValues, Message, Result,
-    Schema, Version, decode_footer, decode_message, footer_len,
+    BatchHeader, Block, DictionaryHeader, Error, ErrorKind, Footer, Header, IpcLimits, KeyValues, Message,
+    Result, Schema, Version, decode_footer, decode_message, footer_len,
 };
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -21,13 +21,20 @@ pub(crate) struct Located<H> {
 }
 
 /// Reads and checks the footer of a file.
-pub(crate) fn read_footer<R: MmapBytesReader>(source: &Source<R>, limits: &IpcLimits) -> PolarsResult<(Footer, u64)> {
+pub(crate) fn read_footer<R: MmapBytesReader>(
+    source: &Source<R>,
+    limits: &IpcLimits,
+) -> PolarsResult<(Footer, u64)> {
     let len = source.len();
     let suffix_len = FILE_SUFFIX_LEN as u64;
     let too_short = len < FILE_PREFIX.len() as u64 + suffix_len;
     let prefix = source.read(0..len.min(FILE_MAGIC.len() as u64))?;
     if prefix.as_slice() != FILE_MAGIC {
-        let hint = if prefix.starts_with(&[0xff; 4]) { " (this looks like a stream: use IpcStreamReader)" } else { "" };
+        let hint = if prefix.starts_with(&[0xff; 4]) {
+            " (this looks like a stream: use IpcStreamReader)"
+        } else {
+            ""
+        };
         polars_bail!(ComputeError: "not an Arrow IPC file: it does not start with ARROW1{hint}");
     }
     if too_short {
@@ -37,7 +44,9 @@ pub(crate) fn read_footer<R: MmapBytesReader>(source: &Source<R>, limits: &IpcLi
     suffix.copy_from_slice(&source.read(len - suffix_len..len)?);
     let footer = footer_len(&suffix, limits).map_err(|e| {
         let hint = match e.kind {
-            ErrorKind::BadMagic { .. } => "; the file may be cut off: IpcReader::recover reads its complete batches",
+            ErrorKind::BadMagic { .. } => {
+                "; the file may be cut off: IpcReader::recover reads its complete batches"
+            },
             _ => "",
         };
         polars_err!(ComputeError: "the Arrow IPC file has no valid footer: {e}{hint}")
@@ -59,7 +68,11 @@ pub(crate) fn read_footer<R: MmapBytesReader>(source: &Source<R>, limits: &IpcLi
 }
 
 /// The message that a block of the footer points at.
-fn read_block<R: MmapBytesReader>(source: &Source<R>, block: Block, limits: &IpcLimits) -> PolarsResult<Message> {
+fn read_block<R: MmapBytesReader>(
+    source: &Source<R>,
+    block: Block,
+    limits: &IpcLimits,
+) -> PolarsResult<Message> {
     let end = block.offset + u64::from(block.metadata_len);
     let head = source.read(block.offset..end)?;
     let message = decode_head(&head, limits).map_err(format_error)?;
@@ -81,9 +94,13 @@ fn decode_head(head: &[u8], limits: &IpcLimits) -> Result<Message> {
     } else {
         (i32::from_le_bytes(*word), rest)
     };
-    let need = usize::try_from(len).map_err(|_| Error::invalid(format!("a message head claims {len} bytes")))?;
+    let need =
+        usize::try_from(len).map_err(|_| Error::invalid(format!("a message head claims {len} bytes")))?;
     let metadata = metadata.get(..need).ok_or_else(|| {
-        Error::invalid(format!("a message head of {need} bytes is in a block with room for {}", metadata.len()))
+        Error::invalid(format!(
+            "a message head of {need} bytes is in a block with room for {}",
+            metadata.len()
+        ))
     })?;
     decode_message(metadata, limits)
 }
@@ -103,10 +120,10 @@ pub(crate) fn batch_at<R: MmapBytesReader>(
     let at = |e: PolarsError| e.wrap_msg(|msg| format!("record batch {index}: {msg}"));
     let mut message = read_block(source, block, limits).map_err(at)?;
     match std::mem::replace(&mut message.header, Header::Schema(Schema::default())) {
-        Header::Batch(header) => {
-            Ok(locate(message, header, block.offset + u64::from(block.metadata_len)))
+        Header::Batch(header) => Ok(locate(message, header, block.offset + u64::from(block.metadata_len))),
+        _ => {
+            polars_bail!(ComputeError: "record batch {index}: the footer points at a message of another kind")
         },
-        _ => polars_bail!(ComputeError: "record batch {index}: the footer points at a message of another kind"),
     }
 }
 
@@ -123,6 +140,8 @@ pub(crate) fn dictionary_at<R: MmapBytesReader>(
         Header::Dictionary(header) => {
             Ok(locate(message, header, block.offset + u64::from(block.metadata_len)))
         },
-        _ => polars_bail!(ComputeError: "dictionary batch {index}: the footer points at a message of another kind"),
+        _ => {
+            polars_bail!(ComputeError: "dictionary batch {index}: the footer points at a message of another kind")
+        },
     }
 }

@@ -126,7 +126,9 @@ fn resolve(schema: &ReadSchema, options: &ReadOptions) -> PolarsResult<Vec<usize
             Some(true) => {
                 polars_bail!(Duplicate: "column \"{}\" is projected twice", schema.columns[*index].name)
             },
-            None => polars_bail!(OutOfBounds: "projected column {index} is out of range: there are {width} columns"),
+            None => {
+                polars_bail!(OutOfBounds: "projected column {index} is out of range: there are {width} columns")
+            },
         }
     }
     Ok(indices)

@@ -61,7 +61,8 @@ impl<R: MmapBytesReader> Source<R> {
             return Ok(shared);
         }
         let len = usize::try_from(range.end - range.start).map_err(|_| too_large())?;
-        let mut out = floe_array::aligned::try_with_capacity::<u8>(len).map_err(crate::error::format_error)?;
+        let mut out =
+            floe_array::aligned::try_with_capacity::<u8>(len).map_err(crate::error::format_error)?;
         out.resize(len, 0);
         self.read_at(range.start, &mut out).map_err(|e| io_error(e, "reading an Arrow IPC file"))?;
         Ok(out.into())

@@ -89,7 +89,10 @@ impl IpcStreamReader<OwnedBytes> {
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
         let bytes = OwnedBytes::new(bytes);
         let stream = Stream::new(Input::Memory { bytes: bytes.buffer().clone(), at: 0 });
-        Self { state: Arc::new(Mutex::new(State::Memory(stream, Some(bytes)))), options: ReadOptions::default() }
+        Self {
+            state: Arc::new(Mutex::new(State::Memory(stream, Some(bytes)))),
+            options: ReadOptions::default(),
+        }
     }
 }
 
@@ -216,7 +219,9 @@ impl<R: Read> IpcStreamReader<R> {
                 Input::Reader { reader, .. } => reader,
                 Input::Memory { .. } => unreachable!("a stream with a reader reads from it"),
             },
-            State::Memory(_, None) | State::Gone => unreachable!("only into_inner takes the source, and self with it"),
+            State::Memory(_, None) | State::Gone => {
+                unreachable!("only into_inner takes the source, and self with it")
+            },
         }
     }
 
@@ -300,4 +305,3 @@ impl<R: Read> Iterator for StreamBatches<R> {
         }
     }
 }
-

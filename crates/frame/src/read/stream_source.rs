@@ -45,7 +45,7 @@ enum Item {
 }
 
 /// How much of a body is allocated before its bytes have arrived.
-const READ_AHEAD: usize = 8 << 20;
+const READ_AHEAD: usize = 32 << 20;
 
 impl<R: Read> Input<R> {
     fn next(&mut self, options: &ReadOptions) -> PolarsResult<Item> {
@@ -238,7 +238,14 @@ impl<R: Read> Stream<R> {
                             self.batches += 1;
                             self.rows = self.rows.saturating_add(header.rows);
                             let dictionaries = plan.store.snapshot();
-                            return Ok(Some(StreamBatch { header, body, metadata, version, dictionaries, index }));
+                            return Ok(Some(StreamBatch {
+                                header,
+                                body,
+                                metadata,
+                                version,
+                                dictionaries,
+                                index,
+                            }));
                         },
                     }
                 },

@@ -7,7 +7,8 @@ use arrow::datatypes::{
 };
 use floe_array::decode::distinct;
 use floe_format::{
-    DataType as WireType, Field as WireField, FloatType, IntType, IntervalUnit, Schema as WireSchema, TimeUnit, UnionMode,
+    DataType as WireType, Field as WireField, FloatType, IntType, IntervalUnit, Schema as WireSchema,
+    TimeUnit, UnionMode,
 };
 
 use super::metadata_map;
@@ -17,7 +18,12 @@ use super::metadata_map;
 pub(crate) fn arrow_schema(schema: &WireSchema) -> ArrowSchema {
     let names = distinct(schema.fields.iter().map(|field| field.name.as_str()));
     let fields = schema.fields.iter().zip(names);
-    fields.map(|(field, name)| { let field = arrow_field(field, &name); (field.name.clone(), field) }).collect()
+    fields
+        .map(|(field, name)| {
+            let field = arrow_field(field, &name);
+            (field.name.clone(), field)
+        })
+        .collect()
 }
 
 fn arrow_field(field: &WireField, name: &str) -> ArrowField {
@@ -133,4 +139,3 @@ fn arrow_unit(unit: TimeUnit) -> ArrowUnit {
         TimeUnit::Nanosecond => ArrowUnit::Nanosecond,
     }
 }
-

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use floe_array::decode::{distinct, maintains_offsets, union_field_names};
 use floe_format::{
-    DataType as WireType, Field as WireField, FloatType, IntType, IntervalUnit, KeyValues, Schema as WireSchema,
-    TimeUnit as WireUnit,
+    DataType as WireType, Field as WireField, FloatType, IntType, IntervalUnit, KeyValues,
+    Schema as WireSchema, TimeUnit as WireUnit,
 };
 use polars_core::prelude::*;
 #[cfg(feature = "dtype-categorical")]
-use polars_core::prelude::{Categories, CategoricalPhysical, FrozenCategories};
+use polars_core::prelude::{CategoricalPhysical, Categories, FrozenCategories};
 
 use super::{CATEGORICAL, ENUM_VALUES, ENUM_VALUES_LEGACY, EXTENSION_METADATA, EXTENSION_NAME};
 use crate::options::Metadata;
@@ -54,7 +54,8 @@ impl ReadSchema {
         let names = distinct(wire.fields.iter().map(|field| field.name.as_str()));
         let columns = wire.fields.iter().zip(names).map(|(field, name)| ReadColumn {
             name: name.into(),
-            dtype: dtype(field, &mut targets, &mut slots).map_err(|e| e.at(format!("column \"{}\"", field.name))),
+            dtype: dtype(field, &mut targets, &mut slots)
+                .map_err(|e| e.at(format!("column \"{}\"", field.name))),
         });
         let columns = columns.collect();
         Self { wire, columns, targets, slots }
@@ -91,7 +92,8 @@ fn dtype(field: &WireField, targets: &mut Vec<CategoryTarget>, slots: &mut Vec<W
         slots.push(field.clone());
         targets.len() - 1
     });
-    let children: Vec<Wire<DataType>> = field.children.iter().map(|child| dtype(child, targets, slots)).collect();
+    let children: Vec<Wire<DataType>> =
+        field.children.iter().map(|child| dtype(child, targets, slots)).collect();
     let mut storage = storage(field, children)?;
     if let Some(slot) = own_slot {
         let (target, categories) = category_dtype(field, storage)?;
@@ -136,15 +138,18 @@ fn category_dtype(field: &WireField, values: DataType) -> Wire<(CategoryTarget, 
     if values != DataType::String {
         return Ok((CategoryTarget::Values, values));
     }
-    let enum_values = find(&field.metadata, ENUM_VALUES).or_else(|| find(&field.metadata, ENUM_VALUES_LEGACY));
+    let enum_values =
+        find(&field.metadata, ENUM_VALUES).or_else(|| find(&field.metadata, ENUM_VALUES_LEGACY));
     if let Some(text) = enum_values {
         let categories = parse_enum(text).ok_or_else(|| bad_metadata(ENUM_VALUES))?;
-        let frozen = FrozenCategories::new(categories.iter().copied()).map_err(|_| bad_metadata(ENUM_VALUES))?;
+        let frozen =
+            FrozenCategories::new(categories.iter().copied()).map_err(|_| bad_metadata(ENUM_VALUES))?;
         return Ok((CategoryTarget::Enum(Arc::clone(&frozen)), DataType::from_frozen_categories(frozen)));
     }
     let categories = match find(&field.metadata, CATEGORICAL) {
         Some(text) => {
-            let (name, namespace, physical) = parse_categorical(text).ok_or_else(|| bad_metadata(CATEGORICAL))?;
+            let (name, namespace, physical) =
+                parse_categorical(text).ok_or_else(|| bad_metadata(CATEGORICAL))?;
             Categories::new(name.into(), namespace.into(), physical)
         },
         None => Categories::global(),
@@ -189,7 +194,8 @@ fn parse_categorical(text: &str) -> Option<(&str, &str, CategoricalPhysical)> {
 
 fn storage(field: &WireField, children: Vec<Wire<DataType>>) -> Wire<DataType> {
     let mut children = children.into_iter();
-    let mut child = || children.next().unwrap_or_else(|| Err(floe_format::Error::invalid("a child is missing")));
+    let mut child =
+        || children.next().unwrap_or_else(|| Err(floe_format::Error::invalid("a child is missing")));
     Ok(match &field.data_type {
         WireType::Null => DataType::Null,
         WireType::Bool => DataType::Boolean,
@@ -201,7 +207,9 @@ fn storage(field: &WireField, children: Vec<Wire<DataType>>) -> Wire<DataType> {
         WireType::Date32 => DataType::Date,
         WireType::Date64 => DataType::Datetime(TimeUnit::Milliseconds, None),
         WireType::Time { .. } => DataType::Time,
-        WireType::Timestamp { unit, timezone } => DataType::Datetime(polars_unit(*unit), zone(timezone.as_deref())?),
+        WireType::Timestamp { unit, timezone } => {
+            DataType::Datetime(polars_unit(*unit), zone(timezone.as_deref())?)
+        },
         WireType::Duration(unit) => DataType::Duration(polars_unit(*unit)),
         WireType::Interval(unit) => interval(*unit)?,
         WireType::LargeBinary if maintains_offsets(field) => DataType::BinaryOffset,
@@ -209,9 +217,11 @@ fn storage(field: &WireField, children: Vec<Wire<DataType>>) -> Wire<DataType> {
             DataType::Binary
         },
         WireType::Utf8 | WireType::LargeUtf8 | WireType::Utf8View => DataType::String,
-        WireType::List | WireType::LargeList | WireType::ListView | WireType::LargeListView | WireType::Map { .. } => {
-            DataType::List(Box::new(child()?))
-        },
+        WireType::List
+        | WireType::LargeList
+        | WireType::ListView
+        | WireType::LargeListView
+        | WireType::Map { .. } => DataType::List(Box::new(child()?)),
         WireType::FixedSizeList(width) => fixed_list(child()?, *width)?,
         WireType::Struct => {
             let names = distinct(field.children.iter().map(|child| child.name.as_str()));
@@ -328,7 +338,8 @@ fn zone(zone: Option<&str>) -> Wire<Option<TimeZone>> {
     #[cfg(feature = "timezones")]
     {
         let is_offset = name.starts_with(['+', '-']);
-        if !is_offset && TimeZone::validate_time_zone(name).is_ok()
+        if !is_offset
+            && TimeZone::validate_time_zone(name).is_ok()
             && let Ok(Some(zone)) = TimeZone::opt_try_new(Some(name))
         {
             return Ok(Some(zone));

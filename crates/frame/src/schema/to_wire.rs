@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use floe_format::{
-    DataType as WireType, DictionaryEncoding, Field as WireField, FloatType, IntType, KeyValues, Schema as WireSchema,
-    TimeUnit as WireUnit,
+    DataType as WireType, DictionaryEncoding, Field as WireField, FloatType, IntType, KeyValues,
+    Schema as WireSchema, TimeUnit as WireUnit,
 };
 use polars_core::prelude::*;
 #[cfg(feature = "dtype-categorical")]
@@ -128,7 +128,11 @@ impl Builder {
         if self.views { WireType::Utf8View } else { WireType::LargeUtf8 }
     }
 
-    fn data_type(&mut self, dtype: &DataType, metadata: &mut KeyValues) -> PolarsResult<(WireType, Vec<WireField>)> {
+    fn data_type(
+        &mut self,
+        dtype: &DataType,
+        metadata: &mut KeyValues,
+    ) -> PolarsResult<(WireType, Vec<WireField>)> {
         let int = |bits, signed| WireType::Int(IntType { bits, signed });
         let leaf = match dtype {
             DataType::Boolean => WireType::Bool,
@@ -147,12 +151,17 @@ impl Builder {
             DataType::Float64 => WireType::Float(FloatType::Double),
             #[cfg(feature = "dtype-decimal")]
             DataType::Decimal(precision, scale) => {
-                let digits = |n: usize| i32::try_from(n).map_err(|_| polars_err!(InvalidOperation: "too many digits"));
+                let digits =
+                    |n: usize| i32::try_from(n).map_err(|_| polars_err!(InvalidOperation: "too many digits"));
                 WireType::Decimal { precision: digits(*precision)?, scale: digits(*scale)?, bits: 128 }
             },
             DataType::String => self.text(),
             DataType::Binary => {
-                if self.views { WireType::BinaryView } else { WireType::LargeBinary }
+                if self.views {
+                    WireType::BinaryView
+                } else {
+                    WireType::LargeBinary
+                }
             },
             DataType::BinaryOffset => WireType::LargeBinary,
             DataType::Date => WireType::Date32,

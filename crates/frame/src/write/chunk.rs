@@ -49,7 +49,12 @@ fn cut(out: &mut Vec<Range<usize>>, range: Range<usize>, target: usize) {
 }
 
 fn target_rows(bytes_a_row: f64) -> usize {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "bounded"
+    )]
     let by_bytes = (MAX_BYTES as f64 / bytes_a_row.max(1e-3)).min(DEFAULT_ROWS as f64) as usize;
     // A multiple of 64 rows keeps bitmaps on byte boundaries.
     (by_bytes & !63).max(64)

@@ -156,7 +156,9 @@ fn slice_chunks(arrays: &[ArrayRef], starts: &[usize], start: usize, len: usize)
 
 /// Bytes that an array's rows take when written, from its buffers' lengths alone.
 fn estimate(array: &dyn Array) -> usize {
-    use arrow::array::{BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, StructArray, Utf8ViewArray};
+    use arrow::array::{
+        BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, StructArray, Utf8ViewArray,
+    };
     use arrow::datatypes::PhysicalType;
     let any = array.as_any();
     if let Some(strings) = any.downcast_ref::<Utf8ViewArray>() {

@@ -53,7 +53,8 @@ impl Tracker {
             self.remap.resize(bound.max(self.remap.len()), u32::MAX);
             let before = self.categories.len();
             for (category, _) in used.iter().enumerate().filter(|(_, used)| **used) {
-                if let (Some(position), Ok(category)) = (self.remap.get_mut(category), u32::try_from(category))
+                if let (Some(position), Ok(category)) =
+                    (self.remap.get_mut(category), u32::try_from(category))
                     && *position == u32::MAX
                 {
                     *position = u32::try_from(self.categories.len()).unwrap_or(u32::MAX);
@@ -172,7 +173,8 @@ impl Trackers {
             collect_keys(field, array.as_ref(), &mut keys);
         }
         for (slot, tracker) in self.0.iter_mut().enumerate() {
-            let keys: Vec<&dyn Array> = keys.iter().filter(|(s, _)| *s == slot).map(|(_, k)| k.as_ref()).collect();
+            let keys: Vec<&dyn Array> =
+                keys.iter().filter(|(s, _)| *s == slot).map(|(_, k)| k.as_ref()).collect();
             if !keys.is_empty() {
                 tracker.note(&keys);
             }
@@ -182,7 +184,11 @@ impl Trackers {
     /// What the keys of each slot become.
     pub(crate) fn remaps(&self) -> Vec<Option<Remap>> {
         let remap = |tracker: &Tracker| {
-            if tracker.is_fixed() { None } else { Some(tracker.shared.clone().unwrap_or_else(|| Arc::from([]))) }
+            if tracker.is_fixed() {
+                None
+            } else {
+                Some(tracker.shared.clone().unwrap_or_else(|| Arc::from([])))
+            }
         };
         self.0.iter().map(remap).collect()
     }

@@ -81,7 +81,9 @@ impl<W: Write> Emitter<W> {
                 ComputeError: "an earlier write to this Arrow IPC {} failed; what has been written is not complete",
                 self.name()
             ),
-            State::Finished => polars_bail!(ComputeError: "this Arrow IPC {} is finished already", self.name()),
+            State::Finished => {
+                polars_bail!(ComputeError: "this Arrow IPC {} is finished already", self.name())
+            },
             State::New | State::Open => {},
         }
         let result = step(self);
@@ -122,7 +124,8 @@ impl<W: Write> Emitter<W> {
     /// A record batch.
     pub(crate) fn batch(&mut self, batch: &EncodedBatch, metadata: &KeyValues) -> PolarsResult<()> {
         self.step(|this| {
-            let message = this.encoder.batch(&batch.header, batch.body_len, metadata).map_err(format_error)?;
+            let message =
+                this.encoder.batch(&batch.header, batch.body_len, metadata).map_err(format_error)?;
             let block = message_block(&mut this.gathered, message, this.position, batch.body_len)?;
             this.body(block, batch)?;
             this.batches.push(block);
@@ -152,7 +155,11 @@ impl<W: Write> Emitter<W> {
     }
 
     /// The end marker; of a file also the footer. Flushes the writer.
-    pub(crate) fn finish(&mut self, schema: &Schema, footer_metadata: impl FnOnce(&[u64]) -> KeyValues) -> PolarsResult<()> {
+    pub(crate) fn finish(
+        &mut self,
+        schema: &Schema,
+        footer_metadata: impl FnOnce(&[u64]) -> KeyValues,
+    ) -> PolarsResult<()> {
         self.step(|this| {
             this.put(&END_OF_STREAM)?;
             if this.container == Container::File {

@@ -1,7 +1,7 @@
 //! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
 
-use floe_array::{EncodeCtx, Encoded, encode_column};
 use floe_array::encode::Remap;
+use floe_array::{EncodeCtx, Encoded, encode_column};
 use floe_codec::Compression;
 use floe_format::{BatchHeader, BodyLayout, BufferSpec, Codec, Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
@@ -96,7 +96,11 @@ pub(crate) struct EncodedBatch {
 }
 
 /// Lays out the columns of a batch one after another.
-pub(crate) fn assemble(rows: usize, columns: Vec<EncodedColumns>, compression: Option<Compression>) -> EncodedBatch {
+pub(crate) fn assemble(
+    rows: usize,
+    columns: Vec<EncodedColumns>,
+    compression: Option<Compression>,
+) -> EncodedBatch {
     let mut header = BatchHeader { rows, compression: compression.map(wire_codec), ..BatchHeader::default() };
     let mut layout = BodyLayout::default();
     let mut stored = Vec::with_capacity(columns.iter().map(|c| c.buffers.len()).sum());

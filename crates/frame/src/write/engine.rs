@@ -290,7 +290,8 @@ impl<W: Write> Engine<W> {
         if !self.parallel || bytes < INLINE_BYTES {
             self.drain(0)?;
             let columns = self.plan.fields.iter().zip(pieces);
-            let columns = columns.map(|(field, pieces)| encode_pieces(field, pieces, &self.remaps, self.plan.compression));
+            let columns = columns
+                .map(|(field, pieces)| encode_pieces(field, pieces, &self.remaps, self.plan.compression));
             let columns = columns.collect::<PolarsResult<Vec<_>>>()?;
             return self.emit(rows, columns, &metadata);
         }
@@ -335,7 +336,11 @@ impl<W: Write> Engine<W> {
     }
 }
 
-fn encode_group(group: Vec<(usize, Pieces)>, plan: &Plan, remaps: &[Option<Remap>]) -> PolarsResult<EncodedColumns> {
+fn encode_group(
+    group: Vec<(usize, Pieces)>,
+    plan: &Plan,
+    remaps: &[Option<Remap>],
+) -> PolarsResult<EncodedColumns> {
     let mut out = EncodedColumns::default();
     for (i, pieces) in group {
         let Some(field) = plan.fields.get(i) else { continue };

@@ -57,7 +57,10 @@ impl AtomicFile {
         let Some(mut file) = self.file.take() else {
             return Err(io::Error::other("the file is closed"));
         };
-        let result = file.flush().and_then(|()| file.sync_all()).and_then(|()| fs::rename(&self.temporary, &self.target));
+        let result = file
+            .flush()
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&self.temporary, &self.target));
         if let Err(error) = result {
             let _ = fs::remove_file(&self.temporary);
             return Err(error);

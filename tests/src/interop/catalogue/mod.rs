@@ -37,7 +37,7 @@ pub(super) enum How {
 
 impl Frame {
     fn new(name: &'static str, columns: Vec<Series>) -> Self {
-        let height = columns.first().map_or(0, Series::len);
+        let height = columns.first().map_or(0, |column| column.len());
         let columns = columns.into_iter().map(Column::from).collect();
         Self::of(name, DataFrame::new(height, columns).expect("columns of one height"))
     }
@@ -99,7 +99,7 @@ fn lists(name: &str, inner: &DataType, items: &[Option<Series>]) -> Series {
 
 /// A struct column; rows where `valid` is false are null.
 fn structs(name: &str, fields: &[Series], valid: Option<Vec<bool>>) -> Series {
-    let len = fields.first().map_or(0, Series::len);
+    let len = fields.first().map_or(0, |column| column.len());
     let column = StructChunked::from_series(name.into(), len, fields.iter()).expect("fields of one length");
     column.with_outer_validity(valid.map(arrow::bitmap::Bitmap::from_iter)).into_series()
 }
