@@ -97,6 +97,7 @@ function enumValues(encoded) {
 
 /** All values of one `Data`, which is what arrow-js calls the chunks of a vector. */
 function valuesOf(data) {
+  if (!data.length) return []; // without batches arrow-js makes up chunks that have no children
   if (data.typeId === Type.Null) return Array(data.length).fill(null);
   const rows = Array.from({ length: data.length }, (_, row) => row);
   if (data.typeId === Type.Union) return unionValues(data, rows);

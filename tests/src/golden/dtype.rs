@@ -15,12 +15,24 @@ pub(super) fn check(field: &Json, found: &DataType) -> Result<(), String> {
     let children = field.get("children").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
     let child = |index: usize| children.get(index).ok_or_else(|| format!("no child {index}"));
     match (name(kind)?, found) {
+        // Polars' registry decides whether an extension type is kept or read as its storage.
+        (_, DataType::Extension(_, storage)) => check(field, storage),
+        // A map's entries are called key and value, whatever the writer called them.
+        ("map", DataType::List(inner)) => {
+            let mut entries = child(0)?.clone();
+            for (index, name) in ["key", "value"].into_iter().enumerate() {
+                if let Some(entry) = entries.get_mut("children").and_then(|children| children.get_mut(index)) {
+                    entry["name"] = name.into();
+                }
+            }
+            check(&entries, inner)
+        },
         ("utf8" | "largeutf8" | "utf8view", found) if field.get("dictionary").is_some() => {
             matches!(found, DataType::Categorical(..))
                 .then_some(())
                 .ok_or_else(|| wrong("Categorical", found))
         },
-        ("list" | "largelist" | "listview" | "largelistview" | "map", DataType::List(inner)) => {
+        ("list" | "largelist" | "listview" | "largelistview", DataType::List(inner)) => {
             check(child(0)?, inner)
         },
         ("fixedsizelist", DataType::Array(inner, width)) if size(get(kind, "listSize")?)? == *width => {

@@ -6,6 +6,9 @@ use super::Value;
 
 /// All rows of a column. A null struct is null: its fields are not looked at.
 pub(super) fn values(series: &Series) -> Result<Vec<Value>, String> {
+    if matches!(series.dtype(), DataType::Extension(..)) {
+        return values(series.to_storage());
+    }
     if !matches!(series.dtype(), DataType::Struct(_)) {
         return (0..series.len()).map(|row| value(series.get(row).map_err(|e| e.to_string())?)).collect();
     }

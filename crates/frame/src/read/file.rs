@@ -131,7 +131,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer is not valid.
     pub fn schema(&mut self) -> PolarsResult<ArrowSchemaRef> {
-        Ok(Arc::new(arrow_schema(&self.open()?.schema.wire)))
+        Ok(Arc::new(arrow_schema(&self.open()?.schema.written)))
     }
 
     /// The Arrow schema of the file, with the metadata of its fields.

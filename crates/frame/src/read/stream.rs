@@ -110,7 +110,7 @@ impl<R: Read> IpcStreamReader<R> {
     /// # Errors
     /// When there is no valid schema.
     pub fn arrow_schema(&mut self) -> PolarsResult<ArrowSchema> {
-        with_stream!(&self.state, &self.options, |s| Ok(arrow_schema(&s.schema(&self.options)?.wire)))
+        with_stream!(&self.state, &self.options, |s| Ok(arrow_schema(&s.schema(&self.options)?.written)))
     }
 
     /// The custom metadata of the schema.

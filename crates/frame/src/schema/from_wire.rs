@@ -39,6 +39,9 @@ pub(crate) struct ReadColumn {
 
 /// A schema as read.
 pub(crate) struct ReadSchema {
+    /// As it was written.
+    pub(crate) written: WireSchema,
+    /// As it is read: the entries of maps are called `key` and `value`, whatever they were called.
     pub(crate) wire: WireSchema,
     pub(crate) columns: Vec<ReadColumn>,
     /// By slot; `None` until a column that uses it is planned.
@@ -51,6 +54,9 @@ impl ReadSchema {
     pub(crate) fn new(wire: WireSchema) -> Self {
         let mut targets = Vec::new();
         let mut slots = Vec::new();
+        let written = wire.clone();
+        let mut wire = wire;
+        wire.fields.iter_mut().for_each(name_map_entries);
         let names = distinct(wire.fields.iter().map(|field| field.name.as_str()));
         let columns = wire.fields.iter().zip(names).map(|(field, name)| ReadColumn {
             name: name.into(),
@@ -58,7 +64,7 @@ impl ReadSchema {
                 .map_err(|e| e.at(format!("column \"{}\"", field.name))),
         });
         let columns = columns.collect();
-        Self { wire, columns, targets, slots }
+        Self { written, wire, columns, targets, slots }
     }
 
     /// The Polars schema of the columns that Polars can hold.
@@ -72,6 +78,15 @@ impl ReadSchema {
         }
         Ok(schema)
     }
+}
+
+fn name_map_entries(field: &mut WireField) {
+    if let (WireType::Map { .. }, Some(entries)) = (&field.data_type, field.children.first_mut()) {
+        for (child, name) in entries.children.iter_mut().zip(["key", "value"]) {
+            child.name = name.into();
+        }
+    }
+    field.children.iter_mut().for_each(name_map_entries);
 }
 
 /// Custom metadata as Polars has it; of repeated keys the last counts.
