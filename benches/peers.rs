@@ -1,4 +1,4 @@
-//! `cargo bench -p floe-benches --bench peers [-- --quick]`: floe beside Polars' eager readers and
+//! `cargo bench -p floe-benches --bench peers [-- [--quick] [--only TEXT]]`: floe beside Polars' eager readers and
 //! writers and arrow-rs, on the same data, codec and level, taking turns in one process.
 //!
 //! Prints a Markdown table: medians in milliseconds, and how many times faster floe is than the
@@ -19,6 +19,8 @@ use polars_io::ipc as polars_ipc;
 struct Bench {
     folder: PathBuf,
     rounds: usize,
+    /// Rows whose name holds this.
+    only: String,
 }
 
 fn contender<'a>(name: &'static str, run: impl FnMut() + 'a) -> Contender<'a> {
@@ -40,6 +42,9 @@ impl Bench {
 
     /// Runs a row; the first contender is floe. Those called `(limit)` are no peers.
     fn row(&self, cell: &str, mut contenders: Vec<Contender<'_>>) {
+        if !cell.contains(&self.only) {
+            return;
+        }
         let times = alternate(&mut contenders, self.rounds);
         let ms = |i: usize| times[i].as_secs_f64() * 1e3;
         let best = (1..times.len())
@@ -227,12 +232,13 @@ fn codec_name(compression: Option<IpcCompression>) -> &'static str {
 }
 
 fn main() {
+    let only = std::env::args().skip_while(|arg| arg != "--only").nth(1).unwrap_or_default();
     let quick = std::env::args().any(|arg| arg == "--quick" || arg == "--test");
     let base = PathBuf::from("/dev/shm");
     let base = if base.is_dir() { base } else { std::env::temp_dir() };
     let folder = base.join(format!("floe-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the files");
-    let bench = Bench { folder: folder.clone(), rounds: if quick { 1 } else { 5 } };
+    let bench = Bench { folder: folder.clone(), rounds: if quick { 1 } else { 5 }, only };
     let scale = if quick { 100 } else { 1 };
     println!("| cell | floe, ms | others, ms | floe vs best |\n|---|---|---|---|");
     let zstd = IpcCompression::ZSTD(ZstdLevel::try_new(3).expect("a level"));

@@ -134,7 +134,10 @@ fn polars_does_not_read_what_polars_writes() {
         for config in [Config::stream(), Config::file()] {
             let bytes = polars_writes(&config, &df);
             let found = polars_reads(config.file, &bytes);
-            assert!(found.map_or(true, |found| frames_differ(&df, &found).is_err()), "{name} is read after all");
+            assert!(
+                found.map_or(true, |found| frames_differ(&df, &found).is_err()),
+                "{name} is read after all"
+            );
         }
     }
 }

@@ -3,10 +3,10 @@
 // `node arrow_js.mjs read|write DIR`, with FLOE_NPM the folder that `npm install` ran in. Values come from the
 // buffers, not from arrow-js' getters, which round 64-bit integers to doubles.
 //
-// Codecs are not part of arrow-js: lz4js and fzstd are registered to decompress. What arrow-js 21 compresses it
-// labels with the compressed length instead of the uncompressed one, and nobody can read it. So its encoder here
-// never shrinks anything, and arrow-js stores every buffer raw, with the length -1: that is right, and worth
-// reading.
+// Codecs are not part of arrow-js: lz4js and fzstd are registered to decompress. What arrow-js 21 compresses
+// it labels with the compressed length instead of the uncompressed one, and nobody can read it. So the encoder
+// here never shrinks anything, and arrow-js stores every buffer raw, with the length -1: that is right, and
+// worth reading.
 
 import { createRequire } from "node:module";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -24,7 +24,8 @@ arrow.compressionRegistry.set(CompressionType.LZ4_FRAME, {
   decode: (bytes) => new Uint8Array(lz4.decompress(bytes)),
 });
 // The copy is aligned, as arrow-js wants it.
-arrow.compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes) => new Uint8Array(fzstd.decompress(bytes)) });
+const unzstd = (bytes) => new Uint8Array(fzstd.decompress(bytes));
+arrow.compressionRegistry.set(CompressionType.ZSTD, { decode: unzstd });
 
 const UNITS = ["ms", "ms", "us", "ns"]; // of seconds, milli-, micro-, nanoseconds in Polars
 const PARTS = [["months"], ["days", "milliseconds"], ["months", "days", "nanoseconds"]];
@@ -118,7 +119,10 @@ function reader(data) {
   switch (type.typeId) {
     case Type.Bool: return (row) => Boolean((values[(row + offset) >> 3] >> (row + offset) % 8) & 1);
     case Type.Int: return fixed(type.bitWidth / 8, type.isSigned);
-    case Type.Float: return (row) => floatText(integer(bytes, row * (2 << type.precision), 2 << type.precision, false), type.precision);
+    case Type.Float: {
+      const width = 2 << type.precision;
+      return (row) => floatText(integer(bytes, row * width, width, false), type.precision);
+    }
     case Type.Decimal: return fixed(type.bitWidth / 8, true);
     case Type.Date: return fixed(type.unit === 0 ? 4 : 8, true);
     case Type.Time: return fixed(type.bitWidth / 8, true, 1000n ** BigInt(3 - type.unit));
@@ -127,7 +131,10 @@ function reader(data) {
     case Type.Binary: case Type.LargeBinary: return (row) => slice(row).toString("hex");
     case Type.Utf8View: return (row) => view(data, row).toString();
     case Type.BinaryView: return (row) => view(data, row).toString("hex");
-    case Type.FixedSizeBinary: return (row) => Buffer.from(values.subarray(row * type.byteWidth, (row + 1) * type.byteWidth)).toString("hex");
+    case Type.FixedSizeBinary: {
+      const width = type.byteWidth;
+      return (row) => Buffer.from(values.subarray(row * width, (row + 1) * width)).toString("hex");
+    }
     case Type.List: case Type.LargeList: case Type.Map: return list();
     case Type.FixedSizeList: {
       const items = valuesOf(children[0]);
@@ -172,8 +179,8 @@ function view({ values, variadicBuffers }, row) {
 
 function interval(bytes, row, parts) {
   const width = { 1: 4, 2: 8, 3: 16 }[parts.length];
-  const size = (name) => (name === "nanoseconds" ? 8 : 4);
-  return Object.fromEntries(parts.map((name, i) => [name, String(integer(bytes, row * width + 4 * i, size(name), true))]));
+  const part = (name, i) => integer(bytes, row * width + 4 * i, name === "nanoseconds" ? 8 : 4, true);
+  return Object.fromEntries(parts.map((name, i) => [name, String(part(name, i))]));
 }
 
 function unionValues({ type, typeIds, valueOffsets, children }, rows) {
@@ -182,7 +189,8 @@ function unionValues({ type, typeIds, valueOffsets, children }, rows) {
   return rows.map((row) => {
     const chosen = type.typeIdToChildIndex[typeIds[row]];
     const value = columns[chosen][type.mode === arrow.UnionMode.Dense ? valueOffsets[row] : row];
-    return { type_id: String(typeIds[row]), ...Object.fromEntries(names.map((name, i) => [name, i === chosen ? value : null])) };
+    const fields = Object.fromEntries(names.map((name, i) => [name, i === chosen ? value : null]));
+    return { type_id: String(typeIds[row]), ...fields };
   });
 }
 
@@ -236,7 +244,8 @@ function read(folder, name) {
   for (const [key, value] of Object.entries(sidecar.schema_metadata ?? {})) {
     equal(`schema metadata ${key}`, table.schema.metadata.get(key), value);
   }
-  if (sidecar.batches) equal("rows of the batches", table.batches.map((batch) => batch.numRows), sidecar.batches);
+  const rows = table.batches.map((batch) => batch.numRows);
+  if (sidecar.batches) equal("rows of the batches", rows, sidecar.batches);
 }
 
 const UNKNOWN = { int128: "arrow-js has no 128-bit integers" };
@@ -305,15 +314,17 @@ function times() {
 
 function intervals() {
   const { YEAR_MONTH, DAY_TIME, MONTH_DAY_NANO } = arrow.IntervalUnit;
+  const months = new Int32Array([1, 2, 3, 0, 0, 0, 0, 0, -7, -8, 9, -10]); // 64-bit nanoseconds: two of them
   return {
     months: raw(new arrow.Interval(YEAR_MONTH), 3, new Int32Array([1, 0, -7])),
     day_time: raw(new arrow.Interval(DAY_TIME), 3, new Int32Array([1, 2, 0, 0, -7, 8])),
-    month_day_nano: raw(new arrow.Interval(MONTH_DAY_NANO), 3, new Int32Array([1, 2, 3, 0, 0, 0, 0, 0, -7, -8, 9, -10])),
+    month_day_nano: raw(new arrow.Interval(MONTH_DAY_NANO), 3, months),
   };
 }
 
 function nested() {
   const list = (type) => new arrow.List(field("item", type));
+  const int32 = field("item", new arrow.Int32());
   const pair = new arrow.Struct([field("a", new arrow.Int32()), field("b", utf8)]);
   const rows = [{ a: 1, b: "x" }, null, { a: null, b: LONG }, { a: 2, b: null }, { a: 3, b: "" }];
   const entries = new arrow.Struct([new arrow.Field("key", utf8, false), field("value", new arrow.Int32())]);
@@ -322,7 +333,7 @@ function nested() {
   return {
     list: vector([[1, null], null, [], [2], [3, 4]], list(new arrow.Int16())),
     deep: vector([[["a"], null], null, [], [[], [LONG]], [["b"]]], list(list(utf8))),
-    fixed: vector([[1, 2], null, [3, 4], [5, 6], [7, 8]], new arrow.FixedSizeList(2, field("item", new arrow.Int32()))),
+    fixed: vector([[1, 2], null, [3, 4], [5, 6], [7, 8]], new arrow.FixedSizeList(2, int32)),
     struct: vector(rows, pair),
     structs: vector([rows.slice(0, 2), null, [], rows.slice(2, 5), [null]], list(pair)),
     map: vector(maps.map((entries) => entries && new Map(entries)), map),
@@ -350,12 +361,14 @@ function unions() {
 }
 
 function save(folder, frame, table, endings = ["arrows", "arrow"]) {
-  const sidecar = { height: table.numRows, columns: columnsOf(table), batches: table.batches.map((batch) => batch.numRows) };
+  const batches = table.batches.map((batch) => batch.numRows);
+  const sidecar = { height: table.numRows, columns: columnsOf(table), batches };
   writeFileSync(join(folder, `${frame}.json`), JSON.stringify(sidecar));
   for (const ending of endings) {
     const format = ending === "arrows" ? "stream" : "file";
-    writeFileSync(join(folder, `${frame}.js-none.${ending}`), arrow.tableToIPC(table, format));
-    writeFileSync(join(folder, `${frame}.raw-lz4.${ending}`), arrow.tableToIPC(table, format, CompressionType.LZ4_FRAME));
+    const path = (variant) => join(folder, `${frame}.${variant}.${ending}`);
+    writeFileSync(path("js-none"), arrow.tableToIPC(table, format));
+    writeFileSync(path("raw-lz4"), arrow.tableToIPC(table, format, CompressionType.LZ4_FRAME));
   }
   const legacy = new arrow.RecordBatchStreamWriter({ writeLegacyIpcFormat: true }).writeAll(table);
   writeFileSync(join(folder, `${frame}.legacy-none.arrows`), legacy.toUint8Array(true));
@@ -371,7 +384,8 @@ function main() {
     // Two batches; the second replaces the dictionary, which arrow-js does in streams only.
     check("batches", () => {
       const type = new arrow.Dictionary(new arrow.Utf8(), new arrow.Int8());
-      const part = (values) => new arrow.Table({ i: arrow.vectorFromArray(values.map((_, i) => i), new arrow.Int32()), d: arrow.vectorFromArray(values, type) });
+      const numbers = (values) => vector(values.map((_, row) => row), new arrow.Int32());
+      const part = (values) => new arrow.Table({ i: numbers(values), d: vector(values, type) });
       save(folder, "batches", part(["a", "b", null]).concat(part(["c", "a"])), ["arrows"]);
     });
   } else {

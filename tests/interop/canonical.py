@@ -35,7 +35,11 @@ def dtype_of(field: pa.Field) -> str:
         if not is_text(kind.value_type):
             return dtype_of(pa.field("", kind.value_type))
         categories = metadata.get(b"_PL_ENUM_VALUES2")
-        return "cat" if categories is None else "enum" + json.dumps(texts(categories), ensure_ascii=False, separators=(",", ":"))
+        return (
+            "cat"
+            if categories is None
+            else "enum" + json.dumps(texts(categories), ensure_ascii=False, separators=(",", ":"))
+        )
     if T.is_large_binary(kind) and metadata.get(b"pl") == b"maintain_type":
         return "bin_offset"
     if is_list(kind) or T.is_map(kind):
@@ -105,7 +109,9 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    return T.is_binary(kind) or T.is_large_binary(kind) or T.is_binary_view(kind) or T.is_fixed_size_binary(kind)
+    return (
+        T.is_binary(kind) or T.is_large_binary(kind) or T.is_binary_view(kind) or T.is_fixed_size_binary(kind)
+    )
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -164,16 +170,22 @@ def valid_values(array: pa.Array) -> list:
         items, width = values_of(array.values), kind.list_size
         return [items[(array.offset + row) * width :][:width] for row in range(len(array))]
     if T.is_struct(kind):
-        return struct_values(unique([f.name for f in kind]), [array.field(i) for i in range(kind.num_fields)], len(array))
+        return struct_values(
+            unique([f.name for f in kind]), [array.field(i) for i in range(kind.num_fields)], len(array)
+        )
     if is_interval(kind):
         return interval_values(array)
     factor = scale_factor(kind)
-    return [str(value * factor) for value in fixed(array, kind.bit_width // 8, not T.is_unsigned_integer(kind))]
+    return [
+        str(value * factor) for value in fixed(array, kind.bit_width // 8, not T.is_unsigned_integer(kind))
+    ]
 
 
 def float_text(bits: int, width: int) -> str:
     """The hex of the bits; all NaNs are one."""
-    exponent, mantissa = {16: (0x7C00, 0x3FF), 32: (0x7F800000, 0x7FFFFF), 64: (0x7FF << 52, (1 << 52) - 1)}[width]
+    exponent, mantissa = {16: (0x7C00, 0x3FF), 32: (0x7F800000, 0x7FFFFF), 64: (0x7FF << 52, (1 << 52) - 1)}[
+        width
+    ]
     is_nan = bits & exponent == exponent and bits & mantissa
     return "nan" if is_nan else f"{bits:0{width // 4}x}"
 

@@ -16,7 +16,6 @@ from pyarrow_read import compare
 UNKNOWN = {"int128": "nanoarrow has no 128-bit integers"}
 
 
-
 def why_not(path: Path, sidecar: dict) -> str | None:
     """What nanoarrow 0.9 cannot read, or reads wrongly whoever wrote it."""
     dtypes = [column["dtype"] for column in sidecar["columns"]]

@@ -14,7 +14,10 @@ import polars as pl
 from harness import Report, Skip, equal, files, frame, load, same_column, save
 
 FLOATS = {pl.Float16: "<e", pl.Float32: "<f", pl.Float64: "<d"}
-UNKNOWN = {"growing_deltas": "Polars rejects delta dictionaries", "array_zero": "Polars reads no arrays of width 0 from IPC"}
+UNKNOWN = {
+    "growing_deltas": "Polars rejects delta dictionaries",
+    "array_zero": "Polars reads no arrays of width 0 from IPC",
+}
 LONG = "a text that no view can hold inline"
 
 
@@ -78,7 +81,12 @@ def compare(sidecar: dict, df: pl.DataFrame) -> None:
     for expected, series in zip(sidecar["columns"], df):
         dtype = dtype_of(series.dtype)
         # Python has one dtype for both kinds of Binary.
-        same_column({**expected, "dtype": expected["dtype"].replace("bin_offset", "bin")}, series.name, dtype, values_of(series))
+        same_column(
+            {**expected, "dtype": expected["dtype"].replace("bin_offset", "bin")},
+            series.name,
+            dtype,
+            values_of(series),
+        )
 
 
 def read(path: Path, reader) -> None:
@@ -120,12 +128,17 @@ def numbers() -> pl.DataFrame:
 
 def texts() -> pl.DataFrame:
     strings = ["", None, "short", LONG, "日本語のテキスト 🦀"]
-    return pl.DataFrame({"str": strings, "bin": [None if s is None else s.encode() + b"\xff" for s in strings]})
+    return pl.DataFrame(
+        {"str": strings, "bin": [None if s is None else s.encode() + b"\xff" for s in strings]}
+    )
 
 
 def times() -> pl.DataFrame:
     ints = pl.Series([0, None, -1, 1_357_034_700_123, 86_399])
-    columns = {"date": pl.Series([0, None, -719_162, 19_000, 1], dtype=pl.Int32).cast(pl.Date), "time": ints.abs().cast(pl.Time)}
+    columns = {
+        "date": pl.Series([0, None, -719_162, 19_000, 1], dtype=pl.Int32).cast(pl.Date),
+        "time": ints.abs().cast(pl.Time),
+    }
     for unit in ("ms", "us", "ns"):
         columns[f"duration_{unit}"] = ints.cast(pl.Duration(unit))
         for zone in (None, "UTC", "Europe/Zurich"):
@@ -134,39 +147,56 @@ def times() -> pl.DataFrame:
 
 
 def nested() -> pl.DataFrame:
-    rows = [{"a": 1, "b": [LONG, None]}, None, {"a": None, "b": None}, {"a": 2, "b": []}, {"a": 3, "b": ["x"]}]
-    return pl.DataFrame({
-        "list": pl.Series([[1, None], None, [], [3], [4, 5]], dtype=pl.List(pl.Int16)),
-        "deep": pl.Series([[["a"], None], None, [], [[], [LONG]], [["b"]]], dtype=pl.List(pl.List(pl.String))),
-        "array": pl.Series([[1, 2], None, [3, None], [4, 5], [6, 7]], dtype=pl.Array(pl.Int32, 2)),
-        "struct": pl.Series(rows, dtype=pl.Struct({"a": pl.Int64, "b": pl.List(pl.String)})),
-        "list_struct": pl.Series([[row, None] for row in rows], dtype=pl.List(pl.Struct({"a": pl.Int64, "b": pl.List(pl.String)}))),
-    })
+    rows = [
+        {"a": 1, "b": [LONG, None]},
+        None,
+        {"a": None, "b": None},
+        {"a": 2, "b": []},
+        {"a": 3, "b": ["x"]},
+    ]
+    return pl.DataFrame(
+        {
+            "list": pl.Series([[1, None], None, [], [3], [4, 5]], dtype=pl.List(pl.Int16)),
+            "deep": pl.Series(
+                [[["a"], None], None, [], [[], [LONG]], [["b"]]], dtype=pl.List(pl.List(pl.String))
+            ),
+            "array": pl.Series([[1, 2], None, [3, None], [4, 5], [6, 7]], dtype=pl.Array(pl.Int32, 2)),
+            "struct": pl.Series(rows, dtype=pl.Struct({"a": pl.Int64, "b": pl.List(pl.String)})),
+            "list_struct": pl.Series(
+                [[row, None] for row in rows],
+                dtype=pl.List(pl.Struct({"a": pl.Int64, "b": pl.List(pl.String)})),
+            ),
+        }
+    )
 
 
 def categories() -> pl.DataFrame:
     words, enum = ["a", None, "b", LONG, "a"], pl.Enum(["unused", LONG, "b", "a"])
     lists = [["a", None], None, [], ["b"], [LONG, "a"]]
-    return pl.DataFrame({
-        "cat": pl.Series(words, dtype=pl.Categorical),
-        "named": pl.Series(words, dtype=pl.Categorical(pl.Categories("named", "floe", pl.UInt8))),
-        "enum": pl.Series(words, dtype=enum),
-        "cat_list": pl.Series(lists, dtype=pl.List(pl.Categorical)),
-        "enum_list": pl.Series(lists, dtype=pl.List(enum)),
-        "cat_struct": pl.Series([{"c": word} for word in words], dtype=pl.Struct({"c": pl.Categorical})),
-        "enum_array": pl.Series([[word, "b"] for word in words], dtype=pl.Array(enum, 2)),
-    })
+    return pl.DataFrame(
+        {
+            "cat": pl.Series(words, dtype=pl.Categorical),
+            "named": pl.Series(words, dtype=pl.Categorical(pl.Categories("named", "floe", pl.UInt8))),
+            "enum": pl.Series(words, dtype=enum),
+            "cat_list": pl.Series(lists, dtype=pl.List(pl.Categorical)),
+            "enum_list": pl.Series(lists, dtype=pl.List(enum)),
+            "cat_struct": pl.Series([{"c": word} for word in words], dtype=pl.Struct({"c": pl.Categorical})),
+            "enum_array": pl.Series([[word, "b"] for word in words], dtype=pl.Array(enum, 2)),
+        }
+    )
 
 
 def many() -> pl.DataFrame:
     """Enough rows for several batches, and sorted columns."""
     i = pl.int_range(10_000, eager=True)
-    return pl.DataFrame({
-        "sorted": i.set_sorted(),
-        "text": (i % 7).cast(pl.String),
-        "cat": (i // 3000).cast(pl.String).cast(pl.Categorical),
-        "nullable": pl.Series([None if row % 5 == 0 else row / 3 for row in range(10_000)]),
-    })
+    return pl.DataFrame(
+        {
+            "sorted": i.set_sorted(),
+            "text": (i % 7).cast(pl.String),
+            "cat": (i // 3000).cast(pl.String).cast(pl.Categorical),
+            "nullable": pl.Series([None if row % 5 == 0 else row / 3 for row in range(10_000)]),
+        }
+    )
 
 
 def no_rows() -> pl.DataFrame:
@@ -184,11 +214,19 @@ def write(folder: Path, make) -> None:
     for codec in ("uncompressed", "lz4", "zstd"):
         for level in ("oldest", "newest"):
             compat = getattr(pl.CompatLevel, level)()
-            df.write_ipc(folder / f"{name}.write_ipc-{level}-{codec}.arrow", compression=codec, compat_level=compat)
-            df.write_ipc_stream(folder / f"{name}.write_ipc_stream-{level}-{codec}.arrows", compression=codec, compat_level=compat)
+            df.write_ipc(
+                folder / f"{name}.write_ipc-{level}-{codec}.arrow", compression=codec, compat_level=compat
+            )
+            df.write_ipc_stream(
+                folder / f"{name}.write_ipc_stream-{level}-{codec}.arrows",
+                compression=codec,
+                compat_level=compat,
+            )
         for statistics in (False, True):
             path = folder / f"{name}.sink_ipc-{'statistics' if statistics else 'plain'}-{codec}.arrow"
-            df.lazy().sink_ipc(path, compression=codec, record_batch_size=3000, _record_batch_statistics=statistics)
+            df.lazy().sink_ipc(
+                path, compression=codec, record_batch_size=3000, _record_batch_statistics=statistics
+            )
 
 
 def main() -> None:

@@ -89,7 +89,9 @@ def bodies(path: Path) -> None:
     while (message := next_message(source)) is not None:
         if message.body is None or not message.body.size:
             continue
-        equal(f"start of the body of a {message.type}, modulo 64", (message.body.address - data.address) % 64, 0)
+        equal(
+            f"start of the body of a {message.type}, modulo 64", (message.body.address - data.address) % 64, 0
+        )
         equal(f"length of the body of a {message.type}, modulo 64", message.body.size % 64, 0)
         if not has_dictionaries and codec(path) == "none" and message.type == "record batch":
             batch = ipc.read_record_batch(message, schema)

@@ -3,9 +3,9 @@
 #
 #   tests/interop/run.sh
 #
-# Makes a virtualenv and an npm folder in ${FLOE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/floe} and keeps them; removing
-# them brings the newest versions. What cannot be installed is skipped, loudly; with CI=true it is a failure. The
-# files of a failed run are left, and their folder is named.
+# Makes a virtualenv and an npm folder in ${FLOE_CACHE:-${XDG_CACHE_HOME:-~/.cache}/floe} and keeps them;
+# removing them brings the newest versions. What cannot be installed is skipped, loudly; with CI=true it is a
+# failure. The files of a failed run are left, and their folder is named.
 set -uo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,7 +30,9 @@ run() {
     "$@" || { failures=$((failures + 1)); echo "FAILED: ${*##*/}" >&2; }
 }
 
-has_python() { "$python" -c 'import nanoarrow, numpy, polars, pyarrow; assert pyarrow.__version__.startswith("26.")' 2>"$out/why"; }
+has_python() {
+    "$python" -c 'import nanoarrow, numpy, polars, pyarrow; assert pyarrow.__version__[:3] == "26."' 2>"$out/why"
+}
 
 need_python() {
     has_python && return
@@ -40,12 +42,16 @@ need_python() {
     has_python || missing "pyarrow, Polars and nanoarrow cannot be installed: $(tail -1 "$out/why")"
 }
 
-has_npm() { [ -d "$FLOE_NPM/node_modules/apache-arrow" ] && [ -d "$FLOE_NPM/node_modules/lz4js" ] && [ -d "$FLOE_NPM/node_modules/fzstd" ]; }
+has_npm() {
+    local modules=$FLOE_NPM/node_modules
+    [ -d "$modules/apache-arrow" ] && [ -d "$modules/lz4js" ] && [ -d "$modules/fzstd" ]
+}
 
 need_npm() {
     command -v node >/dev/null || { missing "no node: arrow-js"; return; }
     has_npm && return
-    mkdir -p "$FLOE_NPM" && (cd "$FLOE_NPM" && npm install --silent --no-audit --no-fund apache-arrow lz4js fzstd >&2)
+    mkdir -p "$FLOE_NPM" &&
+        (cd "$FLOE_NPM" && npm install --silent --no-audit --no-fund apache-arrow lz4js fzstd >&2)
     has_npm || missing "arrow-js cannot be installed"
 }
 

@@ -231,7 +231,8 @@ pub fn touch(df: &DataFrame) -> u64 {
 }
 
 fn touch_array(dtype: &DataType, array: &dyn Array, touch: &mut dyn FnMut(Cell<'_>)) {
-    if let Some(validity) = array.validity() {
+    // As many nulls as a header likes to claim: there is nothing to look at.
+    if let Some(validity) = array.validity().filter(|_| *dtype != DataType::Null) {
         assert_eq!(validity.len(), array.len(), "a validity of another length");
         assert_eq!(
             validity.unset_bits(),

@@ -8,6 +8,10 @@
 //! The types carry the names and the builder methods of Polars' own; see the crate `floe`, which
 //! re-exports them, for a tour.
 #![deny(unsafe_code)]
+#![cfg_attr(
+    not(feature = "dtype-categorical"),
+    allow(dead_code, unused_imports, unused_variables, reason = "what only categories need")
+)]
 
 mod error;
 mod options;

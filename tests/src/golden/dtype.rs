@@ -21,7 +21,8 @@ pub(super) fn check(field: &Json, found: &DataType) -> Result<(), String> {
         ("map", DataType::List(inner)) => {
             let mut entries = child(0)?.clone();
             for (index, name) in ["key", "value"].into_iter().enumerate() {
-                if let Some(entry) = entries.get_mut("children").and_then(|children| children.get_mut(index)) {
+                if let Some(entry) = entries.get_mut("children").and_then(|children| children.get_mut(index))
+                {
                     entry["name"] = name.into();
                 }
             }

@@ -77,7 +77,7 @@ fn file(path: &Path, report: &mut Report) {
     check("IpcReader::get_batch", &|sidecar| {
         let reader = IpcReader::new(open()?).with_columns(readable(sidecar));
         let count = reader.num_record_batches().map_err(text)?;
-        equal("num_rows", &(reader.num_rows().map_err(text)? as usize), &sidecar.height()?)?;
+        equal("num_rows", &reader.num_rows().map_err(text)?, &sidecar.height()?)?;
         // Backwards: what a batch needs of those before it must not come from having read them.
         let mut found: Vec<_> = (0..count).rev().map(|index| reader.get_batch(index)).collect();
         found.reverse();

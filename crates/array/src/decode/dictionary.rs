@@ -77,7 +77,10 @@ fn for_each_key<K: NativeType + TryInto<usize>>(
     len: usize,
     mut visit: impl FnMut(Option<usize>) -> Result<()>,
 ) -> Result<()> {
-    let bad = |key: K| Error::invalid(format!("key {key} is outside of a dictionary of {len} values"));
+    let bad = |key: K| {
+        let hint = if len == 0 { ": it is empty, or was not sent before the batch" } else { "" };
+        Error::invalid(format!("key {key} is outside of a dictionary of {len} values{hint}"))
+    };
     for (i, key) in keys.iter().enumerate() {
         let valid = validity.is_none_or(|v| v.get(i) == Some(true));
         if valid {

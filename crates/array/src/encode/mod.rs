@@ -48,6 +48,12 @@ impl<'a> EncodeCtx<'a> {
         Self { out: Encoded::default(), remaps }
     }
 
+    /// Makes room for so many more plain columns.
+    pub fn reserve(&mut self, columns: usize) {
+        self.out.nodes.reserve(columns);
+        self.out.buffers.reserve(columns.saturating_mul(2));
+    }
+
     /// What has been encoded.
     #[must_use]
     pub fn finish(self) -> Encoded {

@@ -53,3 +53,12 @@ impl MmapBytesReader for OwnedBytes {
         Some(&self.buffer)
     }
 }
+
+impl std::fmt::Debug for OwnedBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnedBytes")
+            .field("len", &self.buffer.len())
+            .field("position", &self.position)
+            .finish()
+    }
+}

@@ -446,3 +446,15 @@ impl<R: MmapBytesReader> Iterator for Batches<R> {
         (0, Some(self.view.file.batches.len().saturating_sub(self.next)))
     }
 }
+
+impl<R: MmapBytesReader> std::fmt::Debug for IpcReader<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IpcReader").finish_non_exhaustive()
+    }
+}
+
+impl<R: MmapBytesReader> std::fmt::Debug for Batches<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batches").field("next", &self.next).finish_non_exhaustive()
+    }
+}

@@ -305,3 +305,15 @@ impl<R: Read> Iterator for StreamBatches<R> {
         }
     }
 }
+
+impl<R> std::fmt::Debug for IpcStreamReader<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IpcStreamReader").finish_non_exhaustive()
+    }
+}
+
+impl<R> std::fmt::Debug for StreamBatches<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamBatches").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}

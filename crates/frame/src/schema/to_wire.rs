@@ -42,7 +42,7 @@ pub(crate) struct WriteSchema {
 impl WriteSchema {
     /// The wire schema of `schema` at a compat level, with custom metadata.
     pub(crate) fn new(
-        schema: &Schema,
+        schema: &SchemaRef,
         level: CompatLevel,
         custom: Option<&Metadata>,
         field_metadata: &[(PlSmallStr, Metadata)],
@@ -69,7 +69,7 @@ impl WriteSchema {
         let mut wire = WireSchema { fields, metadata, ..WireSchema::default() };
         let slots = wire.assign_slots();
         debug_assert_eq!(slots, builder.categories.len());
-        Ok(Self { polars: Arc::new(schema.clone()), wire, categories: builder.categories, views })
+        Ok(Self { polars: Arc::clone(schema), wire, categories: builder.categories, views })
     }
 }
 

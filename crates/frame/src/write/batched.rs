@@ -67,6 +67,12 @@ macro_rules! batched_writer {
                 self.engine.into_inner()
             }
         }
+
+        impl<W: Write> std::fmt::Debug for $name<W> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).field("summary", &self.summary()).finish_non_exhaustive()
+            }
+        }
     };
 }
 

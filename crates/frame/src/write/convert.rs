@@ -155,7 +155,7 @@ fn slice_chunks(arrays: &[ArrayRef], starts: &[usize], start: usize, len: usize)
 }
 
 /// Bytes that an array's rows take when written, from its buffers' lengths alone.
-fn estimate(array: &dyn Array) -> usize {
+pub(crate) fn estimate(array: &dyn Array) -> usize {
     use arrow::array::{
         BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, StructArray, Utf8ViewArray,
     };

@@ -3,7 +3,7 @@
 use floe_array::encode::Remap;
 use floe_array::{EncodeCtx, Encoded, encode_column};
 use floe_codec::Compression;
-use floe_format::{BatchHeader, BodyLayout, BufferSpec, Codec, Error, Field, FieldNode, Result};
+use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
@@ -48,6 +48,22 @@ pub(crate) struct EncodedColumns {
     pub(crate) raw_bytes: u64,
 }
 
+impl EncodedColumns {
+    /// Adds the columns that follow.
+    pub(crate) fn append(&mut self, other: Self) {
+        let Self { nodes, variadic, buffers, raw_bytes } = other;
+        self.raw_bytes += raw_bytes;
+        if self.nodes.is_empty() {
+            // The common case of one group: taken over as it is.
+            (self.nodes, self.variadic, self.buffers) = (nodes, variadic, buffers);
+            return;
+        }
+        self.nodes.extend(nodes);
+        self.variadic.extend(variadic);
+        self.buffers.extend(buffers);
+    }
+}
+
 /// Encodes and compresses one column.
 pub(crate) fn column(
     field: &Field,
@@ -57,6 +73,20 @@ pub(crate) fn column(
 ) -> Result<EncodedColumns> {
     let mut ctx = EncodeCtx::new(remaps);
     encode_column(&mut ctx, field, array.as_ref())?;
+    compress(ctx.finish(), compression)
+}
+
+/// Encodes and compresses all columns of a small batch in one go.
+pub(crate) fn columns(
+    fields: &[Field],
+    arrays: &[&ArrayRef],
+    compression: Option<Compression>,
+) -> Result<EncodedColumns> {
+    let mut ctx = EncodeCtx::new(&[]);
+    ctx.reserve(fields.len());
+    for (field, array) in fields.iter().zip(arrays) {
+        encode_column(&mut ctx, field, array.as_ref())?;
+    }
     compress(ctx.finish(), compression)
 }
 
@@ -101,20 +131,16 @@ pub(crate) fn assemble(
     columns: Vec<EncodedColumns>,
     compression: Option<Compression>,
 ) -> EncodedBatch {
-    let mut header = BatchHeader { rows, compression: compression.map(wire_codec), ..BatchHeader::default() };
-    let mut layout = BodyLayout::default();
-    let mut stored = Vec::with_capacity(columns.iter().map(|c| c.buffers.len()).sum());
-    header.buffers.reserve(stored.capacity());
-    let mut raw = 0;
-    for EncodedColumns { nodes, variadic, buffers, raw_bytes } in columns {
-        header.nodes.extend(nodes);
-        header.variadic.extend(variadic);
-        let specs = buffers.iter().map(|buffer| layout.push(buffer.len()));
-        header.buffers.extend(specs.collect::<Vec<BufferSpec>>());
-        stored.extend(buffers);
-        raw += raw_bytes;
+    let mut all = EncodedColumns::default();
+    for columns in columns {
+        all.append(columns);
     }
-    EncodedBatch { header, body_len: layout.body_len(), buffers: stored, raw_bytes: raw }
+    let EncodedColumns { nodes, variadic, buffers, raw_bytes } = all;
+    let mut layout = BodyLayout::default();
+    let specs = buffers.iter().map(|buffer| layout.push(buffer.len())).collect();
+    let header =
+        BatchHeader { rows, nodes, buffers: specs, variadic, compression: compression.map(wire_codec) };
+    EncodedBatch { header, body_len: layout.body_len(), buffers, raw_bytes }
 }
 
 fn wire_codec(compression: Compression) -> Codec {

@@ -21,10 +21,10 @@ use polars_core::prelude::*;
 use polars_io::ipc::IpcCompression;
 
 use super::chunk;
-use super::convert::{Columns, Pieces};
+use super::convert::{Columns, Pieces, estimate};
 use super::dictionaries::{Due, Trackers};
 use super::emit::{Container, Emitter};
-use super::encode::{EncodedBatch, EncodedColumns, assemble, column};
+use super::encode::{EncodedBatch, EncodedColumns, assemble, column, columns};
 use super::statistics::flags_metadata;
 use crate::error::format_error;
 use crate::options::Metadata;
@@ -38,9 +38,11 @@ const WINDOW_BYTES: usize = 32 << 20;
 const TASK_BYTES: usize = 256 << 10;
 /// Below this a batch is encoded on the calling thread: handing it over costs more.
 const INLINE_BYTES: usize = 64 << 10;
+/// Values (rows times columns) up to which a frame may be small.
+const SMALL_CELLS: usize = 8 << 10;
 
 /// Everything that shapes the bytes.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) container: Container,
     pub(crate) compression: Option<IpcCompression>,
@@ -80,14 +82,13 @@ impl Options {
 
 /// What encoding a batch needs, shared by its tasks.
 struct Plan {
-    fields: Vec<Field>,
+    schema: WriteSchema,
     compression: Option<Compression>,
 }
 
 /// A writer of one stream or file.
 pub(crate) struct Engine<W> {
     emitter: Emitter<W>,
-    schema: WriteSchema,
     plan: Arc<Plan>,
     trackers: Trackers,
     remaps: Arc<[Option<Remap>]>,
@@ -111,7 +112,7 @@ struct Pending {
 
 impl<W: Write> Engine<W> {
     /// Writes the schema.
-    pub(crate) fn start(writer: W, schema: &Schema, options: &Options) -> PolarsResult<Self> {
+    pub(crate) fn start(writer: W, schema: &SchemaRef, options: &Options) -> PolarsResult<Self> {
         let Options {
             container,
             compression,
@@ -133,13 +134,13 @@ impl<W: Write> Engine<W> {
         let mut emitter = Emitter::new(writer, *container);
         emitter.start(&schema.wire)?;
         let trackers = Trackers::new(&schema);
-        let plan = Arc::new(Plan { fields: schema.wire.fields.clone(), compression });
+        let remaps = trackers.remaps().into();
+        let plan = Arc::new(Plan { schema, compression });
         Ok(Self {
             emitter,
             plan,
-            remaps: trackers.remaps().into(),
+            remaps,
             trackers,
-            schema,
             footer_metadata: None,
             batch_size: *record_batch_size,
             statistics: *record_batch_statistics,
@@ -152,7 +153,7 @@ impl<W: Write> Engine<W> {
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema.polars
+        &self.plan.schema.polars
     }
 
     pub(crate) fn summary(&self) -> WriteSummary {
@@ -175,6 +176,9 @@ impl<W: Write> Engine<W> {
     /// Writes a whole frame: dictionaries first, then batches. For frames that are all there is.
     pub(crate) fn write_whole(&mut self, df: &DataFrame) -> PolarsResult<()> {
         self.guarded(|this| {
+            if let Some(chunks) = this.small(df) {
+                return this.write_small(df, &chunks, &KeyValues::new());
+            }
             let columns = Columns::new(df);
             if !this.trackers.is_empty() {
                 this.note(&columns);
@@ -190,6 +194,9 @@ impl<W: Write> Engine<W> {
     /// Writes a frame as one more batch, or several if it is large.
     pub(crate) fn write_more(&mut self, df: &DataFrame, metadata: &KeyValues) -> PolarsResult<()> {
         self.guarded(|this| {
+            if let Some(chunks) = this.small(df) {
+                return this.write_small(df, &chunks, metadata);
+            }
             let columns = Columns::new(df);
             if !this.trackers.is_empty() {
                 this.note(&columns);
@@ -204,6 +211,46 @@ impl<W: Write> Engine<W> {
         })
     }
 
+    /// The only chunk of each column, if the frame is one small batch without dictionaries: then
+    /// what is done around the encoding would cost more than the encoding.
+    fn small<'d>(&self, df: &'d DataFrame) -> Option<Vec<&'d ArrayRef>> {
+        let rows = df.height();
+        let cells = rows.saturating_mul(df.width());
+        let one_batch = rows > 0 && self.batch_size.is_none_or(|size| size >= rows);
+        if !one_batch || cells > SMALL_CELLS || !self.trackers.is_empty() || !self.in_flight.is_empty() {
+            return None;
+        }
+        let mut bytes = 0;
+        let only_chunk = |column: &'d Column| match column {
+            Column::Series(series) => match series.chunks().as_slice() {
+                [one] => {
+                    bytes += estimate(one.as_ref());
+                    Some(one)
+                },
+                _ => None,
+            },
+            Column::Scalar(_) => None,
+        };
+        let chunks = df.columns().iter().map(only_chunk).collect::<Option<Vec<_>>>()?;
+        (bytes < INLINE_BYTES).then_some(chunks)
+    }
+
+    fn write_small(
+        &mut self,
+        df: &DataFrame,
+        chunks: &[&ArrayRef],
+        metadata: &KeyValues,
+    ) -> PolarsResult<()> {
+        let encoded =
+            columns(&self.plan.schema.wire.fields, chunks, self.plan.compression).map_err(format_error)?;
+        if self.statistics {
+            let mut metadata = metadata.clone();
+            metadata.push(flags_metadata(df));
+            return self.emit(df.height(), vec![encoded], &metadata);
+        }
+        self.emit(df.height(), vec![encoded], metadata)
+    }
+
     /// Writes what is due at the end, and the end.
     pub(crate) fn finish(&mut self) -> PolarsResult<WriteSummary> {
         self.guarded(|this| {
@@ -213,7 +260,7 @@ impl<W: Write> Engine<W> {
             }
             let footer_metadata = this.footer_metadata.take();
             let footer = |rows: &[u64]| footer_key_values(footer_metadata.as_ref(), rows);
-            this.emitter.finish(&this.schema.wire, footer)?;
+            this.emitter.finish(&this.plan.schema.wire, footer)?;
             Ok(())
         })?;
         Ok(self.summary())
@@ -231,7 +278,7 @@ impl<W: Write> Engine<W> {
     }
 
     fn note(&mut self, columns: &Columns) {
-        for (i, field) in self.plan.fields.iter().enumerate() {
+        for (i, field) in self.plan.schema.wire.fields.iter().enumerate() {
             self.trackers.note(field, &columns.whole(i));
         }
         self.remaps = self.trackers.remaps().into();
@@ -254,7 +301,7 @@ impl<W: Write> Engine<W> {
             let values = tracker.take(from)?;
             // Batches that use the dictionary as it was come first.
             self.drain(0)?;
-            let field = dictionary_field(self.schema.views);
+            let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
             let encoded = column(&field, &(Box::new(values) as ArrayRef), &[], self.plan.compression);
             let batch = assemble(rows, vec![encoded.map_err(format_error)?], self.plan.compression);
@@ -289,7 +336,7 @@ impl<W: Write> Engine<W> {
         let bytes: usize = sizes.iter().sum();
         if !self.parallel || bytes < INLINE_BYTES {
             self.drain(0)?;
-            let columns = self.plan.fields.iter().zip(pieces);
+            let columns = self.plan.schema.wire.fields.iter().zip(pieces);
             let columns = columns
                 .map(|(field, pieces)| encode_pieces(field, pieces, &self.remaps, self.plan.compression));
             let columns = columns.collect::<PolarsResult<Vec<_>>>()?;
@@ -343,12 +390,8 @@ fn encode_group(
 ) -> PolarsResult<EncodedColumns> {
     let mut out = EncodedColumns::default();
     for (i, pieces) in group {
-        let Some(field) = plan.fields.get(i) else { continue };
-        let one = encode_pieces(field, pieces, remaps, plan.compression)?;
-        out.nodes.extend(one.nodes);
-        out.variadic.extend(one.variadic);
-        out.buffers.extend(one.buffers);
-        out.raw_bytes += one.raw_bytes;
+        let Some(field) = plan.schema.wire.fields.get(i) else { continue };
+        out.append(encode_pieces(field, pieces, remaps, plan.compression)?);
     }
     Ok(out)
 }

@@ -89,7 +89,7 @@ impl<W> IpcWriter<W> {
     where
         W: Write,
     {
-        Engine::start(self.writer, schema, &self.options).map(BatchedWriter::new)
+        Engine::start(self.writer, &Arc::new(schema.clone()), &self.options).map(BatchedWriter::new)
     }
 
     /// What `finish` wrote; all zero before.
@@ -112,5 +112,11 @@ impl<W: Write> SerWriter<W> for IpcWriter<W> {
         engine.write_whole(df)?;
         self.summary = engine.finish()?;
         Ok(())
+    }
+}
+
+impl<W> std::fmt::Debug for IpcWriter<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IpcWriter").field("options", &self.options).finish_non_exhaustive()
     }
 }

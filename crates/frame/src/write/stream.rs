@@ -93,7 +93,7 @@ impl<W> IpcStreamWriter<W> {
     where
         W: Write,
     {
-        Engine::start(self.writer, schema, &self.options).map(BatchedStreamWriter::new)
+        Engine::start(self.writer, &Arc::new(schema.clone()), &self.options).map(BatchedStreamWriter::new)
     }
 
     /// What `finish` wrote; all zero before.
@@ -116,5 +116,11 @@ impl<W: Write> SerWriter<W> for IpcStreamWriter<W> {
         engine.write_whole(df)?;
         self.summary = engine.finish()?;
         Ok(())
+    }
+}
+
+impl<W> std::fmt::Debug for IpcStreamWriter<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IpcStreamWriter").field("options", &self.options).finish_non_exhaustive()
     }
 }

@@ -75,6 +75,10 @@ where
     Series::new(name.into(), values)
 }
 
+fn int(row: usize) -> i64 {
+    i64::try_from(row).expect("frames are small")
+}
+
 fn metadata(entries: &[(&str, &str)]) -> Metadata {
     entries.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
 }

@@ -5,7 +5,7 @@ use arrow::bitmap::Bitmap;
 use polars_core::datatypes::extension::get_extension_type_or_generic;
 use polars_core::prelude::*;
 
-use super::{Frame, How, cast, categorical, enumeration, lists, metadata, plain, structs};
+use super::{Frame, How, cast, categorical, enumeration, int, lists, metadata, plain, structs};
 
 pub(super) fn frames() -> Vec<Frame> {
     let mut extension = Frame::new("extension", vec![extension()]);
@@ -106,7 +106,7 @@ fn lists_of(inner: &DataType, name: &str) -> Series {
     let texts = plain("", vec![Some("a"), None, Some("b"), Some("ä"), Some("c"), Some("a")]);
     let texts = cast(&texts, inner);
     let rows: Vec<_> =
-        (0..12).map(|row| (row % 5 != 3).then(|| texts.slice(row / 3, (7 * row % 4) as usize))).collect();
+        (0..12).map(|row| (row % 5 != 3).then(|| texts.slice(int(row / 3), 7 * row % 4))).collect();
     lists(name, inner, &rows)
 }
 

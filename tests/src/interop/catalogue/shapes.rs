@@ -2,7 +2,7 @@
 
 use polars_core::prelude::*;
 
-use super::{Frame, How, cast, categorical, enumeration, flat, lists, metadata, nested, plain, structs};
+use super::{Frame, How, cast, categorical, enumeration, flat, int, lists, metadata, nested, plain, structs};
 
 pub(super) fn frames() -> Vec<Frame> {
     let wide = wide(40);
@@ -56,17 +56,16 @@ fn empty() -> DataFrame {
 
 /// One column of each physical layout; every third value or so null, so that bitmaps have an offset in a slice.
 fn wide(height: usize) -> DataFrame {
-    let rows = || 0..i64::try_from(height).expect("small");
-    let texts: Vec<_> = rows().map(|row| (row % 3 != 1).then(|| "text ".repeat(row as usize % 5))).collect();
-    let few: Vec<_> =
-        rows().map(|row| (row % 4 != 2).then(|| ["red", "green", "blue"][row as usize % 3])).collect();
-    let i64s = plain("i64", rows().map(|row| (row % 3 != 0).then_some(row)).collect());
+    let rows = || 0..height;
+    let texts: Vec<_> = rows().map(|row| (row % 3 != 1).then(|| "text ".repeat(row % 5))).collect();
+    let few: Vec<_> = rows().map(|row| (row % 4 != 2).then(|| ["red", "green", "blue"][row % 3])).collect();
+    let i64s = plain("i64", rows().map(|row| (row % 3 != 0).then_some(int(row))).collect());
     let bools = plain("bool", rows().map(|row| (row % 5 != 0).then_some(row % 2 == 0)).collect());
     let texts = plain("str", texts.iter().map(Option::as_deref).collect());
     let few = plain("few", few);
     let items = plain("", (0..20_i64).map(|item| (item % 6 != 5).then_some(item)).collect());
     let lists = |name: &str, items: &Series| {
-        let row = |row: i64| (row % 7 != 6).then(|| items.slice(row % 11, row as usize % 4));
+        let row = |row: usize| (row % 7 != 6).then(|| items.slice(int(row % 11), row % 4));
         lists(name, items.dtype(), &rows().map(row).collect::<Vec<_>>())
     };
     let list = lists("list", &items);
@@ -88,7 +87,7 @@ fn chunks(whole: &DataFrame) -> DataFrame {
     let height = whole.height();
     let cut = |(index, column): (usize, &Column)| {
         let cuts = [0, 3 + index, 4 + index, 20, height];
-        let mut chunks = cuts.windows(2).map(|cut| column.slice(cut[0] as i64, cut[1] - cut[0]));
+        let mut chunks = cuts.windows(2).map(|cut| column.slice(int(cut[0]), cut[1] - cut[0]));
         let mut column = chunks.next().expect("four of them").take_materialized_series();
         for chunk in chunks {
             column.append(chunk.as_materialized_series()).expect("the same dtype");

@@ -1,0 +1,3 @@
+#![no_main]
+//! stub
+libfuzzer_sys::fuzz_target!(|data: &[u8]| { let _ = data; });

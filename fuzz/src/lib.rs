@@ -1,0 +1,5 @@
+//! stub
+#[path = "../../tests/src/equal.rs"]
+pub mod equal;
+#[path = "../../tests/src/arbitrary.rs"]
+pub mod arbitrary;
