@@ -1,3 +1,4 @@
+//! Any bytes: where floe and arrow-rs both read them, they read the same values.
 #![no_main]
-//! stub
-libfuzzer_sys::fuzz_target!(|data: &[u8]| { let _ = data; });
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| floe_fuzz::peer::compare(bytes));

@@ -1,3 +1,4 @@
+//! Any bytes, read as a stream.
 #![no_main]
-//! stub
-libfuzzer_sys::fuzz_target!(|data: &[u8]| { let _ = data; });
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| floe_fuzz::read::stream(bytes));

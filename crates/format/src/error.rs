@@ -1,6 +1,7 @@
 //! Errors as data with a place: what is wrong, and in which message, column and buffer.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// What went wrong with the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,10 +41,30 @@ pub enum ErrorKind {
     },
     /// A codec refused the data.
     Codec(String),
+    /// The bytes could not be read.
+    Io(IoError),
     /// The bytes are well-formed but contradict the specification.
     Invalid(String),
     /// Valid, but this reader (or Polars) has no way to hold it.
     Unsupported(String),
+}
+
+/// An error of the I/O layer above, kept whole on its way through this one.
+#[derive(Debug, Clone)]
+pub struct IoError(pub Arc<std::io::Error>);
+
+impl PartialEq for IoError {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.kind() == other.0.kind() && self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for IoError {}
+
+impl fmt::Display for IoError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reading failed: {}", self.0)
+    }
 }
 
 /// An error of the format layers, with the place it happened.
@@ -67,6 +88,11 @@ impl Error {
     /// [`ErrorKind::Invalid`] with this message.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Invalid(message.into()))
+    }
+
+    /// [`ErrorKind::Io`] with this error.
+    pub fn io(error: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io(IoError(Arc::new(error))))
     }
 
     /// [`ErrorKind::Unsupported`] with this message.
@@ -114,6 +140,7 @@ impl fmt::Display for ErrorKind {
             Self::BufferOutOfBounds { buffer, end, body } => {
                 write!(f, "buffer {buffer} ends at byte {end} of a body of {body} bytes")
             },
+            Self::Io(error) => error.fmt(f),
             Self::Codec(message) => write!(f, "decompression failed: {message}"),
             Self::Invalid(message) | Self::Unsupported(message) => f.write_str(message),
         }
@@ -129,4 +156,11 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            ErrorKind::Io(error) => Some(&*error.0),
+            _ => None,
+        }
+    }
+}

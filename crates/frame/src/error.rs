@@ -9,6 +9,9 @@ use polars_error::PolarsError;
 #[expect(clippy::needless_pass_by_value, reason = "used in map_err")]
 pub(crate) fn format_error(error: floe_format::Error) -> PolarsError {
     match &error.kind {
+        floe_format::ErrorKind::Io(io) => {
+            PolarsError::IO { error: Arc::clone(&io.0), msg: Some(error.to_string().into()) }
+        },
         floe_format::ErrorKind::Unsupported(_) => PolarsError::InvalidOperation(error.to_string().into()),
         _ => PolarsError::ComputeError(error.to_string().into()),
     }
@@ -18,9 +21,4 @@ pub(crate) fn format_error(error: floe_format::Error) -> PolarsError {
 pub(crate) fn io_error(error: io::Error, doing: &str) -> PolarsError {
     let msg = format!("{doing}: {error}");
     PolarsError::IO { error: Arc::new(error), msg: Some(msg.into()) }
-}
-
-/// An I/O error on its way through a layer that only knows format errors.
-pub(crate) fn io_as_format(error: &io::Error, doing: &str) -> floe_format::Error {
-    floe_format::Error::invalid(format!("{doing}: {error}"))
 }

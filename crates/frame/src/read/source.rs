@@ -11,7 +11,7 @@ use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 use polars_utils::mmap::MMapSemaphore;
 
-use crate::error::{io_as_format, io_error};
+use crate::error::io_error;
 
 /// The bytes of a file.
 pub(crate) enum Source<R> {
@@ -140,7 +140,6 @@ impl<R: MmapBytesReader> Body for RangeOf<'_, R> {
     }
 
     fn read_into(&self, range: Range<u64>, dst: &mut [u8]) -> WireResult<()> {
-        let read = self.source.read_at(self.start + range.start, dst);
-        read.map_err(|e| io_as_format(&e, "reading an Arrow IPC file"))
+        self.source.read_at(self.start + range.start, dst).map_err(floe_format::Error::io)
     }
 }
