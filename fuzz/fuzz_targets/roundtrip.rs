@@ -19,8 +19,8 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
         assert_frames_equal(&df, &read.expect("what was written"));
         assert_frames_equal(&df, &IpcReader::from_bytes(written).finish().expect("what was written"));
     } else {
-        let mut reader = IpcStreamReader::new(written.as_slice()).with_parallel(false);
-        assert_frames_equal(&df, &SerReader::finish(reader).expect("what was written"));
+        let read = IpcStreamReader::new(written.as_slice()).with_parallel(false).finish();
+        assert_frames_equal(&df, &read.expect("what was written"));
         assert_frames_equal(&df, &IpcStreamReader::from_bytes(written).finish().expect("what was written"));
     }
 });

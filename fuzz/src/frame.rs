@@ -121,9 +121,10 @@ fn array(choices: &mut Choices<'_>, dtype: &DataType, len: usize) -> Box<dyn Arr
         },
         DataType::Struct(fields) => {
             let values: Vec<_> = fields.iter().map(|field| array(choices, field.dtype(), len)).collect();
-            let arrow_fields = fields.iter().zip(&values).map(|(field, values)| {
-                ArrowField::new(field.name().clone(), values.dtype().clone(), true)
-            });
+            let arrow_fields = fields
+                .iter()
+                .zip(&values)
+                .map(|(field, values)| ArrowField::new(field.name().clone(), values.dtype().clone(), true));
             let dtype = ArrowDataType::Struct(arrow_fields.collect());
             Box::new(StructArray::new(dtype, len, values, validity(choices, len)))
         },

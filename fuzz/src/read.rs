@@ -34,7 +34,8 @@ pub fn stream(bytes: &[u8]) {
     found.take(IpcStreamReader::new(Trickle { bytes, step: 0 }).with_limits(LIMITS).finish());
     let shared = || IpcStreamReader::from_bytes(bytes.to_vec()).with_limits(LIMITS);
     found.take(shared().with_parallel(false).finish());
-    found.take(IpcStreamReader::from_bytes(misaligned(bytes)).with_limits(LIMITS).set_rechunk(false).finish());
+    found
+        .take(IpcStreamReader::from_bytes(misaligned(bytes)).with_limits(LIMITS).set_rechunk(false).finish());
     found.take_batches(
         IpcStreamReader::new(bytes)
             .with_limits(LIMITS)

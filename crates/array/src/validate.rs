@@ -5,6 +5,7 @@
 //! vectors of them; the place of a failure is looked for only after one is known.
 
 use arrow::array::View;
+use arrow::bitmap::Bitmap;
 use arrow::offset::Offset;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
@@ -45,6 +46,20 @@ pub fn utf8_offsets<O: Offset>(offsets: &[O], first: usize, last: usize, data: &
     // An offset at `last` may be followed by data that is not part of any string.
     if splits && offsets.iter().filter(|o| o.to_usize() < last).any(|o| is_continuation(data[o.to_usize()])) {
         return Err(not_utf8());
+    }
+    Ok(())
+}
+
+/// Checks each row that is not null to be UTF-8 by itself.
+///
+/// # Errors
+/// When one is not.
+pub fn utf8_rows<O: Offset>(offsets: &[O], data: &[u8], validity: &Bitmap) -> Result<()> {
+    for (row, (pair, valid)) in offsets.windows(2).zip(validity.iter()).enumerate() {
+        let text = data.get(pair[0].to_usize()..pair[1].to_usize()).unwrap_or_default();
+        if valid && simdutf8::basic::from_utf8(text).is_err() {
+            return Err(not_utf8().at(format!("row {row}")));
+        }
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ impl Default for IpcLimits {
             max_buffers: 1 << 22,
             max_buffer_bytes: 1 << 36,
             max_total_bytes: 1 << 40,
-            max_unbacked_rows: 1 << 28,
+            max_unbacked_rows: 1 << 26,
         }
     }
 }

@@ -1,2 +1,122 @@
-//! stub
-fn main() {}
+//! Fills `corpus/`, from which the fuzzer starts: small frames of every dtype x codec x format, and the golden
+//! files and fuzz regressions of `ARROW_TEST_DATA`, if that is set.
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use floe::prelude::*;
+use floe_fuzz::arbitrary::{Arbitrary, dtypes};
+use polars_core::prelude::*;
+
+/// Beyond this the fuzzer cuts an input off.
+const LONGEST: u64 = 65_536;
+/// Inputs of `roundtrip`: its bytes are choices, not a format.
+const CHOICES: u64 = 200;
+
+fn main() -> io::Result<()> {
+    let corpus = Corpus { folder: Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus") };
+    for target in ["stream", "file", "roundtrip", "differential"] {
+        fs::create_dir_all(corpus.folder.join(target))?;
+    }
+    let mut count = frames(&corpus)? + choices(&corpus)?;
+    match std::env::var_os("ARROW_TEST_DATA") {
+        Some(data) => {
+            for folder in ["arrow-ipc-stream", "arrow-ipc-file"] {
+                count += test_data(&corpus, &Path::new(&data).join(folder))?;
+            }
+        },
+        None => eprintln!("!!!!!!!! ARROW_TEST_DATA is not set: no golden files in the corpus !!!!!!!!"),
+    }
+    println!("{count} seeds in {}", corpus.folder.display());
+    Ok(())
+}
+
+struct Corpus {
+    folder: PathBuf,
+}
+
+impl Corpus {
+    /// For the target of its format, and for `differential`.
+    fn add(&self, bytes: &[u8]) -> io::Result<u64> {
+        let format = if bytes.starts_with(b"ARROW1") { "file" } else { "stream" };
+        self.add_to(format, bytes)?;
+        self.add_to("differential", bytes)
+    }
+
+    /// Under a name that its content gives it: a second run adds nothing.
+    fn add_to(&self, target: &str, bytes: &[u8]) -> io::Result<u64> {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        fs::write(self.folder.join(target).join(format!("seed-{:016x}", hasher.finish())), bytes)?;
+        Ok(1)
+    }
+}
+
+fn frames(corpus: &Corpus) -> io::Result<u64> {
+    let zstd = ZstdLevel::try_new(1).expect("a level there is");
+    let codecs = [None, Some(IpcCompression::LZ4), Some(IpcCompression::ZSTD(zstd))];
+    let mut count = 0;
+    for (seed, (_, dtype)) in (0..).zip(dtypes()) {
+        let df = Arbitrary::new(seed).frame_of(&[("column".into(), dtype)], 6);
+        for codec in codecs {
+            for level in [CompatLevel::oldest(), CompatLevel::newest()] {
+                count += corpus.add(&stream(&df, codec, level).expect("a frame that can be written"))?;
+                count += corpus.add(&file(&df, codec, level).expect("a frame that can be written"))?;
+            }
+        }
+    }
+    Ok(count)
+}
+
+/// Two batches, and as many dictionaries as it takes.
+fn stream(df: &DataFrame, codec: Option<IpcCompression>, level: CompatLevel) -> PolarsResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut writer = IpcStreamWriter::new(&mut bytes)
+        .with_compression(codec)
+        .with_compat_level(level)
+        .with_dictionary_deltas(true)
+        .batched(df.schema())?;
+    writer.write_batch(&df.head(Some(4)))?;
+    writer.write_batch(&df.tail(Some(2)))?;
+    writer.finish()?;
+    Ok(bytes)
+}
+
+fn file(df: &DataFrame, codec: Option<IpcCompression>, level: CompatLevel) -> PolarsResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    IpcWriter::new(&mut bytes)
+        .with_compression(codec)
+        .with_compat_level(level)
+        .with_record_batch_size(Some(4))
+        .finish(&mut df.clone())?;
+    Ok(bytes)
+}
+
+fn choices(corpus: &Corpus) -> io::Result<u64> {
+    use rand::Rng as _;
+    let mut count = 0;
+    for seed in 0..CHOICES {
+        let mut arbitrary = Arbitrary::new(seed);
+        let mut bytes = vec![0; arbitrary.rng().random_range(20..600)];
+        arbitrary.rng().fill(bytes.as_mut_slice());
+        count += corpus.add_to("roundtrip", &bytes)?;
+    }
+    Ok(count)
+}
+
+/// Files and streams of a folder and those below it; not the JSON beside them.
+fn test_data(corpus: &Corpus, folder: &Path) -> io::Result<u64> {
+    let mut count = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let (path, metadata) = (entry.path(), entry.metadata()?);
+        if metadata.is_dir() {
+            count += test_data(corpus, &path)?;
+        } else if metadata.len() <= LONGEST && path.extension().is_none_or(|ending| ending != "gz") {
+            count += corpus.add(&fs::read(&path)?)?;
+        }
+    }
+    Ok(count)
+}

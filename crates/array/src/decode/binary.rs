@@ -62,10 +62,19 @@ pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
     let mut views = try_with_capacity::<View>(total)?;
     let mut rest = &mut views.spare_capacity_mut()[..total];
     let mut jobs = Vec::with_capacity(nodes.len());
+    let mut at = 0;
     for ((node, offsets), data) in nodes.iter().zip(&offset_slots).zip(&data_slots) {
         let (here, behind) = rest.split_at_mut(node.len);
         rest = behind;
-        jobs.push(Mutex::new(Job { offsets: *offsets, data: *data, views: here, made: Made::default() }));
+        let rows = validity.as_ref().map(|v| v.clone().sliced(at, node.len));
+        at += node.len;
+        jobs.push(Mutex::new(Job {
+            offsets: *offsets,
+            data: *data,
+            views: here,
+            validity: rows,
+            made: Made::default(),
+        }));
     }
     let huge = AtomicBool::new(false);
     ctx.run(jobs.len(), |i| {
@@ -95,6 +104,7 @@ struct Job<'a> {
     offsets: Slot,
     data: Slot,
     views: &'a mut [MaybeUninit<View>],
+    validity: Option<Bitmap>,
     made: Made,
 }
 
@@ -116,8 +126,15 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     let data = ctx.bytes(job.data)?;
     let checked = read_offsets::<O>(ctx, job.offsets, job.views.len(), data.len())?;
     let index = u32::try_from(index).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
+    let mut hidden = false;
     if T::IS_UTF8 && ctx.options().validate {
-        validate::utf8_offsets(&checked.offsets, checked.first, checked.last, &data)?;
+        let all = validate::utf8_offsets(&checked.offsets, checked.first, checked.last, &data);
+        if let (Err(error), validity) = (all, &job.validity) {
+            // What a null row holds need not be UTF-8; it must not be seen either.
+            let Some(validity) = validity else { return Err(error) };
+            validate::utf8_rows(&checked.offsets, &data, validity)?;
+            hidden = true;
+        }
     }
     if u32::try_from(data.len()).is_err() {
         huge.store(true, Ordering::Relaxed);
@@ -125,6 +142,20 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     }
     let bytes = data.as_slice();
     let mut any_long = false;
+    if hidden {
+        let rows = job.validity.iter().flat_map(Bitmap::iter);
+        for ((view, pair), valid) in job.views.iter_mut().zip(checked.offsets.windows(2)).zip(rows) {
+            let (start, end) = if valid { (pair[0].to_usize(), pair[1].to_usize()) } else { (0, 0) };
+            any_long |= end - start > View::MAX_INLINE_SIZE as usize;
+            #[expect(clippy::cast_possible_truncation, reason = "data.len() fits in u32")]
+            view.write(new_view(bytes, start, end, index, start as u32));
+        }
+        job.made = Made {
+            data: if any_long { data } else { Buffer::default() },
+            bytes: checked.last - checked.first,
+        };
+        return Ok(());
+    }
     for (view, pair) in job.views.iter_mut().zip(checked.offsets.windows(2)) {
         let (start, end) = (pair[0].to_usize(), pair[1].to_usize());
         any_long |= end - start > View::MAX_INLINE_SIZE as usize;

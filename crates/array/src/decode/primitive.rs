@@ -62,7 +62,7 @@ pub(super) fn decode_decimal(
             "Polars cannot hold a decimal scale of {scale} (at most 38); project the column away to read the rest"
         )));
     }
-    let factor = u32::try_from(-scale).ok().filter(|_| scale < 0).map_or(Some(1), |n| 10i128.checked_pow(n));
+    let factor = if scale < 0 { 10i128.checked_pow(scale.unsigned_abs()) } else { Some(1) };
     let out_of_range = || {
         Error::unsupported(format!(
             "a value of decimal({precision}, {scale}) is beyond the 38 digits that Polars can hold; \
