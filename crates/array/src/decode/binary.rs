@@ -137,6 +137,9 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
         }
     }
     if u32::try_from(data.len()).is_err() {
+        if hidden {
+            return Err(Error::unsupported("more than 4 GiB of strings, with null rows that are not UTF-8"));
+        }
         huge.store(true, Ordering::Relaxed);
         return Ok(());
     }
@@ -144,16 +147,15 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     let mut any_long = false;
     if hidden {
         let rows = job.validity.iter().flat_map(Bitmap::iter);
+        let mut used = 0;
         for ((view, pair), valid) in job.views.iter_mut().zip(checked.offsets.windows(2)).zip(rows) {
             let (start, end) = if valid { (pair[0].to_usize(), pair[1].to_usize()) } else { (0, 0) };
+            used += end - start;
             any_long |= end - start > View::MAX_INLINE_SIZE as usize;
             #[expect(clippy::cast_possible_truncation, reason = "data.len() fits in u32")]
             view.write(new_view(bytes, start, end, index, start as u32));
         }
-        job.made = Made {
-            data: if any_long { data } else { Buffer::default() },
-            bytes: checked.last - checked.first,
-        };
+        job.made = Made { data: if any_long { data } else { Buffer::default() }, bytes: used };
         return Ok(());
     }
     for (view, pair) in job.views.iter_mut().zip(checked.offsets.windows(2)) {
