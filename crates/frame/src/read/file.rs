@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
+use floe_array::Dictionaries;
 use floe_array::decode::Budget;
 use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
 use polars_buffer::Buffer;
@@ -64,6 +65,9 @@ struct OpenFile<R> {
     dictionaries: Vec<Block>,
     batches: Vec<Block>,
     metadata: KeyValues,
+    /// The dictionaries read last, and the slots they are for: `get_batch` after `get_batch` needs
+    /// the same ones.
+    known: Mutex<Option<(Vec<usize>, Arc<Dictionaries>)>>,
 }
 
 impl IpcReader<OwnedBytes> {
@@ -118,6 +122,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
                     dictionaries: footer.dictionaries,
                     batches: footer.batches,
                     metadata: footer.metadata,
+                    known: Mutex::new(None),
                 });
                 *state = State::Open(Arc::clone(&file));
                 Ok(file)
@@ -326,15 +331,23 @@ impl<R> OpenFile<R> {
 struct FileView<R> {
     file: Arc<OpenFile<R>>,
     projection: Projection,
-    dictionaries: Arc<floe_array::Dictionaries>,
+    dictionaries: Arc<Dictionaries>,
     budget: Budget,
 }
 
 impl<R: MmapBytesReader> FileView<R> {
     fn new(file: Arc<OpenFile<R>>, options: &ReadOptions) -> PolarsResult<Self> {
         let projection = Projection::new(&file.schema, options)?;
-        let mut store = Store::new(Arc::clone(&file.schema), &projection.slots).map_err(format_error)?;
         let budget = Budget::default();
+        // Not locked while dictionaries are decoded: the pool may run another read of this file on
+        // this very thread meanwhile.
+        let known = file.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((slots, dictionaries)) = known
+            && slots == projection.slots
+        {
+            return Ok(Self { projection, dictionaries, budget, file });
+        }
+        let mut store = Store::new(Arc::clone(&file.schema), &projection.slots).map_err(format_error)?;
         if !projection.slots.is_empty() {
             for (i, block) in file.dictionaries.iter().enumerate() {
                 let dictionary = dictionary_at(&file.source, *block, i, &options.limits)?;
@@ -352,7 +365,10 @@ impl<R: MmapBytesReader> FileView<R> {
                     .map_err(|e| format_error(e.at(format!("dictionary batch {i}"))))?;
             }
         }
-        Ok(Self { projection, dictionaries: store.snapshot(), budget, file })
+        let dictionaries = store.snapshot();
+        let known = (projection.slots.clone(), Arc::clone(&dictionaries));
+        *file.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(Self { projection, dictionaries, budget, file })
     }
 
     fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<Located<BatchHeader>> {
