@@ -261,7 +261,7 @@ fn read_all(input: &Input, bytes: &[u8]) -> (u64, u64) {
                 .map(Some),
         );
     } else {
-        let mut reader = IpcStreamReader::new(bytes).with_n_rows(Some(8));
+        let reader = IpcStreamReader::new(bytes).with_n_rows(Some(8));
         count(reader.batches().and_then(concat));
     }
     (valid, errors)

@@ -139,7 +139,8 @@ fn list(choices: &mut Choices<'_>, inner: &DataType, len: usize) -> Box<dyn Arra
         end = (end + choices.below(4)).min(MOST_VALUES);
         offsets.push(i64::try_from(end).expect("small"));
     }
-    let values = array(choices, inner, end + choices.below(3));
+    let unused = choices.below(3);
+    let values = array(choices, inner, end + unused);
     let dtype = ListArray::<i64>::default_datatype(values.dtype().clone());
     let offsets = OffsetsBuffer::try_from(offsets).expect("offsets that only grow");
     Box::new(ListArray::new(dtype, offsets, values, validity(choices, len)))

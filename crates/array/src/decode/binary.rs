@@ -50,7 +50,7 @@ pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &mut DecodeCtx<'_>,
 ) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let offset_slots = ctx.slots()?;
     let data_slots = ctx.slots()?;
     let total = total_len(&nodes)?;
@@ -59,6 +59,7 @@ pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
             ctx.require(*slot, byte_len::<O>(node.len)?)?;
         }
     }
+    let validity = validity.read(ctx, &nodes)?;
     let mut views = try_with_capacity::<View>(total)?;
     let mut rest = &mut views.spare_capacity_mut()[..total];
     let mut jobs = Vec::with_capacity(nodes.len());
@@ -285,13 +286,14 @@ fn new_view(data: &[u8], start: usize, end: usize, index: u32, offset: u32) -> V
 pub(super) fn decode_offsets(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| {
         let nodes = ctx.nodes()?;
-        let validity = ctx.validity(&nodes)?;
+        let validity = ctx.validity()?;
         let (offsets, data) = (ctx.slots()?, ctx.slots()?);
         let ([node], [offsets], [data]) = (&nodes[..], &offsets[..], &data[..]) else {
             return Err(Error::invalid("one part at a time"));
         };
         let data = ctx.bytes(*data)?;
         let checked = read_offsets::<i64>(ctx, *offsets, node.len, data.len())?;
+        let validity = validity.read(ctx, &nodes)?;
         // SAFETY: `read_offsets` checked that they rise and stay within the data.
         let offsets = unsafe { OffsetsBuffer::new_unchecked(checked.offsets) };
         let array = BinaryArray::<i64>::try_new(ArrowDataType::LargeBinary, offsets, data, validity);
@@ -303,7 +305,7 @@ pub(super) fn decode_offsets(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> 
 /// Values of one width.
 pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let slots = ctx.slots()?;
     let total = total_len(&nodes)?;
     if width == 0 {
@@ -313,6 +315,7 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<
         ctx.require(*slot, checked_mul(node, width)?)?;
     }
     ctx.charge(byte_len::<View>(total)?)?;
+    let validity = validity.read(ctx, &nodes)?;
     let mut builder = ViewBuilder::new(total)?;
     for (node, slot) in nodes.iter().zip(slots) {
         let need = checked_mul(node, width)?;

@@ -8,7 +8,8 @@ use super::DecodeCtx;
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let values = ctx.bitmap(&nodes)?;
+    let validity = validity.read(ctx, &nodes)?;
     Ok(Box::new(BooleanArray::new(ArrowDataType::Boolean, values, validity)))
 }

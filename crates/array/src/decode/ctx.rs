@@ -137,6 +137,23 @@ pub(super) struct Slot {
     pub(super) spec: BufferSpec,
 }
 
+/// The validity bitmaps of an array, not read yet.
+pub(super) struct Validity(Vec<Slot>);
+
+impl Validity {
+    /// One bitmap over all parts; `None` if nothing is null.
+    pub(super) fn read(self, ctx: &DecodeCtx<'_>, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
+        if nodes.iter().all(|node| node.null_count == 0) {
+            return Ok(None);
+        }
+        let bitmaps = nodes.iter().zip(self.0).map(|(node, slot)| {
+            if node.null_count == 0 { Ok(None) } else { ctx.bits(slot, node.len).map(Some) }
+        });
+        let bitmap = join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
+        Ok((bitmap.unset_bits() > 0).then_some(bitmap))
+    }
+}
+
 /// Where a buffer's bytes are, seen through compression's framing.
 enum Found<'a> {
     Empty,
@@ -257,17 +274,10 @@ impl<'a> DecodeCtx<'a> {
         Ok(all)
     }
 
-    /// The next buffer as a validity bitmap over all parts; `None` if nothing is null.
-    pub(super) fn validity(&mut self, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
-        let slots = self.slots()?;
-        if nodes.iter().all(|node| node.null_count == 0) {
-            return Ok(None);
-        }
-        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| {
-            if node.null_count == 0 { Ok(None) } else { self.bits(slot, node.len).map(Some) }
-        });
-        let bitmap = join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
-        Ok((bitmap.unset_bits() > 0).then_some(bitmap))
+    /// The next buffer of every part, a validity bitmap, to be read once the array's length has
+    /// been checked against its values: a part without nulls has no bitmap that would back it.
+    pub(super) fn validity(&mut self) -> Result<Validity> {
+        Ok(Validity(self.slots()?))
     }
 
     /// The next buffer as a bitmap of values over all parts.
@@ -294,14 +304,17 @@ impl<'a> DecodeCtx<'a> {
 
     /// As [`Self::fixed`], for buffers taken before.
     pub(super) fn fixed_at<T: NativeType>(&self, slots: &[Slot], counts: &[usize]) -> Result<Buffer<T>> {
+        // A single part may be a view into the source. What is found of it is found once.
+        let mut first = None;
         if let ([slot], [count]) = (slots, counts) {
             if *count == 0 {
                 return Ok(Buffer::default());
             }
-            if let Some(plain) = self.plain(*slot)?
-                && (!self.options.big_endian || size_of::<T>() == 1)
-            {
-                return aligned::typed(plain, *count);
+            match self.find(*slot)? {
+                Found::Plain(plain) if !self.options.big_endian || size_of::<T>() == 1 => {
+                    return aligned::typed(plain, *count);
+                },
+                found => first = Some(found),
             }
         }
         let mut total = 0usize;
@@ -321,13 +334,17 @@ impl<'a> DecodeCtx<'a> {
         for (slot, count) in slots.iter().zip(counts) {
             let (here, behind) = rest.split_at_mut(byte_len::<T>(*count)?);
             rest = behind;
-            jobs.push(Mutex::new((*slot, here)));
+            jobs.push(Mutex::new((*slot, here, first.take())));
         }
         self.run(jobs.len(), |i| {
             let Some(job) = jobs.get(i) else { return Ok(()) };
             let mut job = job.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let (slot, dst) = &mut *job;
-            self.fill(*slot, dst, size_of::<T>(), reads)
+            let (slot, dst, found) = &mut *job;
+            let found = match found.take() {
+                Some(found) => found,
+                None => self.find(*slot)?,
+            };
+            self.fill(found, *slot, dst, size_of::<T>(), reads)
         })?;
         drop(jobs);
         // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
@@ -358,7 +375,11 @@ impl<'a> DecodeCtx<'a> {
 
     /// The whole buffer, decompressed. A view into the source where possible.
     pub(super) fn bytes(&self, slot: Slot) -> Result<Buffer<u8>> {
-        match self.find(slot)? {
+        self.unpack(self.find(slot)?, slot)
+    }
+
+    fn unpack(&self, found: Found<'_>, slot: Slot) -> Result<Buffer<u8>> {
+        match found {
             Found::Empty => Ok(Buffer::default()),
             Found::Plain(buffer) => Ok(buffer),
             Found::Remote(spec) => {
@@ -390,23 +411,21 @@ impl<'a> DecodeCtx<'a> {
             .collect())
     }
 
-    /// The buffer as it lies in memory, when it needs no decompression.
-    fn plain(&self, slot: Slot) -> Result<Option<Buffer<u8>>> {
-        Ok(match self.find(slot)? {
-            Found::Plain(buffer) => Some(buffer),
-            Found::Empty => Some(Buffer::default()),
-            Found::Remote(_) | Found::Frame { .. } => None,
-        })
-    }
-
     /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
     /// machine's byte order. On `Ok` all of `dst` is written.
-    fn fill(&self, slot: Slot, dst: &mut [MaybeUninit<u8>], width: usize, is_zeroed: bool) -> Result<()> {
+    fn fill(
+        &self,
+        found: Found<'_>,
+        slot: Slot,
+        dst: &mut [MaybeUninit<u8>],
+        width: usize,
+        is_zeroed: bool,
+    ) -> Result<()> {
         if dst.is_empty() {
             return Ok(());
         }
         let need = dst.len();
-        match self.find(slot)? {
+        match found {
             Found::Empty => return Err(too_short(need as u64, 0)),
             Found::Plain(buffer) => {
                 let source = buffer.get(..need).ok_or_else(|| too_short(need as u64, buffer.len() as u64))?;
@@ -425,7 +444,7 @@ impl<'a> DecodeCtx<'a> {
             },
             Found::Frame { codec, len, frame } if len == need => decompress(codec, frame.as_slice(), dst)?,
             Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
-            Found::Frame { .. } => copy_to_uninit(&self.bytes(slot)?[..need], dst),
+            found @ Found::Frame { .. } => copy_to_uninit(&self.unpack(found, slot)?[..need], dst),
         }
         if self.options.big_endian {
             // SAFETY: every arm above that comes here has written all of `dst`.

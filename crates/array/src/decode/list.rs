@@ -42,7 +42,7 @@ fn decode_joined<O: Offset + NativeType>(
     child: &Field,
 ) -> Result<Option<Box<dyn Array>>> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let slots = ctx.slots()?;
     let rows = total_len(&nodes)?;
     let ends = peek_child_lens(ctx)?;
@@ -54,6 +54,7 @@ fn decode_joined<O: Offset + NativeType>(
         }
         parts.push(checked);
     }
+    let validity = validity.read(ctx, &nodes)?;
     let values = super::decode(ctx, child)?;
     if values.len() < ends.iter().sum::<usize>() {
         return Err(Error::invalid("a list has fewer values than its field node says"));
@@ -134,7 +135,7 @@ impl<O: Offset> ToI64 for O {
 pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize) -> Result<Box<dyn Array>> {
     let mark = ctx.mark();
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let rows = total_len(&nodes)?;
     if width == 0 {
         ctx.unbacked_rows(rows)?;
@@ -161,6 +162,7 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
     if values.len() < need {
         return Err(Error::invalid("a fixed-size list has fewer values than its field node says"));
     }
+    let validity = validity.read(ctx, &nodes)?;
     let values = if values.len() == need { values } else { values.sliced(0, need) };
     let item = nested_field(ITEM, child, values.as_ref());
     let dtype = ArrowDataType::FixedSizeList(Box::new(item), width);
@@ -179,10 +181,11 @@ pub(super) fn decode_view<O: Offset + NativeType>(
 ) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| {
         let nodes = ctx.nodes()?;
-        let validity = ctx.validity(&nodes)?;
+        let validity = ctx.validity()?;
         let rows = [total_len(&nodes)?];
         let starts = ctx.fixed::<O>(&rows)?;
         let sizes = ctx.fixed::<O>(&rows)?;
+        let validity = validity.read(ctx, &nodes)?;
         let values = super::decode(ctx, child)?;
         let is_null = |i: usize| validity.as_ref().is_some_and(|v| v.get(i) == Some(false));
         let mut offsets = try_with_capacity::<i64>(rows[0] + 1)?;

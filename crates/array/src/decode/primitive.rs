@@ -18,8 +18,9 @@ pub(super) fn decode<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn A
 /// The next array's values and validity.
 pub(super) fn parts<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<(Buffer<T>, Option<Bitmap>)> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let values = ctx.fixed::<T>(&lens(&nodes))?;
+    let validity = validity.read(ctx, &nodes)?;
     Ok((values, validity))
 }
 

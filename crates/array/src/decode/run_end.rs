@@ -1,7 +1,7 @@
 //! Run-end encoding: no buffers of its own, a child of run ends and a child of values.
 
 use arrow::array::Array;
-use floe_format::{DataType, Error, Field, Result};
+use floe_format::{DataType, Error, Field, Result, Version};
 
 use super::DecodeCtx;
 use super::ctx::total_len;
@@ -12,6 +12,11 @@ use crate::aligned::{byte_len, try_with_capacity};
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| {
         let rows = total_len(&ctx.nodes()?)?;
+        if ctx.options().version == Version::V4 {
+            // Before 1.0 every array but null had a validity buffer. Here it says nothing: what is
+            // null is among the values.
+            ctx.slots()?;
+        }
         let ends = read_ends(ctx, run_ends)?;
         let values = super::decode(ctx, values)?;
         if values.len() < ends.len() {

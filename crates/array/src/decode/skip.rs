@@ -22,7 +22,9 @@ impl Counts {
             return Self { nodes: 1, buffers: 2, variadic: 0 };
         }
         let (buffers, variadic) = match &field.data_type {
-            DataType::Null | DataType::RunEndEncoded => (0, 0),
+            DataType::Null => (0, 0),
+            // Before 1.0 every array but null had a validity buffer.
+            DataType::RunEndEncoded => (usize::from(version == Version::V4), 0),
             DataType::Union { mode, .. } => {
                 let validity = usize::from(version == Version::V4);
                 (validity + if *mode == UnionMode::Dense { 2 } else { 1 }, 0)

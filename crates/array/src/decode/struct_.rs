@@ -9,7 +9,7 @@ use super::{DecodeCtx, nested_field};
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let len = total_len(&nodes)?;
     if children.is_empty() {
         ctx.unbacked_rows(len)?;
@@ -23,6 +23,7 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<
         }
         values.push(array);
     }
+    let validity = validity.read(ctx, &nodes)?;
     let names = distinct(children.iter().map(|child| child.name.as_str()));
     let fields = names.iter().zip(children).zip(&values);
     let fields = fields.map(|((name, child), array)| nested_field(name, child, array.as_ref()));

@@ -62,20 +62,17 @@ pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> 
 /// Intervals become structs of their components.
 pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let len = total_len(&nodes)?;
     let fields: Vec<(&'static str, Box<dyn Array>)> = match unit {
         IntervalUnit::YearMonth => {
-            vec![("months", component(ctx.fixed::<i32>(&lens(&nodes))?, validity.as_ref()))]
+            vec![("months", component(ctx.fixed::<i32>(&lens(&nodes))?))]
         },
         IntervalUnit::DayTime => {
             let doubled: Vec<usize> = nodes.iter().map(|n| n.len.saturating_mul(2)).collect();
             let pairs = ctx.fixed::<i32>(&doubled)?;
             let pick = |at: usize| pairs.iter().skip(at).step_by(2).copied().collect::<Vec<i32>>().into();
-            vec![
-                ("days", component::<i32>(pick(0), validity.as_ref())),
-                ("milliseconds", component::<i32>(pick(1), validity.as_ref())),
-            ]
+            vec![("days", component::<i32>(pick(0))), ("milliseconds", component::<i32>(pick(1)))]
         },
         IntervalUnit::MonthDayNano => {
             // Read as 32-bit words, so that each component is swapped by itself in big-endian data.
@@ -89,12 +86,13 @@ pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Re
                 .map(|w| (i64::from(w[high]) << 32) | i64::from(w[low].cast_unsigned()));
             let nanoseconds = nanoseconds.collect::<Vec<i64>>().into();
             vec![
-                ("months", component::<i32>(pick(0), validity.as_ref())),
-                ("days", component::<i32>(pick(1), validity.as_ref())),
-                ("nanoseconds", component::<i64>(nanoseconds, validity.as_ref())),
+                ("months", component::<i32>(pick(0))),
+                ("days", component::<i32>(pick(1))),
+                ("nanoseconds", component::<i64>(nanoseconds)),
             ]
         },
     };
+    let validity = validity.read(ctx, &nodes)?;
     let (names, values): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
     let fields = names
         .iter()
@@ -104,6 +102,6 @@ pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Re
     Ok(Box::new(StructArray::new(dtype, len, values, validity)))
 }
 
-fn component<T: NativeType>(values: Buffer<T>, validity: Option<&Bitmap>) -> Box<dyn Array> {
-    Box::new(PrimitiveArray::new(ArrowDataType::from(T::PRIMITIVE), values, validity.cloned()))
+fn component<T: NativeType>(values: Buffer<T>) -> Box<dyn Array> {
+    Box::new(PrimitiveArray::new(ArrowDataType::from(T::PRIMITIVE), values, None))
 }

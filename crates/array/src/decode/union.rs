@@ -41,9 +41,10 @@ fn decode_part(
 ) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
     // Before 1.0 unions had a validity bitmap.
-    let validity = if ctx.options().version == Version::V4 { ctx.validity(&nodes)? } else { None };
+    let validity = if ctx.options().version == Version::V4 { Some(ctx.validity()?) } else { None };
     let rows = total_len(&nodes)?;
     let types = ctx.fixed::<i8>(&[rows])?;
+    let validity = validity.map_or(Ok(None), |validity| validity.read(ctx, &nodes))?;
     if let Some(unknown) = types.iter().find(|t| !ids.contains(t)) {
         return Err(Error::invalid(format!("a union has no child of type {unknown}")));
     }

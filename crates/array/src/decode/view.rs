@@ -14,7 +14,7 @@ use crate::validate;
 
 pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
-    let validity = ctx.validity(&nodes)?;
+    let validity = ctx.validity()?;
     let slots = ctx.slots()?;
     let data_slots = ctx.variadic_slots()?;
     total_len(&nodes)?;
@@ -24,6 +24,7 @@ pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Bo
     } else {
         ctx.fixed_at::<View>(&slots, &lens(&nodes))?
     };
+    let validity = validity.read(ctx, &nodes)?;
     let mut bases = Vec::with_capacity(nodes.len());
     let mut before = 0;
     for slots in &data_slots {

@@ -17,7 +17,8 @@ pub struct Recovered {
     pub df: DataFrame,
     /// How many batches those are.
     pub batches: usize,
-    /// Bytes behind the last complete message that could not be used. Zero for a whole file.
+    /// Bytes behind the last complete batch (or the schema) that could not be used. Zero for a
+    /// whole file.
     pub leftover_bytes: u64,
     /// Why reading stopped there, if it was not at the end.
     pub reason: Option<String>,

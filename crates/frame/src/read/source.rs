@@ -1,8 +1,9 @@
 //! Where a file's bytes are, and reading them at any position, from any thread.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, SeekFrom};
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use floe_array::Body;
 use floe_format::Result as WireResult;
@@ -21,6 +22,8 @@ pub(crate) enum Source<R> {
     Borrowed(R),
     /// A file on disk: read at positions, so that threads do not share one.
     File { reader: R, len: u64 },
+    /// Anything else that seeks: one range at a time.
+    Seek { reader: Mutex<R>, len: u64 },
 }
 
 impl<R: MmapBytesReader> Source<R> {
@@ -41,16 +44,16 @@ impl<R: MmapBytesReader> Source<R> {
                 return Ok(Self::File { len: metadata.len(), reader });
             }
         }
-        let mut bytes = Vec::new();
-        reader.read_to_end(&mut bytes).map_err(|e| io_error(e, "reading an Arrow IPC file"))?;
-        Ok(Self::Shared(bytes.into()))
+        let len =
+            reader.seek(SeekFrom::End(0)).map_err(|e| io_error(e, "reading an Arrow IPC file's length"))?;
+        Ok(Self::Seek { reader: Mutex::new(reader), len })
     }
 
     pub(crate) fn len(&self) -> u64 {
         match self {
             Self::Shared(bytes) => bytes.len() as u64,
             Self::Borrowed(reader) => reader.to_bytes().unwrap_or_default().len() as u64,
-            Self::File { len, .. } => *len,
+            Self::File { len, .. } | Self::Seek { len, .. } => *len,
         }
     }
 
@@ -81,6 +84,11 @@ impl<R: MmapBytesReader> Source<R> {
             Self::File { reader, .. } => match reader.to_file() {
                 Some(file) => read_exact_at(file, out, start),
                 None => Err(io::Error::other("the reader is no file any more")),
+            },
+            Self::Seek { reader, .. } => {
+                let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                reader.seek(SeekFrom::Start(start))?;
+                reader.read_exact(out)
             },
         }
     }
@@ -126,14 +134,14 @@ impl<R: MmapBytesReader> Body for RangeOf<'_, R> {
     fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>> {
         match self.source {
             Source::Shared(bytes) => bytes.shared(self.start + range.start..self.start + range.end),
-            Source::Borrowed(_) | Source::File { .. } => None,
+            Source::Borrowed(_) | Source::File { .. } | Source::Seek { .. } => None,
         }
     }
 
     fn lent(&self, range: Range<u64>) -> Option<&[u8]> {
         let bytes = match self.source {
             Source::Borrowed(reader) => reader.to_bytes()?,
-            Source::Shared(_) | Source::File { .. } => return None,
+            Source::Shared(_) | Source::File { .. } | Source::Seek { .. } => return None,
         };
         let at = |offset: u64| usize::try_from(self.start.checked_add(offset)?).ok();
         bytes.get(at(range.start)?..at(range.end)?)

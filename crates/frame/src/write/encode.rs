@@ -91,16 +91,19 @@ pub(crate) fn columns(
 }
 
 fn compress(encoded: Encoded, compression: Option<Compression>) -> Result<EncodedColumns> {
-    let Encoded { nodes, buffers, variadic } = encoded;
+    let Encoded { nodes, buffers, variadic, wide } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
     let buffers = match compression {
         None => buffers.into_iter().map(Stored::Plain).collect(),
-        Some(compression) => buffers.into_iter().map(|b| store(b, compression)).collect::<Result<_>>()?,
+        Some(compression) => {
+            let store = |(i, buffer)| store(buffer, compression, wide.contains(&i));
+            buffers.into_iter().enumerate().map(store).collect::<Result<_>>()?
+        },
     };
     Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes })
 }
 
-fn store(buffer: Buffer<u8>, compression: Compression) -> Result<Stored> {
+fn store(buffer: Buffer<u8>, compression: Compression, always: bool) -> Result<Stored> {
     if buffer.is_empty() {
         // A buffer of no bytes needs no prefix (and most readers want none).
         return Ok(Stored::Plain(buffer));
@@ -108,7 +111,12 @@ fn store(buffer: Buffer<u8>, compression: Compression) -> Result<Stored> {
     let codec_error = |e: floe_codec::Error| Error::invalid(format!("compression failed: {e}"));
     let len = i64::try_from(buffer.len()).map_err(|_| Error::invalid("a buffer of more than 2^63 bytes"))?;
     let mut out = len.to_le_bytes().to_vec();
-    if floe_codec::compress(compression, &buffer, &mut out).map_err(codec_error)? {
+    let shrunk = if always {
+        floe_codec::compress_always(compression, &buffer, &mut out).map(|()| true)
+    } else {
+        floe_codec::compress(compression, &buffer, &mut out)
+    };
+    if shrunk.map_err(codec_error)? {
         if out.capacity() - out.len() > out.len() {
             out.shrink_to_fit();
         }

@@ -383,6 +383,28 @@ impl<W: Write> Engine<W> {
     }
 }
 
+/// Writes a frame as a whole stream or file. `broken` is set when that fails midway: what is there
+/// then is not whole, and nothing more may be written behind it.
+pub(crate) fn write_frame<W: Write>(
+    writer: W,
+    df: &DataFrame,
+    options: &Options,
+    broken: &mut bool,
+) -> PolarsResult<WriteSummary> {
+    polars_ensure!(
+        !*broken,
+        ComputeError: "an earlier write to this writer failed; what has been written is not complete"
+    );
+    let started = Engine::start(writer, df.schema(), options);
+    // A dtype that cannot be written is found before the first byte: the writer is still good.
+    *broken = !matches!(&started, Err(error) if !matches!(error, PolarsError::IO { .. }));
+    let mut engine = started?;
+    engine.write_whole(df)?;
+    let summary = engine.finish()?;
+    *broken = false;
+    Ok(summary)
+}
+
 fn encode_group(
     group: Vec<(usize, Pieces)>,
     plan: &Plan,

@@ -9,7 +9,7 @@ use polars_io::ipc::IpcCompression;
 
 use super::batched::BatchedStreamWriter;
 use super::emit::Container;
-use super::engine::{Engine, Options};
+use super::engine::{Engine, Options, write_frame};
 use crate::options::Metadata;
 use crate::summary::WriteSummary;
 
@@ -32,6 +32,8 @@ pub struct IpcStreamWriter<W> {
     writer: W,
     options: Options,
     summary: WriteSummary,
+    /// Part of a frame has been written, and the rest could not be.
+    broken: bool,
 }
 
 impl<W> IpcStreamWriter<W> {
@@ -106,15 +108,13 @@ impl<W> IpcStreamWriter<W> {
 impl<W: Write> SerWriter<W> for IpcStreamWriter<W> {
     fn new(writer: W) -> Self {
         let options = Options::new(Container::Stream);
-        Self { writer, options, summary: WriteSummary::default() }
+        Self { writer, options, summary: WriteSummary::default(), broken: false }
     }
 
     /// Writes the frame: a complete stream. The frame is not changed.
     fn finish(&mut self, df: &mut DataFrame) -> PolarsResult<()> {
         self.summary = WriteSummary::default();
-        let mut engine = Engine::start(&mut self.writer, df.schema(), &self.options)?;
-        engine.write_whole(df)?;
-        self.summary = engine.finish()?;
+        self.summary = write_frame(&mut self.writer, df, &self.options, &mut self.broken)?;
         Ok(())
     }
 }
