@@ -125,13 +125,13 @@ fn cut_stream(df: &DataFrame, bytes: &[u8], cut: usize, ends: &[(usize, usize)])
     let good = between || whole;
     let part = &bytes[..cut];
 
-    let mut reader = IpcStreamReader::new(part);
+    let reader = IpcStreamReader::new(part);
     let outcome = drain(reader.batches());
     assert_prefix(df, &outcome.batches, expected);
     assert_eq!(outcome.error.is_none(), good, "{:?}", outcome.error);
     assert_eq!(reader.saw_end_marker(), whole, "the end marker");
 
-    let mut reader = IpcStreamReader::from_bytes(part.to_vec());
+    let reader = IpcStreamReader::from_bytes(part.to_vec());
     let outcome = drain(reader.batches());
     assert_prefix(df, &outcome.batches, expected);
     assert_eq!(outcome.error.is_none(), good, "from_bytes: {:?}", outcome.error);
@@ -150,7 +150,7 @@ fn cut_stream(df: &DataFrame, bytes: &[u8], cut: usize, ends: &[(usize, usize)])
         }
     }
 
-    let mut reader = IpcStreamReader::new(part).with_end_marker_required(true);
+    let reader = IpcStreamReader::new(part).with_end_marker_required(true);
     let outcome = drain(reader.batches());
     assert_prefix(df, &outcome.batches, expected);
     assert_eq!(outcome.error.is_none(), whole, "with the end marker required: {:?}", outcome.error);
@@ -427,7 +427,7 @@ fn sources_that_give_little_or_are_interrupted() {
                 cases.run(format!("{name}, {compression:?}, {fault:?}"), || {
                     let found = IpcStreamReader::new(Faulty::new(&stream, fault)).finish().expect("a stream");
                     assert_frames_equal(&df, &found);
-                    let mut reader = IpcStreamReader::new(Faulty::new(&stream, fault));
+                    let reader = IpcStreamReader::new(Faulty::new(&stream, fault));
                     assert_prefix(&df, &drain(reader.batches()).batches, 3);
                     assert!(reader.saw_end_marker());
                     let found = IpcReader::new(Faulty::new(&file, fault)).finish().expect("a file");

@@ -73,7 +73,7 @@ fn comes_back(df: &DataFrame, config: &Config, bytes: &[u8]) {
         let batches = IpcReader::new(Cursor::new(bytes)).batches().expect("batches");
         batches.collect::<PolarsResult<_>>().expect("batches")
     } else {
-        let mut reader = IpcStreamReader::new(bytes);
+        let reader = IpcStreamReader::new(bytes);
         let batches = reader.batches().expect("batches");
         batches.collect::<PolarsResult<_>>().expect("batches")
     };
@@ -288,7 +288,7 @@ fn parts_apply_to_batches_too() {
     assert_frames_equal(&expected, &found);
 
     let bytes = Config::stream().with_batch_rows(16).write(&df);
-    let mut reader = IpcStreamReader::new(bytes.as_slice())
+    let reader = IpcStreamReader::new(bytes.as_slice())
         .with_columns(part.columns)
         .with_n_rows(part.n_rows)
         .with_row_index(part.row_index);

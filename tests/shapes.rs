@@ -381,7 +381,7 @@ fn the_categories_of_all_chunks_are_one_dictionary() {
             let bytes = config.write(&df);
             let messages = messages_of(&config, &bytes);
             assert_eq!(dictionaries(&messages).len(), 1, "one dictionary");
-            assert_eq!(dictionaries(&messages)[0].1, false);
+            assert!(!dictionaries(&messages)[0].1);
             assert_frames_equal(&df, &read(&config, &bytes));
         }
     }
@@ -1014,8 +1014,8 @@ fn a_batch_is_there_as_soon_as_its_bytes_are() {
     let df = frame(vec![Column::new("a".into(), (0..100i64).collect::<Vec<_>>())]);
     let bytes = Config::stream().with_batch_rows(10).write(&df);
     let messages = messages(&bytes).0;
-    for whole in 1..10 {
-        let end = u64::try_from(messages[whole].end).expect("small");
+    for (whole, message) in messages.iter().enumerate().take(10).skip(1) {
+        let end = u64::try_from(message.end).expect("small");
         let reader = IpcStreamReader::new(Connection { bytes: Cursor::new(bytes.clone()), end });
         assert_eq!(reader.batches().expect("batches").take(whole).filter(Result::is_ok).count(), whole);
     }

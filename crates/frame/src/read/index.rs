@@ -96,12 +96,12 @@ fn decode_head(head: &[u8], limits: &IpcLimits) -> Result<Message> {
     };
     let need =
         usize::try_from(len).map_err(|_| Error::invalid(format!("a message head claims {len} bytes")))?;
-    let metadata = metadata.get(..need).ok_or_else(|| {
-        Error::invalid(format!(
-            "a message head of {need} bytes is in a block with room for {}",
+    if metadata.len() != need {
+        return Err(Error::invalid(format!(
+            "the footer says the message's metadata takes {} bytes, the message says {need}",
             metadata.len()
-        ))
-    })?;
+        )));
+    }
     decode_message(metadata, limits)
 }
 
