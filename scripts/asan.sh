@@ -18,7 +18,9 @@ fi
 export CARGO_TARGET_DIR="${XDG_CACHE_HOME:-$HOME/.cache}/floe/asan-target"
 # With a target given, the flags are those of the tests and not of build scripts.
 export RUSTFLAGS="-Zsanitizer=address ${RUSTFLAGS:-}"
-# What the codecs allocate through C is checked as well, C code itself is not: it is built without a sanitizer.
+# The codecs' C is checked, too: the build of C follows RUSTFLAGS. GCC takes a constant array that it has made
+# static for one whose scope has ended (zstd_opt.c), so that one check is left out.
+export CFLAGS="${CFLAGS:-} -fno-sanitize-address-use-after-scope"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}"
 # Documentation tests would be built and linked one by one; what they show, the tests cover.
 cargo "+$TOOLCHAIN" test --target "$TARGET" -p floe-format -p floe-codec -p floe-array --lib --tests "$@"

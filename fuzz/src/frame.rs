@@ -2,6 +2,8 @@
 //!
 //! `arbitrary` makes frames from a seed, where a changed bit changes everything; here it changes one value.
 
+use std::sync::LazyLock;
+
 use arrow::array::{
     Array, BinaryArray, BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, NullArray,
     PrimitiveArray, StructArray, Utf8ViewArray,
@@ -40,7 +42,9 @@ pub fn frame(choices: &mut Choices<'_>) -> DataFrame {
 fn dtype(choices: &mut Choices<'_>, depth: usize) -> DataType {
     let kind = choices.byte() % 16;
     if depth == 0 || kind > 4 {
-        return choices.pick(&leaf_dtypes()).1.clone();
+        // Made once: there are enums among them, and categories.
+        static LEAVES: LazyLock<Vec<(&str, DataType)>> = LazyLock::new(leaf_dtypes);
+        return choices.pick(&LEAVES).1.clone();
     }
     match kind {
         0 | 1 => DataType::List(Box::new(dtype(choices, depth - 1))),
@@ -212,6 +216,7 @@ pub fn write(choices: &mut Choices<'_>, df: &DataFrame) -> PolarsResult<(bool, V
         0 => None,
         1 => Some(IpcCompression::LZ4),
         _ => {
+            // Higher levels take a sanitizer's time, and find in GCC's build of ZSTD what is not there.
             let level = 1 + i32::try_from(choices.below(6)).expect("small");
             Some(IpcCompression::ZSTD(ZstdLevel::try_new(level)?))
         },

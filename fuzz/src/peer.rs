@@ -28,11 +28,11 @@ const MOST_CLAIMED: i64 = 4 << 20;
 
 const DAY: i128 = 86_400_000_000_000;
 
-/// Compares what both read, if both do.
+/// Compares what both read, if both do. Returns how many columns that are.
 ///
 /// # Panics
 /// When it is not the same.
-pub fn compare(bytes: &[u8]) {
+pub fn compare(bytes: &[u8]) -> usize {
     let is_file = bytes.starts_with(b"ARROW1");
     let df = if is_file {
         IpcReader::from_bytes(bytes.to_vec()).with_limits(LIMITS).with_parallel(false).finish()
@@ -43,11 +43,13 @@ pub fn compare(bytes: &[u8]) {
         && is_affordable(bytes)
         && let Some(batches) = quietly(|| read(bytes, is_file)).flatten()
     {
-        compare_batches(&df, &batches);
+        return compare_batches(&df, &batches);
     }
+    0
 }
 
-fn compare_batches(df: &DataFrame, batches: &[RecordBatch]) {
+fn compare_batches(df: &DataFrame, batches: &[RecordBatch]) -> usize {
+    let mut compared = 0;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     assert_eq!(df.height(), rows, "floe reads {} rows, arrow-rs {rows}", df.height());
     for (index, column) in df.columns().iter().enumerate() {
@@ -57,8 +59,10 @@ fn compare_batches(df: &DataFrame, batches: &[RecordBatch]) {
         });
         if let Some(Some(found)) = found {
             compare_column(column, &found);
+            compared += 1;
         }
     }
+    compared
 }
 
 fn compare_column(column: &Column, found: &[Value]) {

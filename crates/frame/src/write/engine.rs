@@ -33,7 +33,9 @@ use crate::schema::WriteSchema;
 use crate::summary::WriteSummary;
 
 /// Raw bytes in flight beyond which the next batch waits.
-const WINDOW_BYTES: usize = 32 << 20;
+const WINDOW_BYTES: usize = 48 << 20;
+/// Batches in flight whatever their size: one is encoded while the one before it is written.
+const WINDOW_BATCHES: usize = 2;
 /// Columns are put together into tasks of about this many bytes.
 const TASK_BYTES: usize = 256 << 10;
 /// Below this a batch is encoded on the calling thread: handing it over costs more.
@@ -342,7 +344,7 @@ impl<W: Write> Engine<W> {
             let columns = columns.collect::<PolarsResult<Vec<_>>>()?;
             return self.emit(rows, columns, &metadata);
         }
-        while !self.in_flight.is_empty() && self.bytes_in_flight + bytes > WINDOW_BYTES {
+        while self.in_flight.len() >= WINDOW_BATCHES && self.bytes_in_flight + bytes > WINDOW_BYTES {
             self.drain(self.in_flight.len() - 1)?;
         }
         let mut tasks = Vec::new();
