@@ -222,7 +222,7 @@ fn killed_while_it_commits_leaves_a_whole_file() {
     let path = folder.path().join("data.arrow");
     for round in 0..10 {
         let start = Instant::now();
-        let delay = Duration::from_millis(3 * round);
+        let delay = Duration::from_millis(15 * round);
         Killed::start(&path, true).kill_when(|| path.exists() && start.elapsed() > delay);
         let df = read(&path).expect("one of the whole files");
         assert_eq!(df.height(), 20_000);

@@ -38,9 +38,8 @@ pub(crate) fn decode_frame(
         let at = |e: Error| format_error(e.at(format!("record batch {}", batch.index)));
         let counts = counts(schema, batch.options.version());
         all_starts.push(starts(batch.header, &counts).map_err(at)?);
-        rows = rows.checked_add(batch.header.rows).filter(|n| *n < IdxSize::MAX as usize).ok_or_else(|| {
-            polars_err!(ComputeError: "more than {} rows, which is all that Polars can count", IdxSize::MAX)
-        })?;
+        rows = rows.saturating_add(batch.header.rows);
+        check_rows(rows)?;
         let unbacked = options.limits.max_unbacked_rows;
         if schema.columns.is_empty() && batch.header.rows > unbacked {
             polars_bail!(ComputeError: "{} rows exceed the limit `max_unbacked_rows` of {unbacked}", batch.header.rows);
@@ -93,6 +92,15 @@ pub(crate) fn decode_frame(
         df.rechunk_mut_par();
     }
     Ok(df)
+}
+
+/// Fails when there are more rows than Polars can count.
+pub(crate) fn check_rows(rows: usize) -> PolarsResult<()> {
+    polars_ensure!(
+        rows < IdxSize::MAX as usize,
+        ComputeError: "more than {} rows, which is all that Polars can count", IdxSize::MAX
+    );
+    Ok(())
 }
 
 /// Whether a batch's buffers need neither decompression nor a copy.

@@ -226,14 +226,7 @@ impl<R: Read> IpcStreamReader<R> {
     }
 
     fn read_all(&self) -> PolarsResult<DataFrame> {
-        let options = &self.options;
-        with_stream!(&self.state, options, |s| {
-            let mut batches = Vec::new();
-            while let Some(batch) = s.next_batch(options)? {
-                batches.push(batch);
-            }
-            s.decode(&batches, options, 0)
-        })
+        with_stream!(&self.state, &self.options, |s| s.read_all(&self.options))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Messages of a stream, one after another: from memory by their positions, from any other reader
 //! as the bytes come.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -13,12 +14,12 @@ use floe_format::{
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
-use super::assemble::{BatchInput, decode_frame, finish_frame};
+use super::assemble::{BatchInput, check_rows, decode_frame, finish_frame};
 use super::dictionaries::Store;
 use super::flags;
 use super::options::{Projection, ReadOptions};
 use crate::error::{format_error, io_error};
-use crate::pool;
+use crate::pool::{self, Task};
 use crate::schema::ReadSchema;
 
 /// Where a stream comes from.
@@ -132,17 +133,22 @@ pub(crate) struct Stream<R> {
     batches: usize,
     rows: usize,
     ended: Option<bool>,
-    budget: Budget,
+    budget: Arc<Budget>,
 }
 
 struct Plan {
-    projection: Projection,
+    projection: Arc<Projection>,
     store: Store,
 }
 
+/// Bodies are read this far ahead of their decoding, when chunks are all that is wanted.
+const WINDOW_BYTES: usize = 16 << 20;
+/// Windows being decoded while the next one is read.
+const WINDOWS: usize = 2;
+
 impl<R: Read> Stream<R> {
     pub(crate) fn new(input: Input<R>) -> Self {
-        Self { input, schema: None, plan: None, batches: 0, rows: 0, ended: None, budget: Budget::default() }
+        Self { input, schema: None, plan: None, batches: 0, rows: 0, ended: None, budget: Arc::default() }
     }
 
     pub(crate) fn into_input(self) -> Input<R> {
@@ -185,15 +191,15 @@ impl<R: Read> Stream<R> {
         if self.plan.is_none() {
             let projection = Projection::new(&schema, options)?;
             let store = Store::new(Arc::clone(&schema), &projection.slots).map_err(format_error)?;
-            self.plan = Some(Plan { projection, store });
+            self.plan = Some(Plan { projection: Arc::new(projection), store });
         }
         Ok(schema)
     }
 
-    pub(crate) fn projection(&mut self, options: &ReadOptions) -> PolarsResult<Projection> {
+    pub(crate) fn projection(&mut self, options: &ReadOptions) -> PolarsResult<Arc<Projection>> {
         self.plan(options)?;
         match &self.plan {
-            Some(plan) => Ok(plan.projection.clone()),
+            Some(plan) => Ok(Arc::clone(&plan.projection)),
             None => polars_bail!(ComputeError: "the stream has no plan"),
         }
     }
@@ -256,6 +262,64 @@ impl<R: Read> Stream<R> {
     fn place(&self, error: PolarsError) -> PolarsError {
         let n = self.batches;
         error.wrap_msg(|msg| format!("after {n} record batches: {msg}"))
+    }
+
+    /// All that is left, in one frame.
+    pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
+        let reads = matches!(self.input, Input::Reader { .. });
+        if reads && options.parallel && !options.rechunk {
+            return self.read_in_windows(options);
+        }
+        let mut batches = Vec::new();
+        while let Some(batch) = self.next_batch(options)? {
+            batches.push(batch);
+        }
+        self.decode(&batches, options, 0)
+    }
+
+    /// Decodes what has been read on the pool, while the next is being read.
+    fn read_in_windows(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
+        let schema = self.plan(options)?;
+        let projection = self.projection(options)?;
+        let mut tasks: VecDeque<Task<PolarsResult<DataFrame>>> = VecDeque::new();
+        let mut frames: Option<DataFrame> = None;
+        let mut done = |frame: DataFrame| match &mut frames {
+            None => {
+                frames = Some(frame);
+                Ok(())
+            },
+            Some(all) => all.vstack_mut_owned(frame).map(|_| ()),
+        };
+        let mut before = 0;
+        loop {
+            let (mut window, mut bytes, mut rows) = (Vec::new(), 0, 0usize);
+            while bytes < WINDOW_BYTES
+                && let Some(batch) = self.next_batch(options)?
+            {
+                bytes += batch.body.len();
+                rows = rows.saturating_add(batch.header.rows);
+                window.push(batch);
+            }
+            // An empty window still makes the empty frame of an empty stream.
+            let last = window.is_empty();
+            if !last || before == 0 {
+                let (schema, projection) = (Arc::clone(&schema), Arc::clone(&projection));
+                let (options, budget) = (options.clone(), Arc::clone(&self.budget));
+                tasks.push_back(Task::spawn(move || {
+                    decode_batches(&schema, &projection, &window, &options, &budget, before)
+                }));
+            }
+            while tasks.len() > if last { 0 } else { WINDOWS } {
+                if let Some(task) = tasks.pop_front() {
+                    done(task.wait()?)?;
+                }
+            }
+            if last {
+                return Ok(frames.unwrap_or_default());
+            }
+            before = before.saturating_add(rows);
+            check_rows(before)?;
+        }
     }
 
     /// Decodes batches into one frame, which begins at row `before`.
