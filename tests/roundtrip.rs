@@ -444,7 +444,7 @@ fn the_bytes_are_the_same_in_pools_of_any_size() {
     let outputs = ["1", "2", "7"].map(|threads| {
         let output = folder.path().join(threads);
         let mut child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "child", "--include-ignored", "--test-threads", "1"])
+            .args(["--exact", "child", "--test-threads", "1"])
             .env("POLARS_MAX_THREADS", threads)
             .env(CHILD_OUTPUT, &output)
             .stdout(std::process::Stdio::null())
@@ -470,7 +470,6 @@ fn the_bytes_are_the_same_in_pools_of_any_size() {
 
 /// Run by [`the_bytes_are_the_same_in_pools_of_any_size`].
 #[test]
-#[ignore = "the other half of a test"]
 fn child() {
     let Ok(output) = std::env::var(CHILD_OUTPUT) else { return };
     let expected = std::env::var("POLARS_MAX_THREADS").expect("a number of threads");

@@ -36,7 +36,19 @@ pub fn frame(choices: &mut Choices<'_>) -> DataFrame {
     });
     let columns = columns.collect();
     let df = DataFrame::new(before + height + after, columns).expect("columns of one length");
-    df.slice(i64::try_from(before).expect("small"), height)
+    rows(&df, before, height)
+}
+
+/// A part of a frame. `DataFrame::slice` makes a part without rows anew, and Polars 0.55.2 panics when it does that
+/// for a `BinaryOffset` in a list in a struct.
+///
+/// # Panics
+/// When there are fewer rows.
+#[must_use]
+pub fn rows(df: &DataFrame, from: usize, len: usize) -> DataFrame {
+    let from = i64::try_from(from).expect("few");
+    let columns = df.columns().iter().map(|column| column.slice(from, len)).collect();
+    DataFrame::new(len, columns).expect("columns of one length")
 }
 
 fn dtype(choices: &mut Choices<'_>, depth: usize) -> DataType {
@@ -222,18 +234,18 @@ pub fn write(choices: &mut Choices<'_>, df: &DataFrame) -> PolarsResult<(bool, V
         },
     };
     let level = if choices.one_in(2) { CompatLevel::newest() } else { CompatLevel::oldest() };
-    let rows = *choices.pick(&[None, Some(1), Some(3), Some(64), Some(usize::MAX)]);
+    let batch_rows = *choices.pick(&[None, Some(1), Some(3), Some(64), Some(usize::MAX)]);
     let (file, batched, statistics) = (choices.one_in(2), choices.one_in(2), choices.one_in(2));
     let (parallel, deltas) = (choices.one_in(4), choices.one_in(2));
     let cut = choices.below(df.height() + 1);
-    let halves = [df.head(Some(cut)), df.slice(i64::try_from(cut).unwrap_or(0), df.height() - cut)];
+    let halves = [rows(df, 0, cut), rows(df, cut, df.height() - cut)];
 
     let mut bytes = Vec::new();
     if file {
         let mut writer = IpcWriter::new(&mut bytes)
             .with_compression(compression)
             .with_compat_level(level)
-            .with_record_batch_size(rows)
+            .with_record_batch_size(batch_rows)
             .with_record_batch_statistics(statistics)
             .with_parallel(parallel);
         if batched {
@@ -247,7 +259,7 @@ pub fn write(choices: &mut Choices<'_>, df: &DataFrame) -> PolarsResult<(bool, V
         let mut writer = IpcStreamWriter::new(&mut bytes)
             .with_compression(compression)
             .with_compat_level(level)
-            .with_record_batch_size(rows)
+            .with_record_batch_size(batch_rows)
             .with_record_batch_statistics(statistics)
             .with_dictionary_deltas(deltas)
             .with_parallel(parallel);

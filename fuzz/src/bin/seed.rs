@@ -69,7 +69,7 @@ impl Corpus {
 fn frames(corpus: &mut Corpus) -> io::Result<()> {
     let zstd = ZstdLevel::try_new(1).expect("a level there is");
     let codecs = [None, Some(IpcCompression::LZ4), Some(IpcCompression::ZSTD(zstd))];
-    for (seed, (_, dtype)) in (0..).zip(dtypes()) {
+    for (seed, (name, dtype)) in (0..).zip(dtypes()) {
         let df = Arbitrary::new(seed).frame_of(&[("column".into(), dtype)], 6);
         for codec in codecs {
             for level in [CompatLevel::oldest(), CompatLevel::newest()] {
@@ -77,8 +77,24 @@ fn frames(corpus: &mut Corpus) -> io::Result<()> {
                 corpus.add(&file(&df, codec, level).expect("a frame that can be written"))?;
             }
         }
+        corpus.add(&schema_alone(name, df.dtypes()[0].clone()).expect("a schema that can be written"))?;
     }
     Ok(())
+}
+
+/// A stream that ends before its first batch, of the dtype and of structs and lists of it.
+fn schema_alone(name: &str, dtype: DataType) -> PolarsResult<Vec<u8>> {
+    let list = |inner: &DataType| DataType::List(Box::new(inner.clone()));
+    let structure = |inner: &DataType| DataType::Struct(vec![Field::new("field".into(), inner.clone())]);
+    let mut dtypes = vec![dtype];
+    for depth in 0..4 {
+        dtypes.extend([list(&dtypes[depth]), structure(&dtypes[depth])]);
+    }
+    let columns = dtypes.into_iter().enumerate();
+    let columns = columns.map(|(index, dtype)| Field::new(format!("{name}{index}").into(), dtype));
+    let mut bytes = Vec::new();
+    IpcStreamWriter::new(&mut bytes).batched(&columns.collect())?.finish()?;
+    Ok(bytes)
 }
 
 /// Two batches, and as many dictionaries as it takes.
