@@ -102,7 +102,7 @@
 //!
 //! What is read is checked: bytes that contradict the format are an error that names the message and the
 //! column, whoever wrote them. [`IpcLimits`] caps what they may claim. Types that Polars lacks become the
-//! nearest Polars type that loses nothing; the [README](https://github.com/floe-rs/floe) has the table.
+//! nearest Polars type that loses nothing; the README has the table.
 //!
 //! # The bytes
 //!

@@ -44,7 +44,7 @@ fn mutated_bodies_are_errors_or_valid() {
     let inputs = inputs();
     for input in &inputs {
         for kind in [Kind::Shared, Kind::Lent, Kind::Remote] {
-            let arrays = decode(input, &[input.batch.clone()], kind);
+            let arrays = decode(input, std::slice::from_ref(&input.batch), kind);
             let array = arrays.unwrap_or_else(|error| panic!("{} as it is: {error}", input.name));
             assert_eq!(array.len(), ROWS, "{}", input.name);
             look_at(array.as_ref());
@@ -74,6 +74,18 @@ fn mutated_bodies_are_errors_or_valid() {
     }
     println!("{CASES} mutations of {} inputs: {valid} valid, {errors} errors", inputs.len());
     assert!(valid > CASES / 20 && errors > CASES / 20, "{valid} valid, {errors} errors");
+}
+
+/// `-i32::MIN` overflows.
+#[test]
+fn the_smallest_decimal_scale_is_an_error() {
+    let decimal = DataType::Decimal { precision: 9, scale: i32::MIN, bits: 32 };
+    let Column { field, encoded, version, dictionaries } =
+        Hand::default().rows().i32s(FEW).column(field("decimal", decimal, vec![]));
+    let options = DecodeOptions::new(version, false, LIMITS);
+    let input =
+        Input { name: "scale".to_owned(), field, options, dictionaries, batch: batch(&encoded, None) };
+    assert!(decode(&input, std::slice::from_ref(&input.batch), Kind::Shared).is_err());
 }
 
 /// A record batch of one column.
