@@ -717,7 +717,7 @@ fn floe_reads_legacy_framing_and_old_metadata() {
         for file in [false, true] {
             let options =
                 IpcWriteOptions::try_new(64, legacy, arrow_ipc::MetadataVersion::V4).expect("options");
-            let bytes = arrow_writes(file, options, &schema, &[batch.clone()]);
+            let bytes = arrow_writes(file, options, &schema, std::slice::from_ref(&batch));
             for (way, read) in reads(file) {
                 let found = read(&bytes).unwrap_or_else(|error| panic!("{way}, legacy {legacy}: {error}"));
                 assert_eq!(frames_differ(&df, &found.expect("batches")), Ok(()), "{way}, legacy {legacy}");
@@ -781,7 +781,7 @@ fn what_polars_cannot_hold_is_refused_by_name() {
     let batch = RecordBatch::try_new(Arc::new(schema.clone()), vec![large, small]).expect("a batch");
     let expected = DataFrame::new(2, vec![Column::new("a".into(), [1i32, 2])]).expect("a frame");
     for file in [false, true] {
-        let bytes = arrow_writes(file, IpcWriteOptions::default(), &schema, &[batch.clone()]);
+        let bytes = arrow_writes(file, IpcWriteOptions::default(), &schema, std::slice::from_ref(&batch));
         for (way, read) in reads(file) {
             let error = read(&bytes).expect_err("too large").to_string();
             assert!(error.contains("too large"), "{way}: {error}");
@@ -804,7 +804,7 @@ fn columns_of_one_name_are_told_apart() {
     let batch =
         RecordBatch::try_new(Arc::new(schema.clone()), vec![array(1), array(2), array(3)]).expect("a batch");
     for file in [false, true] {
-        let bytes = arrow_writes(file, IpcWriteOptions::default(), &schema, &[batch.clone()]);
+        let bytes = arrow_writes(file, IpcWriteOptions::default(), &schema, std::slice::from_ref(&batch));
         for (way, read) in reads(file) {
             let found = read(&bytes).unwrap_or_else(|error| panic!("{way}: {error}")).expect("batches");
             assert_eq!(found.get_column_names(), ["a", "a_duplicated_0", "a_duplicated_1"], "{way}");
