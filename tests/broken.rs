@@ -480,7 +480,9 @@ fn fuzz_regressions() {
         for (name, read) in reads(false).iter().chain(reads(true)) {
             cases.run(format!("{}, {name}", path.display()), || match read(&bytes) {
                 Ok(df) => {
-                    df.iter().for_each(|df| drop(touch(df)));
+                    df.iter().for_each(|df| {
+                        touch(df);
+                    });
                     read_count += 1;
                 },
                 Err(error) => {
@@ -518,4 +520,26 @@ fn regressions() -> Option<Vec<PathBuf>> {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{message}");
     say(&format!("\n!!!!!!!! SKIPPED: {message} !!!!!!!!\n"));
     None
+}
+
+/// Found by fuzzing: a schema without batches, whose column Polars' `Series::new_empty` panics on (a
+/// `BinaryOffset` in a list in a struct). Two bytes of hexadecimal a byte.
+const NO_BATCHES: &str = "\
+    ffffffff180100001000000000000a000c000600050008000a000000000104000c000000080008000000040008000000\
+    040000000100000004000000d8ffffff0000010d14000000180000000400000001000000200000000100000073000000\
+    4cffffff100014000800060007000c00000010001000000000000115140000001c000000040000000100000028000000\
+    010000006600000004000600040000000000120018000800060007000c00000010001400120000000000011314000000\
+    58000000080000001400000000000000040000006974656d00000000010000000c00000008000c000400080008000000\
+    1c000000040000000d0000006d61696e7461696e5f7479706500000002000000706c0000040004000400000000000000\
+    ffffffff00000000";
+
+#[test]
+fn a_column_that_polars_cannot_make_empty() {
+    let digits: Vec<u32> = NO_BATCHES.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    let bytes: Vec<u8> =
+        digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("a byte")).collect();
+    let df = IpcStreamReader::new(bytes.as_slice()).finish().expect("a frame without rows");
+    assert_eq!(df.shape(), (0, 1));
+    let df = IpcStreamReader::from_bytes(bytes).with_n_rows(Some(0)).finish().expect("a frame without rows");
+    assert_eq!(df.shape(), (0, 1));
 }

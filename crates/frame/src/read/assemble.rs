@@ -155,7 +155,9 @@ fn decode_group(
 fn series(name: &PlSmallStr, chunks: Vec<Box<dyn Array>>, dtype: &DataType) -> PolarsResult<Series> {
     let mut chunks = chunks.into_iter();
     let Some(first) = chunks.next() else {
-        return Ok(Series::new_empty(name.clone(), dtype));
+        // Not `Series::new_empty`: Polars 0.55.2 panics in it for a `BinaryOffset` in a list in a struct.
+        let physical = dtype.to_physical().to_arrow(CompatLevel::newest());
+        return one_chunk(name, arrow::array::new_empty_array(physical), dtype);
     };
     let mut series = one_chunk(name, first, dtype)?;
     for chunk in chunks {
@@ -172,10 +174,16 @@ fn one_chunk(name: &PlSmallStr, chunk: Box<dyn Array>, dtype: &DataType) -> Pola
     Series::from_chunk_and_dtype(name.clone(), chunk, dtype)
 }
 
+/// The first rows. Not `DataFrame::head`, which makes a frame without rows anew, by
+/// `Series::new_empty`.
+fn head(df: &DataFrame, rows: usize) -> PolarsResult<DataFrame> {
+    DataFrame::new(rows, df.columns().iter().map(|column| column.slice(0, rows)).collect())
+}
+
 /// What every read does to a frame at the end: the rows asked for, the row index.
 pub(crate) fn finish_frame(df: DataFrame, options: &ReadOptions, before: usize) -> PolarsResult<DataFrame> {
     let df = match options.n_rows {
-        Some(n) if before + df.height() > n => df.slice(0, n.saturating_sub(before)),
+        Some(n) if before + df.height() > n => head(&df, n.saturating_sub(before))?,
         _ => df,
     };
     match &options.row_index {

@@ -103,7 +103,15 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// When not even the schema is there, or a batch needs a dictionary that was never written (as
     /// [`BatchedWriter`](crate::BatchedWriter) writes those of categoricals last).
     pub fn recover(reader: R) -> PolarsResult<Recovered> {
-        recover(reader)
+        recover(reader, IpcLimits::default())
+    }
+
+    /// As [`recover`](Self::recover), with caps on what the file may claim.
+    ///
+    /// # Errors
+    /// As [`recover`](Self::recover), and when a limit is exceeded before the first batch.
+    pub fn recover_with_limits(reader: R, limits: IpcLimits) -> PolarsResult<Recovered> {
+        recover(reader, limits)
     }
 
     fn open(&self) -> PolarsResult<Arc<OpenFile<R>>> {

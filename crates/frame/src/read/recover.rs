@@ -1,5 +1,6 @@
 //! What can be saved of a file whose writer died before the footer.
 
+use floe_format::IpcLimits;
 use floe_format::constants::{FILE_MAGIC, FILE_PREFIX};
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -24,8 +25,8 @@ pub struct Recovered {
     pub reason: Option<String>,
 }
 
-pub(crate) fn recover<R: MmapBytesReader>(reader: R) -> PolarsResult<Recovered> {
-    let options = ReadOptions::default();
+pub(crate) fn recover<R: MmapBytesReader>(reader: R, limits: IpcLimits) -> PolarsResult<Recovered> {
+    let options = ReadOptions { limits, ..ReadOptions::default() };
     let source = Source::open(reader, None, false)?;
     let bytes = source.read(0..source.len())?;
     if !bytes.starts_with(&FILE_MAGIC) {
