@@ -17,6 +17,17 @@ pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
     Ok(vec)
 }
 
+/// Room for `additional` more elements, with the same care.
+///
+/// # Errors
+/// When the allocator refuses.
+pub fn try_grow<T>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
+    let bytes = vec.len().saturating_add(additional).saturating_mul(size_of::<T>());
+    vec.try_reserve_exact(additional).map_err(|_| out_of_memory(bytes))?;
+    advise_huge_pages(vec);
+    Ok(())
+}
+
 /// `len` zeroed elements: free where the system hands out zeroed pages, and initialised for readers
 /// that want such memory.
 ///

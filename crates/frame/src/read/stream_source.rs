@@ -46,7 +46,7 @@ enum Item {
 }
 
 /// How much of a body is allocated before its bytes have arrived.
-const READ_AHEAD: usize = 32 << 20;
+const READ_AHEAD: usize = 64 << 20;
 
 impl<R: Read> Input<R> {
     fn next(&mut self, options: &ReadOptions) -> PolarsResult<Item> {
@@ -110,8 +110,7 @@ fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> PolarsR
     while out.len() < len {
         if out.len() == out.capacity() {
             let more = out.capacity().max(4096).min(len - out.len());
-            out.try_reserve_exact(more)
-                .map_err(|_| polars_err!(ComputeError: "a message of {len} bytes does not fit in memory"))?;
+            aligned::try_grow(out, more).map_err(format_error)?;
         }
         let room = (out.capacity() - out.len()).min(len - out.len());
         match reader.by_ref().take(room as u64).read_to_end(out) {

@@ -1,6 +1,7 @@
 //! Bytes in order: framing, padding, positions, and what stands before and behind the batches.
 
-use std::io::Write;
+use std::io::{self, IoSlice, Write};
+use std::ops::Range;
 
 use floe_format::constants::{ALIGNMENT, END_OF_STREAM, FILE_MAGIC, FILE_PREFIX};
 use floe_format::{Block, DictionaryHeader, Footer, KeyValues, MessageEncoder, Schema, Version, write_head};
@@ -13,6 +14,17 @@ use crate::summary::WriteSummary;
 /// Pieces shorter than this are gathered before they are written, longer ones handed over as
 /// they are.
 const GATHER: usize = 32 << 10;
+
+/// What is gathered is written when it comes to this many bytes.
+const GATHERED_MOST: usize = 1 << 20;
+/// Pieces of one vectored write: below the 1,024 that systems take.
+const RUNS_MOST: usize = 1_000;
+
+/// A piece of a body on its way out: among the gathered bytes, or where it lies.
+enum Run<'a> {
+    Gathered(Range<usize>),
+    Lent(&'a [u8]),
+}
 
 static ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
 
@@ -185,25 +197,50 @@ impl<W: Write> Emitter<W> {
         })
     }
 
-    /// The body behind a head that has been gathered already.
+    /// The body behind a head that has been gathered already: small pieces are gathered as well, and
+    /// all goes out in few vectored writes.
     fn body(&mut self, block: Block, batch: &EncodedBatch) -> PolarsResult<()> {
         self.position += u64::from(block.metadata_len);
         let start = self.position;
+        let mut runs = Vec::new();
+        let mut open = 0;
         for (buffer, spec) in batch.buffers.iter().zip(&batch.header.buffers) {
             debug_assert_eq!(self.position - start, spec.offset);
             for piece in buffer.pieces() {
-                self.put(piece)?;
+                self.position += piece.len() as u64;
+                if piece.len() < GATHER {
+                    self.gathered.extend_from_slice(piece);
+                } else {
+                    runs.push(Run::Gathered(open..self.gathered.len()));
+                    runs.push(Run::Lent(piece));
+                    open = self.gathered.len();
+                }
             }
-            self.pad(start)?;
+            let over = usize::try_from((self.position - start) % ALIGNMENT as u64).unwrap_or(0);
+            let padding = ZEROS.get(over..).filter(|_| over > 0).unwrap_or_default();
+            self.position += padding.len() as u64;
+            self.gathered.extend_from_slice(padding);
+            if self.gathered.len() >= GATHERED_MOST || runs.len() >= RUNS_MOST {
+                runs.push(Run::Gathered(open..self.gathered.len()));
+                self.write_runs(&std::mem::take(&mut runs))?;
+                open = 0;
+            }
         }
         debug_assert_eq!(self.position - start, batch.body_len);
-        Ok(())
+        runs.push(Run::Gathered(open..self.gathered.len()));
+        self.write_runs(&runs)
     }
 
-    fn pad(&mut self, start: u64) -> PolarsResult<()> {
-        let over = usize::try_from((self.position - start) % ALIGNMENT as u64).unwrap_or(0);
-        let zeros = ZEROS.get(over..).filter(|_| over > 0).unwrap_or_default();
-        self.put(zeros)
+    fn write_runs(&mut self, runs: &[Run<'_>]) -> PolarsResult<()> {
+        let slices = runs.iter().map(|run| match run {
+            Run::Gathered(range) => IoSlice::new(self.gathered.get(range.clone()).unwrap_or_default()),
+            Run::Lent(piece) => IoSlice::new(piece),
+        });
+        let mut slices: Vec<IoSlice<'_>> = slices.collect();
+        let written = write_all_vectored(&mut self.writer, &mut slices);
+        written.map_err(|e| io_error(e, "writing Arrow IPC"))?;
+        self.gathered.clear();
+        Ok(())
     }
 
     fn put(&mut self, bytes: &[u8]) -> PolarsResult<()> {
@@ -234,6 +271,23 @@ impl<W: Write> Emitter<W> {
         }
         self.writer.write_all(bytes).map_err(|e| io_error(e, "writing Arrow IPC"))
     }
+}
+
+/// Writes all of the slices, in as few calls as the writer takes.
+fn write_all_vectored<W: Write>(writer: &mut W, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match writer.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) if n > slices.iter().map(|slice| slice.len()).sum() => {
+                return Err(io::Error::other("the writer says it wrote more than it was given"));
+            },
+            Ok(n) => IoSlice::advance_slices(&mut slices, n),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
 }
 
 /// Gathers a message's head and says where it is.
