@@ -18,6 +18,7 @@ use super::bytes::OwnedBytes;
 use super::dictionaries::Store;
 use super::flags;
 use super::index::{Located, batch_at, dictionary_at, read_footer};
+use super::methods::reader_options;
 use super::options::{Projection, ReadOptions, Trust};
 use super::recover::{Recovered, recover};
 use super::source::{RangeOf, Source};
@@ -238,17 +239,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
         Ok(Batches { view, options: self.options.clone(), next: 0, rows: 0, failed: false })
     }
 
-    /// Stop reading when `n` rows are read.
-    pub fn with_n_rows(mut self, num_rows: Option<usize>) -> Self {
-        self.options.n_rows = num_rows;
-        self
-    }
-
-    /// Columns to select.
-    pub fn with_columns(mut self, columns: Option<Vec<String>>) -> Self {
-        self.options.columns = columns;
-        self
-    }
+    reader_options!();
 
     /// Columns of a hive partition, which `finish` adds to the frame: one value each.
     pub fn with_hive_partition_columns(mut self, columns: Option<Vec<Series>>) -> Self {
@@ -262,30 +253,6 @@ impl<R: MmapBytesReader> IpcReader<R> {
         self
     }
 
-    /// Add a row index column.
-    pub fn with_row_index(mut self, row_index: Option<RowIndex>) -> Self {
-        self.options.row_index = row_index;
-        self
-    }
-
-    /// Columns to select by position, counted from 0.
-    pub fn with_projection(mut self, projection: Option<Vec<usize>>) -> Self {
-        self.options.projection = projection;
-        self
-    }
-
-    /// Caps on what the file may claim.
-    pub fn with_limits(mut self, limits: IpcLimits) -> Self {
-        self.options.limits = limits;
-        self
-    }
-
-    /// Decode on Polars' thread pool. Defaults to true.
-    pub fn with_parallel(mut self, parallel: bool) -> Self {
-        self.options.parallel = parallel;
-        self
-    }
-
     /// Map the file into memory, if the source is one: buffers that are not compressed become
     /// views into the map. What they hold is validated all the same.
     ///
@@ -294,18 +261,6 @@ impl<R: MmapBytesReader> IpcReader<R> {
     #[expect(unsafe_code, reason = "Polars' signature: a mapped file may change under us")]
     pub unsafe fn memory_mapped(mut self, path_buf: Option<PathBuf>) -> Self {
         self.memory_map = path_buf;
-        self
-    }
-
-    /// Does not check offsets, UTF-8 and views.
-    ///
-    /// # Safety
-    /// The file must be valid Arrow data. If it is not, using the DataFrame reads memory out of
-    /// bounds.
-    #[expect(unsafe_code, reason = "unchecked reading is the caller's promise")]
-    pub unsafe fn skip_validation(mut self) -> Self {
-        // SAFETY: the caller promises valid data.
-        self.options.trust = unsafe { Trust::in_writer() };
         self
     }
 

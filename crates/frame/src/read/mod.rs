@@ -15,6 +15,7 @@ mod dictionaries;
 mod file;
 mod flags;
 mod index;
+mod methods;
 mod options;
 mod recover;
 mod source;

@@ -8,6 +8,7 @@ use polars_core::prelude::*;
 use polars_io::{RowIndex, SerReader};
 
 use super::bytes::OwnedBytes;
+use super::methods::reader_options;
 use super::options::{ReadOptions, Trust};
 use super::stream_source::{Input, Stream};
 use crate::error::format_error;
@@ -125,58 +126,12 @@ impl<R: Read> IpcStreamReader<R> {
         })
     }
 
-    /// Stop reading when `n` rows are read. The rest of the stream is left in the source.
-    pub fn with_n_rows(mut self, num_rows: Option<usize>) -> Self {
-        self.options.n_rows = num_rows;
-        self
-    }
-
-    /// Columns to select.
-    pub fn with_columns(mut self, columns: Option<Vec<String>>) -> Self {
-        self.options.columns = columns;
-        self
-    }
-
-    /// Add a row index column.
-    pub fn with_row_index(mut self, row_index: Option<RowIndex>) -> Self {
-        self.options.row_index = row_index;
-        self
-    }
-
-    /// Columns to select by position, counted from 0.
-    pub fn with_projection(mut self, projection: Option<Vec<usize>>) -> Self {
-        self.options.projection = projection;
-        self
-    }
-
-    /// Caps on what the stream may claim.
-    pub fn with_limits(mut self, limits: IpcLimits) -> Self {
-        self.options.limits = limits;
-        self
-    }
-
-    /// Decode on Polars' thread pool. Defaults to true.
-    pub fn with_parallel(mut self, parallel: bool) -> Self {
-        self.options.parallel = parallel;
-        self
-    }
+    reader_options!();
 
     /// Whether a stream that ends without an end marker is an error. Defaults to false: the format
     /// lets a writer just close the connection.
     pub fn with_end_marker_required(mut self, required: bool) -> Self {
         self.options.end_marker_required = required;
-        self
-    }
-
-    /// Does not check offsets, UTF-8 and views.
-    ///
-    /// # Safety
-    /// The stream must be valid Arrow data. If it is not, using the DataFrame reads memory out of
-    /// bounds.
-    #[expect(unsafe_code, reason = "unchecked reading is the caller's promise")]
-    pub unsafe fn skip_validation(mut self) -> Self {
-        // SAFETY: the caller promises valid data.
-        self.options.trust = unsafe { Trust::in_writer() };
         self
     }
 

@@ -12,6 +12,7 @@ mod emit;
 mod encode;
 mod engine;
 mod file;
+mod methods;
 mod sink;
 mod statistics;
 mod stream;

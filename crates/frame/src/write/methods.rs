@@ -1,0 +1,90 @@
+//! What the writers of both formats have in common: all of their builder methods.
+
+/// The methods of a writer type with the fields `writer`, `options`, `summary` and `broken`.
+macro_rules! writer_methods {
+    ($name:ident, $batched:ident, $container:expr) => {
+        impl<W> $name<W> {
+            /// Set the compression used. Defaults to None.
+            pub fn with_compression(mut self, compression: Option<IpcCompression>) -> Self {
+                self.options.compression = compression;
+                self
+            }
+
+            /// Which Arrow types to use: the oldest level writes strings with offsets, the newest as views.
+            /// Defaults as in Polars: the newest for files, the oldest for streams.
+            pub fn with_compat_level(mut self, compat_level: CompatLevel) -> Self {
+                self.options.compat_level = compat_level;
+                self
+            }
+
+            /// Rows a record batch: exactly so many, the last has what is left. By default about
+            /// 262,144 rows, fewer if they take more than 32 MiB.
+            pub fn with_record_batch_size(mut self, record_batch_size: Option<usize>) -> Self {
+                self.options.record_batch_size = record_batch_size;
+                self
+            }
+
+            /// Write each column's sortedness flags into every record batch's metadata, where Polars'
+            /// streaming engine looks for them.
+            pub fn with_record_batch_statistics(mut self, record_batch_statistics: bool) -> Self {
+                self.options.record_batch_statistics = record_batch_statistics;
+                self
+            }
+
+            /// Encode and compress on Polars' thread pool. Defaults to true; the bytes are the same.
+            pub fn with_parallel(mut self, parallel: bool) -> Self {
+                self.options.parallel = parallel;
+                self
+            }
+
+            /// Sets custom metadata of the schema. Must be called before anything is written.
+            pub fn set_custom_schema_metadata(&mut self, custom_metadata: Arc<Metadata>) {
+                self.options.schema_metadata = Some(custom_metadata);
+            }
+
+            /// Sets custom metadata of a column. Writing fails if the frame has no such column.
+            pub fn set_custom_field_metadata(&mut self, column: &str, metadata: Metadata) {
+                self.options.set_field_metadata(column, metadata);
+            }
+
+            /// Writes the schema and waits for batches.
+            ///
+            /// # Errors
+            /// When a dtype cannot be written, which is found before anything is, or the writer fails.
+            pub fn batched(self, schema: &Schema) -> PolarsResult<$batched<W>>
+            where
+                W: Write,
+            {
+                Engine::start(self.writer, &Arc::new(schema.clone()), &self.options).map($batched::new)
+            }
+
+            /// What `finish` wrote; all zero before.
+            #[must_use]
+            pub fn summary(&self) -> WriteSummary {
+                self.summary
+            }
+        }
+
+        impl<W: Write> SerWriter<W> for $name<W> {
+            fn new(writer: W) -> Self {
+                let options = Options::new($container);
+                Self { writer, options, summary: WriteSummary::default(), broken: false }
+            }
+
+            /// Writes the frame: a complete stream or file. The frame is not changed.
+            fn finish(&mut self, df: &mut DataFrame) -> PolarsResult<()> {
+                self.summary = WriteSummary::default();
+                self.summary = write_frame(&mut self.writer, df, &self.options, &mut self.broken)?;
+                Ok(())
+            }
+        }
+
+        impl<W> std::fmt::Debug for $name<W> {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).field("options", &self.options).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+pub(crate) use writer_methods;
