@@ -4,6 +4,7 @@
 #
 #   fuzz/run.sh [seconds a target, 60] [target...]
 #
+# FLOE_FUZZ_SEED fixes the fuzzers' random numbers (0, the default: new ones each time).
 # Wants a nightly toolchain; installs cargo-fuzz if it is missing. Set ARROW_TEST_DATA for golden files in the
 # corpus. An input that was found: cargo +nightly fuzz run --dev <target> <input>
 set -euo pipefail
@@ -50,7 +51,7 @@ for target in "${TARGETS[@]}"; do
     status=0
     # In a process of its own, which the memory it may use is measured for.
     "$BIN/$target" "fuzz/corpus/$target" -artifact_prefix="$artifacts/" -max_total_time="$SECONDS_EACH" \
-        -rss_limit_mb=2048 -timeout=20 -max_len=65536 -print_final_stats=1 >"$log" 2>&1 || status=$?
+        -seed="${FLOE_FUZZ_SEED:-0}" -rss_limit_mb=2048 -timeout=20 -max_len=65536 -print_final_stats=1 >"$log" 2>&1 || status=$?
     if ((status == 0)); then
         grep -E 'stat::(number_of_executed_units|peak_rss_mb)|^Done ' "$log" || true
     else

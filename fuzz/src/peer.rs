@@ -5,7 +5,8 @@
 //! ([`is_affordable`]).
 //!
 //! Not compared, by type: unions (a union of arrow-rs has no nulls of its own, and its sparse children have
-//! values where another child is selected), and times that are not within a day (floe reads null).
+//! values where another child is selected), and times that are not within a day (floe reads null). Nor is
+//! big-endian data, which arrow-rs reads as if it were little-endian.
 
 use std::cell::Cell;
 use std::io::Cursor;
@@ -17,7 +18,7 @@ use arrow_array::types::*;
 use arrow_array::{Array, ArrowPrimitiveType, GenericListViewArray, OffsetSizeTrait, RecordBatch};
 use arrow_schema::{DataType as ArrowType, IntervalUnit, TimeUnit as ArrowUnit};
 use floe::prelude::*;
-use floe_format::{Header, Next, next_message};
+use floe_format::{Endianness, Header, Next, decode_footer, footer_len, next_message};
 use polars_core::prelude::{Column, DataFrame};
 
 use crate::read::LIMITS;
@@ -40,12 +41,32 @@ pub fn compare(bytes: &[u8]) -> usize {
         IpcStreamReader::from_bytes(bytes.to_vec()).with_limits(LIMITS).with_parallel(false).finish()
     };
     if let Ok(df) = df
+        && !is_big_endian(bytes, is_file)
         && is_affordable(bytes)
         && let Some(batches) = quietly(|| read(bytes, is_file)).flatten()
     {
         return compare_batches(&df, &batches);
     }
     0
+}
+
+/// Whether the values are big-endian, which arrow-rs does not look at.
+fn is_big_endian(bytes: &[u8], is_file: bool) -> bool {
+    let schema = if is_file {
+        let Some((rest, suffix)) = bytes.split_last_chunk::<10>() else { return false };
+        let footer =
+            footer_len(suffix, &LIMITS).ok().and_then(|len| rest.get(rest.len().checked_sub(len)?..));
+        footer.and_then(|footer| decode_footer(footer, &LIMITS).ok()).map(|footer| footer.schema)
+    } else {
+        match next_message(bytes, 0, &LIMITS) {
+            Ok(Next::Message { message, .. }) => match message.header {
+                Header::Schema(schema) => Some(schema),
+                _ => None,
+            },
+            _ => None,
+        }
+    };
+    schema.is_some_and(|schema| schema.endianness == Endianness::Big)
 }
 
 fn compare_batches(df: &DataFrame, batches: &[RecordBatch]) -> usize {
