@@ -4,9 +4,9 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Array;
-use floe_array::decode::{Budget, Start, decode_column, starts};
+use floe_array::decode::{Budget, Counts, Start, decode_column, starts};
 use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part};
-use floe_format::{BatchHeader, Error, Field};
+use floe_format::{BatchHeader, Error, Field, Version};
 use polars_core::prelude::*;
 
 use super::options::{Projection, ReadOptions, counts};
@@ -34,10 +34,16 @@ pub(crate) fn decode_frame(
 ) -> PolarsResult<DataFrame> {
     let mut all_starts: Vec<Vec<Start>> = Vec::with_capacity(batches.len());
     let mut rows = 0usize;
+    let mut known: Option<(Version, Vec<Counts>)> = None;
     for batch in batches {
         let at = |e: Error| format_error(e.at(format!("record batch {}", batch.index)));
-        let counts = counts(schema, batch.options.version());
-        all_starts.push(starts(batch.header, &counts).map_err(at)?);
+        // Walking the schema once a version, not once a batch.
+        let version = batch.options.version();
+        if known.as_ref().is_none_or(|(of, _)| *of != version) {
+            known = Some((version, counts(schema, version)));
+        }
+        let counts = known.as_ref().map_or(&[][..], |(_, counts)| counts);
+        all_starts.push(starts(batch.header, counts).map_err(at)?);
         rows = rows.saturating_add(batch.header.rows);
         check_rows(rows)?;
         let unbacked = options.limits.max_unbacked_rows;
