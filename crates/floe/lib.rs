@@ -144,14 +144,14 @@
 //! `dtype-extension` and `object` are off, as in Polars; all `dtype-*` features forward to Polars' own.
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "lazy")]
-pub use floe_lazy as lazy;
 pub use floe_frame::prelude;
 pub use floe_frame::{
     AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcLimits, IpcReader, IpcStreamReader,
     IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, OwnedBytes, Recovered,
     StreamBatches, WriteSummary, inspect,
 };
+#[cfg(feature = "lazy")]
+pub use floe_lazy as lazy;
 
 // The README's examples run with the tests.
 #[cfg(doctest)]

@@ -18,6 +18,8 @@ mod options;
 mod pool;
 mod read;
 mod schema;
+#[cfg_attr(not(test), expect(dead_code, reason = "the index that reads statistics follows"))]
+mod statistics;
 mod summary;
 mod write;
 

@@ -38,7 +38,10 @@ macro_rules! batched_writer {
             /// As [`write_batch`](Self::write_batch).
             pub fn write_batch_with_metadata(&mut self, df: &DataFrame, metadata: Metadata) -> PolarsResult<()> {
                 check_schema(self.engine.schema(), df)?;
-                self.engine.write_more(df, &key_values(&metadata))
+                let mut metadata = key_values(&metadata);
+                // Statistics are about the batch they were made for, not this one.
+                metadata.retain(|(key, _)| key != crate::statistics::KEY);
+                self.engine.write_more(df, &metadata)
             }
 
             /// Writes what is left and the end, and flushes the writer. Without it the output is

@@ -7,6 +7,8 @@ use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Resul
 use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
+use crate::statistics::ColumnStatistics;
+
 /// A buffer as it goes out.
 pub(crate) enum Stored {
     /// As it is.
@@ -21,7 +23,7 @@ pub(crate) enum Stored {
 const NOT_COMPRESSED: [u8; 8] = (-1i64).to_le_bytes();
 
 impl Stored {
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         match self {
             Self::Plain(bytes) => bytes.len(),
             Self::Raw(bytes) => NOT_COMPRESSED.len() + bytes.len(),
@@ -46,13 +48,16 @@ pub(crate) struct EncodedColumns {
     pub(crate) variadic: Vec<usize>,
     pub(crate) buffers: Vec<Stored>,
     pub(crate) raw_bytes: u64,
+    /// Of each column, if statistics are written.
+    pub(crate) statistics: Vec<ColumnStatistics>,
 }
 
 impl EncodedColumns {
     /// Adds the columns that follow.
     pub(crate) fn append(&mut self, other: Self) {
-        let Self { nodes, variadic, buffers, raw_bytes } = other;
+        let Self { nodes, variadic, buffers, raw_bytes, statistics } = other;
         self.raw_bytes += raw_bytes;
+        self.statistics.extend(statistics);
         if self.nodes.is_empty() {
             // The common case of one group: taken over as it is.
             (self.nodes, self.variadic, self.buffers) = (nodes, variadic, buffers);
@@ -100,7 +105,7 @@ fn compress(encoded: Encoded, compression: Option<Compression>) -> Result<Encode
             buffers.into_iter().enumerate().map(store).collect::<Result<_>>()?
         },
     };
-    Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes })
+    Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes, statistics: Vec::new() })
 }
 
 fn store(buffer: Buffer<u8>, compression: Compression, always: bool) -> Result<Stored> {
@@ -143,7 +148,7 @@ pub(crate) fn assemble(
     for columns in columns {
         all.append(columns);
     }
-    let EncodedColumns { nodes, variadic, buffers, raw_bytes } = all;
+    let EncodedColumns { nodes, variadic, buffers, raw_bytes, statistics: _ } = all;
     let mut layout = BodyLayout::default();
     let specs = buffers.iter().map(|buffer| layout.push(buffer.len())).collect();
     let header =

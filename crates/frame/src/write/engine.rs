@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use floe_array::encode::Remap;
 use floe_codec::Compression;
-use floe_format::{Field, KeyValues};
+use floe_format::{Field, KeyValues, Text};
 use polars_core::prelude::*;
 use polars_io::ipc::IpcCompression;
 
@@ -25,11 +25,12 @@ use super::convert::{Columns, Pieces, estimate};
 use super::dictionaries::{Due, Trackers};
 use super::emit::{Container, Emitter};
 use super::encode::{EncodedBatch, EncodedColumns, assemble, column, columns};
-use super::statistics::flags_metadata;
+use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::error::format_error;
 use crate::options::Metadata;
 use crate::pool::{Task, threads};
 use crate::schema::WriteSchema;
+use crate::statistics::{ColumnStatistics, KEY};
 use crate::summary::WriteSummary;
 
 /// Raw bytes in flight beyond which the next batch waits.
@@ -51,6 +52,7 @@ pub(crate) struct Options {
     pub(crate) compat_level: CompatLevel,
     pub(crate) record_batch_size: Option<usize>,
     pub(crate) record_batch_statistics: bool,
+    pub(crate) statistics: bool,
     pub(crate) parallel: bool,
     pub(crate) dictionary_deltas: bool,
     pub(crate) schema_metadata: Option<Arc<Metadata>>,
@@ -68,6 +70,7 @@ impl Options {
             },
             record_batch_size: None,
             record_batch_statistics: false,
+            statistics: false,
             parallel: true,
             dictionary_deltas: false,
             schema_metadata: None,
@@ -86,6 +89,7 @@ impl Options {
 struct Plan {
     schema: WriteSchema,
     compression: Option<Compression>,
+    statistics: bool,
 }
 
 /// A writer of one stream or file.
@@ -96,7 +100,9 @@ pub(crate) struct Engine<W> {
     remaps: Arc<[Option<Remap>]>,
     footer_metadata: Option<Metadata>,
     batch_size: Option<usize>,
-    statistics: bool,
+    /// Sortedness flags are written.
+    flags: bool,
+    statistics: Texts,
     parallel: bool,
     deltas: bool,
     container: Container,
@@ -121,6 +127,7 @@ impl<W: Write> Engine<W> {
             compat_level,
             record_batch_size,
             record_batch_statistics,
+            statistics,
             parallel,
             dictionary_deltas,
             schema_metadata,
@@ -137,20 +144,21 @@ impl<W: Write> Engine<W> {
         emitter.start(&schema.wire)?;
         let trackers = Trackers::new(&schema);
         let remaps = trackers.remaps().into();
-        let plan = Arc::new(Plan { schema, compression });
+        let plan = Arc::new(Plan { schema, compression, statistics: *statistics });
         Ok(Self {
             emitter,
-            plan,
             remaps,
             trackers,
             footer_metadata: None,
             batch_size: *record_batch_size,
-            statistics: *record_batch_statistics,
+            flags: *record_batch_statistics,
+            statistics: Texts::new(&plan.schema.wire),
             parallel: *parallel,
             deltas: *dictionary_deltas,
             container: *container,
             in_flight: VecDeque::new(),
             bytes_in_flight: 0,
+            plan,
         })
     }
 
@@ -219,7 +227,12 @@ impl<W: Write> Engine<W> {
         let rows = df.height();
         let cells = rows.saturating_mul(df.width());
         let one_batch = rows > 0 && self.batch_size.is_none_or(|size| size >= rows);
-        if !one_batch || cells > SMALL_CELLS || !self.trackers.is_empty() || !self.in_flight.is_empty() {
+        if !one_batch
+            || self.plan.statistics
+            || cells > SMALL_CELLS
+            || !self.trackers.is_empty()
+            || !self.in_flight.is_empty()
+        {
             return None;
         }
         let mut bytes = 0;
@@ -245,7 +258,7 @@ impl<W: Write> Engine<W> {
     ) -> PolarsResult<()> {
         let encoded =
             columns(&self.plan.schema.wire.fields, chunks, self.plan.compression).map_err(format_error)?;
-        if self.statistics {
+        if self.flags {
             let mut metadata = metadata.clone();
             metadata.push(flags_metadata(df));
             return self.emit(df.height(), vec![encoded], &metadata);
@@ -261,7 +274,8 @@ impl<W: Write> Engine<W> {
                 this.write_dictionaries(false)?;
             }
             let footer_metadata = this.footer_metadata.take();
-            let footer = |rows: &[u64]| footer_key_values(footer_metadata.as_ref(), rows);
+            let statistics = this.statistics.take_footer();
+            let footer = |rows: &[u64]| footer_key_values(footer_metadata.as_ref(), rows, statistics);
             this.emitter.finish(&this.plan.schema.wire, footer)?;
             Ok(())
         })?;
@@ -322,7 +336,7 @@ impl<W: Write> Engine<W> {
     ) -> PolarsResult<()> {
         for range in ranges {
             let mut metadata = metadata.clone();
-            if self.statistics {
+            if self.flags {
                 metadata.push(flags_metadata(df));
             }
             let pieces: Vec<Pieces> =
@@ -338,11 +352,9 @@ impl<W: Write> Engine<W> {
         let bytes: usize = sizes.iter().sum();
         if !self.parallel || bytes < INLINE_BYTES {
             self.drain(0)?;
-            let columns = self.plan.schema.wire.fields.iter().zip(pieces);
-            let columns = columns
-                .map(|(field, pieces)| encode_pieces(field, pieces, &self.remaps, self.plan.compression));
-            let columns = columns.collect::<PolarsResult<Vec<_>>>()?;
-            return self.emit(rows, columns, &metadata);
+            let group = pieces.into_iter().enumerate().collect();
+            let columns = encode_group(group, &self.plan, &self.remaps)?;
+            return self.emit(rows, vec![columns], &metadata);
         }
         while self.in_flight.len() >= WINDOW_BATCHES && self.bytes_in_flight + bytes > WINDOW_BYTES {
             self.drain(self.in_flight.len() - 1)?;
@@ -379,9 +391,21 @@ impl<W: Write> Engine<W> {
         Ok(())
     }
 
-    fn emit(&mut self, rows: usize, columns: Vec<EncodedColumns>, metadata: &KeyValues) -> PolarsResult<()> {
+    fn emit(
+        &mut self,
+        rows: usize,
+        mut columns: Vec<EncodedColumns>,
+        metadata: &KeyValues,
+    ) -> PolarsResult<()> {
+        let statistics = columns.iter_mut().flat_map(|columns| std::mem::take(&mut columns.statistics));
+        let statistics: Vec<ColumnStatistics> = statistics.collect();
         let batch: EncodedBatch = assemble(rows, columns, self.plan.compression);
-        self.emitter.batch(&batch, metadata)
+        if !self.plan.statistics {
+            return self.emitter.batch(&batch, metadata);
+        }
+        let mut metadata = metadata.clone();
+        metadata.push((KEY.into(), self.statistics.next(rows, statistics).into()));
+        self.emitter.batch(&batch, &metadata)
     }
 }
 
@@ -415,18 +439,14 @@ fn encode_group(
     let mut out = EncodedColumns::default();
     for (i, pieces) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
-        out.append(encode_pieces(field, pieces, remaps, plan.compression)?);
+        let array = pieces.join()?;
+        let mut encoded = column(field, &array, remaps, plan.compression).map_err(format_error)?;
+        if let (true, Some((_, dtype))) = (plan.statistics, plan.schema.polars.get_at_index(i)) {
+            encoded.statistics = vec![column_statistics(array.as_ref(), dtype, &encoded)];
+        }
+        out.append(encoded);
     }
     Ok(out)
-}
-
-fn encode_pieces(
-    field: &Field,
-    pieces: Pieces,
-    remaps: &[Option<Remap>],
-    compression: Option<Compression>,
-) -> PolarsResult<EncodedColumns> {
-    column(field, &pieces.join()?, remaps, compression).map_err(format_error)
 }
 
 /// The values of a categorical's dictionary.
@@ -452,8 +472,10 @@ fn codec(compression: IpcCompression) -> Compression {
 /// The key under which Polars keeps the rows of each batch, to slice a file without reading it.
 const POLARS_METADATA: &str = "__POLARS_IPC_METADATA";
 
-fn footer_key_values(custom: Option<&Metadata>, rows: &[u64]) -> KeyValues {
+fn footer_key_values(custom: Option<&Metadata>, rows: &[u64], statistics: Option<Text>) -> KeyValues {
     let mut out: KeyValues = custom.map(crate::schema::key_values).unwrap_or_default();
+    out.retain(|(key, _)| key != KEY);
+    out.extend(statistics.map(|text| (KEY.into(), text)));
     let mut end = 0u64;
     let cumulative = rows.iter().map(|rows| {
         end += rows;

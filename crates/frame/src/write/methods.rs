@@ -31,6 +31,17 @@ macro_rules! writer_methods {
                 self
             }
 
+            /// Write each column's smallest and largest value and null count into every record
+            /// batch's metadata, under a key that other readers ignore, and of files once more into
+            /// the footer. floe's scans skip batches by them. Defaults to false.
+            ///
+            /// Nested columns, categoricals, enums and binaries have their nulls counted only, as
+            /// do floats of a batch in which a NaN occurs.
+            pub fn with_statistics(mut self, statistics: bool) -> Self {
+                self.options.statistics = statistics;
+                self
+            }
+
             /// Encode and compress on Polars' thread pool. Defaults to true; the bytes are the same.
             pub fn with_parallel(mut self, parallel: bool) -> Self {
                 self.options.parallel = parallel;

@@ -1,7 +1,15 @@
-//! Sortedness flags in a batch's metadata, as Polars' streaming engine writes and reads them.
+//! What is said about the values of a batch in its metadata: sortedness flags, as Polars' streaming
+//! engine writes and reads them, and floe's own [`statistics`](crate::statistics).
 
-use floe_format::Text;
-use polars_core::prelude::DataFrame;
+use std::ops::Range;
+
+use arrow::array::Array;
+use floe_format::{Error, Result, Schema, Text};
+use polars_core::prelude::{DataFrame, DataType};
+
+use super::encode::{EncodedColumns, Stored};
+use crate::statistics::bounds::bounds;
+use crate::statistics::{BatchStatistics, ColumnStatistics, fingerprint, schema_fingerprint};
 
 /// The key of the flags: a JSON list of one number a column.
 pub(crate) const FLAGS_KEY: &str = "polars:statistics:v1";
@@ -10,4 +18,75 @@ pub(crate) const FLAGS_KEY: &str = "polars:statistics:v1";
 pub(crate) fn flags_metadata(df: &DataFrame) -> (Text, Text) {
     let flags = df.columns().iter().map(|column| column.get_flags().bits().to_string());
     (FLAGS_KEY.into(), format!("[{}]", flags.collect::<Vec<_>>().join(",")).into())
+}
+
+/// Statistics of one column, which has been encoded alone.
+pub(crate) fn column_statistics(
+    array: &dyn Array,
+    dtype: &DataType,
+    encoded: &EncodedColumns,
+) -> ColumnStatistics {
+    let (min, max) = bounds(array, dtype);
+    let lens: Vec<u64> = encoded.buffers.iter().map(|buffer| buffer.len() as u64).collect();
+    let print = fingerprint(&encoded.nodes, &lens, |buffer, range, out| {
+        let stored = encoded.buffers.get(buffer).ok_or_else(|| Error::invalid("a buffer is missing"))?;
+        copy(stored, range, out)
+    });
+    match print {
+        Ok(print) => ColumnStatistics { nulls: array.null_count(), print, min, max },
+        // Without a print that matches, no reader believes it.
+        Err(_) => ColumnStatistics::default(),
+    }
+}
+
+/// Copies a range of a buffer's stored bytes.
+fn copy(stored: &Stored, range: Range<u64>, out: &mut [u8]) -> Result<()> {
+    let invalid = || Error::invalid("a sample beyond its buffer");
+    let mut skip = usize::try_from(range.start).map_err(|_| invalid())?;
+    let mut rest = out;
+    for piece in stored.pieces() {
+        let from = skip.min(piece.len());
+        skip -= from;
+        let len = rest.len().min(piece.len() - from);
+        let (now, later) = rest.split_at_mut(len);
+        now.copy_from_slice(&piece[from..from + len]);
+        rest = later;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(invalid()) }
+}
+
+/// Bytes of statistics that a footer has room for. Beyond that only the batches have them.
+const FOOTER_BYTES: usize = 16 << 20;
+
+/// The statistics of the batches written so far, as text.
+pub(crate) struct Texts {
+    schema: u64,
+    batches: usize,
+    lines: String,
+}
+
+impl Texts {
+    pub(crate) fn new(schema: &Schema) -> Self {
+        Self { schema: schema_fingerprint(schema), batches: 0, lines: String::new() }
+    }
+
+    /// The text of the next batch.
+    pub(crate) fn next(&mut self, rows: usize, columns: Vec<ColumnStatistics>) -> String {
+        let batch = self.batches;
+        let text = BatchStatistics { batch, rows, schema: self.schema, columns }.to_text();
+        self.batches += 1;
+        if self.lines.len() <= FOOTER_BYTES {
+            if batch > 0 {
+                self.lines.push('\n');
+            }
+            self.lines.push_str(&text);
+        }
+        text
+    }
+
+    /// The footer's copy, if there is anything to say and room for it.
+    pub(crate) fn take_footer(&mut self) -> Option<Text> {
+        let lines = std::mem::take(&mut self.lines);
+        (self.batches > 0 && lines.len() <= FOOTER_BYTES).then(|| lines.into())
+    }
 }
