@@ -44,6 +44,33 @@ macro_rules! batched_writer {
                 self.engine.write_more(df, &metadata)
             }
 
+            /// As [`write_batch`](Self::write_batch), but returns while the batch is still being
+            /// encoded: about 48 MiB of batches, two at least, may be on their way, and are written
+            /// by the calls that follow. The bytes are the same; an error may come from a later
+            /// call.
+            ///
+            /// # Errors
+            /// As [`write_batch`](Self::write_batch), also for the batches before this one.
+            pub fn submit_batch(&mut self, df: &DataFrame) -> PolarsResult<()> {
+                check_schema(self.engine.schema(), df)?;
+                self.engine.submit_more(df, &key_values(&Metadata::default()))
+            }
+
+            /// Writes the oldest batch that [`submit_batch`](Self::submit_batch) left on its way,
+            /// waiting for it to be encoded. False if there is none.
+            ///
+            /// # Errors
+            /// When the batch cannot be encoded, or the writer fails.
+            pub fn write_submitted(&mut self) -> PolarsResult<bool> {
+                self.engine.write_oldest()
+            }
+
+            /// Gives back memory that only the next batch needs. For many writers held open at
+            /// once.
+            pub fn shrink_to_fit(&mut self) {
+                self.engine.shrink_to_fit();
+            }
+
             /// Writes what is left and the end, and flushes the writer. Without it the output is
             /// incomplete, and a reader will say so.
             ///

@@ -86,6 +86,12 @@ impl<W: Write> Emitter<W> {
         &mut self.writer
     }
 
+    /// Gives back memory that only the next message needs.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.gathered = Vec::new();
+        self.encoder = MessageEncoder::new();
+    }
+
     /// Runs one step of writing, unless a step before has failed.
     fn step(&mut self, step: impl FnOnce(&mut Self) -> PolarsResult<()>) -> PolarsResult<()> {
         match self.state {

@@ -197,12 +197,31 @@ impl<W: Write> Engine<W> {
                 }
             }
             let ranges = chunk::ranges(&columns, this.batch_size);
-            this.write_ranges(df, &columns, ranges, &KeyValues::new())
+            this.submit_ranges(df, &columns, ranges, &KeyValues::new())?;
+            this.drain(0)
         })
     }
 
     /// Writes a frame as one more batch, or several if it is large.
     pub(crate) fn write_more(&mut self, df: &DataFrame, metadata: &KeyValues) -> PolarsResult<()> {
+        self.submit_more(df, metadata)?;
+        self.guarded(|this| this.drain(0))
+    }
+
+    /// Writes the oldest batch in flight; false if there is none.
+    pub(crate) fn write_oldest(&mut self) -> PolarsResult<bool> {
+        let Some(keep) = self.in_flight.len().checked_sub(1) else { return Ok(false) };
+        self.guarded(|this| this.drain(keep))?;
+        Ok(true)
+    }
+
+    /// Gives back memory that only the next batch needs.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        self.emitter.shrink_to_fit();
+    }
+
+    /// As [`write_more`](Self::write_more), but leaves a window of batches in flight behind.
+    pub(crate) fn submit_more(&mut self, df: &DataFrame, metadata: &KeyValues) -> PolarsResult<()> {
         self.guarded(|this| {
             if let Some(chunks) = this.small(df) {
                 return this.write_small(df, &chunks, metadata);
@@ -217,7 +236,7 @@ impl<W: Write> Engine<W> {
                 None if df.height() == 0 => vec![whole],
                 rows => chunk::ranges(&columns, rows),
             };
-            this.write_ranges(df, &columns, ranges, metadata)
+            this.submit_ranges(df, &columns, ranges, metadata)
         })
     }
 
@@ -327,7 +346,7 @@ impl<W: Write> Engine<W> {
         Ok(())
     }
 
-    fn write_ranges(
+    fn submit_ranges(
         &mut self,
         df: &DataFrame,
         columns: &Columns,
@@ -343,7 +362,7 @@ impl<W: Write> Engine<W> {
                 (0..columns.width()).map(|i| columns.slice(i, range.start, range.len())).collect();
             self.submit(range.len(), pieces, metadata)?;
         }
-        self.drain(0)
+        Ok(())
     }
 
     /// Starts work on a batch, having made room for it.

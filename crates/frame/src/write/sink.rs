@@ -1,7 +1,7 @@
 //! A file that appears whole or not at all.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,9 +24,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// ```
 #[derive(Debug)]
 pub struct AtomicFile {
+    /// None while parked.
     file: Option<File>,
     temporary: PathBuf,
     target: PathBuf,
+    /// The temporary file has got its name.
+    settled: bool,
 }
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -45,7 +48,21 @@ impl AtomicFile {
         let name = format!(".{}.{}-{count}.tmp", name.to_string_lossy(), std::process::id());
         let temporary = target.with_file_name(name);
         let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
-        Ok(Self { file: Some(file), temporary, target })
+        Ok(Self { file: Some(file), temporary, target, settled: false })
+    }
+
+    /// Closes the file for now; the next write, or the commit, opens it again. So thousands may be
+    /// on their way with few of them open.
+    pub fn park(&mut self) {
+        self.file = None;
+    }
+
+    fn open(&mut self) -> io::Result<&mut File> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => OpenOptions::new().append(true).open(&self.temporary)?,
+        };
+        Ok(self.file.insert(file))
     }
 
     /// Makes the file durable and gives it its name: flush, fsync, rename, fsync of the folder.
@@ -53,19 +70,26 @@ impl AtomicFile {
     /// # Errors
     /// When any of that fails; the old file is then still in place unless only the last step
     /// failed.
-    pub fn commit(mut self) -> io::Result<()> {
-        let Some(mut file) = self.file.take() else {
-            return Err(io::Error::other("the file is closed"));
-        };
-        let result = file
-            .flush()
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&self.temporary, &self.target));
-        if let Err(error) = result {
-            let _ = fs::remove_file(&self.temporary);
-            return Err(error);
-        }
-        sync_folder(&self.target)
+    pub fn commit(self) -> io::Result<()> {
+        let target = self.target.clone();
+        self.commit_as(&target)
+    }
+
+    /// As [`commit`](Self::commit), under another name in the same folder: for names that are known
+    /// only at the end.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn commit_as(mut self, target: impl AsRef<Path>) -> io::Result<()> {
+        let target = target.as_ref();
+        let file = self.open()?;
+        file.flush()?;
+        file.sync_all()?;
+        // Closed before it is renamed: not every system renames open files.
+        self.file = None;
+        fs::rename(&self.temporary, target)?;
+        self.settled = true;
+        sync_folder(target)
     }
 }
 
@@ -82,10 +106,11 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.file {
-            Some(file) => file.write(bytes),
-            None => Err(io::Error::other("the file is closed")),
-        }
+        self.open()?.write(bytes)
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.open()?.write_vectored(pieces)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -95,7 +120,8 @@ impl Write for AtomicFile {
 
 impl Drop for AtomicFile {
     fn drop(&mut self) {
-        if self.file.take().is_some() {
+        if !self.settled {
+            self.file = None;
             let _ = fs::remove_file(&self.temporary);
         }
     }
