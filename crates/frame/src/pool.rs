@@ -55,6 +55,12 @@ impl<T: Send + 'static> Task<T> {
         Self(shared)
     }
 
+    /// The value, if it is there already.
+    pub(crate) fn poll(self) -> Option<T> {
+        let value = self.0.value.lock().unwrap_or_else(PoisonError::into_inner).take();
+        value?.ok()
+    }
+
     /// Waits for the value. A thread of the pool works on other tasks meanwhile.
     pub(crate) fn wait(self) -> T {
         let in_pool = THREAD_POOL.current_thread_index().is_some();
