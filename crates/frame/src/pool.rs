@@ -55,10 +55,9 @@ impl<T: Send + 'static> Task<T> {
         Self(shared)
     }
 
-    /// The value, if it is there already.
-    pub(crate) fn poll(self) -> Option<T> {
-        let value = self.0.value.lock().unwrap_or_else(PoisonError::into_inner).take();
-        value?.ok()
+    /// Whether the value is there.
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.value.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Waits for the value. A thread of the pool works on other tasks meanwhile.

@@ -201,6 +201,9 @@ const POPULATED: usize = 16 << 20;
 
 impl Ahead {
     fn start(&mut self, len: usize) {
+        if self.0.as_ref().is_some_and(|(pending, _)| *pending == len) {
+            return;
+        }
         let region = Task::spawn(move || {
             let mut region = Region::new(len)?;
             region.populate(len.min(POPULATED));
@@ -211,8 +214,8 @@ impl Ahead {
 
     /// The memory, if it is of this size and ready: a pool that has other work is not waited for.
     fn take(&mut self, len: usize) -> Option<Region> {
-        let (size, region) = self.0.take()?;
-        if size == len { region.poll()?.ok() } else { None }
+        let (_, region) = self.0.take_if(|(size, region)| *size == len && region.is_done())?;
+        region.wait().ok()
     }
 }
 
