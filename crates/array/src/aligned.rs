@@ -65,17 +65,17 @@ fn out_of_memory(bytes: usize) -> Error {
     Error::invalid(format!("the data needs an allocation of {bytes} bytes, which the system refused"))
 }
 
+/// The size of a huge page, and what one begins at a multiple of.
+pub(crate) const HUGE_PAGE: usize = 2 << 20;
+
 /// Asks for huge pages on large fresh allocations: filling them is bound by page faults otherwise.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages<T>(vec: &mut Vec<T>) {
-    const HUGE: usize = 2 << 20;
     let bytes = vec.capacity().saturating_mul(size_of::<T>());
-    if bytes < 2 * HUGE {
+    if bytes < 2 * HUGE_PAGE {
         return;
     }
-    let start = vec.as_mut_ptr() as usize;
-    let first = start.next_multiple_of(4096);
-    let len = (start + bytes - first) & !4095;
+    let (first, len) = pages(vec.as_mut_ptr().addr(), bytes);
     // SAFETY: the range lies inside the allocation that `vec` owns, rounded inwards to pages;
     // MADV_HUGEPAGE changes how the range is backed, never its contents.
     unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_HUGEPAGE) };
@@ -83,6 +83,27 @@ fn advise_huge_pages<T>(vec: &mut Vec<T>) {
 
 #[cfg(not(target_os = "linux"))]
 fn advise_huge_pages<T>(_: &mut Vec<T>) {}
+
+/// Makes the pages behind `bytes` at once, instead of one fault each. Where the system cannot, they
+/// come when they are written to.
+#[cfg(target_os = "linux")]
+pub(crate) fn populate(bytes: &mut [u8]) {
+    let (first, len) = pages(bytes.as_mut_ptr().addr(), bytes.len());
+    // SAFETY: the range lies inside of `bytes`, which is borrowed mutably; MADV_POPULATE_WRITE backs
+    // it with pages and leaves its contents as they are.
+    unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_POPULATE_WRITE) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn populate(_: &mut [u8]) {}
+
+/// The whole pages among `bytes` bytes from an address on: where they start, and their length.
+#[cfg(target_os = "linux")]
+fn pages(start: usize, bytes: usize) -> (usize, usize) {
+    const PAGE: usize = 4096;
+    let first = start.next_multiple_of(PAGE);
+    (first, (start + bytes).saturating_sub(first) & !(PAGE - 1))
+}
 
 /// The first `len` elements of `bytes`, without a copy if `bytes` is aligned for `T`.
 ///

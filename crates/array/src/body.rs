@@ -45,6 +45,59 @@ impl Body for Buffer<u8> {
     }
 }
 
+/// The parts of a body that somebody needs, each in an allocation of its own.
+///
+/// ```
+/// use floe_array::{Body, Segments};
+///
+/// let mut body = Segments::default();
+/// body.push(64, b"abcd".to_vec().into());
+/// assert_eq!(body.shared(65..67).as_deref(), Some(b"bc".as_slice()));
+/// assert!(body.shared(0..4).is_none());
+/// # floe_format::Result::Ok(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Segments(Vec<(u64, Buffer<u8>)>);
+
+impl Segments {
+    /// A body that is in memory as a whole.
+    #[must_use]
+    pub fn whole(bytes: Buffer<u8>) -> Self {
+        Self(vec![(0, bytes)])
+    }
+
+    /// Adds the bytes from `start` on, which lie behind all that have been added.
+    pub fn push(&mut self, start: u64, bytes: Buffer<u8>) {
+        debug_assert!(self.0.last().is_none_or(|(last, bytes)| last + bytes.len() as u64 <= start));
+        self.0.push((start, bytes));
+    }
+
+    /// Bytes of all segments.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.iter().map(|(_, bytes)| bytes.len()).sum()
+    }
+}
+
+impl Body for Segments {
+    fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>> {
+        if range.is_empty() {
+            return Some(Buffer::default());
+        }
+        let behind = self.0.partition_point(|(start, _)| *start <= range.start);
+        let (start, bytes) = self.0.get(behind.checked_sub(1)?)?;
+        bytes.shared(range.start - start..range.end.checked_sub(*start)?)
+    }
+
+    fn read_into(&self, range: Range<u64>, dst: &mut [u8]) -> Result<()> {
+        let source = self
+            .shared(range)
+            .ok_or_else(|| floe_format::Error::invalid("a buffer lies where the body has not been read"))?;
+        dst.copy_from_slice(source.as_slice());
+        Ok(())
+    }
+}
+
 /// Runs independent pieces of work, possibly at once.
 pub trait Executor: Sync {
     /// Calls `work(0)` to `work(n - 1)`, in any order, and returns when all have returned.

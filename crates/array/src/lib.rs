@@ -16,9 +16,11 @@ pub mod body;
 pub mod decode;
 pub mod dictionary;
 pub mod encode;
+pub mod region;
 pub mod validate;
 
-pub use body::{Body, Executor, Serial};
+pub use body::{Body, Executor, Segments, Serial};
 pub use decode::{DecodeCtx, DecodeOptions, Part, decode_column};
 pub use dictionary::{Dictionaries, Lookup};
 pub use encode::{EncodeCtx, Encoded, encode_column};
+pub use region::Region;

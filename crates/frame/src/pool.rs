@@ -55,6 +55,11 @@ impl<T: Send + 'static> Task<T> {
         Self(shared)
     }
 
+    /// Whether the value is there.
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.value.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Waits for the value. A thread of the pool works on other tasks meanwhile.
     pub(crate) fn wait(self) -> T {
         let in_pool = THREAD_POOL.current_thread_index().is_some();

@@ -3,14 +3,15 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use floe_format::{Decoder, IpcLimits};
+use floe_format::IpcLimits;
 use polars_core::prelude::*;
 use polars_io::{RowIndex, SerReader};
 
 use super::bytes::OwnedBytes;
+use super::input::Input;
 use super::methods::reader_options;
 use super::options::{ReadOptions, Trust};
-use super::stream_source::{Input, Stream};
+use super::stream_source::Stream;
 use crate::error::format_error;
 use crate::options::Metadata;
 use crate::schema::{arrow_schema, metadata_map};
@@ -78,8 +79,7 @@ impl<R: Read> State<R> {
         if let Self::New(_) = self
             && let Self::New(reader) = std::mem::replace(self, Self::Gone)
         {
-            let decoder = Decoder::new(options.limits);
-            *self = Self::Open(Stream::new(Input::Reader { reader, decoder }));
+            *self = Self::Open(Stream::new(Input::from_reader(reader, options.limits)));
         }
     }
 }

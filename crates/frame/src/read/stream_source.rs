@@ -1,126 +1,34 @@
-//! Messages of a stream, one after another: from memory by their positions, from any other reader
-//! as the bytes come.
+//! A stream's schema, dictionaries and record batches, in the order in which they come.
 
 use std::collections::VecDeque;
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::Arc;
 
-use floe_array::decode::Budget;
-use floe_array::{Dictionaries, aligned};
-use floe_format::{
-    BatchHeader, Decoder, Error, ErrorKind, Header, KeyValues, Message, Next, Schema, Step, Version,
-    next_message,
-};
+use floe_array::decode::{Budget, Counts, starts};
+use floe_array::{Dictionaries, Segments};
+use floe_format::{BatchHeader, Header, KeyValues, Message, Schema, Version};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
 use super::assemble::{BatchInput, check_rows, decode_frame, finish_frame};
 use super::dictionaries::Store;
 use super::flags;
-use super::options::{Projection, ReadOptions};
-use crate::error::{format_error, io_error};
+use super::input::{Input, Item};
+use super::options::{Projection, ReadOptions, counts};
+use super::segments::ranges;
+use crate::error::format_error;
 use crate::pool::{self, Task};
 use crate::schema::ReadSchema;
-
-/// Where a stream comes from.
-pub(crate) enum Input<R> {
-    /// All of it is in memory.
-    Memory { bytes: Buffer<u8>, at: usize },
-    /// It has to be read.
-    Reader { reader: R, decoder: Decoder },
-}
 
 /// A record batch with what it needs to be decoded.
 pub(crate) struct StreamBatch {
     pub(crate) header: BatchHeader,
-    pub(crate) body: Buffer<u8>,
+    pub(crate) body: Segments,
     pub(crate) metadata: KeyValues,
     pub(crate) version: Version,
     pub(crate) dictionaries: Arc<Dictionaries>,
     pub(crate) index: usize,
-}
-
-enum Item {
-    Message(Message, Buffer<u8>),
-    End { marked: bool },
-}
-
-/// How much of a body is allocated before its bytes have arrived.
-const READ_AHEAD: usize = 64 << 20;
-
-impl<R: Read> Input<R> {
-    fn next(&mut self, options: &ReadOptions) -> PolarsResult<Item> {
-        match self {
-            Self::Memory { bytes, at } => {
-                let next = next_message(bytes, *at, &options.limits);
-                match next.map_err(format_error)? {
-                    Next::EndOfInput => Ok(Item::End { marked: false }),
-                    Next::EndMarker { next } => {
-                        *at = next;
-                        Ok(Item::End { marked: true })
-                    },
-                    Next::Message { message, body, .. } => {
-                        *at = body.end;
-                        Ok(Item::Message(message, bytes.clone().sliced(body)))
-                    },
-                }
-            },
-            Self::Reader { reader, decoder } => read_message(reader, decoder),
-        }
-    }
-}
-
-fn read_message<R: Read>(reader: &mut R, decoder: &mut Decoder) -> PolarsResult<Item> {
-    let mut bytes = Vec::new();
-    loop {
-        let need = decoder.needed();
-        bytes.clear();
-        let fresh = decoder.is_at_boundary();
-        read_up_to(reader, &mut bytes, need)?;
-        if bytes.is_empty() && fresh && need > 0 {
-            return Ok(Item::End { marked: false });
-        }
-        if bytes.len() < need {
-            return Err(truncated("a message's head", need, bytes.len()));
-        }
-        match decoder.feed(&bytes).map_err(format_error)? {
-            Step::Need(_) => {},
-            Step::End => return Ok(Item::End { marked: true }),
-            Step::Message(message) => {
-                let len = usize::try_from(message.body_len)
-                    .map_err(|_| polars_err!(ComputeError: "a message body of {} bytes", message.body_len))?;
-                let mut body = aligned::try_with_capacity(len.min(READ_AHEAD)).map_err(format_error)?;
-                read_up_to(reader, &mut body, len)?;
-                if body.len() < len {
-                    return Err(truncated("a message's body", len, body.len()));
-                }
-                return Ok(Item::Message(message, body.into()));
-            },
-        }
-    }
-}
-
-fn truncated(what: &str, need: usize, have: usize) -> PolarsError {
-    let error = Error::new(ErrorKind::Truncated { need: need as u64, have: have as u64 });
-    format_error(error.at(what.to_owned()))
-}
-
-/// Reads `len` bytes, fewer only at the end of the input. The vector grows as bytes arrive.
-fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> PolarsResult<()> {
-    while out.len() < len {
-        if out.len() == out.capacity() {
-            let more = out.capacity().max(4096).min(len - out.len());
-            aligned::try_grow(out, more).map_err(format_error)?;
-        }
-        let room = (out.capacity() - out.len()).min(len - out.len());
-        match reader.by_ref().take(room as u64).read_to_end(out) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {},
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
-            Err(e) => return Err(io_error(e, "reading an Arrow IPC stream")),
-        }
-    }
-    Ok(())
 }
 
 /// A stream being read: the schema is known, dictionaries are kept, batches come out.
@@ -138,6 +46,25 @@ pub(crate) struct Stream<R> {
 struct Plan {
     projection: Arc<Projection>,
     store: Store,
+    /// What the columns take in batches of a version: that of the last batch.
+    counts: Option<(Version, Vec<Counts>)>,
+}
+
+impl Plan {
+    /// The ranges of a batch's body that the projected columns need.
+    fn ranges(
+        &mut self,
+        schema: &ReadSchema,
+        header: &BatchHeader,
+        version: Version,
+    ) -> floe_format::Result<Vec<Range<u64>>> {
+        if self.counts.as_ref().is_none_or(|(of, _)| *of != version) {
+            self.counts = Some((version, counts(schema, version)));
+        }
+        let counts = self.counts.as_ref().map_or(&[][..], |(_, counts)| counts);
+        let starts = starts(header, counts)?;
+        Ok(ranges(header, &starts, &schema.wire.fields, &self.projection.indices))
+    }
 }
 
 /// Bodies are read this far ahead of their decoding, when chunks are all that is wanted.
@@ -170,9 +97,10 @@ impl<R: Read> Stream<R> {
         if let Some(schema) = &self.schema {
             return Ok(Arc::clone(schema));
         }
-        match self.input.next(options)? {
-            Item::Message(message, _) => match message.header {
+        match self.input.next(&options.limits)? {
+            Item::Message(message) => match message.header {
                 Header::Schema(schema) => {
+                    self.input.body(message.body_len, &[], options.parallel)?;
                     let schema = Arc::new(ReadSchema::new(schema));
                     self.schema = Some(Arc::clone(&schema));
                     Ok(schema)
@@ -190,7 +118,7 @@ impl<R: Read> Stream<R> {
         if self.plan.is_none() {
             let projection = Projection::new(&schema, options)?;
             let store = Store::new(Arc::clone(&schema), &projection.slots).map_err(format_error)?;
-            self.plan = Some(Plan { projection: Arc::new(projection), store });
+            self.plan = Some(Plan { projection: Arc::new(projection), store, counts: None });
         }
         Ok(schema)
     }
@@ -211,7 +139,7 @@ impl<R: Read> Stream<R> {
         }
         let executor = pool::executor(options.parallel);
         loop {
-            let item = self.input.next(options).map_err(|e| self.place(e))?;
+            let item = self.input.next(&options.limits).map_err(|e| place(self.batches, e))?;
             let Some(plan) = &mut self.plan else { return Ok(None) };
             match item {
                 Item::End { marked } => {
@@ -224,13 +152,19 @@ impl<R: Read> Stream<R> {
                     }
                     return Ok(None);
                 },
-                Item::Message(message, body) => {
-                    let Message { header, metadata, version, .. } = message;
+                Item::Message(message) => {
+                    let Message { header, metadata, version, body_len } = message;
+                    let parallel = options.parallel;
                     match header {
                         Header::Schema(Schema { .. }) => {
                             polars_bail!(ComputeError: "a second schema message in an Arrow IPC stream, without an end marker before it")
                         },
                         Header::Dictionary(header) => {
+                            let all = 0..body_len;
+                            let wanted = plan.store.wants(header.id) && body_len > 0;
+                            let wanted = if wanted { std::slice::from_ref(&all) } else { &[] };
+                            let body = self.input.body(body_len, wanted, parallel);
+                            let body = body.map_err(|e| place(self.batches, e))?;
                             if plan.store.wants(header.id) {
                                 let decode = options.decode_options(&schema, version);
                                 plan.store
@@ -240,6 +174,11 @@ impl<R: Read> Stream<R> {
                         },
                         Header::Batch(header) => {
                             let index = self.batches;
+                            let ranges = plan.ranges(&schema, &header, version);
+                            let ranges =
+                                ranges.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
+                            let body = self.input.body(body_len, &ranges, parallel);
+                            let body = body.map_err(|e| place(index, e))?;
                             self.batches += 1;
                             self.rows = self.rows.saturating_add(header.rows);
                             let dictionaries = plan.store.snapshot();
@@ -256,11 +195,6 @@ impl<R: Read> Stream<R> {
                 },
             }
         }
-    }
-
-    fn place(&self, error: PolarsError) -> PolarsError {
-        let n = self.batches;
-        error.wrap_msg(|msg| format!("after {n} record batches: {msg}"))
     }
 
     /// All that is left, in one frame.
@@ -295,7 +229,7 @@ impl<R: Read> Stream<R> {
             while bytes < WINDOW_BYTES
                 && let Some(batch) = self.next_batch(options)?
             {
-                bytes += batch.body.len();
+                bytes += batch.body.bytes();
                 rows = rows.saturating_add(batch.header.rows);
                 window.push(batch);
             }
@@ -332,6 +266,10 @@ impl<R: Read> Stream<R> {
         let projection = self.projection(options)?;
         decode_batches(&schema, &projection, batches, options, &self.budget, before)
     }
+}
+
+fn place(batches: usize, error: PolarsError) -> PolarsError {
+    error.wrap_msg(|msg| format!("after {batches} record batches: {msg}"))
 }
 
 /// Decodes batches into one frame.

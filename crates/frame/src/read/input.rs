@@ -1,0 +1,270 @@
+//! The messages of a stream, one after another: from memory by their positions, from any other
+//! reader as the bytes come. A body is taken when its header is known, so that of a reader only what
+//! is wanted is kept:
+//!
+//! ```text
+//!   body       | a | b | c     | d     | e |        columns a, c and d are wanted
+//!   memory     | a |   | c     | d     |            three segments: c and d are large
+//! ```
+//!
+//! Large segments lie on huge pages, and the pages of the next one are made on the pool while this
+//! one is read.
+
+use std::io::{self, Read};
+use std::ops::Range;
+
+use floe_array::{Region, Segments, aligned};
+use floe_format::{Decoder, Error, ErrorKind, IpcLimits, Message, Next, Step, next_message};
+use polars_buffer::Buffer;
+use polars_core::prelude::*;
+
+use crate::error::{format_error, io_error};
+use crate::pool::Task;
+
+/// Where a stream comes from.
+pub(crate) enum Input<R> {
+    /// All of it is in memory.
+    Memory { bytes: Buffer<u8>, at: usize },
+    /// It has to be read.
+    Reader { reader: R, decoder: Decoder, ahead: Ahead },
+}
+
+/// What comes next in a stream.
+pub(crate) enum Item {
+    /// A message, whose body is to be taken by [`Input::body`] before anything else.
+    Message(Message),
+    End {
+        marked: bool,
+    },
+}
+
+/// How much of a buffer is allocated before its bytes have arrived.
+const READ_AHEAD: usize = 64 << 20;
+/// How much more than has arrived is allocated afterwards.
+const GROWTH: usize = 4;
+/// Segments of so many bytes and more lie on huge pages.
+const LARGE: usize = 4 << 20;
+/// The most that is read into a buffer only to be thrown away.
+const SCRATCH: usize = 256 << 10;
+
+impl<R: Read> Input<R> {
+    pub(crate) fn from_reader(reader: R, limits: IpcLimits) -> Self {
+        Self::Reader { reader, decoder: Decoder::new(limits), ahead: Ahead::default() }
+    }
+
+    pub(crate) fn next(&mut self, limits: &IpcLimits) -> PolarsResult<Item> {
+        match self {
+            Self::Memory { bytes, at } => match next_message(bytes, *at, limits).map_err(format_error)? {
+                Next::EndOfInput => Ok(Item::End { marked: false }),
+                Next::EndMarker { next } => {
+                    *at = next;
+                    Ok(Item::End { marked: true })
+                },
+                Next::Message { message, body, .. } => {
+                    *at = body.start;
+                    Ok(Item::Message(message))
+                },
+            },
+            Self::Reader { reader, decoder, .. } => read_head(reader, decoder),
+        }
+    }
+
+    /// The body of the message that came last, at least these ranges of it: ascending, apart, and
+    /// within its length.
+    pub(crate) fn body(&mut self, len: u64, ranges: &[Range<u64>], parallel: bool) -> PolarsResult<Segments> {
+        let len =
+            usize::try_from(len).map_err(|_| polars_err!(ComputeError: "a message body of {len} bytes"))?;
+        match self {
+            Self::Memory { bytes, at } => {
+                let body = at.checked_add(len).filter(|end| *end <= bytes.len());
+                let end = body.ok_or_else(|| body_truncated(len, bytes.len().saturating_sub(*at)))?;
+                let start = std::mem::replace(at, end);
+                Ok(Segments::whole(bytes.clone().sliced(start..end)))
+            },
+            Self::Reader { reader, ahead, .. } => {
+                let ahead = if parallel { Some(ahead) } else { None };
+                BodyReader { reader, ahead, len, position: 0 }.read(ranges)
+            },
+        }
+    }
+}
+
+fn read_head<R: Read>(reader: &mut R, decoder: &mut Decoder) -> PolarsResult<Item> {
+    let mut bytes = Vec::new();
+    loop {
+        let need = decoder.needed();
+        bytes.clear();
+        let fresh = decoder.is_at_boundary();
+        read_up_to(reader, &mut bytes, need)?;
+        if bytes.is_empty() && fresh && need > 0 {
+            return Ok(Item::End { marked: false });
+        }
+        if bytes.len() < need {
+            return Err(truncated("a message's head", need, bytes.len()));
+        }
+        match decoder.feed(&bytes).map_err(format_error)? {
+            Step::Need(_) => {},
+            Step::End => return Ok(Item::End { marked: true }),
+            Step::Message(message) => return Ok(Item::Message(message)),
+        }
+    }
+}
+
+/// A body on its way in.
+struct BodyReader<'a, R> {
+    reader: &'a mut R,
+    ahead: Option<&'a mut Ahead>,
+    len: usize,
+    position: usize,
+}
+
+impl<R: Read> BodyReader<'_, R> {
+    fn read(mut self, ranges: &[Range<u64>]) -> PolarsResult<Segments> {
+        let mut body = Segments::default();
+        let sizes = ranges.iter().map(|range| to_usize(range.end - range.start));
+        let mut sizes = sizes.skip(1);
+        for range in ranges {
+            self.skip_to(to_usize(range.start))?;
+            let next = sizes.next().unwrap_or(0);
+            let len = to_usize(range.end).saturating_sub(self.position);
+            let bytes = if len < LARGE { self.small(len)? } else { self.large(len, next)? };
+            body.push(range.start, bytes);
+        }
+        self.skip_to(self.len)?;
+        Ok(body)
+    }
+
+    fn small(&mut self, len: usize) -> PolarsResult<Buffer<u8>> {
+        let mut bytes = aligned::try_with_capacity(len).map_err(format_error)?;
+        read_up_to(self.reader, &mut bytes, len)?;
+        self.arrived(bytes.len(), len)?;
+        Ok(bytes.into())
+    }
+
+    /// Reads a segment onto huge pages; `next` bytes are what the one behind it takes.
+    fn large(&mut self, len: usize, next: usize) -> PolarsResult<Buffer<u8>> {
+        let room = len.min(READ_AHEAD);
+        let mut region = match self.ahead.as_mut().and_then(|ahead| ahead.take(room)) {
+            Some(region) => region,
+            None => Region::new(room).map_err(format_error)?,
+        };
+        let mut have = 0;
+        while have < len {
+            let dst = region.as_mut_slice();
+            let room = dst.len();
+            if have == room {
+                region.grow(have.saturating_mul(GROWTH).min(len)).map_err(format_error)?;
+                continue;
+            }
+            let read = read_once(self.reader, &mut dst[have..])?;
+            if have == 0
+                && next >= LARGE
+                && let Some(ahead) = &mut self.ahead
+            {
+                // By now this one's bytes do come.
+                ahead.start(next.min(READ_AHEAD));
+            }
+            have += read;
+            if read == 0 {
+                break;
+            }
+        }
+        self.arrived(have, len)?;
+        Ok(region.into_buffer(len))
+    }
+
+    /// Reads what nobody needs.
+    fn skip_to(&mut self, position: usize) -> PolarsResult<()> {
+        let mut left = position.saturating_sub(self.position);
+        let mut scratch = vec![0; left.min(SCRATCH)];
+        while left > 0 {
+            let room = left.min(SCRATCH);
+            let read = read_once(self.reader, &mut scratch[..room])?;
+            self.arrived(read, room.min(1))?;
+            left -= read;
+        }
+        Ok(())
+    }
+
+    fn arrived(&mut self, have: usize, need: usize) -> PolarsResult<()> {
+        self.position += have;
+        if have < need { Err(body_truncated(self.len, self.position)) } else { Ok(()) }
+    }
+}
+
+/// Memory for the segment that will be read next, in the making.
+#[derive(Default)]
+pub(crate) struct Ahead(Option<(usize, Task<floe_format::Result<Region>>)>);
+
+/// Bytes whose pages are made ahead of time.
+const POPULATED: usize = 16 << 20;
+
+impl Ahead {
+    fn start(&mut self, len: usize) {
+        if self.0.as_ref().is_some_and(|(pending, _)| *pending == len) {
+            return;
+        }
+        let region = Task::spawn(move || {
+            let mut region = Region::new(len)?;
+            region.populate(len.min(POPULATED));
+            Ok(region)
+        });
+        self.0 = Some((len, region));
+    }
+
+    /// The memory, if it is of this size and ready: a pool that has other work is not waited for.
+    fn take(&mut self, len: usize) -> Option<Region> {
+        let (_, region) = self.0.take_if(|(size, region)| *size == len && region.is_done())?;
+        region.wait().ok()
+    }
+}
+
+fn to_usize(position: u64) -> usize {
+    // Positions within a body whose length is a usize.
+    usize::try_from(position).unwrap_or(usize::MAX)
+}
+
+fn body_truncated(need: usize, have: usize) -> PolarsError {
+    truncated("a message's body", need, have)
+}
+
+fn truncated(what: &str, need: usize, have: usize) -> PolarsError {
+    let error = Error::new(ErrorKind::Truncated { need: need as u64, have: have as u64 });
+    format_error(error.at(what.to_owned()))
+}
+
+/// One read of some bytes: none only at the end of the input.
+fn read_once<R: Read>(reader: &mut R, out: &mut [u8]) -> PolarsResult<usize> {
+    loop {
+        match reader.read(out) {
+            Ok(n) if n <= out.len() => return Ok(n),
+            Ok(_) => {
+                return Err(failed(io::Error::other("the reader says it read more than it was asked for")));
+            },
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
+            Err(e) => return Err(failed(e)),
+        }
+    }
+}
+
+fn failed(error: io::Error) -> PolarsError {
+    io_error(error, "reading an Arrow IPC stream")
+}
+
+/// Reads `len` bytes, fewer only at the end of the input. The vector grows as bytes arrive.
+fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> PolarsResult<()> {
+    while out.len() < len {
+        if out.len() == out.capacity() {
+            let more = out.capacity().max(4096).min(len - out.len());
+            aligned::try_grow(out, more).map_err(format_error)?;
+        }
+        let room = (out.capacity() - out.len()).min(len - out.len());
+        match reader.by_ref().take(room as u64).read_to_end(out) {
+            Ok(0) => return Ok(()),
+            Ok(_) => {},
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
+            Err(e) => return Err(failed(e)),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! Which ranges of a body the projected columns need.
+
+use std::ops::Range;
+
+use floe_array::decode::Start;
+use floe_format::{BatchHeader, BufferSpec, DataType, Field};
+
+/// Neighbouring buffers are read together up to so many bytes.
+const TOGETHER: u64 = 8 << 20;
+/// Bytes between two buffers that are not worth a segment of their own.
+const GAP: u64 = 4 << 10;
+/// Buffers of this size that do not end up in the result as they are stay apart from those that do.
+const APART: u64 = 256 << 10;
+
+/// The ranges of a body that hold all buffers of the columns: ascending, apart, each buffer within
+/// one. `starts` says where the columns' buffers begin.
+pub(crate) fn ranges(
+    header: &BatchHeader,
+    starts: &[Start],
+    fields: &[Field],
+    columns: &[usize],
+) -> Vec<Range<u64>> {
+    let mut buffers = Vec::with_capacity(header.buffers.len());
+    for column in columns {
+        let (Some(from), Some(to), Some(field)) =
+            (starts.get(*column), starts.get(column + 1), fields.get(*column))
+        else {
+            continue;
+        };
+        let apart = header.compression.is_none() && becomes_views(field);
+        let own = header.buffers.get(from.buffer..to.buffer).unwrap_or_default();
+        let own = own.iter().filter(|buffer| buffer.len > 0);
+        buffers.extend(own.map(|buffer| (*buffer, apart && buffer.len >= APART)));
+    }
+    buffers.sort_by_key(|(buffer, _)| buffer.offset);
+    merge(&buffers)
+}
+
+/// Whether the values' offsets are read, but not kept.
+fn becomes_views(field: &Field) -> bool {
+    let offsets = [DataType::Utf8, DataType::Binary, DataType::LargeUtf8, DataType::LargeBinary];
+    field.dictionary.is_none() && offsets.contains(&field.data_type)
+}
+
+fn merge(buffers: &[(BufferSpec, bool)]) -> Vec<Range<u64>> {
+    let mut out: Vec<Range<u64>> = Vec::new();
+    let mut open = false;
+    for (buffer, apart) in buffers {
+        let end = buffer.offset.saturating_add(buffer.len);
+        if let Some(last) = out.last_mut() {
+            let overlaps = buffer.offset < last.end;
+            let near = buffer.offset.saturating_sub(last.end) <= GAP && end - last.start <= TOGETHER;
+            if overlaps || (near && open && !apart) {
+                last.end = last.end.max(end);
+                continue;
+            }
+        }
+        out.push(buffer.offset..end);
+        open = !apart;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn merged(buffers: &[(u64, u64, bool)]) -> Vec<(u64, u64)> {
+        let buffers: Vec<(BufferSpec, bool)> = buffers
+            .iter()
+            .map(|(offset, len, apart)| (BufferSpec { offset: *offset, len: *len }, *apart))
+            .collect();
+        merge(&buffers).into_iter().map(|range| (range.start, range.end)).collect()
+    }
+
+    #[test]
+    fn neighbours_are_read_together_and_gaps_left_out() {
+        assert_eq!(merged(&[(0, 10, false), (64, 100, false)]), [(0, 164)]);
+        assert_eq!(merged(&[(0, 10, false), (1 << 20, 10, false)]), [(0, 10), (1 << 20, (1 << 20) + 10)]);
+        assert_eq!(merged(&[(0, 6 << 20, false), (6 << 20, 6 << 20, false)]).len(), 2);
+        assert_eq!(merged(&[(0, 1 << 20, false), (1 << 20, 1 << 20, true), (2 << 20, 9, false)]).len(), 3);
+    }
+
+    #[test]
+    fn buffers_that_overlap_share_a_segment() {
+        assert_eq!(merged(&[(0, 100, true), (50, 10, true), (99, 40, false)]), [(0, 139)]);
+        assert_eq!(merged(&[(0, 9 << 20, false), (1, 9 << 20, false)]), [(0, (9 << 20) + 1)]);
+    }
+}
