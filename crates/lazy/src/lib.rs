@@ -1,2 +1,52 @@
 //! Lazy Polars queries into and out of Arrow IPC streams and files.
+//!
+//! ```text
+//!            query thread(s)                  |        sink thread                | Polars' pool
+//!   LazyFrame -> streaming engine -> regroup -> channel of 1 -> submit, write oldest <-> encode, compress
+//!                      ^                      |                     |
+//!                      '---- back-pressure ---'                     v
+//!                                                     SinkTarget: AtomicFile | Write
+//!   LazyFrame <- scan_ipc_file | scan_ipc_stream <- IpcScanOptions <- paths, bytes
+//! ```
+//!
+//! A sink runs its query on Polars' streaming engine. What comes out is put together into batches of a
+//! sensible size (see `regroup.rs`), encoded on Polars' pool and written by a thread that belongs to
+//! the sink: so the query, the encoding and the writing overlap, and the slowest of them holds up the
+//! others. Memory is bounded by what is on its way: a window of about 48 MiB of batches.
+//!
+//! ```
+//! use floe_lazy::*;
+//! use polars_core::prelude::*;
+//!
+//! let folder = std::env::temp_dir().join(format!("floe-lazy-doc-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder)?;
+//! let numbers: Vec<i64> = (0..1000).collect();
+//! let df = DataFrame::new(1000, vec![Column::new("n".into(), numbers)])?;
+//! let even = df.lazy().filter((col("n") % lit(2)).eq(lit(0)));
+//!
+//! let options = IpcSinkOptions::default().with_record_batch_size(200);
+//! let summary = even.sink_ipc_file(folder.join("even.arrow"), options)?;
+//! assert_eq!((summary.rows, summary.batches), (500, 3));
+//! # std::fs::remove_dir_all(&folder)?;
+//! # PolarsResult::Ok(())
+//! ```
+//!
+//! [`LazyIpcExt`] has the sinks, as methods of [`LazyFrame`].
 #![forbid(unsafe_code)]
+
+mod batches;
+mod error;
+mod options;
+mod query;
+mod regroup;
+mod sink;
+mod size;
+mod target;
+mod writer;
+
+pub use batches::IpcBatches;
+pub use floe_frame::prelude::{CompatLevel, IpcCompression, Metadata, WriteSummary, ZstdLevel};
+pub use options::{IpcSinkOptions, Progress};
+pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
+pub use sink::LazyIpcExt;
+pub use target::SinkTarget;

@@ -1,0 +1,220 @@
+//! Options of the sinks.
+
+use std::fmt;
+use std::io::Write;
+use std::sync::Arc;
+
+use floe_frame::{IpcStreamWriter, IpcWriter, Metadata, WriteSummary};
+use polars_core::prelude::*;
+use polars_io::SerWriter;
+use polars_io::ipc::IpcCompression;
+
+use crate::writer::{Format, Writer};
+
+/// How far a sink has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Rows written.
+    pub rows: u64,
+    /// Record batches written.
+    pub batches: u64,
+    /// Bytes handed to the target; of a partitioned sink, to all files together.
+    pub bytes: u64,
+}
+
+impl From<&WriteSummary> for Progress {
+    fn from(summary: &WriteSummary) -> Self {
+        Self { rows: summary.rows, batches: summary.batches, bytes: summary.written_bytes }
+    }
+}
+
+/// What is called as a sink gets on.
+type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
+
+/// Options of the sinks.
+///
+/// ```
+/// use floe_lazy::{IpcCompression, IpcSinkOptions};
+///
+/// let options = IpcSinkOptions::default()
+///     .with_compression(Some(IpcCompression::LZ4))
+///     .with_record_batch_size(50_000)
+///     .with_progress(|progress| eprintln!("{} rows", progress.rows));
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct IpcSinkOptions {
+    compression: Option<IpcCompression>,
+    compat_level: Option<CompatLevel>,
+    record_batch_size: Option<usize>,
+    maintain_order: bool,
+    schema_metadata: Option<Arc<Metadata>>,
+    include_keys: bool,
+    progress: Option<OnProgress>,
+}
+
+impl Default for IpcSinkOptions {
+    fn default() -> Self {
+        Self {
+            compression: None,
+            compat_level: None,
+            record_batch_size: None,
+            maintain_order: true,
+            schema_metadata: None,
+            include_keys: false,
+            progress: None,
+        }
+    }
+}
+
+impl IpcSinkOptions {
+    /// Compression of the buffers. Defaults to none.
+    pub fn with_compression(mut self, compression: Option<IpcCompression>) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Which Arrow types to use: the oldest level writes strings with offsets, the newest as views.
+    /// Defaults to the newest for files, the oldest for streams, as the eager writers do.
+    pub fn with_compat_level(mut self, compat_level: CompatLevel) -> Self {
+        self.compat_level = Some(compat_level);
+        self
+    }
+
+    /// Rows a record batch: exactly so many, the last has what is left. Without it, batches have
+    /// between about 65,000 and 393,000 rows, fewer if those take more than 32 MiB.
+    pub fn with_record_batch_size(mut self, rows: impl Into<Option<usize>>) -> Self {
+        self.record_batch_size = rows.into();
+        self
+    }
+
+    /// Write the rows in the query's order. Defaults to true; without it, the query may be faster.
+    pub fn with_maintain_order(mut self, maintain_order: bool) -> Self {
+        self.maintain_order = maintain_order;
+        self
+    }
+
+    /// Custom metadata of the schema.
+    pub fn with_custom_schema_metadata(mut self, metadata: Arc<Metadata>) -> Self {
+        self.schema_metadata = Some(metadata);
+        self
+    }
+
+    /// Keep the key columns in the files of a sink that is partitioned by keys. Defaults to false:
+    /// the folders' names hold them. Other sinks have no keys, and keep every column anyway.
+    pub fn with_include_keys(mut self, include_keys: bool) -> Self {
+        self.include_keys = include_keys;
+        self
+    }
+
+    /// Called after every write of record batches, by the thread that writes: what it takes is
+    /// taken from the sink's time.
+    pub fn with_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+}
+
+impl fmt::Debug for IpcSinkOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            compression,
+            compat_level,
+            record_batch_size,
+            maintain_order,
+            schema_metadata,
+            include_keys,
+            progress,
+        } = self;
+        f.debug_struct("IpcSinkOptions")
+            .field("compression", compression)
+            .field("compat_level", compat_level)
+            .field("record_batch_size", record_batch_size)
+            .field("maintain_order", maintain_order)
+            .field("schema_metadata", schema_metadata)
+            .field("include_keys", include_keys)
+            .field("progress", &progress.is_some())
+            .finish()
+    }
+}
+
+/// The options by who needs them.
+pub(crate) struct Parts {
+    pub(crate) encoding: Encoding,
+    pub(crate) maintain_order: bool,
+    pub(crate) include_keys: bool,
+    pub(crate) progress: Reporter,
+}
+
+/// What shapes the bytes.
+#[derive(Clone)]
+pub(crate) struct Encoding {
+    compression: Option<IpcCompression>,
+    compat_level: Option<CompatLevel>,
+    pub(crate) record_batch_size: Option<usize>,
+    schema_metadata: Option<Arc<Metadata>>,
+}
+
+impl IpcSinkOptions {
+    pub(crate) fn into_parts(self) -> Parts {
+        let Self {
+            compression,
+            compat_level,
+            record_batch_size,
+            maintain_order,
+            schema_metadata,
+            include_keys,
+            progress,
+        } = self;
+        let record_batch_size = record_batch_size.map(|rows| rows.max(1));
+        let encoding = Encoding { compression, compat_level, record_batch_size, schema_metadata };
+        Parts { encoding, maintain_order, include_keys, progress: Reporter { report: progress, last: 0 } }
+    }
+}
+
+impl Encoding {
+    /// A writer of that format, which has written the schema.
+    pub(crate) fn start<W: Write>(
+        &self,
+        format: Format,
+        output: W,
+        schema: &Schema,
+    ) -> PolarsResult<Writer<W>> {
+        let Self { compression, compat_level, record_batch_size, schema_metadata } = self;
+        macro_rules! start {
+            ($writer:ident, $level:expr) => {{
+                let mut writer = $writer::new(output)
+                    .with_compression(*compression)
+                    .with_compat_level(compat_level.unwrap_or($level))
+                    .with_record_batch_size(*record_batch_size);
+                if let Some(metadata) = schema_metadata {
+                    writer.set_custom_schema_metadata(Arc::clone(metadata));
+                }
+                writer.batched(schema)
+            }};
+        }
+        match format {
+            Format::Stream => start!(IpcStreamWriter, CompatLevel::oldest()).map(Writer::Stream),
+            Format::File => start!(IpcWriter, CompatLevel::newest()).map(Writer::File),
+        }
+    }
+}
+
+/// Tells the caller how far the sink has come, when there is something to tell.
+pub(crate) struct Reporter {
+    report: Option<OnProgress>,
+    /// Batches last time.
+    last: u64,
+}
+
+impl Reporter {
+    pub(crate) fn report(&mut self, progress: Progress) {
+        if let Some(report) = &self.report
+            && progress.batches > self.last
+        {
+            self.last = progress.batches;
+            report(progress);
+        }
+    }
+}

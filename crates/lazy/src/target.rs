@@ -1,0 +1,152 @@
+//! Where a sink writes to.
+
+use std::fmt;
+use std::io::{self, IoSlice, Write};
+use std::path::{Path, PathBuf};
+
+use floe_frame::AtomicFile;
+use polars_error::PolarsResult;
+
+use crate::error::{at_path, io_error};
+
+/// Where a sink writes to: a path, or any [`Write`] that may go to another thread.
+///
+/// A file appears under its path when it is complete, and not at all when something fails. A `Write`
+/// gets the bytes as they come; it needs no buffering around it.
+///
+/// ```
+/// use floe_lazy::SinkTarget;
+/// use std::io::{self, Write};
+///
+/// let by_path: SinkTarget = "flights.arrow".into();
+/// let to_stdout: SinkTarget = (Box::new(io::stdout()) as Box<dyn Write + Send>).into();
+/// ```
+pub struct SinkTarget(Kind);
+
+enum Kind {
+    Path(PathBuf),
+    Writer(Box<dyn Write + Send>),
+}
+
+impl SinkTarget {
+    /// Opens the target. Of a path, a temporary file beside it.
+    pub(crate) fn open(self) -> PolarsResult<Output> {
+        match self.0 {
+            Kind::Path(path) => match AtomicFile::create(&path) {
+                Ok(file) => Ok(Output::File(file, path)),
+                Err(error) => Err(io_error(error, &path)),
+            },
+            Kind::Writer(writer) => Ok(Output::Writer(writer)),
+        }
+    }
+
+    /// The path, if it is one: errors name it.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        match &self.0 {
+            Kind::Path(path) => Some(path),
+            Kind::Writer(_) => None,
+        }
+    }
+}
+
+/// An open target.
+pub(crate) enum Output {
+    File(AtomicFile, PathBuf),
+    Writer(Box<dyn Write + Send>),
+}
+
+impl Output {
+    /// Everything has been written and flushed: a file appears under its path.
+    pub(crate) fn commit(self) -> PolarsResult<()> {
+        match self {
+            Self::File(file, path) => file.commit().map_err(|error| io_error(error, &path)),
+            Self::Writer(_) => Ok(()),
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file, _) => file.write(bytes),
+            Self::Writer(writer) => writer.write(bytes),
+        }
+    }
+
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::File(file, _) => file.write_vectored(pieces),
+            Self::Writer(writer) => writer.write_vectored(pieces),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file, _) => file.flush(),
+            Self::Writer(writer) => writer.flush(),
+        }
+    }
+}
+
+impl fmt::Debug for SinkTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Path(path) => f.debug_tuple("SinkTarget").field(path).finish(),
+            Kind::Writer(_) => f.write_str("SinkTarget(dyn Write)"),
+        }
+    }
+}
+
+impl From<&str> for SinkTarget {
+    fn from(path: &str) -> Self {
+        Self(Kind::Path(path.into()))
+    }
+}
+
+impl From<String> for SinkTarget {
+    fn from(path: String) -> Self {
+        Self(Kind::Path(path.into()))
+    }
+}
+
+impl From<&String> for SinkTarget {
+    fn from(path: &String) -> Self {
+        Self(Kind::Path(path.into()))
+    }
+}
+
+impl From<&Path> for SinkTarget {
+    fn from(path: &Path) -> Self {
+        Self(Kind::Path(path.into()))
+    }
+}
+
+impl From<PathBuf> for SinkTarget {
+    fn from(path: PathBuf) -> Self {
+        Self(Kind::Path(path))
+    }
+}
+
+impl From<&PathBuf> for SinkTarget {
+    fn from(path: &PathBuf) -> Self {
+        Self(Kind::Path(path.clone()))
+    }
+}
+
+impl From<Box<dyn Write + Send>> for SinkTarget {
+    fn from(writer: Box<dyn Write + Send>) -> Self {
+        Self(Kind::Writer(writer))
+    }
+}
+
+impl From<Box<dyn Write + Send + Sync>> for SinkTarget {
+    fn from(writer: Box<dyn Write + Send + Sync>) -> Self {
+        Self(Kind::Writer(writer))
+    }
+}
+
+impl<W: Write + Send + 'static> From<Box<W>> for SinkTarget {
+    fn from(writer: Box<W>) -> Self {
+        Self(Kind::Writer(writer))
+    }
+}
