@@ -146,9 +146,9 @@
 
 pub use floe_frame::prelude;
 pub use floe_frame::{
-    AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcLimits, IpcReader, IpcStreamReader,
-    IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, OwnedBytes, Recovered,
-    StreamBatches, WriteSummary, inspect,
+    AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
+    IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
+    OwnedBytes, Recovered, StreamBatches, WriteSummary, inspect,
 };
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;

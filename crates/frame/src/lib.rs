@@ -18,14 +18,15 @@ mod options;
 mod pool;
 mod read;
 mod schema;
-#[cfg_attr(not(test), expect(dead_code, reason = "the index that reads statistics follows"))]
 mod statistics;
 mod summary;
 mod write;
 
 pub use floe_format::IpcLimits;
 pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata};
-pub use read::{Batches, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches};
+pub use read::{
+    Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches,
+};
 pub use summary::WriteSummary;
 pub use write::{AtomicFile, BatchedStreamWriter, BatchedWriter, IpcStreamWriter, IpcWriter};
 
@@ -39,9 +40,9 @@ pub mod prelude {
     pub use polars_utils::compression::ZstdLevel;
 
     pub use crate::{
-        AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcLimits, IpcReader, IpcStreamReader,
-        IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, OwnedBytes, Recovered,
-        StreamBatches, WriteSummary,
+        AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
+        IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
+        OwnedBytes, Recovered, StreamBatches, WriteSummary,
     };
 }
 

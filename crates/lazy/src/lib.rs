@@ -31,7 +31,8 @@
 //! # PolarsResult::Ok(())
 //! ```
 //!
-//! [`LazyIpcExt`] has the sinks, as methods of [`LazyFrame`].
+//! [`LazyIpcExt`] has the sinks, as methods of [`LazyFrame`]; [`scan_ipc_file`] and [`scan_ipc_stream`] are
+//! the scans.
 #![forbid(unsafe_code)]
 
 mod batches;
@@ -39,6 +40,7 @@ mod error;
 mod options;
 mod query;
 mod regroup;
+mod scan;
 mod sink;
 mod size;
 mod target;
@@ -48,5 +50,6 @@ pub use batches::IpcBatches;
 pub use floe_frame::prelude::{CompatLevel, IpcCompression, Metadata, WriteSummary, ZstdLevel};
 pub use options::{IpcSinkOptions, Progress};
 pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
+pub use scan::{IpcScanOptions, IpcScanSource, ScanColumns, scan_ipc_file, scan_ipc_stream};
 pub use sink::LazyIpcExt;
 pub use target::SinkTarget;

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A source that is in memory as a whole is indexed by its headers first, whichever format it has;
-//! a stream from anywhere else is decoded while it is read.
+//! a stream from anywhere else is decoded while it is read. [`random`] keeps such an index, for whoever reads
+//! parts of a source again and again.
 
 mod assemble;
 mod bytes;
@@ -18,6 +19,7 @@ mod index;
 mod input;
 mod methods;
 mod options;
+mod random;
 mod recover;
 mod segments;
 mod source;
@@ -26,5 +28,6 @@ mod stream_source;
 
 pub use bytes::OwnedBytes;
 pub use file::{Batches, IpcReader};
+pub use random::{IpcIndex, IpcKind};
 pub use recover::Recovered;
 pub use stream::{IpcStreamReader, StreamBatches};

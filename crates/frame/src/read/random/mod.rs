@@ -1,0 +1,377 @@
+//! Files and streams indexed by their headers, readable at random from any thread.
+//!
+//! ```text
+//!   file    footer ---------> blocks -- heads, in parallel --\
+//!                                                             >-- IpcIndex: rows, places, dictionaries
+//!   stream  heads, one by one, bodies skipped ---------------/
+//!   IpcIndex::read(batches, columns) -- heads again, bytes of those columns --> DataFrame
+//! ```
+//!
+//! An index is small: it keeps where messages are, not what is in them, and no file is held open.
+//! Neighbours: [`walk`] makes it, [`origin`] reads bytes for it, [`statistics`] says what batches
+//! cannot hold; decoding is that of the readers.
+
+mod origin;
+mod statistics;
+mod walk;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use floe_array::Dictionaries;
+use floe_array::decode::Budget;
+use floe_format::{BatchHeader, Block, IpcLimits};
+use polars_core::prelude::*;
+
+use self::origin::{BodyOf, Origin, Reading};
+use super::assemble::{BatchInput, decode_frame};
+use super::dictionaries::Store;
+use super::flags;
+use super::index::{Located, batch_at, dictionary_at};
+use super::options::{Projection, ReadOptions};
+use crate::error::format_error;
+use crate::pool;
+use crate::schema::ReadSchema;
+
+/// Which of the two formats an index is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpcKind {
+    /// Messages one after another.
+    Stream,
+    /// Messages between magics, with a footer.
+    File,
+}
+
+/// An Arrow IPC file or stream, indexed by its headers: any batch and any column can be read, from
+/// any thread, without reading the rest.
+///
+/// ```
+/// use floe_frame::{IpcIndex, IpcLimits, IpcStreamWriter};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+///
+/// let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), [3, 4, 5])])?;
+/// let mut bytes = Vec::new();
+/// IpcStreamWriter::new(&mut bytes).with_record_batch_size(Some(1)).finish(&mut df)?;
+///
+/// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+/// assert_eq!((index.num_rows(), index.num_batches()), (3, 3));
+/// let b = index.column_indices(&["b"])?;
+/// assert_eq!(index.read(1..3, &b, true)?, df.select(["b"])?.slice(1, 2));
+/// # PolarsResult::Ok(())
+/// ```
+pub struct IpcIndex {
+    origin: Origin,
+    kind: IpcKind,
+    schema: Arc<ReadSchema>,
+    batches: Vec<Entry>,
+    dictionaries: Vec<DictionaryEntry>,
+    rows: usize,
+    limits: IpcLimits,
+    has_statistics: bool,
+    bytes_read: AtomicU64,
+    /// Dictionaries decoded lately.
+    known: Mutex<VecDeque<Known>>,
+}
+
+/// A record batch.
+struct Entry {
+    block: Block,
+    rows: usize,
+    /// How many of the dictionary messages it may need.
+    dictionaries: usize,
+}
+
+/// A dictionary message.
+struct DictionaryEntry {
+    block: Block,
+    id: i64,
+    is_delta: bool,
+}
+
+/// Dictionaries as they were after so many messages, for some slots.
+struct Known {
+    slots: Vec<usize>,
+    upto: usize,
+    dictionaries: Arc<Dictionaries>,
+}
+
+/// Snapshots of dictionaries that are kept. A file needs one for each projection.
+const KNOWN_MOST: usize = 8;
+
+impl IpcIndex {
+    /// Indexes a file or a stream on disk, told apart by how they begin. Reads headers only: of a
+    /// file the footer and the batches' heads, of a stream the heads one after another.
+    ///
+    /// The file is opened anew for each read, and must not change meanwhile: a read of a file whose
+    /// length or time of modification differs is an error.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is neither format, is cut off, or exceeds the limits. The error
+    /// names the path.
+    pub fn open(path: impl AsRef<Path>, limits: IpcLimits) -> PolarsResult<Self> {
+        let path = path.as_ref();
+        let index = Origin::path(path).and_then(|origin| walk::index(origin, limits));
+        index.map_err(|e| e.wrap_msg(|msg| format!("{}: {msg}", path.display())))
+    }
+
+    /// Indexes a file or a stream in memory: `Vec<u8>`, `Bytes`, `Buffer<u8>`, a memory map. Buffers
+    /// that are not compressed become views into it, without a copy.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), but for those of the disk.
+    pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(
+        bytes: B,
+        limits: IpcLimits,
+    ) -> PolarsResult<Self> {
+        walk::index(Origin::bytes(bytes), limits)
+    }
+
+    /// Which format it is.
+    #[must_use]
+    pub fn kind(&self) -> IpcKind {
+        self.kind
+    }
+
+    /// The file that is indexed, if it is one on disk.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.origin.as_path()
+    }
+
+    /// Whether the file on disk is still the one that was indexed. Bytes in memory always are.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.origin.is_current()
+    }
+
+    /// The schema of some columns, by position, in the order given; of all without.
+    ///
+    /// # Errors
+    /// When one of them is of a type that Polars cannot hold, is given twice, or is not there.
+    pub fn schema(&self, columns: Option<&[usize]>) -> PolarsResult<Schema> {
+        let options = ReadOptions { projection: columns.map(<[usize]>::to_vec), ..ReadOptions::default() };
+        let projection = Projection::new(&self.schema, &options).map_err(|e| self.place(e))?;
+        Ok(projection.names.into_iter().zip(projection.dtypes).collect())
+    }
+
+    /// The names of all columns.
+    pub fn column_names(&self) -> impl ExactSizeIterator<Item = &PlSmallStr> {
+        self.schema.columns.iter().map(|column| &column.name)
+    }
+
+    /// The positions of columns.
+    ///
+    /// # Errors
+    /// When one of them is not there (the error names those that are), is given twice, or is of a type
+    /// that Polars cannot hold.
+    pub fn column_indices<S: AsRef<str>>(&self, names: &[S]) -> PolarsResult<Vec<usize>> {
+        let columns = Some(names.iter().map(|name| name.as_ref().to_owned()).collect());
+        let options = ReadOptions { columns, ..ReadOptions::default() };
+        Ok(Projection::new(&self.schema, &options).map_err(|e| self.place(e))?.indices)
+    }
+
+    /// Rows of all batches.
+    #[must_use]
+    pub fn num_rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Record batches.
+    #[must_use]
+    pub fn num_batches(&self) -> usize {
+        self.batches.len()
+    }
+
+    /// Rows and bytes (as stored, all columns) of a record batch, if there is one of that number.
+    #[must_use]
+    pub fn batch_size(&self, batch: usize) -> Option<(usize, u64)> {
+        self.batches.get(batch).map(|entry| (entry.rows, entry.block.body_len))
+    }
+
+    /// Whether any batch says that it has statistics. See
+    /// [`IpcWriter::with_statistics`](crate::IpcWriter::with_statistics).
+    #[must_use]
+    pub fn has_statistics(&self) -> bool {
+        self.has_statistics
+    }
+
+    /// Bytes read so far, of headers and of bodies; of memory those looked at.
+    #[must_use]
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// Reads some columns, by position and in that order, of a range of batches. Only their bytes
+    /// are read, and none of a body for no columns at all: the frame has its height then.
+    ///
+    /// With `parallel` the columns are decoded on Polars' thread pool, otherwise on the calling
+    /// thread alone.
+    ///
+    /// # Errors
+    /// When the range or a column is not there, the file has changed, or a batch is not valid.
+    pub fn read(&self, batches: Range<usize>, columns: &[usize], parallel: bool) -> PolarsResult<DataFrame> {
+        self.read_counted(batches, columns, parallel).map(|(df, _)| df)
+    }
+
+    /// As [`read`](Self::read), and how many bytes that took.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_counted(
+        &self,
+        batches: Range<usize>,
+        columns: &[usize],
+        parallel: bool,
+    ) -> PolarsResult<(DataFrame, u64)> {
+        self.read_placed(batches, columns, parallel).map_err(|e| self.place(e))
+    }
+
+    fn read_placed(
+        &self,
+        batches: Range<usize>,
+        columns: &[usize],
+        parallel: bool,
+    ) -> PolarsResult<(DataFrame, u64)> {
+        let entries = self.batches.get(batches.clone()).ok_or_else(|| {
+            let n = self.batches.len();
+            polars_err!(OutOfBounds: "record batches {batches:?} are out of range: there are {n}")
+        })?;
+        if columns.is_empty() {
+            let rows = entries.iter().map(|entry| entry.rows).sum();
+            return Ok((DataFrame::new(rows, Vec::new())?, 0));
+        }
+        let mut options = ReadOptions {
+            projection: Some(columns.to_vec()),
+            limits: self.limits,
+            parallel,
+            ..ReadOptions::default()
+        };
+        let projection = Projection::new(&self.schema, &options)?;
+        let reading = self.reading()?;
+        let numbers = batches.clone();
+        let located = entries.iter().zip(numbers).map(|(entry, i)| self.locate(&reading, entry, i));
+        let located = located.collect::<PolarsResult<Vec<_>>>()?;
+        // Contiguous columns, unless that would copy what can be seen where it lies.
+        options.rechunk = !reading.is_shared() || located.iter().any(|b| b.header.compression.is_some());
+        let bodies: Vec<BodyOf<'_>> = located.iter().map(|batch| reading.body(batch.body)).collect();
+        let mut inputs = Vec::with_capacity(entries.len());
+        for (((batch, body), entry), index) in located.iter().zip(&bodies).zip(entries).zip(batches) {
+            inputs.push(BatchInput {
+                header: &batch.header,
+                body,
+                dictionaries: self.dictionaries_for(&reading, &projection, entry.dictionaries, &options)?,
+                index,
+                options: options.decode_options(&self.schema, batch.version),
+            });
+        }
+        let budget = Budget::default();
+        let executor = pool::executor(parallel);
+        let mut df = decode_frame(&self.schema, &projection, &options, &inputs, &budget, executor)?;
+        flags::restore(&mut df, &projection, located.iter().map(|batch| &batch.metadata))?;
+        Ok((df, reading.bytes()))
+    }
+
+    fn reading(&self) -> PolarsResult<Reading<'_>> {
+        self.origin.reading(&self.bytes_read)
+    }
+
+    /// The header of a batch, which must be as it was when it was indexed.
+    fn locate(
+        &self,
+        reading: &Reading<'_>,
+        entry: &Entry,
+        index: usize,
+    ) -> PolarsResult<Located<BatchHeader>> {
+        let located =
+            reading.counted(entry.block, |source| batch_at(source, entry.block, index, &self.limits))?;
+        let rows = located.header.rows;
+        polars_ensure!(
+            rows == entry.rows,
+            ComputeError: "record batch {index} has {rows} rows, and had {} when it was indexed", entry.rows
+        );
+        Ok(located)
+    }
+
+    /// The dictionaries as a batch knows them that has `upto` dictionary messages before it.
+    fn dictionaries_for(
+        &self,
+        reading: &Reading<'_>,
+        projection: &Projection,
+        upto: usize,
+        options: &ReadOptions,
+    ) -> PolarsResult<Arc<Dictionaries>> {
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_it = |known: &&Known| known.upto == upto && known.slots == projection.slots;
+        if let Some(known) = lock().iter().find(is_it) {
+            return Ok(Arc::clone(&known.dictionaries));
+        }
+        // Not locked meanwhile: the pool may run another read on this very thread.
+        let mut store = Store::new(Arc::clone(&self.schema), &projection.slots).map_err(format_error)?;
+        let budget = Budget::default();
+        for number in self.needed_dictionaries(&store, upto)? {
+            let Some(entry) = self.dictionaries.get(number) else { continue };
+            let dictionary = reading
+                .counted(entry.block, |source| dictionary_at(source, entry.block, number, &self.limits))?;
+            let decode = options.decode_options(&self.schema, dictionary.version);
+            let body = reading.body(dictionary.body);
+            store
+                .apply(&dictionary.header, &body, &decode, &budget, pool::executor(options.parallel))
+                .map_err(|e| format_error(e.at(format!("dictionary batch {number}"))))?;
+        }
+        let dictionaries = store.snapshot();
+        let mut known = lock();
+        if known.len() == KNOWN_MOST {
+            known.pop_front();
+        }
+        let slots = projection.slots.clone();
+        known.push_back(Known { slots, upto, dictionaries: Arc::clone(&dictionaries) });
+        Ok(dictionaries)
+    }
+
+    /// Which of the first `upto` dictionary messages still count: of each dictionary that is wanted
+    /// the last whole one, and the deltas behind it.
+    fn needed_dictionaries(&self, store: &Store, upto: usize) -> PolarsResult<Vec<usize>> {
+        let messages = self.dictionaries.get(..upto).unwrap_or(&self.dictionaries);
+        let wanted = messages.iter().enumerate().filter(|(_, entry)| store.wants(entry.id));
+        // The values of a dictionary may be keys of another, as it was when they were sent.
+        let nested = self.schema.slots.iter().any(|field| field.children.iter().any(has_dictionary));
+        let mut whole: PlHashMap<i64, usize> = PlHashMap::new();
+        for (number, entry) in wanted.clone().filter(|(_, entry)| !entry.is_delta) {
+            let before = whole.insert(entry.id, number);
+            if self.kind == IpcKind::File && before.is_some() {
+                polars_bail!(
+                    ComputeError: "dictionary batch {number}: dictionary {} is replaced, which files must not do", entry.id
+                );
+            }
+        }
+        let counts = |number: usize, id: i64| nested || whole.get(&id).is_none_or(|last| number >= *last);
+        Ok(wanted.filter(|(number, entry)| counts(*number, entry.id)).map(|(number, _)| number).collect())
+    }
+
+    /// An error with the path that it is about.
+    fn place(&self, error: PolarsError) -> PolarsError {
+        match self.path() {
+            Some(path) => error.wrap_msg(|msg| format!("{}: {msg}", path.display())),
+            None => error,
+        }
+    }
+}
+
+fn has_dictionary(field: &floe_format::Field) -> bool {
+    field.dictionary.is_some() || field.children.iter().any(has_dictionary)
+}
+
+impl std::fmt::Debug for IpcIndex {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IpcIndex")
+            .field("kind", &self.kind)
+            .field("path", &self.path())
+            .field("rows", &self.rows)
+            .field("batches", &self.batches.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,151 @@
+//! What batches say about their values, as far as it is bound to them.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use floe_array::Body;
+use floe_array::decode::starts;
+use floe_format::BatchHeader;
+use polars_core::prelude::*;
+
+use super::IpcIndex;
+use super::origin::Reading;
+use crate::error::format_error;
+use crate::pool;
+use crate::read::index::Located;
+use crate::read::options::counts;
+use crate::schema::ReadSchema;
+use crate::statistics::bounds::parse;
+use crate::statistics::{BatchStatistics, ColumnStatistics, KEY, fingerprint, schema_fingerprint};
+
+/// What is known of one batch's columns.
+type Known = Vec<Option<ColumnStatistics>>;
+
+impl IpcIndex {
+    /// Statistics of some columns: a row for each batch of the range, with the columns `len` (its
+    /// rows) and, for each column, `<name>_min`, `<name>_max` and `<name>_nc` (nulls); null where
+    /// nothing is known. This is the frame that Polars' predicates for skipping batches look at.
+    ///
+    /// Reads each batch's header, and samples of the columns asked for, which the statistics must
+    /// match: those of another batch, edited ones, or ones left by a tool that rewrote the values
+    /// count as unknown.
+    ///
+    /// # Errors
+    /// When a column or batch is not there, or a header cannot be read. Statistics that cannot be
+    /// understood are no error.
+    pub fn statistics(&self, batches: Range<usize>, columns: &[usize]) -> PolarsResult<DataFrame> {
+        self.statistics_counted(batches, columns).map(|(df, _)| df)
+    }
+
+    /// As [`statistics`](Self::statistics), and how many bytes had to be read.
+    ///
+    /// # Errors
+    /// As [`statistics`](Self::statistics).
+    pub fn statistics_counted(
+        &self,
+        batches: Range<usize>,
+        columns: &[usize],
+    ) -> PolarsResult<(DataFrame, u64)> {
+        let schema = self.schema(Some(columns))?;
+        let (known, bytes) = self.known_statistics(batches.clone(), columns).map_err(|e| self.place(e))?;
+        let rows = batches.clone().map(|batch| {
+            let rows = self.batch_size(batch).map_or(0, |(rows, _)| rows);
+            IdxSize::try_from(rows).ok()
+        });
+        let rows: IdxCa = rows.collect_ca("len".into());
+        let mut frame = vec![rows.into_column()];
+        for (i, (name, dtype)) in schema.iter().enumerate() {
+            let of = |batch: &Known| batch.get(i).cloned().flatten();
+            let of: Vec<Option<ColumnStatistics>> = known.iter().map(of).collect();
+            let bound = |pick: fn(&ColumnStatistics) -> Option<&String>, suffix: &str| {
+                let value = |known: &Option<ColumnStatistics>| {
+                    known
+                        .as_ref()
+                        .and_then(pick)
+                        .and_then(|text| parse(text, dtype))
+                        .unwrap_or(AnyValue::Null)
+                };
+                let values: Vec<AnyValue<'_>> = of.iter().map(value).collect();
+                let name = format!("{name}_{suffix}").into();
+                Series::from_any_values_and_dtype(name, &values, dtype, true).map(IntoColumn::into_column)
+            };
+            frame.push(bound(|known| known.min.as_ref(), "min")?);
+            frame.push(bound(|known| known.max.as_ref(), "max")?);
+            let nulls = of.iter().map(|known| IdxSize::try_from(known.as_ref()?.nulls).ok());
+            let nulls: IdxCa = nulls.collect_ca(format!("{name}_nc").into());
+            frame.push(nulls.into_column());
+        }
+        Ok((DataFrame::new(batches.len(), frame)?, bytes))
+    }
+
+    fn known_statistics(&self, batches: Range<usize>, columns: &[usize]) -> PolarsResult<(Vec<Known>, u64)> {
+        let n = batches.len();
+        if !self.has_statistics {
+            return Ok((vec![Known::new(); n], 0));
+        }
+        let reading = self.reading()?;
+        let schema = schema_fingerprint(&self.schema.written);
+        let slots: Vec<Mutex<PolarsResult<Known>>> = (0..n).map(|_| Mutex::new(Ok(Known::new()))).collect();
+        pool::executor(true).for_each(n, &|i| {
+            let known = self.known_of(&reading, batches.start + i, columns, schema);
+            *slots[i].lock().unwrap_or_else(PoisonError::into_inner) = known;
+        });
+        let known = slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+        Ok((known.collect::<PolarsResult<_>>()?, reading.bytes()))
+    }
+
+    fn known_of(
+        &self,
+        reading: &Reading<'_>,
+        batch: usize,
+        columns: &[usize],
+        schema: u64,
+    ) -> PolarsResult<Known> {
+        let Some(entry) = self.batches.get(batch) else { return Ok(Known::new()) };
+        let located = self.locate(reading, entry, batch)?;
+        let text = located.metadata.iter().find(|(key, _)| key == KEY);
+        let Some(said) = text.and_then(|(_, text)| BatchStatistics::from_text(text)) else {
+            return Ok(Known::new());
+        };
+        let width = self.schema.written.fields.len();
+        let about_this = said.batch == batch && said.rows == entry.rows && said.schema == schema;
+        if !about_this || said.columns.len() != width {
+            return Ok(Known::new());
+        }
+        let body = reading.body(located.body);
+        // A batch that cannot be understood is an error when it is read, which it will be then.
+        let Ok(prints) = prints(&self.schema, &located, &body, columns) else { return Ok(Known::new()) };
+        let known = columns.iter().zip(prints).map(|(column, print)| {
+            let said = said.columns.get(*column)?;
+            (said.print == print && said.nulls <= entry.rows).then(|| said.clone())
+        });
+        Ok(known.collect())
+    }
+}
+
+/// The fingerprints of some columns as they are stored.
+fn prints(
+    schema: &ReadSchema,
+    batch: &Located<BatchHeader>,
+    body: &dyn Body,
+    columns: &[usize],
+) -> PolarsResult<Vec<u64>> {
+    let header = &batch.header;
+    let starts = starts(header, &counts(schema, batch.version)).map_err(format_error)?;
+    let mut prints = Vec::with_capacity(columns.len());
+    for column in columns {
+        let [from, to] = match starts.get(*column..column + 2) {
+            Some([from, to]) => [from, to],
+            _ => polars_bail!(OutOfBounds: "column {column} is out of range"),
+        };
+        let nodes = header.nodes.get(from.node..to.node).unwrap_or_default();
+        let buffers = header.buffers.get(from.buffer..to.buffer).unwrap_or_default();
+        let lens: Vec<u64> = buffers.iter().map(|buffer| buffer.len).collect();
+        let print = fingerprint(nodes, &lens, |i, range, out| match buffers.get(i) {
+            Some(spec) => body.read_into(spec.offset + range.start..spec.offset + range.end, out),
+            None => Ok(()),
+        });
+        prints.push(print.map_err(format_error)?);
+    }
+    Ok(prints)
+}

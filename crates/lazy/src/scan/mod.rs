@@ -1,0 +1,147 @@
+//! LazyFrames out of Arrow IPC.
+//!
+//! ```text
+//!   paths, bytes --expand, hive--> IpcIndex each --parts--> groups of parts
+//!
+//!   Select [the columns, not the hidden one]        pushed through: projection, filter, slice
+//!     Union, in order
+//!       Map (reads the parts it is given) <- DataFrameScan: a row a part   (group 0)
+//!       Map                               <- DataFrameScan                 (group 1)
+//!       ..
+//! ```
+//!
+//! Polars has no door for a reader of one's own that every engine takes: its streaming engine panics
+//! on an anonymous scan. So a scan is put together from nodes that all engines run. A group's input
+//! is a tiny frame of *part numbers*: it has a column for every column of the scan, so that those which
+//! Polars' projection pushdown leaves over say which to decode, and a row for every part, so that the
+//! streaming engine, which deals out rows to its threads, decodes parts at the same time. (The
+//! in-memory engine hands over all of a group at once: it is decoded on Polars' pool.) Nothing is read
+//! before the engine asks, and `head(5)` stops it from asking.
+//!
+//! A column that is in no result, of dtype Null, is there for `select(len())`: Polars then asks for the
+//! cheapest column, which is that one, and no body is read.
+//!
+//! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`layout`] says
+//! which column comes from where, [`parts`] cuts, [`plan`] puts the nodes together, [`prune`] leaves out
+//! what a predicate cannot match.
+
+mod cache;
+mod hive;
+mod layout;
+mod options;
+mod parts;
+mod plan;
+mod prune;
+mod source;
+
+use std::sync::Arc;
+
+use floe_frame::{IpcIndex, IpcKind};
+pub use options::{IpcScanOptions, ScanColumns};
+use polars_core::prelude::*;
+use polars_lazy::prelude::LazyFrame;
+pub use source::IpcScanSource;
+
+use self::layout::Layout;
+use self::source::Sources;
+
+/// Scans Arrow IPC streams: a path, a glob, a folder, a list of paths, or bytes in memory.
+///
+/// Their headers are read now, their bodies when the query runs: of the columns and batches that it
+/// needs. The LazyFrame works under every engine, in joins, and before every sink.
+///
+/// ```
+/// use floe_frame::IpcStreamWriter;
+/// use floe_lazy::{IpcScanOptions, scan_ipc_stream};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+/// use polars_lazy::prelude::{col, lit};
+///
+/// let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), [3, 4, 5])])?;
+/// let mut bytes = Vec::new();
+/// IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+///
+/// let lf = scan_ipc_stream(bytes, IpcScanOptions::default())?;
+/// let b = lf.filter(col("a").gt(lit(0))).select([col("b")]).collect()?;
+/// assert_eq!(b, df.select(["b"])?.slice(1, 2));
+/// # PolarsResult::Ok(())
+/// ```
+///
+/// # Errors
+/// When a source is missing, is a file rather than a stream, is cut off or malformed, when the schemas
+/// of several differ, or an option names a column that is not there. Errors name the path. What is
+/// wrong inside of a body is found when the query runs.
+pub fn scan_ipc_stream(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
+    scan(source.into(), options, IpcKind::Stream)
+}
+
+/// Scans Arrow IPC files: a path, a glob, a folder, a list of paths, or bytes in memory. As
+/// [`scan_ipc_stream`], for the format with a footer.
+///
+/// ```
+/// use floe_frame::IpcWriter;
+/// use floe_lazy::{IpcScanOptions, scan_ipc_file};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+///
+/// let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2])])?;
+/// let mut bytes = Vec::new();
+/// IpcWriter::new(&mut bytes).finish(&mut df)?;
+/// assert_eq!(scan_ipc_file(bytes, IpcScanOptions::default())?.tail(1).collect()?, df.tail(Some(1)));
+/// # PolarsResult::Ok(())
+/// ```
+///
+/// # Errors
+/// As [`scan_ipc_stream`].
+pub fn scan_ipc_file(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
+    scan(source.into(), options, IpcKind::File)
+}
+
+fn scan(source: IpcScanSource, options: IpcScanOptions, kind: IpcKind) -> PolarsResult<LazyFrame> {
+    let IpcScanOptions {
+        n_rows,
+        row_index,
+        columns,
+        predicate,
+        include_file_paths,
+        hive,
+        index_cache,
+        limits,
+        read_counter,
+    } = options;
+    let sources = Sources::find(source)?;
+    let indexes = cache::open_all(&sources, limits, index_cache, read_counter.as_deref())?;
+    for index in &indexes {
+        check_kind(index, kind)?;
+    }
+    let partitions = if hive { hive::partitions(&sources, &indexes)? } else { None };
+    let wanted = layout::Wanted { columns, row_index, include_file_paths };
+    let layout = Layout::new(indexes, &sources, partitions, wanted)?;
+    let parts = parts::parts(&layout, n_rows);
+    let plan = plan::Scan { layout: Arc::new(layout), read_counter };
+    let lf = match &predicate {
+        None => plan.lazy_frame(&parts)?,
+        Some(predicate) => {
+            let counter = plan.read_counter.as_deref();
+            let parts = prune::keep(&plan.layout, parts, predicate, plan.empty()?, counter)?;
+            plan.lazy_frame(&parts)?
+        },
+    };
+    Ok(match predicate {
+        Some(predicate) => lf.filter(predicate),
+        None => lf,
+    })
+}
+
+fn check_kind(index: &IpcIndex, kind: IpcKind) -> PolarsResult<()> {
+    let place = index.path().map(|path| format!("{}: ", path.display())).unwrap_or_default();
+    match (index.kind(), kind) {
+        (IpcKind::File, IpcKind::Stream) => polars_bail!(
+            ComputeError: "{place}this is an Arrow IPC file, not a stream: use scan_ipc_file"
+        ),
+        (IpcKind::Stream, IpcKind::File) => polars_bail!(
+            ComputeError: "{place}this is an Arrow IPC stream, not a file: use scan_ipc_stream"
+        ),
+        (IpcKind::File, IpcKind::File) | (IpcKind::Stream, IpcKind::Stream) => Ok(()),
+    }
+}

@@ -1,0 +1,184 @@
+//! What to scan, and what to add to it.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use floe_frame::IpcLimits;
+use polars_core::prelude::*;
+use polars_io::RowIndex;
+use polars_lazy::prelude::Expr;
+
+/// Options of [`scan_ipc_stream`](crate::scan_ipc_stream) and [`scan_ipc_file`](crate::scan_ipc_file).
+///
+/// ```
+/// use floe_lazy::IpcScanOptions;
+/// use polars_lazy::prelude::{col, lit};
+///
+/// let options = IpcScanOptions::default()
+///     .with_columns(["month", "delay"])
+///     .with_n_rows(1000)
+///     .with_predicate(col("month").eq(lit(2)))
+///     .with_include_file_paths("path");
+/// # let _ = options;
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct IpcScanOptions {
+    pub(super) n_rows: Option<usize>,
+    pub(super) row_index: Option<RowIndex>,
+    pub(super) columns: Option<Vec<PlSmallStr>>,
+    pub(super) predicate: Option<Expr>,
+    pub(super) include_file_paths: Option<PlSmallStr>,
+    pub(super) hive: bool,
+    pub(super) index_cache: bool,
+    pub(super) limits: IpcLimits,
+    pub(super) read_counter: Option<Arc<AtomicU64>>,
+}
+
+impl Default for IpcScanOptions {
+    fn default() -> Self {
+        Self {
+            n_rows: None,
+            row_index: None,
+            columns: None,
+            predicate: None,
+            include_file_paths: None,
+            hive: false,
+            index_cache: true,
+            limits: IpcLimits::default(),
+            read_counter: None,
+        }
+    }
+}
+
+impl IpcScanOptions {
+    /// Scan the first rows only, counted over all sources in their order, before any predicate.
+    pub fn with_n_rows(mut self, n_rows: impl Into<Option<usize>>) -> Self {
+        self.n_rows = n_rows.into();
+        self
+    }
+
+    /// Add a row index as the first column, counted over all sources in their order.
+    pub fn with_row_index(mut self, row_index: impl Into<Option<RowIndex>>) -> Self {
+        self.row_index = row_index.into();
+        self
+    }
+
+    /// Scan these columns only (of the sources, or of their folders' names), in this order: names, a
+    /// list of them, or an option of one. A row index and paths are added as well.
+    pub fn with_columns(mut self, columns: impl Into<ScanColumns>) -> Self {
+        self.columns = columns.into().0;
+        self
+    }
+
+    /// Keep the rows for which this holds. As `filter` on the LazyFrame, which works as well; this one
+    /// also skips batches of which their [statistics](floe_frame::IpcWriter::with_statistics) say that
+    /// no row can match, and sources of which their folder's name says so.
+    pub fn with_predicate(mut self, predicate: impl Into<Option<Expr>>) -> Self {
+        self.predicate = predicate.into();
+        self
+    }
+
+    /// Add the path of each row's source as the last column, of this name. Bytes in memory have
+    /// `in-memory` in its place.
+    pub fn with_include_file_paths<T: Into<PlSmallStr>>(mut self, name: impl IntoOption<T>) -> Self {
+        self.include_file_paths = name.into_option().map(Into::into);
+        self
+    }
+
+    /// Add columns for what folders are called: `year=2013/month=1/part.arrow` has the columns `year`
+    /// and `month`, whose types are inferred from all values as Polars does. They stand behind the
+    /// sources' own; one that a source has as well replaces it. Defaults to false.
+    pub fn with_hive(mut self, hive: bool) -> Self {
+        self.hive = hive;
+        self
+    }
+
+    /// Keep the indexes of files for the next scan in this process, which uses one if path, length,
+    /// time of modification and inode are the same. Defaults to true.
+    pub fn with_index_cache(mut self, index_cache: bool) -> Self {
+        self.index_cache = index_cache;
+        self
+    }
+
+    /// Caps on what the sources may claim.
+    pub fn with_limits(mut self, limits: IpcLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Adds the bytes that this scan reads, now and when queries run, to a counter.
+    pub fn with_read_counter(mut self, read_counter: impl Into<Option<Arc<AtomicU64>>>) -> Self {
+        self.read_counter = read_counter.into();
+        self
+    }
+}
+
+impl std::fmt::Debug for IpcScanOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IpcScanOptions")
+            .field("n_rows", &self.n_rows)
+            .field("columns", &self.columns)
+            .field("hive", &self.hive)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A value, or an option of one.
+pub trait IntoOption<T> {
+    /// The value, if there is one.
+    fn into_option(self) -> Option<T>;
+}
+
+impl IntoOption<PlSmallStr> for PlSmallStr {
+    fn into_option(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
+impl IntoOption<Self> for &str {
+    fn into_option(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
+impl IntoOption<Self> for String {
+    fn into_option(self) -> Option<Self> {
+        Some(self)
+    }
+}
+
+impl<T: Into<PlSmallStr>> IntoOption<T> for Option<T> {
+    fn into_option(self) -> Self {
+        self
+    }
+}
+
+/// Names of columns, or none for all: what
+/// [`with_columns`](IpcScanOptions::with_columns) takes.
+#[derive(Debug, Clone, Default)]
+pub struct ScanColumns(Option<Vec<PlSmallStr>>);
+
+impl<T: Into<PlSmallStr>> From<Vec<T>> for ScanColumns {
+    fn from(names: Vec<T>) -> Self {
+        Self(Some(names.into_iter().map(Into::into).collect()))
+    }
+}
+
+impl<T: Into<PlSmallStr>, const N: usize> From<[T; N]> for ScanColumns {
+    fn from(names: [T; N]) -> Self {
+        Self(Some(names.into_iter().map(Into::into).collect()))
+    }
+}
+
+impl<T: Into<PlSmallStr> + Clone> From<&[T]> for ScanColumns {
+    fn from(names: &[T]) -> Self {
+        Self(Some(names.iter().cloned().map(Into::into).collect()))
+    }
+}
+
+impl<T: Into<Self>> From<Option<T>> for ScanColumns {
+    fn from(names: Option<T>) -> Self {
+        names.map(Into::into).unwrap_or_default()
+    }
+}
