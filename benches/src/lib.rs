@@ -1,6 +1,81 @@
-//! Data and measuring for the benchmarks.
-#![forbid(unsafe_code)]
+//! floe beside its peers: what is measured, how, and what is made of it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`peers`] | the peer comparison: every cell, floe and the peers taking turns |
+//! | [`memory`] | peak memory, in child processes |
+//! | [`growth`] | time and memory over three decades of rows, columns and batches |
+//! | [`replicas`] | the workloads of arrow-rs' and Arrow C++'s own benchmarks |
+//! | [`stages`] | encode, compress, decode, validate, each by itself |
+//! | [`pipeline`] | which thread did what, when, in one run (feature `trace`) |
+//! | [`mod@report`] | the pages, plots and the README's table, from `docs/benchmarks/results.json` |
+//!
+//! Each is a benchmark of cargo's by the same name: `cargo bench -p floe-benches --bench peers -- --quick`.
+//! `benches/run.sh` runs them all.
+#![deny(unsafe_code)]
 
+pub mod args;
+pub mod cells;
+pub mod contenders;
 pub mod data;
+pub mod growth;
+pub mod limits;
+pub mod machine;
 pub mod measure;
+pub mod memory;
 pub mod peers;
+pub mod pipeline;
+pub mod replicas;
+pub mod report;
+pub mod results;
+pub mod runner;
+pub mod stages;
+
+use args::Args;
+use runner::Bench;
+
+/// What the benchmarks' `main` functions do: options, the run, the results.
+pub fn main(name: &'static str, run: fn(&mut Bench)) {
+    let args = match Args::parse(std::env::args().skip(1)) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("{error}");
+            std::process::exit(2);
+        },
+    };
+    let mut bench = Bench::new(name, args);
+    run(&mut bench);
+    if let Err(error) = bench.finish() {
+        eprintln!("{error}");
+        std::process::exit(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// They compile and run, also for whoever never runs a benchmark.
+    #[test]
+    fn every_benchmark_runs_once() {
+        let all: [(&'static str, fn(&mut Bench)); 6] = [
+            ("peers", peers::run),
+            ("memory", memory::run),
+            ("growth", growth::run),
+            ("replicas", replicas::run),
+            ("stages", stages::run),
+            ("pipeline", pipeline::run),
+        ];
+        let mut results = results::Results::default();
+        for (name, run) in all {
+            let mut bench = Bench::new(name, Args::tiny());
+            run(&mut bench);
+            results.runs.insert(name.into(), bench.into_run());
+        }
+        for (name, run) in &results.runs {
+            assert!(!run.cells.is_empty() || !run.notes.is_empty(), "{name} measured nothing");
+        }
+        let pages = report::pages(&results);
+        assert!(pages.iter().all(|page| !page.text.is_empty()));
+    }
+}

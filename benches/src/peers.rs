@@ -1,63 +1,93 @@
-//! arrow-rs' view of a frame: record batches made once, outside of what is timed.
+//! The peer comparison: floe and the peers take turns on the same data, codec and level, in one process.
+//!
+//! Peers are Polars' eager readers and writers, Polars' streaming `sink_ipc` and `scan_ipc`, arrow-rs 60, and
+//! pyarrow 26 (in a process of its own, told when it is its turn). Files are on tmpfs.
 
-use std::io::Cursor;
-
-use arrow_array::RecordBatch;
-use arrow_ipc::CompressionType;
-use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
-use floe::prelude::*;
 use polars_core::prelude::*;
 
-/// The frame as arrow-rs record batches, by way of an uncompressed stream.
-#[must_use]
-pub fn to_arrow(df: &DataFrame) -> Vec<RecordBatch> {
-    let mut bytes = Vec::new();
-    let mut df = df.clone();
-    IpcStreamWriter::new(&mut bytes).finish(&mut df).expect("floe writes");
-    let reader = StreamReader::try_new(Cursor::new(bytes), None).expect("arrow-rs reads");
-    reader.map(|batch| batch.expect("arrow-rs reads")).collect()
+use crate::args::Scale;
+use crate::cells::{Subject, random, select, small, socket, zero_copy};
+use crate::contenders::pyarrow::Pyarrow;
+use crate::data::{self, real, shapes};
+use crate::limits;
+use crate::runner::Bench;
+
+/// Every cell.
+pub fn run(bench: &mut Bench) {
+    let pyarrow = bench.pyarrow();
+    let pyarrow = pyarrow.as_ref();
+    limits::run(bench);
+    large(bench, pyarrow);
+    shaped(bench, pyarrow);
+    reality(bench, pyarrow);
+    small::run(bench, pyarrow);
+    select::run(bench, pyarrow);
+    random::run(bench, pyarrow);
+    zero_copy::run(bench, pyarrow);
+    socket::run(bench);
 }
 
-fn options(compression: Option<IpcCompression>) -> IpcWriteOptions {
-    let compression = match compression {
-        None => None,
-        Some(IpcCompression::LZ4) => Some(CompressionType::LZ4_FRAME),
-        Some(IpcCompression::ZSTD(_)) => Some(CompressionType::ZSTD),
+/// Makes the subject and runs it, if one of its cells is asked for.
+fn subject(
+    bench: &mut Bench,
+    pyarrow: Option<&Pyarrow>,
+    group: &str,
+    make: impl FnOnce(&Bench) -> DataFrame,
+    how: impl FnOnce(Subject) -> Subject,
+) {
+    if Subject::is_wanted(group, bench) {
+        let df = make(bench);
+        how(Subject::new(group, df)).run(bench, pyarrow);
+    }
+}
+
+/// The three frames on which everything is measured.
+fn large(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
+    let both = Subject::both_rechunks;
+    subject(bench, pyarrow, "4M x 8 numbers", |b| data::numbers(b.scaled(4_000_000)), both);
+    subject(bench, pyarrow, "2M x 3 strings", |b| data::strings(b.scaled(2_000_000)), both);
+    let wide = |b: &Bench| data::wide(if b.args.scale == Scale::Tiny { 20 } else { 2_000 }, b.scaled(5_000));
+    subject(bench, pyarrow, "5,000 x 2,000", wide, both);
+}
+
+/// Frames of other shapes.
+fn shaped(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
+    let as_it_is = |subject| subject;
+    let chunked = |b: &Bench| shapes::chunked(b.scaled(2_000), 1_000);
+    let in_chunks = |subject: Subject| subject.in_batches_of(1_000);
+    subject(bench, pyarrow, "2,000 chunks of 1,000 x 8 numbers", chunked, in_chunks);
+    let filtered = |b: &Bench| shapes::filtered(b.scaled(1_000_000));
+    subject(bench, pyarrow, "1M x 3 strings, filtered from 4M", filtered, as_it_is);
+    let categoricals = |b: &Bench| shapes::categoricals(b.scaled(4_000_000));
+    subject(bench, pyarrow, "4M x 3 categoricals", categoricals, as_it_is);
+    let nested = |b: &Bench| shapes::nested(b.scaled(500_000));
+    subject(bench, pyarrow, "500,000 lists of structs", nested, as_it_is);
+    let rows = bench.scaled(16_000_000);
+    let one_batch = move |subject: Subject| subject.in_batches_of(rows);
+    subject(
+        bench,
+        pyarrow,
+        "one column of 16M, read from one batch",
+        |_| shapes::one_column(rows),
+        one_batch,
+    );
+}
+
+/// Real flights and TPC-H.
+fn reality(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
+    match real::flights_path() {
+        Some(path) => {
+            let flights = |b: &Bench| {
+                real::flights(&path, b.scaled(3_000_000)).expect("flights-3m.parquet can be read")
+            };
+            subject(bench, pyarrow, "flights-3m.parquet", flights, |subject| subject);
+        },
+        None => bench.note("flights-3m.parquet is not measured: it is not at ../shared/data".into()),
+    }
+    let scale = match bench.args.scale {
+        Scale::Full => 0.1,
+        Scale::Quick => 0.001,
+        Scale::Tiny => 0.0001,
     };
-    IpcWriteOptions::default().try_with_compression(compression).expect("a codec of arrow-rs")
-}
-
-/// arrow-rs writes a file.
-pub fn write_file(batches: &[RecordBatch], compression: Option<IpcCompression>, to: impl std::io::Write) {
-    let schema = batches[0].schema();
-    let mut writer = FileWriter::try_new_with_options(to, &schema, options(compression)).expect("a writer");
-    for batch in batches {
-        writer.write(batch).expect("arrow-rs writes");
-    }
-    writer.finish().expect("arrow-rs writes");
-}
-
-/// arrow-rs writes a stream.
-pub fn write_stream(batches: &[RecordBatch], compression: Option<IpcCompression>, to: impl std::io::Write) {
-    let schema = batches[0].schema();
-    let mut writer = StreamWriter::try_new_with_options(to, &schema, options(compression)).expect("a writer");
-    for batch in batches {
-        writer.write(batch).expect("arrow-rs writes");
-    }
-    writer.finish().expect("arrow-rs writes");
-}
-
-/// arrow-rs reads a file, batch by batch.
-#[must_use]
-pub fn read_file(from: impl std::io::Read + std::io::Seek) -> Vec<RecordBatch> {
-    let reader = FileReader::try_new(from, None).expect("arrow-rs reads");
-    reader.map(|batch| batch.expect("arrow-rs reads")).collect()
-}
-
-/// arrow-rs reads a stream, batch by batch.
-#[must_use]
-pub fn read_stream(from: impl std::io::Read) -> Vec<RecordBatch> {
-    let reader = StreamReader::try_new(from, None).expect("arrow-rs reads");
-    reader.map(|batch| batch.expect("arrow-rs reads")).collect()
+    subject(bench, pyarrow, "TPC-H lineitem, 0.1", |_| real::lineitem(scale), |subject| subject);
 }

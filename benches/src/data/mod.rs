@@ -1,5 +1,8 @@
 //! The frames that are written and read. Deterministic: no clock, no random source from outside.
 
+pub mod real;
+pub mod shapes;
+
 use polars_core::prelude::*;
 
 /// A small xorshift generator.
@@ -27,7 +30,7 @@ impl Rng {
     }
 }
 
-fn columns(rows: usize, columns: Vec<Column>) -> DataFrame {
+pub(crate) fn columns(rows: usize, columns: Vec<Column>) -> DataFrame {
     DataFrame::new(rows, columns).expect("columns of one length")
 }
 

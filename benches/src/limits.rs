@@ -1,0 +1,180 @@
+//! What the machine allows, whoever writes the code: copying, the kernel's read and write, and what the cores
+//! compress in memory.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use floe_codec::Compression;
+use floe_format::{Header, IpcLimits, Next, next_message};
+use polars_core::prelude::*;
+
+use crate::contenders::{Codec, Format, floe};
+use crate::data;
+use crate::measure::Contender;
+use crate::results::{Cell, Role};
+use crate::runner::Bench;
+
+/// How many threads Polars' pool has: the cores that count.
+#[must_use]
+pub fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(1))
+}
+
+/// The bytes of a raw stream or file of the frame, and where the buffers of its record batches are in them.
+pub struct Buffers {
+    bytes: Vec<u8>,
+    ranges: Vec<std::ops::Range<usize>>,
+}
+
+impl Buffers {
+    /// What floe would compress.
+    #[must_use]
+    pub fn of(df: &DataFrame, format: Format) -> Self {
+        let bytes = floe::to_vec(df, format, Codec::Raw, None);
+        let mut ranges = Vec::new();
+        let mut at = if format == Format::File { 8 } else { 0 };
+        while let Ok(Next::Message { message, body, .. }) = next_message(&bytes, at, &IpcLimits::default()) {
+            at = body.end;
+            let (Header::Batch(batch) | Header::Dictionary(floe_format::DictionaryHeader { batch, .. })) =
+                message.header
+            else {
+                continue;
+            };
+            let whole = |n: u64| usize::try_from(n).expect("in memory");
+            let place = |spec: &floe_format::BufferSpec| {
+                let start = body.start + whole(spec.offset);
+                start..start + whole(spec.len)
+            };
+            ranges.extend(batch.buffers.iter().filter(|spec| spec.len > 0).map(place));
+        }
+        Self { bytes, ranges }
+    }
+
+    /// All bytes, as they would be written.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The buffers.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        self.ranges.iter().filter_map(|range| self.bytes.get(range.clone()))
+    }
+
+    /// How long one core takes to compress them into warm memory, over the number of cores: what compressed
+    /// writes cannot beat.
+    #[must_use]
+    pub fn compress(&self, compression: Compression) -> Duration {
+        let mut out = Vec::new();
+        let start = Instant::now();
+        for buffer in self.iter() {
+            out.clear();
+            floe_codec::compress(compression, buffer, &mut out).expect("compressed");
+        }
+        start.elapsed() / cores()
+    }
+
+    /// The compressed buffers, with the length of each.
+    #[must_use]
+    pub fn compressed(&self, compression: Compression) -> Vec<(usize, Vec<u8>)> {
+        let compress = |buffer: &[u8]| {
+            let mut out = Vec::new();
+            let shrunk = floe_codec::compress(compression, buffer, &mut out).expect("compressed");
+            shrunk.then_some((buffer.len(), out))
+        };
+        self.iter().filter_map(compress).collect()
+    }
+}
+
+/// How long one core takes to decompress those buffers into warm memory, over the number of cores.
+#[must_use]
+pub fn decompress(
+    frames: &[(usize, Vec<u8>)],
+    codec: floe_codec::Codec,
+    out: &mut Vec<MaybeUninit<u8>>,
+) -> Duration {
+    out.resize(frames.iter().map(|(len, _)| *len).max().unwrap_or(0), MaybeUninit::new(0));
+    let start = Instant::now();
+    for (len, frame) in frames {
+        floe_codec::decompress(codec, frame, &mut out[..*len]).expect("decompressed");
+    }
+    start.elapsed() / cores()
+}
+
+/// Pieces in which the bare loops read and write.
+const PIECE: usize = 4 << 20;
+
+/// A bare loop of `write(2)` into a new file.
+pub fn write_bare(bytes: &[u8], path: &Path) {
+    let mut out = File::create(path).expect("a file");
+    bytes.chunks(PIECE).for_each(|piece| out.write_all(piece).expect("written"));
+}
+
+/// A bare loop of `read(2)` into memory that is there already.
+pub fn read_bare(path: &Path, into: &mut Vec<u8>) {
+    let mut file = File::open(path).expect("a file");
+    let len = file.metadata().map_or(0, |metadata| metadata.len());
+    into.resize(usize::try_from(len).expect("in memory"), 0);
+    into.chunks_mut(PIECE).for_each(|piece| file.read_exact(piece).expect("read"));
+}
+
+/// The limits as cells of their own, in gigabytes a second.
+pub fn run(bench: &mut Bench) {
+    let df = data::numbers(bench.scaled(4_000_000));
+    let buffers = Buffers::of(&df, Format::File);
+    let bytes = buffers.bytes();
+    let len = Some(bytes.len() as u64);
+    let cell = |name: &str, codec: Codec| Cell {
+        group: "limits (4M x 8 numbers)".into(),
+        name: name.into(),
+        codec: if codec == Codec::Raw { String::new() } else { codec.name().into() },
+        bytes: len,
+        ..Cell::default()
+    };
+    let mut warm = bytes.to_vec();
+    bench.cell(
+        cell("memcpy into warm memory", Codec::Raw),
+        vec![Contender::limit("memcpy", || warm.copy_from_slice(bytes))],
+    );
+    bench.cell(
+        cell("memcpy into fresh memory", Codec::Raw),
+        vec![Contender::limit("memcpy", || bytes.to_vec())],
+    );
+    let path = bench.path("bare");
+    bench.cell(
+        cell("write(2) into a new file", Codec::Raw),
+        vec![Contender::prepared("write(2)", Role::Limit, || fresh(&path), |()| write_bare(bytes, &path))],
+    );
+    write_bare(bytes, &path);
+    bench.cell(
+        cell("read(2) into warm memory", Codec::Raw),
+        vec![Contender::limit("read(2)", || read_bare(&path, &mut warm))],
+    );
+    drop(warm);
+    for codec in [Codec::Lz4, Codec::Zstd] {
+        let Some(compression) = codec.floe() else { continue };
+        bench.cell(
+            cell("all cores compress in memory", codec),
+            vec![Contender::new("codec x cores", Role::Limit, || buffers.compress(compression))],
+        );
+        let frames = buffers.compressed(compression);
+        let mut out = Vec::new();
+        bench.cell(
+            cell("all cores decompress in memory", codec),
+            vec![Contender::new("codec x cores", Role::Limit, || {
+                decompress(&frames, compression.codec(), &mut out)
+            })],
+        );
+    }
+}
+
+/// Removes a file, so that freeing its memory is nobody's time.
+pub fn fresh(path: &Path) {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{}: {error}", path.display()),
+        _ => {},
+    }
+}
