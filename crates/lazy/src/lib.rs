@@ -38,6 +38,7 @@
 mod batches;
 mod error;
 mod options;
+mod partition;
 mod query;
 mod regroup;
 mod scan;
@@ -49,6 +50,7 @@ mod writer;
 pub use batches::IpcBatches;
 pub use floe_frame::prelude::{CompatLevel, IpcCompression, Metadata, WriteSummary, ZstdLevel};
 pub use options::{IpcSinkOptions, Progress};
+pub use partition::{PartitionBy, PartitionSummary};
 pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
 pub use scan::{IpcScanOptions, IpcScanSource, ScanColumns, scan_ipc_file, scan_ipc_stream};
 pub use sink::LazyIpcExt;

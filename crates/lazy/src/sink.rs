@@ -9,6 +9,7 @@ use polars_lazy::prelude::LazyFrame;
 use crate::batches::IpcBatches;
 use crate::error::at_path;
 use crate::options::{IpcSinkOptions, Parts, Progress, Reporter};
+use crate::partition::{self, PartitionBy, PartitionSummary};
 use crate::query::{Consumer, consume};
 use crate::regroup::Enough;
 use crate::target::{Output, SinkTarget};
@@ -60,6 +61,36 @@ pub trait LazyIpcExt {
         options: IpcSinkOptions,
     ) -> PolarsResult<WriteSummary>;
 
+    /// Runs the query and writes its result as Arrow IPC files in a folder, which is made if need be.
+    ///
+    /// Files of the same name are replaced, others in the folder are left as they are. All files appear
+    /// when the query has ended well; after an error none does, and folders made for them are removed.
+    /// Thousands of keys share a budget of memory, and few files are open at a time.
+    ///
+    /// ```
+    /// use floe_lazy::*;
+    /// use polars_core::prelude::*;
+    ///
+    /// let year = Column::new("year".into(), [2012, 2013, 2013]);
+    /// let df = DataFrame::new(3, vec![year, Column::new("n".into(), [1, 2, 3])])?;
+    /// let folder = std::env::temp_dir().join(format!("floe-parts-doc-{}", std::process::id()));
+    /// let by = PartitionBy::Keys(vec!["year"]);
+    /// let parts = df.lazy().sink_ipc_partitioned(&folder, by, IpcSinkOptions::default())?;
+    /// assert_eq!(parts[1].path, folder.join("year=2013").join("part-0.arrow"));
+    /// assert_eq!(parts[1].summary.rows, 2);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// See [`LazyIpcExt`]; and when the keys are not columns whose values can name folders.
+    fn sink_ipc_partitioned(
+        self,
+        base_dir: impl AsRef<Path>,
+        by: PartitionBy<'_>,
+        options: IpcSinkOptions,
+    ) -> PolarsResult<Vec<PartitionSummary>>;
+
     /// Runs the query, whose result comes as frames of that many rows, the last with what is left;
     /// without a number, of a sensible size.
     ///
@@ -100,6 +131,15 @@ impl LazyIpcExt for LazyFrame {
         options: IpcSinkOptions,
     ) -> PolarsResult<WriteSummary> {
         sink(self, target.into(), options, Format::File)
+    }
+
+    fn sink_ipc_partitioned(
+        self,
+        base_dir: impl AsRef<Path>,
+        by: PartitionBy<'_>,
+        options: IpcSinkOptions,
+    ) -> PolarsResult<Vec<PartitionSummary>> {
+        partition::sink(self, base_dir.as_ref(), by, options)
     }
 
     fn collect_ipc_batches(self, rows: impl Into<Option<usize>>) -> PolarsResult<IpcBatches> {

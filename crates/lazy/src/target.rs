@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use floe_frame::AtomicFile;
 use polars_error::PolarsResult;
 
-use crate::error::{at_path, io_error};
+use crate::error::io_error;
 
 /// Where a sink writes to: a path, or any [`Write`] that may go to another thread.
 ///

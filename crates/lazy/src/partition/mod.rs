@@ -1,0 +1,98 @@
+//! One query, many files.
+//!
+//! ```text
+//!   frames -> rows sorted by key -> a builder for each key -> Part -> part-0.arrow
+//!                                   (all within a budget)     (an IPC file under way: closed and
+//!                                                              without buffers while it waits)
+//! ```
+//!
+//! By keys ([`keyed`]), rows are collected for each key until they make a batch worth writing, or until
+//! all keys together exceed a budget: then the largest are written. By size ([`rolling`]), one file follows
+//! another. Either way all files are temporary until the query has ended well; then they appear, and if
+//! anything goes wrong before that, nothing of this call is left in the folder ([`folder`]).
+
+mod folder;
+mod hive;
+mod keyed;
+mod part;
+mod rolling;
+
+use std::path::{Path, PathBuf};
+
+use floe_frame::WriteSummary;
+use polars_core::prelude::*;
+use polars_lazy::prelude::LazyFrame;
+
+use self::folder::Folder;
+use self::keyed::Keyed;
+use self::part::{Parts, Tally};
+use self::rolling::{Limit, Rolling};
+use crate::options::{self, IpcSinkOptions};
+use crate::query::consume;
+use crate::regroup::Enough;
+
+/// What makes rows go into the same file.
+///
+/// ```
+/// use floe_lazy::PartitionBy;
+///
+/// let by_month = PartitionBy::Keys(vec!["year", "month"]);
+/// let by_rows = PartitionBy::MaxRows(1_000_000);
+/// let by_bytes = PartitionBy::MaxBytes(256 << 20);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PartitionBy<'a> {
+    /// The same values in these columns. The file is `<key>=<value>/.../part-0.arrow`, as Hive names
+    /// folders: the value as Polars prints it, percent-encoded where it has characters that mean
+    /// something in a path, `__HIVE_DEFAULT_PARTITION__` for null. The columns themselves are left out
+    /// unless [`with_include_keys`](IpcSinkOptions::with_include_keys) was set. A result without rows
+    /// has no files.
+    Keys(Vec<&'a str>),
+    /// So many rows a file, the last with what is left: `part-0.arrow`, `part-1.arrow`, and so on. The
+    /// numbers have as many digits as the last one (`part-00.arrow` if there are more than ten files), so
+    /// that the order of the names is the order of the rows. A result without rows is one file.
+    MaxRows(usize),
+    /// At most so many bytes a file, named as for `MaxRows`. A file has one row at least. The
+    /// dictionaries of categorical columns, which are known only at a file's end, come on top.
+    MaxBytes(u64),
+}
+
+/// A file that a partitioned sink has written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartitionSummary {
+    /// The file.
+    pub path: PathBuf,
+    /// The key columns' names and values, as in the path but not encoded; `None` is null. Empty if
+    /// the sink has no keys.
+    pub keys: Vec<(String, Option<String>)>,
+    /// What was written.
+    pub summary: WriteSummary,
+}
+
+/// Runs the query into files below `base`.
+pub(crate) fn sink(
+    mut lf: LazyFrame,
+    base: &Path,
+    by: PartitionBy<'_>,
+    options: IpcSinkOptions,
+) -> PolarsResult<Vec<PartitionSummary>> {
+    let options::Parts { encoding, maintain_order, include_keys, progress } = options.into_parts();
+    let schema = lf.collect_schema()?;
+    let limit = match by {
+        PartitionBy::Keys(keys) => {
+            let keys = hive::check(&keys, &schema, include_keys)?;
+            let folder = Folder::open(base)?;
+            let keyed = Keyed::new(folder, encoding, &schema, keys, include_keys, Tally::new(progress))?;
+            return consume(lf, maintain_order, keyed::ENOUGH, keyed);
+        },
+        PartitionBy::MaxRows(0) | PartitionBy::MaxBytes(0) => {
+            polars_bail!(InvalidOperation: "a file of a partitioned sink must be allowed a row, not 0 rows or bytes")
+        },
+        PartitionBy::MaxRows(rows) => Limit::Rows(rows),
+        PartitionBy::MaxBytes(bytes) => Limit::Bytes(bytes),
+    };
+    let parts = Parts::new(Folder::open(base)?, encoding, schema, Tally::new(progress));
+    consume(lf, maintain_order, Enough::for_batches(None), Rolling::new(parts, limit))
+}

@@ -1,0 +1,98 @@
+//! One file of a partitioned sink, under way.
+
+use std::path::PathBuf;
+
+use floe_frame::{AtomicFile, WriteSummary};
+use polars_core::prelude::*;
+
+use super::PartitionSummary;
+use super::folder::{Finished, Folder};
+use crate::error::{at_path, io_error};
+use crate::options::{Encoding, Progress, Reporter};
+use crate::writer::{Format, Writer};
+
+/// What all files of a sink have in common.
+pub(super) struct Parts {
+    pub(super) folder: Folder,
+    pub(super) encoding: Encoding,
+    pub(super) schema: SchemaRef,
+    pub(super) tally: Tally,
+}
+
+impl Parts {
+    pub(super) fn new(folder: Folder, encoding: Encoding, schema: SchemaRef, tally: Tally) -> Self {
+        Self { folder, encoding, schema, tally }
+    }
+
+    /// Starts a file in a folder below.
+    pub(super) fn start(&mut self, folder: &str, name: &str) -> PolarsResult<Part> {
+        let path = self.folder.subfolder(folder)?.join(name);
+        let file = AtomicFile::create(&path).map_err(|error| io_error(error, &path))?;
+        let writer = self.encoding.start(Format::File, file, &self.schema);
+        let writer = writer.map_err(|error| at_path(error, &path))?;
+        self.tally.add(WriteSummary::default(), writer.summary());
+        Ok(Part { path, writer })
+    }
+
+    /// Does something with a file, and counts what that wrote.
+    pub(super) fn on<T>(
+        &mut self,
+        part: &mut Part,
+        step: impl FnOnce(&mut Writer<AtomicFile>) -> PolarsResult<T>,
+    ) -> PolarsResult<T> {
+        let before = part.writer.summary();
+        let result = step(&mut part.writer).map_err(|error| at_path(error, &part.path));
+        self.tally.add(before, part.writer.summary());
+        result
+    }
+
+    /// Ends a file, which has its name only when the folder is committed.
+    pub(super) fn finish(
+        &mut self,
+        mut part: Part,
+        keys: Vec<(String, Option<String>)>,
+    ) -> PolarsResult<Finished> {
+        let summary = self.on(&mut part, Writer::finish)?;
+        let Part { path, writer } = part;
+        let mut file = writer.into_inner();
+        file.park();
+        Ok(Finished { file, summary: PartitionSummary { path, keys, summary } })
+    }
+}
+
+/// A file under way.
+pub(super) struct Part {
+    path: PathBuf,
+    writer: Writer<AtomicFile>,
+}
+
+impl Part {
+    /// For now there is nothing to write: thousands of these are no burden.
+    pub(super) fn park(&mut self) {
+        self.writer.get_mut().park();
+        self.writer.shrink_to_fit();
+    }
+
+    pub(super) fn written(&self) -> WriteSummary {
+        self.writer.summary()
+    }
+}
+
+/// What has been written to all files together.
+pub(super) struct Tally {
+    progress: Progress,
+    reporter: Reporter,
+}
+
+impl Tally {
+    pub(super) fn new(reporter: Reporter) -> Self {
+        Self { progress: Progress::default(), reporter }
+    }
+
+    fn add(&mut self, before: WriteSummary, after: WriteSummary) {
+        self.progress.rows += after.rows - before.rows;
+        self.progress.batches += after.batches - before.batches;
+        self.progress.bytes += after.written_bytes - before.written_bytes;
+        self.reporter.report(self.progress);
+    }
+}
