@@ -123,8 +123,10 @@ fn hive_columns_replace_those_of_files_and_infer_their_types() {
     assert_same(&only, &expected.select(["name", "a"]).unwrap());
 
     // Another reader of such folders agrees.
-    let args =
-        UnifiedScanArgs { hive_options: polars_io::HiveOptions::new_enabled(), ..UnifiedScanArgs::default() };
+    let schema = expected.select(["b", "name"]).unwrap().schema().clone();
+    let hive_options =
+        polars_io::HiveOptions { schema: Some(schema), ..polars_io::HiveOptions::new_enabled() };
+    let args = UnifiedScanArgs { hive_options, ..UnifiedScanArgs::default() };
     let path = polars_utils::pl_path::PlRefPath::try_from_path(folder.path()).unwrap();
     let polars = LazyFrame::scan_ipc(path, Default::default(), args).unwrap().collect().unwrap();
     assert_same(&polars, &expected);

@@ -118,8 +118,10 @@ impl Sources {
         };
         polars_ensure!(!paths.is_empty(), ComputeError: "no path to scan was given");
         let paths = paths.iter().map(|path| local(path)).collect::<PolarsResult<Vec<PlRefPath>>>()?;
-        let names_hidden =
-            |path: &PlRefPath| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        let names_hidden = |path: &PlRefPath| {
+            let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+            hidden && !path.as_std_path().is_dir()
+        };
         // One that is asked for by name is not hidden.
         let hidden: &[PlSmallStr] =
             if paths.iter().any(names_hidden) { &[] } else { &[PlSmallStr::from_static(".")] };

@@ -158,7 +158,7 @@ impl Found {
 /// Bytes read ahead: enough for most heads, without much of the body behind.
 const WINDOW_LEAST: u64 = 4 << 10;
 /// Where bodies are short, one read sees many messages.
-const WINDOW_MOST: u64 = 64 << 10;
+const WINDOW_MOST: u64 = 32 << 10;
 
 /// A stretch of the source, read ahead.
 struct Window<'a> {
