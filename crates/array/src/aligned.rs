@@ -28,6 +28,46 @@ pub fn try_grow<T>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
     Ok(())
 }
 
+/// How many times what is needed is taken when something has to grow again and again.
+const GROWTH: usize = 4;
+/// Elements are moved by so many bytes at a time.
+const STRETCH: usize = 4 << 20;
+
+/// Room for `additional` more elements and, if there was none, for several times as many as there
+/// are then: address space that takes no memory until it is written to.
+///
+/// # Errors
+/// When the allocator refuses even what is needed now.
+pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
+    if vec.capacity() - vec.len() >= additional {
+        return Ok(());
+    }
+    let need = vec.len().saturating_add(additional);
+    let most = need.saturating_mul(GROWTH);
+    let mut larger = try_with_capacity(most).or_else(|_| try_with_capacity(need))?;
+    // Not by `realloc`: the system moves huge pages by breaking them up, which takes longer than a copy.
+    for stretch in vec.chunks_mut((STRETCH / size_of::<T>().max(1)).max(1)) {
+        larger.extend_from_slice(stretch);
+        give_back(stretch);
+    }
+    *vec = larger;
+    Ok(())
+}
+
+/// Lets the system have the memory of values that are not needed any more, before its owner goes.
+#[cfg(target_os = "linux")]
+fn give_back<T: NativeType>(values: &mut [T]) {
+    let (first, len) = pages(values.as_mut_ptr().addr(), size_of_val(values));
+    if len >= HUGE_PAGE {
+        // SAFETY: the range lies inside of `values`, which is borrowed mutably; private memory that
+        // MADV_DONTNEED takes away reads as zeros or as before, either of which is a valid `T` (`Pod`).
+        unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_DONTNEED) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn give_back<T: NativeType>(_: &mut [T]) {}
+
 /// `len` zeroed elements: free where the system hands out zeroed pages, and initialised for readers
 /// that want such memory.
 ///

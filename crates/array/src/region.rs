@@ -11,7 +11,7 @@ use polars_buffer::Buffer;
 
 use crate::aligned::{HUGE_PAGE, populate, try_zeroed};
 
-/// Zeroed memory on huge pages, where the system has them.
+/// Initialised memory on huge pages, where the system has them.
 ///
 /// ```
 /// use floe_array::Region;
@@ -45,7 +45,7 @@ impl Region {
         populate(self.as_mut_slice().get_mut(..len).unwrap_or_default());
     }
 
-    /// Its bytes: zero, but for what has been written.
+    /// Its bytes: of new memory zero, but for what has been written.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.memory[self.start..self.start + self.len]
     }
@@ -59,6 +59,32 @@ impl Region {
         larger.as_mut_slice()[..self.len].copy_from_slice(self.as_mut_slice());
         *self = larger;
         Ok(())
+    }
+
+    /// The memory of bytes that nobody shares any more, for other bytes. What it holds is what was
+    /// left there.
+    #[must_use]
+    pub fn reuse(bytes: Buffer<u8>) -> Option<Self> {
+        let (start, len) = (bytes.offset(), bytes.len());
+        let memory = bytes.into_storage().try_into_vec().ok()?;
+        (memory.len() >= start + len).then_some(Self { memory, start, len })
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it has none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Gives bytes at the end up.
+    pub fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
     }
 
     /// The first `len` bytes (all, if there are fewer), to share.
@@ -86,6 +112,10 @@ mod tests {
         assert_eq!(bytes.len(), 5 << 20);
         assert!(bytes[..3 << 20].iter().all(|byte| *byte == 7));
         assert!(bytes[3 << 20..].iter().all(|byte| *byte == 0));
+        let shared = bytes.clone();
+        assert!(Region::reuse(bytes).is_none());
+        let again = Region::reuse(shared.sliced(..4 << 20)).unwrap();
+        assert_eq!(again.len(), 4 << 20);
         assert!(Region::new(usize::MAX / 2).is_err());
     }
 }

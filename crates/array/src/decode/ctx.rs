@@ -317,6 +317,24 @@ impl<'a> DecodeCtx<'a> {
                 found => first = Some(found),
             }
         }
+        self.fill_behind(Vec::new(), slots, counts, first)
+    }
+
+    /// As [`Self::fixed`], behind values that are there.
+    pub(super) fn fixed_onto<T: NativeType>(&mut self, known: Vec<T>, counts: &[usize]) -> Result<Buffer<T>> {
+        let slots = self.slots()?;
+        self.fill_behind(known, &slots, counts, None)
+    }
+
+    /// Writes the parts' values behind `out`'s. `first` is what was found of the first part, if it
+    /// was looked for.
+    fn fill_behind<T: NativeType>(
+        &self,
+        mut out: Vec<T>,
+        slots: &[Slot],
+        counts: &[usize],
+        mut first: Option<Found<'a>>,
+    ) -> Result<Buffer<T>> {
         let mut total = 0usize;
         for (slot, count) in slots.iter().zip(counts) {
             self.check_claim(*slot, byte_len::<T>(*count)?)?;
@@ -325,10 +343,17 @@ impl<'a> DecodeCtx<'a> {
                 .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
         }
         byte_len::<T>(total)?;
+        let known = out.len();
         // Reading into memory wants it initialised; decompressing and copying do not.
-        let reads = slots.iter().any(|slot| self.is_remote(*slot));
-        let mut out = if reads { aligned::try_zeroed::<T>(total)? } else { try_with_capacity::<T>(total)? };
-        out.clear();
+        let zeroed = known == 0 && slots.iter().any(|slot| self.is_remote(*slot));
+        if zeroed {
+            out = aligned::try_zeroed::<T>(total)?;
+            out.clear();
+        } else if known == 0 {
+            out = try_with_capacity::<T>(total)?;
+        } else {
+            aligned::reserve_more(&mut out, total)?;
+        }
         let mut rest = as_uninit_bytes(&mut out.spare_capacity_mut()[..total]);
         let mut jobs = Vec::with_capacity(slots.len());
         for (slot, count) in slots.iter().zip(counts) {
@@ -344,12 +369,12 @@ impl<'a> DecodeCtx<'a> {
                 Some(found) => found,
                 None => self.find(*slot)?,
             };
-            self.fill(found, *slot, dst, size_of::<T>(), reads)
+            self.fill(found, *slot, dst, size_of::<T>(), zeroed)
         })?;
         drop(jobs);
         // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
-        // elements: each was written completely.
-        unsafe { out.set_len(total) };
+        // elements behind the `known` ones: each was written completely.
+        unsafe { out.set_len(known + total) };
         Ok(out.into())
     }
 

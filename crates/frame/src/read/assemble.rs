@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Array;
-use floe_array::decode::{Budget, Counts, Start, decode_column, starts};
+use floe_array::decode::{Budget, Counts, Growing, Start, decode_column, starts};
 use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part};
 use floe_format::{BatchHeader, Error, Field, Version};
 use polars_core::prelude::*;
@@ -23,15 +23,12 @@ pub(crate) struct BatchInput<'a> {
     pub(crate) options: DecodeOptions,
 }
 
-/// Decodes batches into one frame: contiguous columns if asked, else a chunk a batch.
-pub(crate) fn decode_frame(
+/// The rows of all batches, and where each one's columns start.
+fn checked(
     schema: &ReadSchema,
-    projection: &Projection,
     options: &ReadOptions,
     batches: &[BatchInput<'_>],
-    budget: &Budget,
-    executor: &dyn Executor,
-) -> PolarsResult<DataFrame> {
+) -> PolarsResult<(usize, Vec<Vec<Start>>)> {
     let mut all_starts: Vec<Vec<Start>> = Vec::with_capacity(batches.len());
     let mut rows = 0usize;
     let mut known: Option<(Version, Vec<Counts>)> = None;
@@ -51,6 +48,19 @@ pub(crate) fn decode_frame(
             polars_bail!(ComputeError: "{} rows exceed the limit `max_unbacked_rows` of {unbacked}", batch.header.rows);
         }
     }
+    Ok((rows, all_starts))
+}
+
+/// Decodes batches into one frame: contiguous columns if asked, else a chunk a batch.
+pub(crate) fn decode_frame(
+    schema: &ReadSchema,
+    projection: &Projection,
+    options: &ReadOptions,
+    batches: &[BatchInput<'_>],
+    budget: &Budget,
+    executor: &dyn Executor,
+) -> PolarsResult<DataFrame> {
+    let (rows, all_starts) = checked(schema, options, batches)?;
     let width = projection.indices.len();
     // One allocation for all batches, also when a chunk a batch is wanted: it is cut up then. Only
     // buffers that are views into the source are better off by themselves.
@@ -137,6 +147,22 @@ fn decode_group(
     budget: &Budget,
     executor: &dyn Executor,
 ) -> PolarsResult<Box<dyn Array>> {
+    with_column(schema, column, batches, starts, budget, executor, |ctx, field| {
+        let array = decode_column(ctx, field)?;
+        Ok((array.len(), array))
+    })
+}
+
+/// Runs `decode` on a column of batches of one version, and checks the rows that it says came of it.
+fn with_column<T>(
+    schema: &ReadSchema,
+    column: usize,
+    batches: &[BatchInput<'_>],
+    starts: &[Vec<Start>],
+    budget: &Budget,
+    executor: &dyn Executor,
+    decode: impl FnOnce(&mut DecodeCtx<'_>, &Field) -> floe_format::Result<(usize, T)>,
+) -> PolarsResult<T> {
     let field: &Field = &schema.wire.fields[column];
     let parts = batches
         .iter()
@@ -148,13 +174,76 @@ fn decode_group(
         1 => format!("record batch {first}"),
         n => format!("record batches {first} to {}", first + n - 1),
     };
-    let array = decode_column(&mut ctx, field).map_err(|e| format_error(e.at(place())))?;
+    let (len, out) = decode(&mut ctx, field).map_err(|e| format_error(e.at(place())))?;
     let rows: usize = batches.iter().map(|batch| batch.header.rows).sum();
-    if array.len() != rows {
-        let message = format!("column \"{}\": {} values in a batch of {rows} rows", field.name, array.len());
+    if len != rows {
+        let message = format!("column \"{}\": {len} values in a batch of {rows} rows", field.name);
         return Err(format_error(Error::invalid(message).at(place())));
     }
-    Ok(array)
+    Ok(out)
+}
+
+/// A frame of which one window of batches after another is decoded.
+pub(crate) struct GrowingFrame {
+    columns: Vec<Mutex<Growing>>,
+    rows: usize,
+}
+
+impl GrowingFrame {
+    pub(crate) fn new(projection: &Projection) -> Self {
+        Self { columns: projection.indices.iter().map(|_| Mutex::default()).collect(), rows: 0 }
+    }
+
+    /// Decodes batches behind those before them.
+    pub(crate) fn decode(
+        &mut self,
+        schema: &ReadSchema,
+        projection: &Projection,
+        options: &ReadOptions,
+        batches: &[BatchInput<'_>],
+        budget: &Budget,
+        executor: &dyn Executor,
+    ) -> PolarsResult<()> {
+        let (rows, all_starts) = checked(schema, options, batches)?;
+        let failed: Mutex<Option<(usize, PolarsError)>> = Mutex::new(None);
+        executor.for_each(self.columns.len(), &|i| {
+            let mut growing = self.columns[i].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut starts = all_starts.as_slice();
+            for batches in batches.chunk_by(|a, b| a.options.version() == b.options.version()) {
+                let (here, behind) = starts.split_at(batches.len());
+                starts = behind;
+                let column = projection.indices[i];
+                let decoded = with_column(schema, column, batches, here, budget, executor, |ctx, field| {
+                    growing.decode(ctx, field).map(|rows| (rows, ()))
+                });
+                if let Err(error) = decoded {
+                    let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                    if first.as_ref().is_none_or(|(at, _)| i < *at) {
+                        *first = Some((i, error));
+                    }
+                    return;
+                }
+            }
+        });
+        if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        self.rows = self.rows.saturating_add(rows);
+        check_rows(self.rows)
+    }
+
+    /// The frame, of one chunk a column.
+    pub(crate) fn finish(self, projection: &Projection) -> PolarsResult<DataFrame> {
+        let mut out = Vec::with_capacity(self.columns.len());
+        for ((growing, dtype), name) in
+            self.columns.into_iter().zip(&projection.dtypes).zip(&projection.names)
+        {
+            let growing = growing.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let array = growing.finish().map_err(format_error)?;
+            out.push(series(name, array.into_iter().collect(), dtype)?.into_column());
+        }
+        DataFrame::new(self.rows, out)
+    }
 }
 
 /// A series of chunks whose physical type is the dtype's.

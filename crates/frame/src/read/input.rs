@@ -89,6 +89,15 @@ impl<R: Read> Input<R> {
     }
 }
 
+impl<R> Input<R> {
+    /// Takes back bodies that have been decoded: what is not part of a result is used again.
+    pub(crate) fn recycle(&mut self, bodies: impl Iterator<Item = Segments>) {
+        if let Self::Reader { ahead, .. } = self {
+            bodies.flat_map(Segments::into_buffers).for_each(|bytes| ahead.recycle(bytes));
+        }
+    }
+}
+
 fn read_head<R: Read>(reader: &mut R, decoder: &mut Decoder) -> PolarsResult<Item> {
     let mut bytes = Vec::new();
     loop {
@@ -192,16 +201,34 @@ impl<R: Read> BodyReader<'_, R> {
     }
 }
 
-/// Memory for the segment that will be read next, in the making.
+/// Memory for the segments that will be read next.
 #[derive(Default)]
-pub(crate) struct Ahead(Option<(usize, Task<floe_format::Result<Region>>)>);
+pub(crate) struct Ahead {
+    /// Of this size, in the making.
+    next: Option<(usize, Task<floe_format::Result<Region>>)>,
+    /// Used before.
+    spare: Vec<Region>,
+}
 
+/// Segments that are kept to be used again.
+const SPARE: usize = 4;
 /// Bytes whose pages are made ahead of time.
 const POPULATED: usize = 16 << 20;
 
 impl Ahead {
+    /// Takes the memory of bytes that nobody needs any more.
+    fn recycle(&mut self, bytes: Buffer<u8>) {
+        if bytes.len() >= LARGE
+            && self.spare.len() < SPARE
+            && let Some(region) = Region::reuse(bytes)
+        {
+            self.spare.push(region);
+        }
+    }
+
     fn start(&mut self, len: usize) {
-        if self.0.as_ref().is_some_and(|(pending, _)| *pending == len) {
+        let pending = self.next.as_ref().is_some_and(|(pending, _)| *pending == len);
+        if pending || self.spare.iter().any(|region| region.len() >= len) {
             return;
         }
         let region = Task::spawn(move || {
@@ -209,12 +236,17 @@ impl Ahead {
             region.populate(len.min(POPULATED));
             Ok(region)
         });
-        self.0 = Some((len, region));
+        self.next = Some((len, region));
     }
 
     /// The memory, if it is of this size and ready: a pool that has other work is not waited for.
     fn take(&mut self, len: usize) -> Option<Region> {
-        let (_, region) = self.0.take_if(|(size, region)| *size == len && region.is_done())?;
+        let spare = self.spare.iter().position(|region| region.len() >= len);
+        if let Some(mut region) = spare.map(|at| self.spare.swap_remove(at)) {
+            region.truncate(len);
+            return Some(region);
+        }
+        let (_, region) = self.next.take_if(|(size, region)| *size == len && region.is_done())?;
         region.wait().ok()
     }
 }

@@ -11,7 +11,7 @@ use floe_format::{BatchHeader, Header, KeyValues, Message, Schema, Version};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
-use super::assemble::{BatchInput, check_rows, decode_frame, finish_frame};
+use super::assemble::{BatchInput, GrowingFrame, check_rows, decode_frame, finish_frame};
 use super::dictionaries::Store;
 use super::flags;
 use super::input::{Input, Item};
@@ -67,10 +67,20 @@ impl Plan {
     }
 }
 
-/// Bodies are read this far ahead of their decoding, when chunks are all that is wanted.
-const WINDOW_BYTES: usize = 16 << 20;
+/// Batches of about so many bytes are decoded together.
+const WINDOW_BYTES: usize = 8 << 20;
+/// What a batch counts for at least: windows have at most 1,024 of them.
+const MIN_BATCH: usize = 16 << 10;
 /// Windows being decoded while the next one is read.
 const WINDOWS: usize = 2;
+
+/// Neighbouring batches of a stream.
+#[derive(Default)]
+struct Window {
+    batches: Vec<StreamBatch>,
+    rows: usize,
+    is_last: bool,
+}
 
 impl<R: Read> Stream<R> {
     pub(crate) fn new(input: Input<R>) -> Self {
@@ -199,21 +209,82 @@ impl<R: Read> Stream<R> {
 
     /// All that is left, in one frame.
     pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
-        let reads = matches!(self.input, Input::Reader { .. });
-        if reads && options.parallel && !options.rechunk {
-            return self.read_in_windows(options);
+        if matches!(self.input, Input::Memory { .. }) {
+            let mut batches = Vec::new();
+            while let Some(batch) = self.next_batch(options)? {
+                batches.push(batch);
+            }
+            return self.decode(&batches, options, 0);
         }
-        let mut batches = Vec::new();
-        while let Some(batch) = self.next_batch(options)? {
-            batches.push(batch);
+        let first = self.window(options)?;
+        if first.is_last {
+            return self.decode(&first.batches, options, 0);
         }
-        self.decode(&batches, options, 0)
+        if options.rechunk { self.read_joined(first, options) } else { self.read_in_chunks(first, options) }
     }
 
-    /// Decodes what has been read on the pool, while the next is being read.
-    fn read_in_windows(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
-        let schema = self.plan(options)?;
+    /// Batches to be decoded together, and whether there are no more.
+    fn window(&mut self, options: &ReadOptions) -> PolarsResult<Window> {
+        let mut window = Window::default();
+        let mut bytes = 0;
+        while bytes < WINDOW_BYTES {
+            let Some(batch) = self.next_batch(options)? else {
+                window.is_last = true;
+                break;
+            };
+            bytes += batch.body.bytes().max(MIN_BATCH);
+            window.rows = window.rows.saturating_add(batch.header.rows);
+            window.batches.push(batch);
+        }
+        Ok(window)
+    }
+
+    /// Decodes windows one behind the other, each while the next one is read.
+    fn read_joined(&mut self, first: Window, options: &ReadOptions) -> PolarsResult<DataFrame> {
         let projection = self.projection(options)?;
+        let mut frame = GrowingFrame::new(&projection);
+        let mut metadata = Vec::new();
+        let mut window = first;
+        loop {
+            let Window { mut batches, is_last, .. } = window;
+            metadata.extend(batches.iter_mut().map(|batch| std::mem::take(&mut batch.metadata)));
+            let decoding = self.decoding(options)?;
+            if is_last || !options.parallel {
+                decoding.onto(&mut frame, &batches)?;
+                if is_last {
+                    break;
+                }
+                self.input.recycle(batches.into_iter().map(|batch| batch.body));
+                window = self.window(options)?;
+            } else {
+                let task = Task::spawn(move || {
+                    decoding.onto(&mut frame, &batches)?;
+                    PolarsResult::Ok((frame, batches))
+                });
+                // An error of the batches that are being decoded comes before one behind them.
+                let next = self.window(options);
+                (frame, batches) = task.wait()?;
+                self.input.recycle(batches.into_iter().map(|batch| batch.body));
+                window = next?;
+            }
+        }
+        let mut df = frame.finish(&projection)?;
+        flags::restore(&mut df, &projection, metadata.iter())?;
+        finish_frame(df, options, 0)
+    }
+
+    /// What decoding takes, to be sent to the pool.
+    fn decoding(&mut self, options: &ReadOptions) -> PolarsResult<Decoding> {
+        Ok(Decoding {
+            schema: self.plan(options)?,
+            projection: self.projection(options)?,
+            options: options.clone(),
+            budget: Arc::clone(&self.budget),
+        })
+    }
+
+    /// Decodes windows to chunks on the pool, while the next ones are read.
+    fn read_in_chunks(&mut self, first: Window, options: &ReadOptions) -> PolarsResult<DataFrame> {
         let mut tasks: VecDeque<Task<PolarsResult<DataFrame>>> = VecDeque::new();
         let mut frames: Option<DataFrame> = None;
         let mut done = |frame: DataFrame| match &mut frames {
@@ -223,35 +294,28 @@ impl<R: Read> Stream<R> {
             },
             Some(all) => all.vstack_mut_owned(frame).map(|_| ()),
         };
-        let mut before = 0;
+        let (mut window, mut before) = (first, 0usize);
         loop {
-            let (mut window, mut bytes, mut rows) = (Vec::new(), 0, 0usize);
-            while bytes < WINDOW_BYTES
-                && let Some(batch) = self.next_batch(options)?
-            {
-                bytes += batch.body.bytes();
-                rows = rows.saturating_add(batch.header.rows);
-                window.push(batch);
+            let Window { batches, rows, is_last } = window;
+            let decoding = self.decoding(options)?;
+            if batches.is_empty() {
+                debug_assert!(is_last, "only the end of the stream makes a window empty");
+            } else if options.parallel {
+                tasks.push_back(Task::spawn(move || decoding.frame(&batches, before)));
+            } else {
+                done(decoding.frame(&batches, before)?)?;
             }
-            // An empty window still makes the empty frame of an empty stream.
-            let last = window.is_empty();
-            if !last || before == 0 {
-                let (schema, projection) = (Arc::clone(&schema), Arc::clone(&projection));
-                let (options, budget) = (options.clone(), Arc::clone(&self.budget));
-                tasks.push_back(Task::spawn(move || {
-                    decode_batches(&schema, &projection, &window, &options, &budget, before)
-                }));
-            }
-            while tasks.len() > if last { 0 } else { WINDOWS } {
+            while tasks.len() > if is_last { 0 } else { WINDOWS } {
                 if let Some(task) = tasks.pop_front() {
                     done(task.wait()?)?;
                 }
             }
-            if last {
+            if is_last {
                 return Ok(frames.unwrap_or_default());
             }
             before = before.saturating_add(rows);
             check_rows(before)?;
+            window = self.window(options)?;
         }
     }
 
@@ -262,37 +326,50 @@ impl<R: Read> Stream<R> {
         options: &ReadOptions,
         before: usize,
     ) -> PolarsResult<DataFrame> {
-        let schema = self.plan(options)?;
-        let projection = self.projection(options)?;
-        decode_batches(&schema, &projection, batches, options, &self.budget, before)
+        self.decoding(options)?.frame(batches, before)
+    }
+}
+
+/// What decoding takes beside the batches.
+struct Decoding {
+    schema: Arc<ReadSchema>,
+    projection: Arc<Projection>,
+    options: ReadOptions,
+    budget: Arc<Budget>,
+}
+
+impl Decoding {
+    /// Batches as a frame of their own, which begins at row `before`.
+    fn frame(&self, batches: &[StreamBatch], before: usize) -> PolarsResult<DataFrame> {
+        let Self { schema, projection, options, budget } = self;
+        let executor = pool::executor(options.parallel);
+        let inputs = self.inputs(batches);
+        let mut df = decode_frame(schema, projection, options, &inputs, budget, executor)?;
+        flags::restore(&mut df, projection, batches.iter().map(|batch| &batch.metadata))?;
+        finish_frame(df, options, before)
+    }
+
+    /// Batches behind those of a frame.
+    fn onto(&self, frame: &mut GrowingFrame, batches: &[StreamBatch]) -> PolarsResult<()> {
+        let Self { schema, projection, options, budget } = self;
+        let executor = pool::executor(options.parallel);
+        frame.decode(schema, projection, options, &self.inputs(batches), budget, executor)
+    }
+
+    fn inputs<'a>(&self, batches: &'a [StreamBatch]) -> Vec<BatchInput<'a>> {
+        let input = |batch: &'a StreamBatch| BatchInput {
+            header: &batch.header,
+            body: &batch.body,
+            dictionaries: Arc::clone(&batch.dictionaries),
+            index: batch.index,
+            options: self.options.decode_options(&self.schema, batch.version),
+        };
+        batches.iter().map(input).collect()
     }
 }
 
 fn place(batches: usize, error: PolarsError) -> PolarsError {
     error.wrap_msg(|msg| format!("after {batches} record batches: {msg}"))
-}
-
-/// Decodes batches into one frame.
-fn decode_batches(
-    schema: &ReadSchema,
-    projection: &Projection,
-    batches: &[StreamBatch],
-    options: &ReadOptions,
-    budget: &Budget,
-    before: usize,
-) -> PolarsResult<DataFrame> {
-    let executor = pool::executor(options.parallel);
-    let inputs = batches.iter().map(|batch| BatchInput {
-        header: &batch.header,
-        body: &batch.body,
-        dictionaries: Arc::clone(&batch.dictionaries),
-        index: batch.index,
-        options: options.decode_options(schema, batch.version),
-    });
-    let inputs: Vec<BatchInput<'_>> = inputs.collect();
-    let mut df = decode_frame(schema, projection, options, &inputs, budget, executor)?;
-    flags::restore(&mut df, projection, batches.iter().map(|batch| &batch.metadata))?;
-    finish_frame(df, options, before)
 }
 
 /// All complete batches of a stream in memory, up to the first thing that is wrong.

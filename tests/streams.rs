@@ -1,0 +1,211 @@
+//! Streams from sources that only read: what is read of them, how far, and in how much memory.
+
+use std::io::{self, Read};
+use std::process::Command;
+
+use floe::prelude::*;
+use floe_tests::arbitrary::{Arbitrary, dtypes};
+use floe_tests::config::Config;
+use floe_tests::equal::assert_frames_equal;
+use floe_tests::run::Cases;
+use polars_core::prelude::*;
+
+/// Gives `step` bytes at a time, and counts them.
+struct Steps<'a> {
+    rest: &'a [u8],
+    step: usize,
+    read: usize,
+}
+
+impl<'a> Steps<'a> {
+    fn new(bytes: &'a [u8], step: usize) -> Self {
+        Self { rest: bytes, step, read: 0 }
+    }
+}
+
+impl Read for Steps<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = out.len().min(self.step);
+        let n = self.rest.read(&mut out[..n])?;
+        self.read += n;
+        Ok(n)
+    }
+}
+
+const CODECS: [Option<IpcCompression>; 2] = [None, Some(IpcCompression::LZ4)];
+
+/// More than one window of batches (1,024 of them), and another that is not full.
+const MANY: usize = 2_100;
+
+fn reader(bytes: &[u8], step: usize, rechunk: bool, parallel: bool) -> IpcStreamReader<Steps<'_>> {
+    IpcStreamReader::new(Steps::new(bytes, step)).set_rechunk(rechunk).with_parallel(parallel)
+}
+
+#[test]
+fn windows_of_batches_join_in_every_dtype() {
+    let mut cases = Cases::new();
+    for (i, (name, dtype)) in dtypes().into_iter().enumerate() {
+        let mut arbitrary = Arbitrary::new(9_000 + i as u64);
+        let df = arbitrary.frame_of(&[("a".into(), dtype.clone()), ("b".into(), dtype)], MANY);
+        for compression in CODECS {
+            let config = Config { newest: i % 2 == 0, ..Config::stream().with_compression(compression) };
+            let bytes = config.with_batch_rows(1).write(&df);
+            for (rechunk, parallel) in [(true, true), (true, false), (false, true), (false, false)] {
+                cases.run(format!("{name}, {compression:?}, rechunk {rechunk}, parallel {parallel}"), || {
+                    let found = reader(&bytes, 1009, rechunk, parallel).finish().expect("a stream");
+                    assert_frames_equal(&df, &found);
+                    assert_eq!(found.first_col_n_chunks(), if rechunk { 1 } else { MANY });
+                });
+            }
+            cases.run(format!("{name}, {compression:?}, one column"), || {
+                let found = reader(&bytes, 4096, true, true).with_projection(Some(vec![1])).finish();
+                assert_frames_equal(&df.select(["b"]).expect("a column"), &found.expect("a stream"));
+            });
+        }
+    }
+    cases.finish();
+}
+
+/// Large and small columns, of every width, strings among them.
+fn mixed(rows: usize) -> DataFrame {
+    let i = || 0..rows as u64;
+    let text = |n: u64| i().map(move |i| (i % 7 > 0).then(|| format!("{:0>1$}", i, (i % n) as usize)));
+    let columns = vec![
+        Column::new("u64".into(), i().collect::<Vec<u64>>()),
+        Column::new("bool".into(), i().map(|i| i % 3 == 0).collect::<Vec<bool>>()),
+        Column::new("long".into(), text(40).collect::<Vec<_>>()),
+        Column::new("i32".into(), i().map(|i| (i % 11 > 0).then_some(i as i32)).collect::<Vec<_>>()),
+        Column::new("short".into(), text(9).collect::<Vec<_>>()),
+        Column::new("f64".into(), i().map(|i| i as f64 / 3.0).collect::<Vec<f64>>()),
+    ];
+    DataFrame::new(rows, columns).expect("columns of one length")
+}
+
+#[test]
+fn every_projection_of_large_bodies_is_read_exactly() {
+    let df = mixed(700_000);
+    let mut cases = Cases::new();
+    for (newest, compression, rows) in [
+        (true, None, 700_000),
+        (false, None, 700_000),
+        (false, None, 200_001),
+        (true, Some(IpcCompression::LZ4), 200_001),
+    ] {
+        let config = Config { newest, ..Config::stream().with_compression(compression) };
+        let mut bytes = config.with_batch_rows(rows).write(&df);
+        let end = bytes.len();
+        bytes.extend_from_slice(b"what comes next");
+        let projections: [Option<Vec<usize>>; 5] =
+            [None, Some(vec![]), Some(vec![2]), Some(vec![5, 1]), Some(vec![5, 4, 3, 2, 1, 0])];
+        for (n, projection) in projections.into_iter().enumerate() {
+            for rechunk in [true, false] {
+                cases.run(format!("{compression:?}, {rows} rows, {projection:?}, {rechunk}"), || {
+                    let reader = reader(&bytes, 100_003 * (1 + n), rechunk, n % 2 == 0);
+                    let reader = reader.with_projection(projection.clone());
+                    let mut found: Option<DataFrame> = None;
+                    for batch in reader.batches().expect("batches") {
+                        let batch = batch.expect("a batch");
+                        match &mut found {
+                            None => found = Some(batch),
+                            Some(all) => drop(all.vstack_mut(&batch).expect("one schema")),
+                        }
+                    }
+                    let source = reader.into_inner();
+                    assert_eq!(source.read, end, "the source stands behind the end marker");
+                    let columns = df.columns();
+                    let expected = match &projection {
+                        None => df.clone(),
+                        Some(indices) => {
+                            let columns = indices.iter().map(|i| columns[*i].clone()).collect();
+                            DataFrame::new(df.height(), columns).expect("columns of one length")
+                        },
+                    };
+                    assert_frames_equal(&expected, &found.expect("a batch"));
+                    let whole = IpcStreamReader::new(&bytes[..]).set_rechunk(rechunk);
+                    let whole = whole.with_projection(projection.clone()).finish().expect("a stream");
+                    assert_frames_equal(&expected, &whole);
+                });
+            }
+        }
+    }
+    cases.finish();
+}
+
+#[test]
+fn a_large_body_that_ends_early_is_truncated() {
+    let df = mixed(600_000);
+    for compression in CODECS {
+        let bytes = Config::stream().with_compression(compression).with_batch_rows(600_000).write(&df);
+        for cut in [bytes.len() / 3, bytes.len() / 2, bytes.len() - 1000] {
+            for projection in [None, Some(vec![0]), Some(vec![5]), Some(vec![])] {
+                let reader = reader(&bytes[..cut], 65_537, true, true).with_projection(projection);
+                let error = reader.finish().expect_err("it is cut").to_string();
+                assert!(
+                    error.contains("a message's body") && error.contains("after 0 record batches"),
+                    "{error}"
+                );
+            }
+        }
+    }
+}
+
+/// Says to the child what to measure.
+const CHILD: &str = "FLOE_STREAMS_CHILD";
+/// Beyond the frame itself.
+const ALLOWED_MB: usize = 64;
+
+fn kilobytes(key: &str) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").expect("a Linux system");
+    let line = status.lines().find(|line| line.starts_with(key)).expect("the key");
+    line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("a number")
+}
+
+/// A gigabyte would show the same, and take longer: numbers, and what LZ4 makes of them.
+fn large() -> DataFrame {
+    let rows = 6_000_000u64;
+    let column = |k: u64| {
+        let values = (0..rows).map(|i| (i * (2 * k + 3)) ^ (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 44));
+        Column::new(format!("c{k}").into(), values.collect::<Vec<u64>>())
+    };
+    DataFrame::new(6_000_000, (0..4).map(column).collect()).expect("columns of one length")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn reading_takes_little_memory_beside_the_result() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut df = large();
+    for (name, compression) in [("raw", None), ("LZ4", Some(IpcCompression::LZ4))] {
+        let path = folder.path().join(name);
+        let file = std::fs::File::create(&path).expect("a file");
+        IpcStreamWriter::new(file).with_compression(compression).finish(&mut df).expect("written");
+        for how in ["rechunk", "chunks", "one"] {
+            let exe = std::env::current_exe().expect("this test");
+            let status = Command::new(exe)
+                .args(["--exact", "memory_child", "--nocapture"])
+                .env(CHILD, format!("{how}:{}", path.display()))
+                .status();
+            assert!(status.expect("a child").success(), "{name}, {how}: see above");
+        }
+    }
+}
+
+/// Run by [`reading_takes_little_memory_beside_the_result`].
+#[test]
+fn memory_child() {
+    let Ok(task) = std::env::var(CHILD) else { return };
+    let (how, path) = task.split_once(':').expect("a task");
+    let before = kilobytes("VmRSS");
+    let file = std::fs::File::open(path).expect("a file");
+    let reader = IpcStreamReader::new(file).set_rechunk(how != "chunks");
+    let df = reader.with_projection((how == "one").then(|| vec![1])).finish().expect("a stream");
+    let peak = kilobytes("VmHWM") - before;
+    let result = df.estimated_size() / 1024;
+    assert_eq!(df.height(), 6_000_000);
+    assert!(
+        peak <= result + ALLOWED_MB * 1024,
+        "{how}: {} MB at the peak for a frame of {} MB",
+        peak / 1024,
+        result / 1024
+    );
+}
