@@ -12,8 +12,8 @@ use crate::error::{format_error, io_error};
 use crate::summary::WriteSummary;
 
 /// Pieces shorter than this are gathered before they are written, longer ones handed over as
-/// they are.
-const GATHER: usize = 32 << 10;
+/// they are: a copy of so many bytes takes longer than one more piece of a vectored write.
+const GATHER: usize = 8 << 10;
 
 /// What is gathered is written when it comes to this many bytes.
 const GATHERED_MOST: usize = 1 << 20;
@@ -217,9 +217,11 @@ impl<W: Write> Emitter<W> {
                 if piece.len() < GATHER {
                     self.gathered.extend_from_slice(piece);
                 } else {
-                    runs.push(Run::Gathered(open..self.gathered.len()));
+                    if open < self.gathered.len() {
+                        runs.push(Run::Gathered(open..self.gathered.len()));
+                        open = self.gathered.len();
+                    }
                     runs.push(Run::Lent(piece));
-                    open = self.gathered.len();
                 }
             }
             let over = usize::try_from((self.position - start) % ALIGNMENT as u64).unwrap_or(0);
@@ -252,7 +254,7 @@ impl<W: Write> Emitter<W> {
     fn put(&mut self, bytes: &[u8]) -> PolarsResult<()> {
         if bytes.len() < GATHER {
             self.gathered.extend_from_slice(bytes);
-            if self.gathered.len() >= 2 * GATHER {
+            if self.gathered.len() >= GATHERED_MOST {
                 self.flush_gathered()?;
             }
         } else {
