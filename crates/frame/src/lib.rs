@@ -21,6 +21,10 @@ mod schema;
 #[cfg_attr(not(test), expect(dead_code, reason = "the index that reads statistics follows"))]
 mod statistics;
 mod summary;
+#[cfg(not(feature = "trace"))]
+mod trace;
+#[cfg(feature = "trace")]
+pub mod trace;
 mod write;
 
 pub use floe_format::IpcLimits;
