@@ -1,4 +1,242 @@
-//! x
+//! Each stage by itself, on one thread, for whoever optimises next: encode, compress, decompress, decode,
+//! validate. The crates below `floe` are called directly; nothing here does I/O.
+//!
+//! Data is a million rows (or 16 buffers of 1 MB for the codecs). What the buffers of a cell hold together is
+//! its `bytes`, from which the report makes gigabytes a second.
+
+use arrow::array::{Array, Utf8ViewArray, View};
+use floe_array::decode::{Budget, Start};
+use floe_array::{
+    DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Part, Serial, decode_column, encode_column,
+    validate,
+};
+use floe_codec::Compression;
+use floe_format::{
+    BatchHeader, BodyLayout, Codec as WireCodec, DataType, Field, IntType, IpcLimits, Version,
+};
+use polars_buffer::Buffer;
+use polars_core::prelude::{Column, DataFrame};
+
+use crate::contenders::Codec;
+use crate::data::{self, Rng, shapes};
+use crate::measure::Contender;
+use crate::results::Cell;
 use crate::runner::Bench;
-/// x
-pub fn run(_bench: &mut Bench) {}
+
+/// Every stage.
+pub fn run(bench: &mut Bench) {
+    arrays(bench);
+    codecs(bench);
+    validation(bench);
+}
+
+fn cell(stage: &str, what: &str, codec: Codec, bytes: usize) -> Cell {
+    Cell {
+        group: stage.into(),
+        name: what.into(),
+        codec: codec.name().into(),
+        bytes: Some(bytes as u64),
+        ..Cell::default()
+    }
+}
+
+/// Columns, and the type they have on the wire.
+fn columns(bench: &Bench) -> Vec<(&'static str, Box<dyn Array>, Field)> {
+    let rows = bench.scaled(1_000_000);
+    let numbers = data::numbers(rows);
+    let strings = data::strings(rows);
+    let nested = shapes::nested(rows / 4 + 1);
+    let int = DataType::Int(IntType { bits: 64, signed: true });
+    let item = |name: &str, data_type| field(name, data_type, Vec::new());
+    let fields = vec![
+        item("id", int.clone()),
+        item("price", DataType::Float(floe_format::FloatType::Double)),
+        item("name", DataType::LargeUtf8),
+    ];
+    let list = field("items", DataType::LargeList, vec![field("item", DataType::Struct, fields)]);
+    vec![
+        ("integers", chunk(&numbers, "medium"), item("a", int)),
+        ("strings as offsets", chunk(&strings, "long"), item("a", DataType::LargeUtf8)),
+        ("strings as views", chunk(&strings, "long"), item("a", DataType::Utf8View)),
+        ("short strings, nulls, as offsets", chunk(&strings, "short"), item("a", DataType::LargeUtf8)),
+        ("lists of structs", chunk(&nested, "items"), list),
+    ]
+}
+
+fn chunk(df: &DataFrame, name: &str) -> Box<dyn Array> {
+    let series = df.column(name).map(Column::as_materialized_series).expect("a column");
+    series.chunks()[0].clone()
+}
+
+fn field(name: &str, data_type: DataType, children: Vec<Field>) -> Field {
+    Field { name: name.into(), nullable: true, data_type, children, dictionary: None, metadata: Vec::new() }
+}
+
+fn encode(array: &dyn Array, field: &Field) -> Encoded {
+    let mut ctx = EncodeCtx::new(&[]);
+    encode_column(&mut ctx, field, array).expect("encoded");
+    ctx.finish()
+}
+
+fn arrays(bench: &mut Bench) {
+    for (what, array, field) in columns(bench) {
+        let encoded = encode(array.as_ref(), &field);
+        let bytes = encoded.buffers.iter().map(Buffer::len).sum();
+        bench.cell(
+            cell("encode", what, Codec::Raw, bytes),
+            vec![Contender::floe(|| encode(array.as_ref(), &field))],
+        );
+        for codec in crate::contenders::CODECS {
+            let (header, body) = batch(array.len(), &encoded, codec);
+            bench.cell(
+                cell("decode and validate", what, codec, bytes),
+                vec![Contender::floe(|| decode(&header, &body, &field))],
+            );
+        }
+    }
+}
+
+/// A batch of one column: header and body.
+fn batch(rows: usize, encoded: &Encoded, codec: Codec) -> (BatchHeader, Buffer<u8>) {
+    let mut layout = BodyLayout::default();
+    let mut body: Vec<u8> = Vec::new();
+    let mut specs = Vec::new();
+    for buffer in &encoded.buffers {
+        let stored = match codec.floe() {
+            None => buffer.as_slice().to_vec(),
+            Some(_) if buffer.is_empty() => Vec::new(),
+            Some(compression) => {
+                let mut out = i64::try_from(buffer.len()).expect("a length").to_le_bytes().to_vec();
+                floe_codec::compress_always(compression, buffer, &mut out).expect("compressed");
+                out
+            },
+        };
+        let spec = layout.push(stored.len());
+        body.resize(usize::try_from(spec.offset).expect("in memory"), 0);
+        body.extend_from_slice(&stored);
+        specs.push(spec);
+    }
+    body.resize(usize::try_from(layout.body_len()).expect("in memory"), 0);
+    let compression = match codec {
+        Codec::Raw => None,
+        Codec::Lz4 => Some(WireCodec::Lz4),
+        Codec::Zstd => Some(WireCodec::Zstd),
+    };
+    let header = BatchHeader {
+        rows,
+        nodes: encoded.nodes.clone(),
+        buffers: specs,
+        variadic: encoded.variadic.clone(),
+        compression,
+    };
+    (header, body.into())
+}
+
+fn decode(header: &BatchHeader, body: &Buffer<u8>, field: &Field) -> Box<dyn Array> {
+    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    let (budget, dictionaries) = (Budget::default(), Dictionaries::default());
+    let part = Part::new(header, body, &dictionaries, Start::default());
+    decode_column(&mut DecodeCtx::new(vec![part], &options, &budget, &Serial), field).expect("decoded")
+}
+
+/// Buffers of 1 MB each, of four kinds.
+fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
+    let numbers = data::numbers(bench.scaled(2_000_000));
+    let bytes_of = |name: &str| {
+        let array = chunk(&numbers, name);
+        let all = array.as_any();
+        let raw: Vec<u8> = match all.downcast_ref::<arrow::array::PrimitiveArray<i64>>() {
+            Some(array) => array.values_iter().flat_map(|value| value.to_le_bytes()).collect(),
+            None => {
+                let array = all.downcast_ref::<arrow::array::PrimitiveArray<f64>>().expect("numbers");
+                array.values_iter().flat_map(|value| value.to_le_bytes()).collect()
+            },
+        };
+        raw.chunks(1_000_000).map(<[u8]>::to_vec).collect::<Vec<_>>()
+    };
+    let mut rng = Rng::new(23);
+    let noise: Vec<u8> = (0..bench.scaled(2_000_000)).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
+    vec![
+        ("small integers", bytes_of("small")),
+        ("prices", bytes_of("prices")),
+        ("a random walk", bytes_of("walk")),
+        ("noise, stored raw", noise.chunks(1_000_000).map(<[u8]>::to_vec).collect()),
+    ]
+}
+
+fn codecs(bench: &mut Bench) {
+    for (what, buffers) in buffers(bench) {
+        let bytes = buffers.iter().map(Vec::len).sum();
+        for codec in [Codec::Lz4, Codec::Zstd] {
+            let Some(compression) = codec.floe() else { continue };
+            let mut out = Vec::new();
+            bench.cell(
+                cell("compress", what, codec, bytes),
+                vec![Contender::floe(|| compress(compression, &buffers, &mut out))],
+            );
+            let frames: Vec<(usize, Vec<u8>)> =
+                buffers.iter().filter_map(|b| frame(compression, b)).collect();
+            if frames.len() < buffers.len() {
+                continue;
+            }
+            let mut out = Vec::new();
+            bench.cell(
+                cell("decompress", what, codec, bytes),
+                vec![Contender::floe(|| crate::limits::decompress(&frames, compression.codec(), &mut out))],
+            );
+        }
+    }
+}
+
+fn compress(compression: Compression, buffers: &[Vec<u8>], out: &mut Vec<u8>) {
+    for buffer in buffers {
+        out.clear();
+        floe_codec::compress(compression, buffer, out).expect("compressed");
+    }
+}
+
+fn frame(compression: Compression, buffer: &[u8]) -> Option<(usize, Vec<u8>)> {
+    let mut out = Vec::new();
+    floe_codec::compress(compression, buffer, &mut out).expect("compressed").then_some((buffer.len(), out))
+}
+
+/// The passes that look at what is read.
+fn validation(bench: &mut Bench) {
+    let rows = bench.scaled(1_000_000);
+    let mut offsets = vec![0i64];
+    let mut ascii = Vec::new();
+    let mut rng = Rng::new(29);
+    for _ in 0..rows {
+        ascii.extend((0..10 + rng.below(20)).map(|i| b'a' + u8::try_from(i % 26).unwrap_or(0)));
+        offsets.push(i64::try_from(ascii.len()).expect("an offset"));
+    }
+    let end = ascii.len();
+    bench.cell(
+        cell("validate", "offsets", Codec::Raw, offsets.len() * 8),
+        vec![Contender::floe(|| validate::offsets(&offsets, end).expect("valid"))],
+    );
+    bench.cell(
+        cell("validate", "UTF-8, ASCII", Codec::Raw, end),
+        vec![Contender::floe(|| validate::utf8_offsets(&offsets, 0, end, &ascii).expect("valid"))],
+    );
+    let mut greek: Vec<u8> = "αβγδε".repeat(rows * 2).into_bytes();
+    let step = greek.len() / rows / 2 * 2;
+    greek.truncate(step * rows);
+    let even: Vec<i64> = (0..=rows).map(|i| i64::try_from(i * step).expect("an offset")).collect();
+    let end = greek.len();
+    bench.cell(
+        cell("validate", "UTF-8, Greek", Codec::Raw, end),
+        vec![Contender::floe(|| validate::utf8_offsets(&even, 0, end, &greek).expect("valid"))],
+    );
+    let strings = chunk(&data::strings(rows), "long");
+    let strings = strings.as_any().downcast_ref::<Utf8ViewArray>().expect("views");
+    let (views, data) = (strings.views(), strings.data_buffers());
+    let bytes = views.len() * size_of::<View>() + data.iter().map(Buffer::len).sum::<usize>();
+    bench.cell(
+        cell("validate", "views, and their text", Codec::Raw, bytes),
+        vec![Contender::floe(|| {
+            let ascii = validate::ascii(data, true);
+            validate::views(views, data, ascii.as_deref()).map_err(|(_, error)| error).expect("valid");
+        })],
+    );
+}

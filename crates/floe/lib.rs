@@ -145,6 +145,8 @@
 #![forbid(unsafe_code)]
 
 pub use floe_frame::prelude;
+#[cfg(feature = "trace")]
+pub use floe_frame::trace;
 pub use floe_frame::{
     AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
     IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,

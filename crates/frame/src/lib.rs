@@ -20,6 +20,10 @@ mod read;
 mod schema;
 mod statistics;
 mod summary;
+#[cfg(not(feature = "trace"))]
+mod trace;
+#[cfg(feature = "trace")]
+pub mod trace;
 mod write;
 
 pub use floe_format::IpcLimits;

@@ -9,6 +9,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use floe_array::Executor;
 use polars_core::runtime::THREAD_POOL;
 
+use crate::trace;
+
 /// Threads of the pool.
 pub(crate) fn threads() -> usize {
     THREAD_POOL.current_num_threads()
@@ -20,6 +22,10 @@ pub(crate) struct Pool;
 impl Executor for Pool {
     fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
         use rayon::prelude::*;
+        let work = |i: usize| {
+            let _span = trace::span("decode");
+            work(i);
+        };
         if n <= 1 {
             (0..n).for_each(work);
         } else {

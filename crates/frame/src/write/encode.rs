@@ -8,6 +8,7 @@ use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
 use crate::statistics::ColumnStatistics;
+use crate::trace;
 
 /// A buffer as it goes out.
 pub(crate) enum Stored {
@@ -77,7 +78,10 @@ pub(crate) fn column(
     compression: Option<Compression>,
 ) -> Result<EncodedColumns> {
     let mut ctx = EncodeCtx::new(remaps);
-    encode_column(&mut ctx, field, array.as_ref())?;
+    {
+        let _span = trace::span("encode");
+        encode_column(&mut ctx, field, array.as_ref())?;
+    }
     compress(ctx.finish(), compression)
 }
 
@@ -101,6 +105,7 @@ fn compress(encoded: Encoded, compression: Option<Compression>) -> Result<Encode
     let buffers = match compression {
         None => buffers.into_iter().map(Stored::Plain).collect(),
         Some(compression) => {
+            let _span = trace::span("compress");
             let store = |(i, buffer)| store(buffer, compression, wide.contains(&i));
             buffers.into_iter().enumerate().map(store).collect::<Result<_>>()?
         },
