@@ -142,6 +142,7 @@
 //!
 //! The default is every dtype of Polars' `dtype-full`, time zones, and both codecs (`lz4`, `zstd`).
 //! `dtype-extension` and `object` are off, as in Polars; all `dtype-*` features forward to Polars' own.
+//! `lazy` adds [`lazy`](https://docs.rs/floe/latest/floe/lazy/): LazyFrames into streams and files, and out of them.
 #![forbid(unsafe_code)]
 
 pub use floe_frame::prelude;
@@ -155,7 +156,7 @@ pub use floe_frame::{
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;
 
-// The README's examples run with the tests.
-#[cfg(doctest)]
+// The README's examples run with the tests, which turn `lazy` on.
+#[cfg(all(doctest, feature = "lazy"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
