@@ -445,9 +445,14 @@ fn the_flights_by_day_and_carrier() {
         Field::new("carrier".into(), DataType::String),
     ]);
     let found = scanned(folder.path(), schema);
+    // And floe's own scan.
+    let lf = scan_ipc_file(folder.path(), IpcScanOptions::default().with_hive(true)).expect("a scan");
+    let own = lf.collect().expect("a frame");
     let total = |df: DataFrame| {
         let grouped = df.lazy().group_by([col("carrier")]).agg([col("distance").sum(), col("day").max()]);
         grouped.sort(["carrier"], SortMultipleOptions::default()).collect().expect("totals")
     };
-    assert_frames_equal(&total(df), &total(found));
+    let expected = total(df);
+    assert_frames_equal(&expected, &total(found));
+    assert_frames_equal(&expected, &total(own));
 }
