@@ -82,8 +82,7 @@ fn keys_name_folders_and_polars_reads_them() {
         assert_eq!(part.summary.rows, found.height() as u64);
         assert_eq!(part.summary.written_bytes, fs::metadata(&part.path).expect("a file").len());
         // The rows of the key, in their order, without it.
-        let mask =
-            df.column("k").expect("the key").equal(&Column::new("k".into(), [key])).expect("a mask");
+        let mask = df.column("k").expect("the key").equal(&Column::new("k".into(), [key])).expect("a mask");
         assert_frames_equal(&df.filter(&mask).expect("rows").drop("k").expect("columns"), &found);
     }
     let schema = Schema::from_iter([Field::new("k".into(), DataType::Int64)]);
