@@ -75,15 +75,14 @@ fn keys_name_folders_and_polars_reads_them() {
     let parts = by_keys(&df, folder.path(), &["k"], IpcSinkOptions::default());
     let expected = ["k=0/part-0.arrow", "k=1/part-0.arrow", "k=2/part-0.arrow"];
     assert_eq!(files(folder.path()), expected.iter().map(|path| (*path).to_owned()).collect());
-    for (key, part) in parts.iter().enumerate() {
-        assert_eq!(part.path, folder.path().join(expected[key]));
+    for (key, (part, path)) in (0i64..).zip(parts.iter().zip(expected)) {
+        assert_eq!(part.path, folder.path().join(path));
         assert_eq!(part.keys, [("k".to_owned(), Some(key.to_string()))]);
         let found = read(&part.path);
         assert_eq!(part.summary.rows, found.height() as u64);
         assert_eq!(part.summary.written_bytes, fs::metadata(&part.path).expect("a file").len());
         // The rows of the key, in their order, without it.
-        let mask =
-            df.column("k").expect("the key").equal(&Column::new("k".into(), [key as i64])).expect("a mask");
+        let mask = df.column("k").expect("the key").equal(&Column::new("k".into(), [key])).expect("a mask");
         assert_frames_equal(&df.filter(&mask).expect("rows").drop("k").expect("columns"), &found);
     }
     let schema = Schema::from_iter([Field::new("k".into(), DataType::Int64)]);
@@ -198,10 +197,10 @@ fn thousands_of_keys_need_few_open_files() {
     assert!(most > 0 && most < before + 60, "{most} files were open, {before} before");
     assert_eq!(parts.len(), 3000);
     assert_eq!(files(folder.path()).len(), 3000);
-    for (key, part) in parts.iter().enumerate().step_by(100) {
+    for (key, part) in (0i64..).zip(&parts).step_by(100) {
         let found = read(&part.path);
         let n: Vec<i64> = found.column("n").expect("n").i64().expect("numbers").into_no_null_iter().collect();
-        let expected: Vec<i64> = (0..100).map(|row| (row * 3000 + key) as i64).collect();
+        let expected: Vec<i64> = (0..100).map(|row| row * 3000 + key).collect();
         assert_eq!(n, expected);
     }
 }
@@ -445,9 +444,14 @@ fn the_flights_by_day_and_carrier() {
         Field::new("carrier".into(), DataType::String),
     ]);
     let found = scanned(folder.path(), schema);
+    // And floe's own scan.
+    let lf = scan_ipc_file(folder.path(), IpcScanOptions::default().with_hive(true)).expect("a scan");
+    let own = lf.collect().expect("a frame");
     let total = |df: DataFrame| {
         let grouped = df.lazy().group_by([col("carrier")]).agg([col("distance").sum(), col("day").max()]);
         grouped.sort(["carrier"], SortMultipleOptions::default()).collect().expect("totals")
     };
-    assert_frames_equal(&total(df), &total(found));
+    let expected = total(df);
+    assert_frames_equal(&expected, &total(found));
+    assert_frames_equal(&expected, &total(own));
 }

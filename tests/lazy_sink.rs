@@ -223,7 +223,7 @@ fn batches_have_the_rows_asked_for() {
         let heights = heights(&bytes);
         let (last, before) = heights.split_last().expect("batches");
         assert!(before.iter().all(|height| *height == size), "{size}: {heights:?}");
-        assert_eq!(*last, if rows % size == 0 { size } else { rows % size });
+        assert_eq!(*last, if rows.is_multiple_of(size) { size } else { rows % size });
         let batches = pieces(&small).collect_ipc_batches(size).expect("a query");
         let found: Vec<_> = batches.map(|batch| batch.expect("a batch").height()).collect();
         assert_eq!(found, heights);

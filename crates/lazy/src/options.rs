@@ -49,6 +49,7 @@ pub struct IpcSinkOptions {
     compat_level: Option<CompatLevel>,
     record_batch_size: Option<usize>,
     maintain_order: bool,
+    statistics: bool,
     schema_metadata: Option<Arc<Metadata>>,
     include_keys: bool,
     progress: Option<OnProgress>,
@@ -61,6 +62,7 @@ impl Default for IpcSinkOptions {
             compat_level: None,
             record_batch_size: None,
             maintain_order: true,
+            statistics: false,
             schema_metadata: None,
             include_keys: false,
             progress: None,
@@ -95,6 +97,13 @@ impl IpcSinkOptions {
         self
     }
 
+    /// Write each column's minimum, maximum and null count with each batch, so that floe's scans can skip
+    /// batches. Defaults to false. Other readers ignore them.
+    pub fn with_statistics(mut self, statistics: bool) -> Self {
+        self.statistics = statistics;
+        self
+    }
+
     /// Custom metadata of the schema.
     pub fn with_custom_schema_metadata(mut self, metadata: Arc<Metadata>) -> Self {
         self.schema_metadata = Some(metadata);
@@ -123,6 +132,7 @@ impl fmt::Debug for IpcSinkOptions {
             compat_level,
             record_batch_size,
             maintain_order,
+            statistics,
             schema_metadata,
             include_keys,
             progress,
@@ -132,6 +142,7 @@ impl fmt::Debug for IpcSinkOptions {
             .field("compat_level", compat_level)
             .field("record_batch_size", record_batch_size)
             .field("maintain_order", maintain_order)
+            .field("statistics", statistics)
             .field("schema_metadata", schema_metadata)
             .field("include_keys", include_keys)
             .field("progress", &progress.is_some())
@@ -153,6 +164,7 @@ pub(crate) struct Encoding {
     compression: Option<IpcCompression>,
     compat_level: Option<CompatLevel>,
     pub(crate) record_batch_size: Option<usize>,
+    statistics: bool,
     schema_metadata: Option<Arc<Metadata>>,
 }
 
@@ -163,12 +175,13 @@ impl IpcSinkOptions {
             compat_level,
             record_batch_size,
             maintain_order,
+            statistics,
             schema_metadata,
             include_keys,
             progress,
         } = self;
         let record_batch_size = record_batch_size.map(|rows| rows.max(1));
-        let encoding = Encoding { compression, compat_level, record_batch_size, schema_metadata };
+        let encoding = Encoding { compression, compat_level, record_batch_size, statistics, schema_metadata };
         Parts { encoding, maintain_order, include_keys, progress: Reporter { report: progress, last: 0 } }
     }
 }
@@ -181,13 +194,14 @@ impl Encoding {
         output: W,
         schema: &Schema,
     ) -> PolarsResult<Writer<W>> {
-        let Self { compression, compat_level, record_batch_size, schema_metadata } = self;
+        let Self { compression, compat_level, record_batch_size, statistics, schema_metadata } = self;
         macro_rules! start {
             ($writer:ident, $level:expr) => {{
                 let mut writer = $writer::new(output)
                     .with_compression(*compression)
                     .with_compat_level(compat_level.unwrap_or($level))
-                    .with_record_batch_size(*record_batch_size);
+                    .with_record_batch_size(*record_batch_size)
+                    .with_statistics(*statistics);
                 if let Some(metadata) = schema_metadata {
                     writer.set_custom_schema_metadata(Arc::clone(metadata));
                 }

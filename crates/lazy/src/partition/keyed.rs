@@ -22,9 +22,9 @@ use crate::size;
 use crate::writer::Writer;
 
 /// Rows are sorted by key this many at a time: the more, the longer the runs.
-pub(super) const ENOUGH: Enough = Enough::About { rows: 1 << 20, bytes: 32 << 20 };
-/// Bytes that wait in all builders together.
-const BUDGET: usize = 128 << 20;
+pub(super) const ENOUGH: Enough = Enough::About { rows: 1 << 20, bytes: 24 << 20 };
+/// Bytes that wait in all builders together. These grow by doubling, so as much again may be allocated.
+const BUDGET: usize = 64 << 20;
 /// Rows of a key that make a batch.
 const FULL_ROWS: usize = 64 << 10;
 /// Bytes of a key that make a batch.
@@ -201,8 +201,7 @@ impl Consumer for Keyed {
     type Output = Vec<PartitionSummary>;
 
     fn take(&mut self, df: DataFrame) -> PolarsResult<()> {
-        let Runs { rows, lengths, keys } = Runs::of(&df, &self.keys)?;
-        drop(df);
+        let Runs { rows, lengths, keys } = Runs::of(df, &self.keys)?;
         let keys = Keys::new(&keys)?;
         let rows = if self.include_keys { rows } else { rows.drop_many(self.keys.iter().cloned()) };
         let mut start = 0;
@@ -262,7 +261,9 @@ struct Runs {
 }
 
 impl Runs {
-    fn of(df: &DataFrame, keys: &[PlSmallStr]) -> PolarsResult<Self> {
+    fn of(mut df: DataFrame, keys: &[PlSmallStr]) -> PolarsResult<Self> {
+        // Rows are found at once in one chunk, not by searching many.
+        df.rechunk_mut_par();
         let grouped = df.group_by_stable(keys.iter().cloned())?;
         let mut order: Vec<IdxSize> = Vec::with_capacity(df.height());
         let (mut firsts, mut lengths) = (Vec::new(), Vec::new());
@@ -278,9 +279,7 @@ impl Runs {
         let keys = df.select(keys.iter().cloned())?.take(&firsts)?.into_columns();
         let sorted = order.is_sorted();
         let order = IdxCa::from_vec(PlSmallStr::EMPTY, order);
-        let mut rows = if sorted { df.clone() } else { df.take(&order)? };
-        // A run is found at once in one chunk, not by walking through many.
-        rows.rechunk_mut_par();
+        let rows = if sorted { df.clone() } else { df.take(&order)? };
         Ok(Self { rows, lengths, keys })
     }
 }
