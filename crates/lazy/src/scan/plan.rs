@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use polars_core::prelude::*;
+use polars_core::runtime::THREAD_POOL;
 use polars_lazy::prelude::{IntoLazy, LazyFrame, UnionArgs, col};
 use polars_plan::dsl::DslPlan;
 use polars_plan::plans::{DslFunction, FunctionIR, HintIR, Sorted};
+use rayon::prelude::*;
 
 use super::layout::{Layout, Origin};
 use super::parts::{Part, groups};
@@ -114,31 +116,26 @@ impl Group {
         let Some(first) = numbers.columns().first() else {
             polars_bail!(ComputeError: "a scan was asked for no column at all");
         };
-        let numbers = first.u32()?;
-        // All at once means: nobody else decodes at the same time.
-        let parallel = numbers.len() == self.parts.len();
-        let mut parts: Vec<Part> = Vec::with_capacity(numbers.len());
-        for number in numbers.iter().flatten() {
+        let part = |number: u32| {
             let part = usize::try_from(number).ok().and_then(|number| self.parts.get(number));
-            let Some(part) = part else { polars_bail!(ComputeError: "the scan has no part {number}") };
-            match parts.last_mut() {
-                Some(last) if follows(last, part) => {
-                    last.batches.end = part.batches.end;
-                    last.rows += part.rows;
-                },
-                _ => parts.push(part.clone()),
-            }
-        }
-        if parts.is_empty() {
-            parts.push(Part { member: 0, batches: 0..0, before: 0, rows: 0 });
-        }
-        let mut parts = parts.iter();
-        let mut out = match parts.next() {
-            Some(part) => self.part(part, &names, parallel)?,
-            None => polars_bail!(ComputeError: "a scan was asked for no rows at all"),
+            part.ok_or_else(|| polars_err!(ComputeError: "the scan has no part {number}"))
         };
-        for part in parts {
-            out.vstack_mut_owned(self.part(part, &names, parallel)?)?;
+        let parts = first.u32()?.iter().flatten().map(part).collect::<PolarsResult<Vec<&Part>>>()?;
+        // All at once means: nobody else decodes at the same time.
+        let alone = parts.len() == self.parts.len();
+        let mut frames = match parts.as_slice() {
+            [] => vec![self.part(&Part { member: 0, batches: 0..0, before: 0, rows: 0 }, &names, false)?],
+            [one] => vec![self.part(one, &names, alone)?],
+            many if alone => {
+                let read = || many.par_iter().map(|part| self.part(part, &names, false)).collect();
+                THREAD_POOL.install::<_, PolarsResult<Vec<DataFrame>>>(read)?
+            },
+            many => many.iter().map(|part| self.part(part, &names, false)).collect::<PolarsResult<_>>()?,
+        }
+        .into_iter();
+        let mut out = frames.next().unwrap_or_default();
+        for df in frames {
+            out.vstack_mut_owned(df)?;
         }
         Ok(out)
     }
@@ -187,13 +184,6 @@ impl Group {
         }
         DataFrame::new(part.rows, columns)
     }
-}
-
-/// Whether a part goes on where another ends.
-fn follows(last: &Part, part: &Part) -> bool {
-    last.member == part.member
-        && last.batches.end == part.batches.start
-        && last.before + last.rows == part.before
 }
 
 fn row_index(name: &PlSmallStr, offset: IdxSize, part: &Part) -> PolarsResult<Column> {
