@@ -54,7 +54,7 @@ fn query(bytes: &[u8], predicate: &Expr) -> (DataFrame, u64) {
 #[test]
 fn batches_that_cannot_match_are_not_read() {
     let df = frame();
-    for compression in [None, Some(IpcCompression::ZSTD(None.unwrap_or_default()))] {
+    for compression in [None, Some(IpcCompression::ZSTD(ZstdLevel::default()))] {
         let bytes = with_statistics(&df, compression);
         let (_, all) = query(&bytes, &lit(true));
         for (predicate, share) in [

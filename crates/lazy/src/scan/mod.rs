@@ -39,7 +39,7 @@ mod source;
 use std::sync::Arc;
 
 use floe_frame::{IpcIndex, IpcKind};
-pub use options::{IpcScanOptions, ScanColumns};
+pub use options::{IpcScanOptions, PathColumn, ScanColumns};
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 pub use pushed::LazyIpcPrune;
