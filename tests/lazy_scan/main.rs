@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 
 use flate2::read::GzDecoder;
-use floe::lazy::{IpcScanOptions, scan_ipc_file, scan_ipc_stream};
+use floe::lazy::{IpcScanOptions, LazyIpcPrune, scan_ipc_file, scan_ipc_stream};
 use floe::prelude::*;
 use polars_core::prelude::*;
 use polars_io::csv::read::{CsvReadOptions, NullValues};

@@ -54,7 +54,7 @@ fn query(bytes: &[u8], predicate: &Expr) -> (DataFrame, u64) {
 #[test]
 fn batches_that_cannot_match_are_not_read() {
     let df = frame();
-    for compression in [None, Some(IpcCompression::ZSTD(None.unwrap_or_default()))] {
+    for compression in [None, Some(IpcCompression::ZSTD(ZstdLevel::default()))] {
         let bytes = with_statistics(&df, compression);
         let (_, all) = query(&bytes, &lit(true));
         for (predicate, share) in [
@@ -246,4 +246,99 @@ fn any_byte_of_the_statistics_may_change() {
             }
         }
     }
+}
+
+/// What a query reads when it runs, as it is and pruned, and its result, which must be the same.
+fn pruned(bytes: &[u8], query: impl Fn(LazyFrame) -> LazyFrame) -> (DataFrame, u64, u64) {
+    let (options, counter) = counted();
+    let lf = query(scan_ipc_stream(bytes.to_vec(), options).unwrap());
+    let (expected, all) = read_by(&counter, || lf.clone().collect().unwrap());
+    let (found, read) = read_by(&counter, || lf.clone().prune_ipc().collect().unwrap());
+    assert_same(&found, &expected);
+    assert_same(&both(&lf.prune_ipc()).unwrap(), &expected);
+    (found, all, read)
+}
+
+#[test]
+fn filters_of_queries_prune_as_well() {
+    let df = frame();
+    let bytes = with_statistics(&df, None);
+    let few = || col("n").gt_eq(lit(7_500)).and(col("n").lt(lit(8_900)));
+    let queries: [&dyn Fn(LazyFrame) -> LazyFrame; 6] = [
+        &|lf| lf.filter(few()),
+        &|lf| lf.select([col("n"), col("x"), col("text")]).filter(few()).select([col("text")]),
+        &|lf| {
+            lf.with_columns([(col("x") * lit(2.0)).alias("y")])
+                .filter(few())
+                .sort(["y"], SortMultipleOptions::default())
+        },
+        &|lf| lf.filter(few()).group_by_stable([col("flag")]).agg([col("x").sum()]),
+        &|lf| lf.filter(few()).limit(3),
+        &|lf| {
+            let right = df!("n" => [7_777i64, 8_888], "z" => [1, 2]).unwrap().lazy();
+            lf.join(right, [col("n")], [col("n")], JoinArgs::new(JoinType::Inner))
+                .filter(few())
+                .select([col("text"), col("z")])
+        },
+    ];
+    for (i, query) in queries.iter().enumerate() {
+        let (found, all, read) = pruned(&bytes, query);
+        assert!(found.height() > 0, "query {i} finds nothing");
+        assert!(read < all / 3 || i == 4, "query {i} reads {read} of {all} bytes");
+    }
+}
+
+#[test]
+fn a_scan_used_twice_keeps_what_either_use_needs() {
+    let df = frame();
+    let bytes = with_statistics(&df, None);
+    let (found, all, read) = pruned(&bytes, |lf| {
+        let low = lf.clone().filter(col("n").lt(lit(1_500)));
+        let high = lf.filter(col("n").gt_eq(lit(98_500)));
+        concat([low, high], UnionArgs::default()).unwrap()
+    });
+    assert_eq!(found.height(), 3_000);
+    assert!(read < all / 3, "{read} of {all} bytes");
+    // One use without a filter needs everything.
+    let (found, _, _) = pruned(&bytes, |lf| {
+        let low = lf.clone().filter(col("n").lt(lit(1_500))).select([len()]);
+        concat([low, lf.select([len()])], UnionArgs::default()).unwrap()
+    });
+    assert_eq!(found.column("len").unwrap().as_materialized_series().sum::<u64>().unwrap(), 101_500);
+}
+
+#[test]
+fn what_must_not_be_pruned_is_not() {
+    let df = frame();
+    let bytes = with_statistics(&df, None);
+    let queries: [&dyn Fn(LazyFrame) -> LazyFrame; 4] = [
+        &|lf| lf.limit(5_000).filter(col("n").gt_eq(lit(4_000))),
+        &|lf| lf.slice(-5_000, 10).filter(col("n").gt_eq(lit(0))),
+        &|lf| lf.with_row_index("i", None).filter(col("n").gt_eq(lit(99_000))),
+        &|lf| lf.filter(col("n").eq(col("n").max())),
+    ];
+    for query in queries {
+        pruned(&bytes, query);
+    }
+    // Nothing to do, or nothing that could be done.
+    let plain = df.clone().lazy().filter(col("n").lt(lit(3)));
+    assert_same(&plain.clone().prune_ipc().collect().unwrap(), &plain.collect().unwrap());
+    let (options, _) = counted();
+    let invalid = scan_ipc_stream(bytes, options).unwrap().filter(col("nothing").gt(lit(1)));
+    assert!(error(Ok(invalid.prune_ipc())).contains("nothing"));
+}
+
+#[test]
+fn sinks_prune_by_themselves() {
+    let bytes = with_statistics(&frame(), None);
+    let (options, counter) = counted();
+    let lf = scan_ipc_stream(bytes.clone(), options).unwrap().filter(col("n").lt(lit(2_500)));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out.arrow");
+    let (summary, read) = read_by(&counter, || {
+        floe::lazy::LazyIpcExt::sink_ipc_file(lf, path.as_path(), floe::lazy::IpcSinkOptions::default())
+            .unwrap()
+    });
+    assert_eq!(summary.rows, 2_500);
+    assert!(read < bytes.len() as u64 / 3, "{read} of {} bytes", bytes.len());
 }

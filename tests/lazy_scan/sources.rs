@@ -90,9 +90,11 @@ fn paths_and_folders_become_columns() {
     assert_eq!(Path::new(first), folder.path().join("when=2013-01-01/flights.arrow"));
     assert_eq!(paths.height(), 9);
 
-    let bytes =
-        scan_ipc_file(file(&FLIGHTS, 9_000), IpcScanOptions::default().with_include_file_paths(Some("p")))
-            .unwrap();
+    let bytes = scan_ipc_file(
+        file(&FLIGHTS, 9_000),
+        IpcScanOptions::default().with_include_file_paths(Some("p".into())),
+    )
+    .unwrap();
     let bytes = both(&bytes.select([col("p").n_unique()])).unwrap();
     assert_eq!(bytes.column("p").unwrap().get(0).unwrap(), AnyValue::UInt32(1));
 }

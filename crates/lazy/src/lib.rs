@@ -52,6 +52,8 @@ pub use floe_frame::prelude::{CompatLevel, IpcCompression, Metadata, WriteSummar
 pub use options::{IpcSinkOptions, Progress};
 pub use partition::{PartitionBy, PartitionSummary};
 pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
-pub use scan::{IpcScanOptions, IpcScanSource, ScanColumns, scan_ipc_file, scan_ipc_stream};
+pub use scan::{
+    IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns, scan_ipc_file, scan_ipc_stream,
+};
 pub use sink::LazyIpcExt;
 pub use target::SinkTarget;

@@ -11,6 +11,7 @@ use floe_format::{DictionaryHeader, Error, Field, Result};
 use crate::schema::{CategoryTarget, ReadSchema};
 
 /// The dictionaries as of now. A snapshot is shared with the batches that need it.
+#[derive(Clone)]
 pub(crate) struct Store {
     schema: Arc<ReadSchema>,
     /// By slot: whether a projected column needs it.

@@ -22,8 +22,8 @@
 //! cheapest column, which is that one, and no body is read.
 //!
 //! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`layout`] says
-//! which column comes from where, [`parts`] cuts, [`plan`] puts the nodes together, [`prune`] leaves out
-//! what a predicate cannot match.
+//! which column comes from where, [`parts`] cuts, [`plan`] puts the nodes together, [`read`] is what they
+//! do, [`prune`] leaves out what a predicate cannot match, [`pushed`] finds the predicates of queries.
 
 mod cache;
 mod hive;
@@ -32,17 +32,21 @@ mod options;
 mod parts;
 mod plan;
 mod prune;
+mod pushed;
+mod read;
 mod source;
 
 use std::sync::Arc;
 
 use floe_frame::{IpcIndex, IpcKind};
-pub use options::{IpcScanOptions, ScanColumns};
+pub use options::{IpcScanOptions, PathColumn, ScanColumns};
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
+pub use pushed::LazyIpcPrune;
 pub use source::IpcScanSource;
 
 use self::layout::Layout;
+use self::plan::Scan;
 use self::source::Sources;
 
 /// Scans Arrow IPC streams: a path, a glob, a folder, a list of paths, or bytes in memory.
@@ -118,19 +122,14 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: IpcKind) -> Polars
     let wanted = layout::Wanted { columns, row_index, include_file_paths };
     let layout = Layout::new(indexes, &sources, partitions, wanted)?;
     let parts = parts::parts(&layout, n_rows);
-    let plan = plan::Scan { layout: Arc::new(layout), read_counter };
-    let lf = match &predicate {
-        None => plan.lazy_frame(&parts)?,
-        Some(predicate) => {
-            let counter = plan.read_counter.as_deref();
-            let parts = prune::keep(&plan.layout, parts, predicate, plan.empty()?, counter)?;
-            plan.lazy_frame(&parts)?
-        },
-    };
-    Ok(match predicate {
-        Some(predicate) => lf.filter(predicate),
-        None => lf,
-    })
+    let mut scan = Scan::new(Arc::new(layout), parts, read_counter);
+    let Some(predicate) = predicate else { return scan.lazy_frame() };
+    let counter = scan.read_counter.as_deref();
+    let parts = prune::keep(&scan.layout, scan.parts.clone(), &predicate, scan.empty()?, counter)?;
+    if parts.len() < scan.parts.len() {
+        scan = scan.with_parts(parts);
+    }
+    Ok(scan.lazy_frame()?.filter(predicate))
 }
 
 fn check_kind(index: &IpcIndex, kind: IpcKind) -> PolarsResult<()> {

@@ -81,8 +81,8 @@ impl IpcScanOptions {
 
     /// Add the path of each row's source as the last column, of this name. Bytes in memory have
     /// `in-memory` in its place.
-    pub fn with_include_file_paths<T: Into<PlSmallStr>>(mut self, name: impl IntoOption<T>) -> Self {
-        self.include_file_paths = name.into_option().map(Into::into);
+    pub fn with_include_file_paths(mut self, name: impl Into<PathColumn>) -> Self {
+        self.include_file_paths = name.into().0;
         self
     }
 
@@ -124,33 +124,32 @@ impl std::fmt::Debug for IpcScanOptions {
     }
 }
 
-/// A value, or an option of one.
-pub trait IntoOption<T> {
-    /// The value, if there is one.
-    fn into_option(self) -> Option<T>;
-}
+/// The name of the column with paths, or none: what
+/// [`with_include_file_paths`](IpcScanOptions::with_include_file_paths) takes.
+#[derive(Debug, Clone, Default)]
+pub struct PathColumn(Option<PlSmallStr>);
 
-impl IntoOption<PlSmallStr> for PlSmallStr {
-    fn into_option(self) -> Option<Self> {
-        Some(self)
+impl From<&str> for PathColumn {
+    fn from(name: &str) -> Self {
+        Self(Some(name.into()))
     }
 }
 
-impl IntoOption<Self> for &str {
-    fn into_option(self) -> Option<Self> {
-        Some(self)
+impl From<String> for PathColumn {
+    fn from(name: String) -> Self {
+        Self(Some(name.into()))
     }
 }
 
-impl IntoOption<Self> for String {
-    fn into_option(self) -> Option<Self> {
-        Some(self)
+impl From<PlSmallStr> for PathColumn {
+    fn from(name: PlSmallStr) -> Self {
+        Self(Some(name))
     }
 }
 
-impl<T: Into<PlSmallStr>> IntoOption<T> for Option<T> {
-    fn into_option(self) -> Self {
-        self
+impl From<Option<PlSmallStr>> for PathColumn {
+    fn from(name: Option<PlSmallStr>) -> Self {
+        Self(name)
     }
 }
 

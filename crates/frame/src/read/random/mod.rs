@@ -96,7 +96,7 @@ struct DictionaryEntry {
 struct Known {
     slots: Vec<usize>,
     upto: usize,
-    dictionaries: Arc<Dictionaries>,
+    store: Store,
 }
 
 /// Snapshots of dictionaries that are kept. A file needs one for each projection.
@@ -304,15 +304,22 @@ impl IpcIndex {
         upto: usize,
         options: &ReadOptions,
     ) -> PolarsResult<Arc<Dictionaries>> {
+        let slots = &projection.slots;
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_it = |known: &&Known| known.upto == upto && known.slots == projection.slots;
-        if let Some(known) = lock().iter().find(is_it) {
-            return Ok(Arc::clone(&known.dictionaries));
-        }
-        // Not locked meanwhile: the pool may run another read on this very thread.
-        let mut store = Store::new(Arc::clone(&self.schema), &projection.slots).map_err(format_error)?;
+        // The nearest that came before, from which on the rest is applied. Not locked meanwhile: the
+        // pool may run another read on this very thread.
+        let nearest = lock()
+            .iter()
+            .filter(|known| known.upto <= upto && known.slots == *slots)
+            .max_by_key(|known| known.upto)
+            .map(|known| (known.upto, known.store.clone()));
+        let (from, mut store) = match nearest {
+            Some((known, store)) if known == upto => return Ok(store.snapshot()),
+            Some(known) => known,
+            None => (0, Store::new(Arc::clone(&self.schema), slots).map_err(format_error)?),
+        };
         let budget = Budget::default();
-        for number in self.needed_dictionaries(&store, upto)? {
+        for number in self.needed_dictionaries(&store, from..upto)? {
             let Some(entry) = self.dictionaries.get(number) else { continue };
             let dictionary = reading
                 .counted(entry.block, |source| dictionary_at(source, entry.block, number, &self.limits))?;
@@ -327,16 +334,15 @@ impl IpcIndex {
         if known.len() == KNOWN_MOST {
             known.pop_front();
         }
-        let slots = projection.slots.clone();
-        known.push_back(Known { slots, upto, dictionaries: Arc::clone(&dictionaries) });
+        known.push_back(Known { slots: slots.clone(), upto, store });
         Ok(dictionaries)
     }
 
-    /// Which of the first `upto` dictionary messages still count: of each dictionary that is wanted
-    /// the last whole one, and the deltas behind it.
-    fn needed_dictionaries(&self, store: &Store, upto: usize) -> PolarsResult<Vec<usize>> {
-        let messages = self.dictionaries.get(..upto).unwrap_or(&self.dictionaries);
-        let wanted = messages.iter().enumerate().filter(|(_, entry)| store.wants(entry.id));
+    /// Which of some dictionary messages still count behind them: of each dictionary that is wanted the
+    /// last whole one, and the deltas behind it.
+    fn needed_dictionaries(&self, store: &Store, range: Range<usize>) -> PolarsResult<Vec<usize>> {
+        let messages = self.dictionaries.get(range.clone()).unwrap_or_default();
+        let wanted = range.zip(messages).filter(|(_, entry)| store.wants(entry.id));
         // The values of a dictionary may be keys of another, as it was when they were sent.
         let nested = self.schema.slots.iter().any(|field| field.children.iter().any(has_dictionary));
         let mut whole: PlHashMap<i64, usize> = PlHashMap::new();

@@ -1,0 +1,291 @@
+//! Predicates that a query has beside those that a scan was given.
+//!
+//! Polars shows an opaque node nothing of the filters above it. But a plan can be optimised without
+//! being run: then the filters stand right above the scan's nodes, pushed down through joins, sorts and
+//! what else. What they leave of each node goes into a scan of fewer parts, which takes the place of the
+//! old one in the query as it was written. The filters stay where they are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use polars_core::prelude::*;
+use polars_lazy::prelude::{Expr, LazyFrame};
+use polars_plan::dsl::DslPlan;
+use polars_plan::plans::{
+    DslFunction, FunctionIR, IR, IRPlan, is_elementwise_rec, is_inherently_nondeterministic, node_to_expr,
+};
+use polars_utils::arena::Node;
+
+use super::parts::Part;
+use super::plan::Scan;
+use super::prune;
+
+/// Scans that are in some plan.
+static SCANS: Mutex<BTreeMap<u64, Weak<Scan>>> = Mutex::new(BTreeMap::new());
+
+fn scans() -> MutexGuard<'static, BTreeMap<u64, Weak<Scan>>> {
+    SCANS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes a scan known.
+pub(super) fn register(scan: &Arc<Scan>) {
+    scans().insert(scan.id, Arc::downgrade(scan));
+}
+
+impl Drop for Scan {
+    fn drop(&mut self) {
+        scans().remove(&self.id);
+    }
+}
+
+/// The name of a node: the scan's number, and the node's.
+pub(super) fn name(scan: u64, node: usize, of: usize) -> PlSmallStr {
+    format!("IPC SCAN {scan} [{} of {of}]", node + 1).into()
+}
+
+/// Scan and node that a name is of.
+fn parse(name: &str) -> Option<(u64, usize)> {
+    let (scan, node) = name.strip_prefix("IPC SCAN ")?.split_once(" [")?;
+    let (node, _) = node.split_once(" of ")?;
+    Some((scan.parse().ok()?, node.parse::<usize>().ok()?.checked_sub(1)?))
+}
+
+fn node_of(function: &FunctionIR) -> Option<(u64, usize)> {
+    match function {
+        // Other functions may be called alike, but do not call themselves so.
+        FunctionIR::Opaque { function, fmt_str, .. } if function.display_str() == *fmt_str => parse(fmt_str),
+        _ => None,
+    }
+}
+
+/// Skipping batches by the filters of a query.
+pub trait LazyIpcPrune {
+    /// Leaves out of all scans of [`scan_ipc_file`](crate::scan_ipc_file) and
+    /// [`scan_ipc_stream`](crate::scan_ipc_stream) in this query the batches that none of its filters
+    /// lets through, as far as statistics and folders' names tell: as
+    /// [`with_predicate`](crate::IpcScanOptions::with_predicate) does, for filters that Polars pushes down
+    /// to the scans. The result is the same; floe's own sinks do this by themselves.
+    ///
+    /// What cannot be pruned is returned as it is: an invalid query has its errors when it runs.
+    ///
+    /// ```
+    /// use floe_frame::IpcWriter;
+    /// use floe_lazy::{IpcScanOptions, LazyIpcPrune, scan_ipc_file};
+    /// use polars_core::prelude::*;
+    /// use polars_io::SerWriter;
+    /// use polars_lazy::prelude::{col, lit};
+    ///
+    /// let mut df = DataFrame::new(4, vec![Column::new("a".into(), [0, 1, 2, 3])])?;
+    /// let mut bytes = Vec::new();
+    /// IpcWriter::new(&mut bytes).with_statistics(true).with_record_batch_size(Some(2)).finish(&mut df)?;
+    ///
+    /// let query = scan_ipc_file(bytes, IpcScanOptions::default())?.filter(col("a").gt(lit(2)));
+    /// // Reads the second batch only.
+    /// assert_eq!(query.prune_ipc().collect()?, df.slice(3, 1));
+    /// # PolarsResult::Ok(())
+    /// ```
+    #[must_use]
+    fn prune_ipc(self) -> Self;
+}
+
+impl LazyIpcPrune for LazyFrame {
+    fn prune_ipc(mut self) -> Self {
+        if let Some(plan) = pruned(&self) {
+            self.logical_plan = plan;
+        }
+        self
+    }
+}
+
+/// The plan with smaller scans, if there is anything to leave out.
+fn pruned(lf: &LazyFrame) -> Option<DslPlan> {
+    let mut found: HashMap<u64, Arc<Scan>> = HashMap::new();
+    let mut look = |id: u64| {
+        found.extend(scans().get(&id).and_then(Weak::upgrade).map(|scan| (id, scan)));
+        None
+    };
+    replace(&lf.logical_plan, &mut look, 0);
+    if found.is_empty() {
+        return None;
+    }
+    let nodes = Filtered::of(lf.clone().to_alp_optimized().ok()?);
+    let mut smaller: HashMap<u64, DslPlan> = HashMap::new();
+    for (id, scan) in found {
+        let parts = kept(&scan, nodes.get(&id)?)?;
+        if parts.len() < scan.parts.len() {
+            smaller.insert(id, scan.with_parts(parts).plan().ok()?);
+        }
+    }
+    replace(&lf.logical_plan, &mut |id| smaller.get(&id).cloned(), 0)
+}
+
+/// What the filters above a scan's nodes leave of it.
+fn kept(scan: &Arc<Scan>, nodes: &HashMap<usize, Vec<Option<Expr>>>) -> Option<Vec<Part>> {
+    let mut singles = scan.parts.iter();
+    let mut out = Vec::new();
+    // A predicate is usually above all nodes: it is looked at once.
+    let mut known: Vec<(Expr, Vec<Part>)> = Vec::new();
+    for (number, group) in scan.groups().iter().enumerate() {
+        let count = group.iter().map(|part| part.batches.len()).sum();
+        let own: Vec<Part> = singles.by_ref().take(count).cloned().collect();
+        let Some(filters) = nodes.get(&number) else {
+            out.extend(own);
+            continue;
+        };
+        let mut keep = vec![false; own.len()];
+        for filter in filters {
+            let Some(filter) = filter else {
+                keep.fill(true);
+                break;
+            };
+            if !known.iter().any(|(known, _)| known == filter) {
+                let counter = scan.read_counter.as_deref();
+                let left = prune::keep(&scan.layout, scan.parts.clone(), filter, scan.empty().ok()?, counter)
+                    .ok()?;
+                known.push((filter.clone(), left));
+            }
+            let left = known.iter().find(|(known, _)| known == filter).map(|(_, left)| left.as_slice());
+            for (keep, part) in keep.iter_mut().zip(&own) {
+                let at = left.unwrap_or_default().binary_search_by_key(&part.before, |left| left.before);
+                *keep |= at.is_ok();
+            }
+        }
+        out.extend(own.into_iter().zip(keep).filter(|(_, keep)| *keep).map(|(part, _)| part));
+    }
+    Some(out)
+}
+
+/// Filters right above the nodes of scans in an optimised plan.
+struct Filtered {
+    plan: IRPlan,
+    /// By scan and node: the filter of each place at which the node stands, if it has one there.
+    nodes: HashMap<u64, HashMap<usize, Vec<Option<Expr>>>>,
+}
+
+impl Filtered {
+    fn of(plan: IRPlan) -> HashMap<u64, HashMap<usize, Vec<Option<Expr>>>> {
+        let mut filtered = Self { nodes: HashMap::new(), plan };
+        let mut open = vec![(filtered.plan.lp_top, None)];
+        while let Some((node, filter)) = open.pop() {
+            filtered.visit(node, filter, &mut open);
+        }
+        filtered.nodes
+    }
+
+    fn visit(&mut self, node: Node, filter: Option<Expr>, open: &mut Vec<(Node, Option<Expr>)>) {
+        match self.plan.lp_arena.get(node) {
+            IR::Filter { input, predicate } => {
+                let arena = &self.plan.expr_arena;
+                let predicate = predicate.node();
+                let usable =
+                    is_elementwise_rec(predicate, arena) && !is_inherently_nondeterministic(predicate, arena);
+                let predicate = usable.then(|| node_to_expr(predicate, arena));
+                let both = match (filter, predicate) {
+                    (Some(above), Some(predicate)) => Some(above.and(predicate)),
+                    (above, predicate) => above.or(predicate),
+                };
+                open.push((*input, both));
+            },
+            IR::SimpleProjection { input, .. } => open.push((*input, filter)),
+            IR::MapFunction { input, function } => match node_of(function) {
+                Some((scan, number)) => {
+                    self.nodes.entry(scan).or_default().entry(number).or_default().push(filter);
+                },
+                None => open.push((*input, None)),
+            },
+            other => open.extend(other.inputs().map(|input| (input, None))),
+        }
+    }
+}
+
+/// Nodes one above the other that are looked through.
+const DEPTH_MOST: usize = 256;
+
+/// The plan with the scans replaced for which there is another; nothing if there is none.
+fn replace(plan: &DslPlan, other: &mut dyn FnMut(u64) -> Option<DslPlan>, depth: usize) -> Option<DslPlan> {
+    use DslPlan as P;
+    if let Some(scan) = scan_of(plan) {
+        return other(scan);
+    }
+    if depth > DEPTH_MOST {
+        return None;
+    }
+    if let P::IR { dsl, .. } = plan {
+        // Converted before, for the schema: what it was made of is still there.
+        return replace(dsl, other, depth + 1);
+    }
+    let mut again = |input: &Arc<P>| replace(input, other, depth + 1).map(Arc::new);
+    /// A node with one input, and all else as it is.
+    macro_rules! over {
+        ($kind:ident { $($field:ident),* }, $input:ident) => {
+            P::$kind { input: again($input)?, $($field: $field.clone()),* }
+        };
+    }
+    Some(match plan {
+        P::Filter { input, predicate } => over!(Filter { predicate }, input),
+        P::Cache { input, id } => over!(Cache { id }, input),
+        P::Select { expr, input, options } => over!(Select { expr, options }, input),
+        P::GroupBy { input, keys, predicates, aggs, maintain_order, options, apply } => {
+            over!(GroupBy { keys, predicates, aggs, maintain_order, options, apply }, input)
+        },
+        P::HStack { input, exprs, options } => over!(HStack { exprs, options }, input),
+        P::Distinct { input, options } => over!(Distinct { options }, input),
+        P::Sort { input, by_column, slice, sort_options } => {
+            over!(Sort { by_column, slice, sort_options }, input)
+        },
+        P::Slice { input, offset, len } => over!(Slice { offset, len }, input),
+        P::MapFunction { input, function } => over!(MapFunction { function }, input),
+        P::Sink { input, payload } => over!(Sink { payload }, input),
+        P::Join { input_left, input_right, left_on, right_on, predicates, options } => {
+            let (left, right) = (again(input_left), again(input_right));
+            if left.is_none() && right.is_none() {
+                return None;
+            }
+            P::Join {
+                input_left: left.unwrap_or_else(|| Arc::clone(input_left)),
+                input_right: right.unwrap_or_else(|| Arc::clone(input_right)),
+                left_on: left_on.clone(),
+                right_on: right_on.clone(),
+                predicates: predicates.clone(),
+                options: Arc::clone(options),
+            }
+        },
+        P::Union { inputs, args } => P::Union { inputs: all(inputs, other, depth)?, args: *args },
+        P::HConcat { inputs, options } => {
+            P::HConcat { inputs: all(inputs, other, depth)?, options: *options }
+        },
+        P::SinkMultiple { inputs } => P::SinkMultiple { inputs: all(inputs, other, depth)? },
+        _ => return None,
+    })
+}
+
+/// Inputs, those that have another replaced; nothing if none has.
+fn all(
+    inputs: &[DslPlan],
+    other: &mut dyn FnMut(u64) -> Option<DslPlan>,
+    depth: usize,
+) -> Option<Vec<DslPlan>> {
+    let new: Vec<Option<DslPlan>> = inputs.iter().map(|input| replace(input, other, depth + 1)).collect();
+    new.iter()
+        .any(Option::is_some)
+        .then(|| new.into_iter().zip(inputs).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect())
+}
+
+/// The scan whose nodes begin here.
+fn scan_of(plan: &DslPlan) -> Option<u64> {
+    match plan {
+        DslPlan::MapFunction { input, function: DslFunction::FunctionIR(FunctionIR::Hint(_)) } => {
+            scan_of(input).filter(|_| matches!(**input, DslPlan::Union { .. }))
+        },
+        DslPlan::Union { inputs, .. } => match inputs.first()? {
+            DslPlan::MapFunction { function: DslFunction::FunctionIR(function), .. } => {
+                node_of(function).map(|(scan, _)| scan)
+            },
+            _ => None,
+        },
+        DslPlan::MapFunction { function: DslFunction::FunctionIR(function), .. } => {
+            node_of(function).map(|(scan, _)| scan)
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,120 @@
+//! What the nodes of a scan do when an engine runs them: decode parts, add columns.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use polars_core::prelude::*;
+use polars_core::runtime::THREAD_POOL;
+use polars_plan::plans::DataFrameUdf;
+use rayon::prelude::*;
+
+use super::layout::Origin;
+use super::parts::Part;
+use super::plan::Scan;
+
+/// The parts of one node of the plan.
+pub(super) struct Group {
+    pub(super) scan: Arc<Scan>,
+    pub(super) parts: Vec<Part>,
+    pub(super) name: PlSmallStr,
+}
+
+impl DataFrameUdf for Group {
+    fn call_udf(&self, numbers: DataFrame) -> PolarsResult<DataFrame> {
+        self.read(&numbers)
+    }
+
+    fn display_str(&self) -> PlSmallStr {
+        self.name.clone()
+    }
+}
+
+impl Group {
+    /// Reads the parts whose numbers are the rows of a frame, of the columns that it has.
+    fn read(&self, numbers: &DataFrame) -> PolarsResult<DataFrame> {
+        let names: Vec<PlSmallStr> = numbers.get_column_names_owned();
+        let Some(first) = numbers.columns().first() else {
+            polars_bail!(ComputeError: "a scan was asked for no column at all");
+        };
+        let part = |number: u32| {
+            let part = usize::try_from(number).ok().and_then(|number| self.parts.get(number));
+            part.ok_or_else(|| polars_err!(ComputeError: "the scan has no part {number}"))
+        };
+        let parts = first.u32()?.iter().flatten().map(part).collect::<PolarsResult<Vec<&Part>>>()?;
+        // All at once means: nobody else decodes at the same time.
+        let alone = parts.len() == self.parts.len();
+        let mut frames = match parts.as_slice() {
+            [] => vec![self.part(&Part { member: 0, batches: 0..0, before: 0, rows: 0 }, &names, false)?],
+            [one] => vec![self.part(one, &names, alone)?],
+            many if alone => {
+                let read = || many.par_iter().map(|part| self.part(part, &names, false)).collect();
+                THREAD_POOL.install::<_, PolarsResult<Vec<DataFrame>>>(read)?
+            },
+            many => many.iter().map(|part| self.part(part, &names, false)).collect::<PolarsResult<_>>()?,
+        }
+        .into_iter();
+        let mut out = frames.next().unwrap_or_default();
+        for df in frames {
+            out.vstack_mut_owned(df)?;
+        }
+        Ok(out)
+    }
+
+    /// Reads one part.
+    pub(super) fn part(&self, part: &Part, names: &[PlSmallStr], parallel: bool) -> PolarsResult<DataFrame> {
+        let layout = &*self.scan.layout;
+        let Some(member) = layout.members.get(part.member) else {
+            polars_bail!(ComputeError: "the scan has no source {}", part.member);
+        };
+        let origins = names.iter().map(|name| layout.origin(name)).collect::<PolarsResult<Vec<Origin>>>()?;
+        let positions = origins.iter().filter_map(|origin| match origin {
+            Origin::Stored(at) => member.positions.get(*at).copied(),
+            Origin::RowIndex | Origin::Hive(_) | Origin::Path | Origin::Hidden => None,
+        });
+        let positions: Vec<usize> = positions.collect();
+        let (df, bytes) = member.index.read_counted(part.batches.clone(), &positions, parallel)?;
+        if let Some(counter) = &self.scan.read_counter {
+            counter.fetch_add(bytes, Ordering::Relaxed);
+        }
+        let whole = df.height() == part.rows;
+        let mut stored = df.into_columns().into_iter();
+        let mut columns = Vec::with_capacity(names.len());
+        for (name, origin) in names.iter().zip(origins) {
+            let column = match origin {
+                Origin::Stored(_) => {
+                    let column =
+                        stored.next().ok_or_else(|| polars_err!(ComputeError: "a column was not read"))?;
+                    if whole { column } else { column.slice(0, part.rows) }
+                },
+                Origin::RowIndex => row_index(name, layout.row_offset, part)?,
+                Origin::Hive(at) => {
+                    let value = layout.hive.as_ref().and_then(|hive| hive.columns().get(at));
+                    let value =
+                        value.ok_or_else(|| polars_err!(ComputeError: "a folder's value is missing"))?;
+                    let scalar = Scalar::new(value.dtype().clone(), value.get(part.member)?.into_static());
+                    Column::new_scalar(name.clone(), scalar, part.rows)
+                },
+                Origin::Path => {
+                    let path = Scalar::new(DataType::String, AnyValue::StringOwned(member.name.clone()));
+                    Column::new_scalar(name.clone(), path, part.rows)
+                },
+                Origin::Hidden => Column::new_scalar(name.clone(), Scalar::null(DataType::Null), part.rows),
+            };
+            columns.push(column);
+        }
+        DataFrame::new(part.rows, columns)
+    }
+}
+
+fn row_index(name: &PlSmallStr, offset: IdxSize, part: &Part) -> PolarsResult<Column> {
+    let row = |rows: usize| IdxSize::try_from(rows).ok()?.checked_add(offset);
+    let end = part.before.checked_add(part.rows);
+    match (row(part.before), end.and_then(row)) {
+        (Some(start), Some(end)) => {
+            let mut index = IdxCa::from_vec(name.clone(), (start..end).collect());
+            index.set_sorted_flag(polars_core::series::IsSorted::Ascending);
+            Ok(index.into_column())
+        },
+        _ => polars_bail!(ComputeError: "the row index \"{name}\" overflows"),
+    }
+}
