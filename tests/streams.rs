@@ -187,6 +187,16 @@ fn files_of_many_small_columns_are_read_from_disk() {
     cases.finish();
 }
 
+#[test]
+fn one_large_buffer_is_the_same_from_any_number_of_threads() {
+    let values: Vec<u64> = (0..3_000_000u64).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 50).collect();
+    let df = DataFrame::new(values.len(), vec![Column::new("a".into(), values)]).expect("a frame");
+    let config = Config::stream().with_compression(Some(IpcCompression::LZ4)).with_batch_rows(usize::MAX);
+    let bytes = config.write(&df);
+    assert!(bytes == Config { parallel: false, ..config }.write(&df), "the bytes depend on threads");
+    assert_frames_equal(&df, &IpcStreamReader::new(&bytes[..]).finish().expect("a stream"));
+}
+
 /// Says to the child what to measure.
 const CHILD: &str = "FLOE_STREAMS_CHILD";
 /// Beyond the frame itself.
