@@ -1,4 +1,5 @@
-//! Streams from sources that only read: what is read of them, how far, and in how much memory.
+//! Streams from sources that only read, and files on disk: what is read of them, how far, and in how
+//! much memory.
 
 use std::io::{self, Read};
 use std::process::Command;
@@ -147,6 +148,53 @@ fn a_large_body_that_ends_early_is_truncated() {
             }
         }
     }
+}
+
+#[test]
+fn files_of_many_small_columns_are_read_from_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut cases = Cases::new();
+    let columns = (0..40).flat_map(|k| {
+        let df = mixed(900 + 20);
+        let name = |column: Column| column.slice(k % 20, 900).with_name(format!("c{k}-{}", k % 3).into());
+        df.columns().get(k as usize % df.width()).cloned().map(name)
+    });
+    let df = DataFrame::new(900, columns.collect()).expect("columns of one length");
+    for newest in [true, false] {
+        for compression in CODECS {
+            for rows in [900, 250] {
+                let path = folder.path().join("wide.arrow");
+                let config = Config { newest, ..Config::file().with_compression(compression) };
+                std::fs::write(&path, config.with_batch_rows(rows).write(&df)).expect("a file");
+                let open = || IpcReader::new(std::fs::File::open(&path).expect("a file"));
+                cases.run(format!("{newest}, {compression:?}, {rows}"), || {
+                    for rechunk in [true, false] {
+                        assert_frames_equal(&df, &open().set_rechunk(rechunk).finish().expect("a file"));
+                        let some = vec![31, 0, 7, 8, 9];
+                        let names: Vec<_> = some.iter().map(|i| df.columns()[*i].name().clone()).collect();
+                        let reader = open().set_rechunk(rechunk).with_projection(Some(some));
+                        let expected = df.select(names).expect("columns");
+                        assert_frames_equal(&expected, &reader.finish().expect("a file"));
+                    }
+                    let last = open().get_batch(900usize.div_ceil(rows) - 1).expect("a batch");
+                    assert_frames_equal(&df.tail(Some(last.height())), &last);
+                    let none = open().with_projection(Some(vec![])).finish().expect("a file");
+                    assert_eq!((none.height(), none.width()), (900, 0));
+                });
+            }
+        }
+    }
+    cases.finish();
+}
+
+#[test]
+fn one_large_buffer_is_the_same_from_any_number_of_threads() {
+    let values: Vec<u64> = (0..3_000_000u64).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 50).collect();
+    let df = DataFrame::new(values.len(), vec![Column::new("a".into(), values)]).expect("a frame");
+    let config = Config::stream().with_compression(Some(IpcCompression::LZ4)).with_batch_rows(usize::MAX);
+    let bytes = config.write(&df);
+    assert!(bytes == Config { parallel: false, ..config }.write(&df), "the bytes depend on threads");
+    assert_frames_equal(&df, &IpcStreamReader::new(&bytes[..]).finish().expect("a stream"));
 }
 
 /// Says to the child what to measure.

@@ -128,12 +128,46 @@ const MIN_GAIN: usize = 8;
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
 pub fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<bool> {
+    compress_with(compression, input, out, &one_by_one)
+}
+
+/// Runs independent pieces of work: calls the second argument with every number below the first, in any order and
+/// on any thread, and returns when all calls have.
+pub type Run<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync));
+
+fn one_by_one(n: usize, work: &(dyn Fn(usize) + Sync)) {
+    (0..n).for_each(work);
+}
+
+/// As [`compress`], with someone to run the pieces of a large input (LZ4 only: ZSTD has one stream per frame). The
+/// bytes do not depend on who that is.
+///
+/// # Errors
+/// As [`compress`].
+///
+#[cfg_attr(feature = "lz4", doc = "```")]
+#[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
+/// use floe_codec::{Compression, compress, compress_with};
+///
+/// let input = vec![7; 20 << 20];
+/// let (mut one, mut many) = (Vec::new(), Vec::new());
+/// compress(Compression::Lz4, &input, &mut one)?;
+/// compress_with(Compression::Lz4, &input, &mut many, &|n, work| (0..n).rev().for_each(work))?;
+/// assert_eq!(one, many);
+/// # Ok::<(), floe_codec::Error>(())
+/// ```
+pub fn compress_with(
+    compression: Compression,
+    input: &[u8],
+    out: &mut Vec<u8>,
+    run: Run<'_>,
+) -> Result<bool> {
     compression.check()?;
     if input.len() <= MIN_GAIN || probe::looks_incompressible(compression, input)? {
         return Ok(false);
     }
     let start = out.len();
-    compress_always(compression, input, out)?;
+    compress_always_with(compression, input, out, run)?;
     let shrank = out.len() - start + MIN_GAIN < input.len();
     if !shrank {
         out.truncate(start);
@@ -156,9 +190,32 @@ pub fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Re
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
 pub fn compress_always(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    compress_always_with(compression, input, out, &one_by_one)
+}
+
+/// As [`compress_always`], with someone to run the pieces of a large input: see [`compress_with`].
+///
+/// # Errors
+/// As [`compress_always`].
+///
+#[cfg_attr(feature = "lz4", doc = "```")]
+#[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
+/// use floe_codec::{Codec, Compression, compress_always_with, decompress};
+///
+/// let mut frame = Vec::new();
+/// compress_always_with(Compression::Lz4, &[], &mut frame, &|n, work| (0..n).for_each(work))?;
+/// decompress(Codec::Lz4, &frame, &mut [])?;
+/// # Ok::<(), floe_codec::Error>(())
+/// ```
+pub fn compress_always_with(
+    compression: Compression,
+    input: &[u8],
+    out: &mut Vec<u8>,
+    run: Run<'_>,
+) -> Result<()> {
     compression.check()?;
     match compression {
-        Compression::Lz4 => lz4::append(input, out),
+        Compression::Lz4 => lz4::append(input, out, run),
         Compression::Zstd { level } => zstd::append(input, level, out),
     }
 }

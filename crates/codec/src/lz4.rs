@@ -10,6 +10,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
+use std::sync::{Mutex, PoisonError};
 
 use lz4_sys::{
     BlockChecksum, BlockMode, BlockSize, ContentChecksum, FrameType, LZ4F_getErrorName, LZ4F_isError,
@@ -18,7 +19,7 @@ use lz4_sys::{
 
 use crate::lz4_frame::{Block, Blocks, Header};
 use crate::uninit;
-use crate::{Error, Result};
+use crate::{Error, Result, Run};
 
 // Stable API of liblz4 (`lz4frame.h`, `lz4.h`), compiled into lz4-sys' library but not bound by it.
 unsafe extern "C" {
@@ -73,9 +74,47 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
+/// Inputs of more than this are compressed in pieces, which are copied together then.
+const LARGE: usize = 16 << 20;
+/// The size of a piece: a multiple of the block's.
+const PIECE: usize = 4 << 20;
+/// A frame's header, without content size and dictionary.
+const HEADER: usize = 7;
+/// The block size 0 that ends a frame.
+const END: [u8; 4] = [0; 4];
+
 /// Appends the frame of `input` to `out`.
-pub(crate) fn append(input: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    append_with(&PREFERENCES, input, out)
+///
+/// Blocks are independent, so the blocks of one frame are those of its pieces' frames, one after another.
+pub(crate) fn append(input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+    if input.len() <= LARGE {
+        return append_with(&PREFERENCES, input, out);
+    }
+    let pieces: Vec<&[u8]> = input.chunks(PIECE).collect();
+    let frames: Vec<Mutex<Result<Vec<u8>>>> = pieces.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
+    run(pieces.len(), &|i| {
+        if let (Some(piece), Some(slot)) = (pieces.get(i), frames.get(i)) {
+            let mut frame = Vec::new();
+            let result = append_with(&PREFERENCES, piece, &mut frame);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = result.map(|()| frame);
+        }
+    });
+    let frames = frames.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+    let frames = frames.collect::<Result<Vec<Vec<u8>>>>()?;
+    let blocks = |frame: &Vec<u8>| HEADER..frame.len().saturating_sub(END.len()).max(HEADER);
+    let len: usize = frames.iter().map(|frame| blocks(frame).len()).sum();
+    out.try_reserve_exact(HEADER + len + END.len())
+        .map_err(|_| Error::new(format!("a frame of {len} bytes does not fit in memory")))?;
+    // The first piece is a full one, so its header names the size of the largest blocks.
+    out.extend_from_slice(frames.first().and_then(|frame| frame.get(..HEADER)).unwrap_or_default());
+    for frame in &frames {
+        let blocks = frame.get(blocks(frame));
+        out.extend_from_slice(
+            blocks.ok_or_else(|| Error::new("a piece of an LZ4 frame was not compressed"))?,
+        );
+    }
+    out.extend_from_slice(&END);
+    Ok(())
 }
 
 fn append_with(prefs: &LZ4FPreferences, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -250,6 +289,23 @@ mod tests {
                     assert!(len == 0 || unpack(Codec::Lz4, &frame, len - 1).is_err());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn pieces_make_one_frame() {
+        for extra in [1, 65_536, 300_000, PIECE] {
+            let len = LARGE + extra;
+            let input = ints(len);
+            let mut frames = [Vec::new(), Vec::new()];
+            append(&input, &mut frames[0], &|n, work| (0..n).for_each(work)).unwrap();
+            append(&input, &mut frames[1], &|n, work| {
+                std::thread::scope(|scope| (0..n).for_each(|i| drop(scope.spawn(move || work(i)))));
+            })
+            .unwrap();
+            assert!(frames[0] == frames[1]);
+            assert!(reference(&frames[0], len).is_some_and(|found| found == input), "{len}");
+            assert!(unpack(Codec::Lz4, &frames[0], len).is_ok_and(|found| found == input), "{len}");
         }
     }
 

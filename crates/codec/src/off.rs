@@ -4,13 +4,13 @@
 pub(crate) mod lz4 {
     use std::mem::MaybeUninit;
 
-    use crate::{Error, Result};
+    use crate::{Error, Result, Run};
 
     pub(crate) fn check() -> Result<()> {
         Err(Error::new("LZ4 is not part of this build: enable the feature `lz4` of floe (or floe-codec)"))
     }
 
-    pub(crate) fn append(_: &[u8], _: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn append(_: &[u8], _: &mut Vec<u8>, _: Run<'_>) -> Result<()> {
         check()
     }
 

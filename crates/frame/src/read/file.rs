@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
-use floe_array::Dictionaries;
 use floe_array::decode::Budget;
+use floe_array::{Body, Dictionaries};
 use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
@@ -16,6 +16,7 @@ use polars_utils::pl_str::PlRefStr;
 use super::assemble::{BatchInput, decode_frame, finish_frame};
 use super::bytes::OwnedBytes;
 use super::dictionaries::Store;
+use super::fetch::fetch;
 use super::flags;
 use super::index::{Located, batch_at, dictionary_at, read_footer};
 use super::methods::reader_options;
@@ -345,9 +346,15 @@ impl<R: MmapBytesReader> FileView<R> {
         before: usize,
     ) -> PolarsResult<DataFrame> {
         let file = &*self.file;
-        let bodies: Vec<RangeOf<'_, R>> =
+        let executor = pool::executor(options.parallel);
+        let fetched = fetch(&file.source, &file.schema, &self.projection, options, batches, executor)?;
+        let ranges: Vec<RangeOf<'_, R>> =
             batches.iter().map(|(_, batch)| RangeOf { source: &file.source, start: batch.body }).collect();
-        let inputs = batches.iter().zip(&bodies).map(|((index, batch), body)| BatchInput {
+        let bodies: Vec<&dyn Body> = match &fetched {
+            Some(fetched) => fetched.iter().map(|body| body as &dyn Body).collect(),
+            None => ranges.iter().map(|body| body as &dyn Body).collect(),
+        };
+        let inputs = batches.iter().zip(bodies).map(|((index, batch), body)| BatchInput {
             header: &batch.header,
             body,
             dictionaries: Arc::clone(&self.dictionaries),
@@ -355,7 +362,6 @@ impl<R: MmapBytesReader> FileView<R> {
             options: options.decode_options(&file.schema, batch.version),
         });
         let inputs: Vec<BatchInput<'_>> = inputs.collect();
-        let executor = pool::executor(options.parallel);
         let mut df = decode_frame(&file.schema, &self.projection, options, &inputs, &self.budget, executor)?;
         flags::restore(&mut df, &self.projection, batches.iter().map(|(_, batch)| &batch.metadata))?;
         finish_frame(df, options, before)

@@ -18,6 +18,7 @@ use floe_format::{Decoder, Error, ErrorKind, IpcLimits, Message, Next, Step, nex
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
+use super::source::LARGE;
 use crate::error::{format_error, io_error};
 use crate::pool::Task;
 
@@ -42,8 +43,6 @@ pub(crate) enum Item {
 const READ_AHEAD: usize = 64 << 20;
 /// How much more than has arrived is allocated afterwards.
 const GROWTH: usize = 4;
-/// Segments of so many bytes and more lie on huge pages.
-const LARGE: usize = 4 << 20;
 /// The most that is read into a buffer only to be thrown away.
 const SCRATCH: usize = 256 << 10;
 

@@ -13,6 +13,7 @@
 mod assemble;
 mod bytes;
 mod dictionaries;
+mod fetch;
 mod file;
 mod flags;
 mod index;

@@ -37,7 +37,7 @@ pub(crate) fn ranges(
 }
 
 /// Whether the values' offsets are read, but not kept.
-fn becomes_views(field: &Field) -> bool {
+pub(crate) fn becomes_views(field: &Field) -> bool {
     let offsets = [DataType::Utf8, DataType::Binary, DataType::LargeUtf8, DataType::LargeBinary];
     field.dictionary.is_none() && offsets.contains(&field.data_type)
 }

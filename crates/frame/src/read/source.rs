@@ -14,6 +14,9 @@ use polars_utils::mmap::MMapSemaphore;
 
 use crate::error::io_error;
 
+/// Stretches of so many bytes and more are read onto huge pages.
+pub(crate) const LARGE: usize = 4 << 20;
+
 /// The bytes of a file.
 pub(crate) enum Source<R> {
     /// In memory, and ours to share.
@@ -57,6 +60,11 @@ impl<R: MmapBytesReader> Source<R> {
         }
     }
 
+    /// Whether nothing has to be read.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        matches!(self, Self::Shared(_) | Self::Borrowed(_))
+    }
+
     /// The bytes of a range, which the caller has checked against [`Self::len`].
     pub(crate) fn read(&self, range: Range<u64>) -> PolarsResult<Buffer<u8>> {
         let body = RangeOf { source: self, start: 0 };
@@ -71,7 +79,7 @@ impl<R: MmapBytesReader> Source<R> {
         Ok(out.into())
     }
 
-    fn read_at(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
+    pub(crate) fn read_at(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         let from_memory = |bytes: &[u8], out: &mut [u8]| {
             let start = usize::try_from(start).map_err(io::Error::other)?;
             let slice = start.checked_add(out.len()).and_then(|end| bytes.get(start..end));

@@ -1,7 +1,7 @@
 //! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
 
 use floe_array::encode::Remap;
-use floe_array::{EncodeCtx, Encoded, encode_column};
+use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
 use floe_codec::Compression;
 use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
@@ -76,13 +76,14 @@ pub(crate) fn column(
     array: &ArrayRef,
     remaps: &[Option<Remap>],
     compression: Option<Compression>,
+    executor: &dyn Executor,
 ) -> Result<EncodedColumns> {
     let mut ctx = EncodeCtx::new(remaps);
     {
         let _span = trace::span("encode");
         encode_column(&mut ctx, field, array.as_ref())?;
     }
-    compress(ctx.finish(), compression)
+    compress(ctx.finish(), compression, executor)
 }
 
 /// Encodes and compresses all columns of a small batch in one go.
@@ -96,24 +97,33 @@ pub(crate) fn columns(
     for (field, array) in fields.iter().zip(arrays) {
         encode_column(&mut ctx, field, array.as_ref())?;
     }
-    compress(ctx.finish(), compression)
+    compress(ctx.finish(), compression, &Serial)
 }
 
-fn compress(encoded: Encoded, compression: Option<Compression>) -> Result<EncodedColumns> {
+fn compress(
+    encoded: Encoded,
+    compression: Option<Compression>,
+    executor: &dyn Executor,
+) -> Result<EncodedColumns> {
     let Encoded { nodes, buffers, variadic, wide } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
     let buffers = match compression {
         None => buffers.into_iter().map(Stored::Plain).collect(),
         Some(compression) => {
             let _span = trace::span("compress");
-            let store = |(i, buffer)| store(buffer, compression, wide.contains(&i));
+            let store = |(i, buffer)| store(buffer, compression, wide.contains(&i), executor);
             buffers.into_iter().enumerate().map(store).collect::<Result<_>>()?
         },
     };
     Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes, statistics: Vec::new() })
 }
 
-fn store(buffer: Buffer<u8>, compression: Compression, always: bool) -> Result<Stored> {
+fn store(
+    buffer: Buffer<u8>,
+    compression: Compression,
+    always: bool,
+    executor: &dyn Executor,
+) -> Result<Stored> {
     if buffer.is_empty() {
         // A buffer of no bytes needs no prefix (and most readers want none).
         return Ok(Stored::Plain(buffer));
@@ -121,10 +131,11 @@ fn store(buffer: Buffer<u8>, compression: Compression, always: bool) -> Result<S
     let codec_error = |e: floe_codec::Error| Error::invalid(format!("compression failed: {e}"));
     let len = i64::try_from(buffer.len()).map_err(|_| Error::invalid("a buffer of more than 2^63 bytes"))?;
     let mut out = len.to_le_bytes().to_vec();
+    let run: floe_codec::Run<'_> = &|n, work| executor.for_each(n, work);
     let shrunk = if always {
-        floe_codec::compress_always(compression, &buffer, &mut out).map(|()| true)
+        floe_codec::compress_always_with(compression, &buffer, &mut out, run).map(|()| true)
     } else {
-        floe_codec::compress(compression, &buffer, &mut out)
+        floe_codec::compress_with(compression, &buffer, &mut out, run)
     };
     if shrunk.map_err(codec_error)? {
         if out.capacity() - out.len() > out.len() {

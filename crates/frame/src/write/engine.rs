@@ -28,7 +28,7 @@ use super::encode::{EncodedBatch, EncodedColumns, assemble, column, columns};
 use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::error::format_error;
 use crate::options::Metadata;
-use crate::pool::{Task, threads};
+use crate::pool::{Task, executor, threads};
 use crate::schema::WriteSchema;
 use crate::statistics::{ColumnStatistics, KEY};
 use crate::summary::WriteSummary;
@@ -90,6 +90,7 @@ struct Plan {
     schema: WriteSchema,
     compression: Option<Compression>,
     statistics: bool,
+    parallel: bool,
 }
 
 /// A writer of one stream or file.
@@ -144,7 +145,7 @@ impl<W: Write> Engine<W> {
         emitter.start(&schema.wire)?;
         let trackers = Trackers::new(&schema);
         let remaps = trackers.remaps().into();
-        let plan = Arc::new(Plan { schema, compression, statistics: *statistics });
+        let plan = Arc::new(Plan { schema, compression, statistics: *statistics, parallel: *parallel });
         Ok(Self {
             emitter,
             remaps,
@@ -338,7 +339,8 @@ impl<W: Write> Engine<W> {
             self.drain(0)?;
             let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
-            let encoded = column(&field, &(Box::new(values) as ArrayRef), &[], self.plan.compression);
+            let values = Box::new(values) as ArrayRef;
+            let encoded = column(&field, &values, &[], self.plan.compression, executor(self.parallel));
             let batch = assemble(rows, vec![encoded.map_err(format_error)?], self.plan.compression);
             let id = i64::try_from(slot).unwrap_or(i64::MAX);
             self.emitter.dictionary(id, from > 0, batch)?;
@@ -459,7 +461,8 @@ fn encode_group(
     for (i, pieces) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
         let array = pieces.join()?;
-        let mut encoded = column(field, &array, remaps, plan.compression).map_err(format_error)?;
+        let mut encoded =
+            column(field, &array, remaps, plan.compression, executor(plan.parallel)).map_err(format_error)?;
         if let (true, Some((_, dtype))) = (plan.statistics, plan.schema.polars.get_at_index(i)) {
             encoded.statistics = vec![column_statistics(array.as_ref(), dtype, &encoded)];
         }

@@ -1,0 +1,93 @@
+//! Bodies of a file, read in few large pieces instead of buffer by buffer: what the decoder then
+//! makes of buffers that are not compressed are views into those.
+
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use floe_array::decode::starts;
+use floe_array::{Executor, Region, Segments, aligned};
+use floe_format::{BatchHeader, Error, Result};
+use polars_buffer::Buffer;
+use polars_core::prelude::*;
+use polars_io::mmap::MmapBytesReader;
+
+use super::index::Located;
+use super::options::{Projection, ReadOptions, counts};
+use super::segments::{becomes_views, ranges};
+use super::source::{LARGE, Source};
+use crate::error::format_error;
+use crate::schema::ReadSchema;
+
+/// The most that is read of what does not stay in the result: frames to decompress, offsets.
+const PASSING: u64 = 32 << 20;
+
+/// Buffers that are larger on average are as well read one by one.
+const SMALL: u64 = 256 << 10;
+/// The same for what does not stay in the result, whose memory is used again and again then.
+const SMALL_PASSING: u64 = 16 << 10;
+
+/// Reads what the projected columns need of these batches, if their decoder would not rather read
+/// each buffer to where it belongs: into the one allocation of many batches, or decompressed.
+pub(crate) fn fetch<R: MmapBytesReader>(
+    source: &Source<R>,
+    schema: &ReadSchema,
+    projection: &Projection,
+    options: &ReadOptions,
+    batches: &[(usize, Located<BatchHeader>)],
+    executor: &dyn Executor,
+) -> PolarsResult<Option<Vec<Segments>>> {
+    if source.is_in_memory() || (options.rechunk && batches.len() > 1) {
+        return Ok(None);
+    }
+    let fields = &schema.wire.fields;
+    let stays = !projection.indices.iter().any(|i| fields.get(*i).is_some_and(becomes_views))
+        && batches.iter().all(|(_, batch)| batch.header.compression.is_none());
+    let mut jobs: Vec<(usize, Range<u64>)> = Vec::new();
+    let mut buffers = 0u64;
+    for (i, (index, batch)) in batches.iter().enumerate() {
+        // Not once a version, as there is mostly one batch here.
+        let starts = starts(&batch.header, &counts(schema, batch.version));
+        let starts = starts.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
+        let used = |column: &usize| {
+            starts.get(*column..column + 2).map_or(0, |ends| ends[1].buffer - ends[0].buffer)
+        };
+        buffers += projection.indices.iter().map(used).sum::<usize>() as u64;
+        jobs.extend(
+            ranges(&batch.header, &starts, fields, &projection.indices).into_iter().map(|range| (i, range)),
+        );
+    }
+    let bytes: u64 = jobs.iter().map(|(_, range)| range.end - range.start).sum();
+    let (small, most) = if stays { (SMALL, u64::MAX) } else { (SMALL_PASSING, PASSING) };
+    if bytes > buffers.saturating_mul(small) || bytes > most {
+        return Ok(None);
+    }
+    let read: Vec<Mutex<Option<Result<Buffer<u8>>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
+    executor.for_each(jobs.len(), &|i| {
+        let (batch, range) = &jobs[i];
+        let start = batches[*batch].1.body;
+        let bytes = read_range(source, start + range.start..start + range.end);
+        *read[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+    });
+    let mut bodies = vec![Segments::default(); batches.len()];
+    for ((batch, range), bytes) in jobs.iter().zip(read) {
+        let bytes = bytes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let bytes = bytes.unwrap_or_else(|| Err(Error::invalid("a part of the file was not read")));
+        let at = |e: Error| format_error(e.at(format!("record batch {}", batches[*batch].0)));
+        bodies[*batch].push(range.start, bytes.map_err(at)?);
+    }
+    Ok(Some(bodies))
+}
+
+/// The bytes of a range, which lies in the file.
+fn read_range<R: MmapBytesReader>(source: &Source<R>, range: Range<u64>) -> Result<Buffer<u8>> {
+    let len = usize::try_from(range.end - range.start);
+    let len = len.map_err(|_| Error::invalid("a part of the file does not fit in memory"))?;
+    if len < LARGE {
+        let mut bytes = aligned::try_zeroed::<u8>(len)?;
+        source.read_at(range.start, &mut bytes).map_err(Error::io)?;
+        return Ok(bytes.into());
+    }
+    let mut region = Region::new(len)?;
+    source.read_at(range.start, region.as_mut_slice()).map_err(Error::io)?;
+    Ok(region.into_buffer(len))
+}
