@@ -65,13 +65,7 @@ fn shaped(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
     subject(bench, pyarrow, "500,000 lists of structs", nested, as_it_is);
     let rows = bench.scaled(8_000_000);
     let one_batch = move |subject: Subject| subject.in_batches_of(rows);
-    subject(
-        bench,
-        pyarrow,
-        "one column of 8M, read from one batch",
-        |_| shapes::one_column(rows),
-        one_batch,
-    );
+    subject(bench, pyarrow, "one column of 8M, read from one batch", |_| shapes::one_column(rows), one_batch);
 }
 
 /// Real flights and TPC-H.

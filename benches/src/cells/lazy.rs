@@ -115,7 +115,8 @@ fn queries(bench: &mut Bench, df: &DataFrame) {
         .with_statistics(true);
     writer.with_record_batch_size(Some(batch_rows)).finish(&mut df.clone()).expect("floe writes");
     let last = i64::try_from(df.height() - df.height() / 50).unwrap_or(0);
-    let all: [(&str, fn(LazyFrame, i64) -> LazyFrame); 4] = [
+    type Query = fn(LazyFrame, i64) -> LazyFrame;
+    let all: [(&str, Query); 4] = [
         ("scan, 2 of 8 columns", |lf, _| lf.select([col("small"), col("walk")])),
         ("scan, the first 5 rows", |lf, _| lf.limit(5)),
         ("scan, filter on a random column (1 in 1,000)", |lf, _| lf.filter(col("small").eq(lit(7)))),
