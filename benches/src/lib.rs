@@ -58,7 +58,8 @@ mod tests {
     /// They compile and run, also for whoever never runs a benchmark.
     #[test]
     fn every_benchmark_runs_once() {
-        let all: [(&'static str, fn(&mut Bench)); 6] = [
+        type Run = fn(&mut Bench);
+        let all: [(&'static str, Run); 6] = [
             ("peers", peers::run),
             ("memory", memory::run),
             ("growth", growth::run),

@@ -12,6 +12,7 @@ use polars_core::prelude::*;
 use polars_lazy::prelude::*;
 
 use crate::args::Scale;
+use crate::cells::lazy::floe_sink;
 use crate::contenders::{Codec, Format, arrow_rs, eager, floe, lazy};
 use crate::data;
 use crate::machine::field;
@@ -124,7 +125,10 @@ impl Job {
         let df = self.frame();
         let more = concat(vec![df.lazy(); 200], UnionArgs::default()).expect("one schema");
         let query = more.with_columns([col("small") + col("medium")]);
-        peak(|| lazy::sink(query, self.codec, &self.path))
+        match self.who.as_str() {
+            "floe" => peak(|| floe_sink(query, self.format, self.codec, &self.path)),
+            _ => peak(|| lazy::sink(query, self.codec, &self.path)),
+        }
     }
 }
 
@@ -261,27 +265,33 @@ fn beside(shared: &crate::contenders::pyarrow::Pyarrow, scale: Scale, job: &Job)
 
 /// Lazy sinks of a result of two gigabytes.
 fn sinks(bench: &mut Bench) {
-    let cell = Cell {
-        group: "2 GB from a lazy query".into(),
-        name: "sink to a file".into(),
-        codec: Codec::Lz4.name().into(),
-        unit: Unit::Mb,
-        goals: vec![Goal::at_most(400.0)],
-        ..Cell::default()
-    };
-    if !bench.wants(&cell.title()) {
-        return;
+    for format in Format::BOTH {
+        let cell = Cell {
+            group: "2 GB from a lazy query".into(),
+            name: format!("sink to a {}", format.name()),
+            codec: Codec::Lz4.name().into(),
+            unit: Unit::Mb,
+            goals: vec![Goal::at_most(400.0)],
+            ..Cell::default()
+        };
+        if !bench.wants(&cell.title()) {
+            continue;
+        }
+        let job = |who: &str| Job {
+            what: "sink".into(),
+            who: who.into(),
+            data: "numbers".into(),
+            size: bench.scaled(160_000),
+            format,
+            codec: Codec::Lz4,
+            path: bench.path("sink"),
+        };
+        let mut entries = vec![Entry::single("floe", Role::Floe, measure(bench, &job("floe")))];
+        if format == Format::File {
+            let who = "Polars sink_ipc";
+            entries.push(Entry::single(who, Role::Peer, measure(bench, &job(who))));
+        }
+        crate::limits::fresh(&job("floe").path);
+        bench.push(Cell { entries, ..cell });
     }
-    let job = Job {
-        what: "sink".into(),
-        who: "Polars sink_ipc".into(),
-        data: "numbers".into(),
-        size: bench.scaled(160_000),
-        format: Format::File,
-        codec: Codec::Lz4,
-        path: bench.path("sink"),
-    };
-    let value = measure(bench, &job);
-    crate::limits::fresh(&job.path);
-    bench.push(Cell { entries: vec![Entry::single(&job.who, Role::Peer, value)], ..cell });
 }

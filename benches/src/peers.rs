@@ -6,7 +6,7 @@
 use polars_core::prelude::*;
 
 use crate::args::Scale;
-use crate::cells::{Subject, random, select, small, socket, zero_copy};
+use crate::cells::{Subject, lazy, random, select, small, socket, zero_copy};
 use crate::contenders::pyarrow::Pyarrow;
 use crate::data::{self, real, shapes};
 use crate::limits;
@@ -25,6 +25,7 @@ pub fn run(bench: &mut Bench) {
     random::run(bench, pyarrow);
     zero_copy::run(bench, pyarrow);
     socket::run(bench);
+    lazy::run(bench);
 }
 
 /// Makes the subject and runs it, if one of its cells is asked for.
@@ -58,19 +59,13 @@ fn shaped(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
     subject(bench, pyarrow, "2,000 chunks of 1,000 x 8 numbers", chunked, in_chunks);
     let filtered = |b: &Bench| shapes::filtered(b.scaled(1_000_000));
     subject(bench, pyarrow, "1M x 3 strings, filtered from 4M", filtered, as_it_is);
-    let categoricals = |b: &Bench| shapes::categoricals(b.scaled(4_000_000));
-    subject(bench, pyarrow, "4M x 3 categoricals", categoricals, as_it_is);
+    let categoricals = |b: &Bench| shapes::categoricals(b.scaled(2_000_000));
+    subject(bench, pyarrow, "2M x 3 categoricals", categoricals, as_it_is);
     let nested = |b: &Bench| shapes::nested(b.scaled(500_000));
     subject(bench, pyarrow, "500,000 lists of structs", nested, as_it_is);
-    let rows = bench.scaled(16_000_000);
+    let rows = bench.scaled(8_000_000);
     let one_batch = move |subject: Subject| subject.in_batches_of(rows);
-    subject(
-        bench,
-        pyarrow,
-        "one column of 16M, read from one batch",
-        |_| shapes::one_column(rows),
-        one_batch,
-    );
+    subject(bench, pyarrow, "one column of 8M, read from one batch", |_| shapes::one_column(rows), one_batch);
 }
 
 /// Real flights and TPC-H.

@@ -203,13 +203,14 @@ impl Cell {
         peers.min_by(|a, b| a.value.total_cmp(&b.value))
     }
 
-    /// How many times what floe needed the best peer needed.
+    /// How many times floe's time the best peer needed. Of times only: memory has a limit to stay under, and who
+    /// works on one thing at a time needs less of it.
     #[must_use]
     pub fn ratio(&self) -> Option<f64> {
-        Some(self.best_peer()?.value / self.floe()?.value)
+        (self.unit == Unit::Ms).then_some(self.best_peer()?.value / self.floe()?.value)
     }
 
-    /// Whether a peer is better.
+    /// Whether a peer is faster.
     #[must_use]
     pub fn is_lost(&self) -> bool {
         self.ratio().is_some_and(|ratio| ratio < 1.0)

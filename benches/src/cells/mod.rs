@@ -1,5 +1,6 @@
 //! The cells of the peer comparison, by what is done: writes, reads, and what is special.
 
+pub mod lazy;
 pub mod random;
 pub mod read;
 pub mod select;

@@ -8,7 +8,7 @@ use polars_core::prelude::*;
 use polars_lazy::prelude::*;
 
 use crate::contenders::pyarrow::Pyarrow;
-use crate::contenders::{Codec, Format, arrow_rs, floe, lazy};
+use crate::contenders::{Codec, Format, arrow_rs, eager, floe, lazy};
 use crate::data;
 use crate::measure::Contender;
 use crate::results::{Cell, Goal, Role};
@@ -39,10 +39,13 @@ pub fn run(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
         return;
     }
     let (small, large) = (bench.path("small"), bench.path("large"));
-    for (path, rows) in [(&small, 20 * ROWS), (&large, 200 * ROWS)] {
-        let df = data::numbers(bench.scaled(rows));
-        let rows = Some(bench.scaled(ROWS));
-        std::fs::write(path, floe::to_vec(&df, Format::File, Codec::Lz4, rows)).expect("written");
+    // So many that they compress.
+    let rows = bench.scaled(ROWS).max(200);
+    for (path, batches) in [(&small, 20), (&large, 200)] {
+        // Values that all compress: Polars' readers fail to take the first rows of buffers that are stored raw in a
+        // compressed file (columns of unequal length).
+        let df = data::wide(8, batches * rows);
+        std::fs::write(path, floe::to_vec(&df, Format::File, Codec::Lz4, Some(rows))).expect("written");
     }
     let (small, large) = (small.as_path(), large.as_path());
     let ask = |command: &'static [&'static str]| {
@@ -58,7 +61,7 @@ pub fn run(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
     let mut first = vec![
         Contender::floe(|| repeat(|| first_rows(large))),
         Contender::limit(TENTH, || repeat(|| first_rows(small))),
-        // Polars' `IpcReader::with_n_rows` fails on such a file: columns of unequal length.
+        Contender::peer("Polars", || repeat(|| eager::first_rows(large, 5))),
         Contender::peer("Polars scan_ipc", || repeat(|| lazy::collect(lazy::scan(large).limit(5)))),
         Contender::peer("arrow-rs, batch 0", || repeat(|| arrow_rs::batch_at(large, 0))),
     ];

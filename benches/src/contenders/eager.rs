@@ -34,6 +34,13 @@ pub fn read(format: Format, path: &Path, rechunk: bool, columns: Option<Vec<usiz
     .expect("Polars reads")
 }
 
+/// Reads the first rows.
+#[must_use]
+pub fn first_rows(path: &Path, rows: usize) -> DataFrame {
+    let reader = IpcReader::new(File::open(path).expect("a file"));
+    reader.with_n_rows(Some(rows)).finish().expect("Polars reads")
+}
+
 /// Maps a file.
 #[must_use]
 #[expect(unsafe_code, reason = "what is measured is mapping a file, which nobody changes")]

@@ -51,15 +51,18 @@ pub fn read(format: Format, path: &Path, rechunk: bool, columns: Option<Vec<usiz
 #[must_use]
 #[expect(unsafe_code, reason = "what is measured is reading without validation, of bytes that floe wrote")]
 pub fn from_bytes(bytes: Shared, format: Format, validate: bool) -> DataFrame {
-    // SAFETY (both): the bytes come from floe's own writer, in this process.
     match (format, validate) {
         (Format::File, true) => IpcReader::from_bytes(bytes).set_rechunk(false).finish(),
         (Format::File, false) => {
-            unsafe { IpcReader::from_bytes(bytes).skip_validation() }.set_rechunk(false).finish()
+            let reader = IpcReader::from_bytes(bytes).set_rechunk(false);
+            // SAFETY: the bytes come from floe's own writer, in this process.
+            unsafe { reader.skip_validation() }.finish()
         },
         (Format::Stream, true) => IpcStreamReader::from_bytes(bytes).set_rechunk(false).finish(),
         (Format::Stream, false) => {
-            unsafe { IpcStreamReader::from_bytes(bytes).skip_validation() }.set_rechunk(false).finish()
+            let reader = IpcStreamReader::from_bytes(bytes).set_rechunk(false);
+            // SAFETY: as above.
+            unsafe { reader.skip_validation() }.finish()
         },
     }
     .expect("floe reads")

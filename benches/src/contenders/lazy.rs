@@ -21,7 +21,6 @@ pub fn sink(query: LazyFrame, codec: Codec, path: &Path) {
 }
 
 /// A scan of a file.
-#[must_use]
 pub fn scan(path: &Path) -> LazyFrame {
     let path = path.to_string_lossy();
     LazyFrame::scan_ipc(path.as_ref().into(), IpcScanOptions::default(), UnifiedScanArgs::default())

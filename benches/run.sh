@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Every benchmark, into docs/benchmarks and the README: about a quarter of an hour on a machine that does nothing else.
+#
+#   benches/run.sh [--quick | --only TEXT | --rounds N]
+#
+# With --quick the results go to a file of their own, and no page is written: they are worth nothing.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+results=docs/benchmarks/results.json
+[[ " $* " != *" --quick "* ]] || results=$(mktemp --suffix .json)
+
+for bench in peers memory growth replicas stages; do
+    cargo bench -p floe-benches --bench "$bench" -- --json "$results" "$@"
+done
+cargo bench -p floe-benches --features trace --bench pipeline -- --json "$results" "$@"
+if [[ "$results" == docs/* ]]; then
+    cargo bench -p floe-benches --bench report
+else
+    echo "results: $results"
+fi
