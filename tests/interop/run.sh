@@ -67,6 +67,8 @@ if need_python; then
     run "$python" pyarrow_walkthrough.py read "$out/walkthrough"
     run "$python" pyarrow_walkthrough.py write "$out/walkthrough-pyarrow"
     run "$interop" walkthrough-read "$out/walkthrough-pyarrow"
+    run "$interop" partitions-write "$out/partitions"
+    run "$python" pyarrow_dataset.py "$out/partitions"
     run "$python" pyarrow_read.py "$out/floe"
     run "$python" pyarrow_write.py "$out/pyarrow"
     run "$interop" read "$out/pyarrow"

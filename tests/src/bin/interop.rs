@@ -1,4 +1,4 @@
-//! `interop write|read|walkthrough-write|walkthrough-read DIR`: floe's side of `tests/interop/run.sh`.
+//! `interop write|read|partitions-write|walkthrough-write|walkthrough-read DIR`: floe's side of `tests/interop/run.sh`.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -13,7 +13,7 @@ fn main() -> ExitCode {
         _ => None,
     };
     let Some(report) = report else {
-        eprintln!("usage: interop write|read|walkthrough-write|walkthrough-read DIR");
+        eprintln!("usage: interop write|read|partitions-write|walkthrough-write|walkthrough-read DIR");
         return ExitCode::from(2);
     };
     println!("interop {}: {} passed, {} failed", args.join(" "), report.passed, report.failed);

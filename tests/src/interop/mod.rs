@@ -7,6 +7,7 @@
 //! The scripts of the other side are in `tests/interop/`; `run.sh` there runs everything.
 
 mod catalogue;
+mod partitions;
 mod read;
 mod report;
 mod sidecar;
@@ -22,6 +23,7 @@ pub(crate) fn run(what: &str, folder: &Path) -> Option<Report> {
     let command = match what {
         "write" => write::all,
         "read" => read::all,
+        "partitions-write" => partitions::write,
         "walkthrough-write" => walkthrough::write,
         "walkthrough-read" => walkthrough::read,
         _ => return None,
