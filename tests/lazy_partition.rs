@@ -123,10 +123,26 @@ fn keys_of_several_columns_and_types_with_nulls() {
         Field::new("b".into(), DataType::Boolean),
         Field::new("day".into(), DataType::String),
     ]);
-    let found = scanned(folder.path(), schema);
-    let found = found.lazy().with_column(col("day").cast(DataType::Date)).collect().expect("days");
-    let found = found.select(["n", "s", "b", "day"]).expect("columns");
-    assert_frames_equal(&df, &sorted(&found, "n"));
+    let own = scan_ipc_file(folder.path(), IpcScanOptions::default().with_hive(true)).expect("a scan");
+    for found in [scanned(folder.path(), schema), own.collect().expect("a frame")] {
+        let typed = [col("day").cast(DataType::Date), col("b").cast(DataType::Boolean)];
+        let columns = [col("n"), col("s"), col("b"), col("day")];
+        let found = found.lazy().with_columns(typed).select(columns).collect().expect("rows");
+        assert_frames_equal(&df, &sorted(&found, "n"));
+    }
+}
+
+#[test]
+fn an_empty_text_is_a_key() {
+    let key = Column::new("key".into(), [Some(""), Some("a"), None]);
+    let df = DataFrame::new(3, vec![Column::new("n".into(), [0, 1, 2]), key]).expect("a frame");
+    let folder = tempfile::tempdir().expect("a folder");
+    let parts = by_keys(&df, folder.path(), &["key"], IpcSinkOptions::default());
+    assert_eq!(parts[0].path, folder.path().join("key=").join("part-0.arrow"));
+    let schema = Schema::from_iter([Field::new("key".into(), DataType::String)]);
+    assert_frames_equal(&df, &sorted(&scanned(folder.path(), schema), "n"));
+    let own = scan_ipc_file(folder.path(), IpcScanOptions::default().with_hive(true)).expect("a scan");
+    assert_frames_equal(&df, &sorted(&own.collect().expect("a frame"), "n"));
 }
 
 #[test]

@@ -172,15 +172,19 @@ fn the_bytes_are_those_of_the_eager_writers() {
     let mut df = numbers(30_000);
     for compression in [None, Some(IpcCompression::LZ4), Some(IpcCompression::ZSTD(ZstdLevel::default()))] {
         let metadata: Arc<Metadata> = Arc::new([("made by".into(), "a test".into())].into());
-        for rows in [1, 7_000, 30_000, usize::MAX] {
-            let rows = if rows == 1 { 301 } else { rows };
+        for (rows, statistics) in
+            [(301, true), (7_000, false), (7_000, true), (30_000, false), (usize::MAX, true)]
+        {
             let options = IpcSinkOptions::default()
                 .with_compression(compression)
                 .with_record_batch_size(rows)
+                .with_statistics(statistics)
                 .with_custom_schema_metadata(Arc::clone(&metadata));
             let mut eager = Vec::new();
-            let mut writer =
-                IpcWriter::new(&mut eager).with_compression(compression).with_record_batch_size(Some(rows));
+            let mut writer = IpcWriter::new(&mut eager)
+                .with_compression(compression)
+                .with_record_batch_size(Some(rows))
+                .with_statistics(statistics);
             writer.set_custom_schema_metadata(Arc::clone(&metadata));
             writer.finish(&mut df).expect("bytes");
             let (bytes, summary) = sink(df.clone().lazy(), true, options.clone()).expect("bytes");
@@ -190,7 +194,8 @@ fn the_bytes_are_those_of_the_eager_writers() {
             let mut eager = Vec::new();
             let mut writer = IpcStreamWriter::new(&mut eager)
                 .with_compression(compression)
-                .with_record_batch_size(Some(rows));
+                .with_record_batch_size(Some(rows))
+                .with_statistics(statistics);
             writer.set_custom_schema_metadata(Arc::clone(&metadata));
             writer.finish(&mut df).expect("bytes");
             let (bytes, _) = sink(df.clone().lazy(), false, options).expect("bytes");

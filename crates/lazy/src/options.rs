@@ -85,7 +85,8 @@ impl IpcSinkOptions {
     }
 
     /// Rows a record batch: exactly so many, the last has what is left. Without it, batches have
-    /// between about 65,000 and 393,000 rows, fewer if those take more than 32 MiB.
+    /// between about 65,000 and 393,000 rows, fewer if those take more than 32 MiB; where they begin
+    /// depends on how the query delivers its rows, which may depend on the number of threads.
     pub fn with_record_batch_size(mut self, rows: impl Into<Option<usize>>) -> Self {
         self.record_batch_size = rows.into();
         self
