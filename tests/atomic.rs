@@ -74,6 +74,27 @@ fn dropped_without_commit_leaves_the_old_file() {
 }
 
 #[test]
+fn parked_it_goes_on_where_it_was_and_may_get_another_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (first, second) = (folder.path().join("part-0.arrow"), folder.path().join("part-00.arrow"));
+    let mut file = AtomicFile::create(&first).expect("a writable folder");
+    for bytes in [b"one ", b"two ", b"six "] {
+        file.write_all(bytes).expect("a writable file");
+        file.park();
+    }
+    assert!(!first.exists());
+    file.commit_as(&second).expect("a commit");
+    assert_eq!(names(folder.path()), ["part-00.arrow"]);
+    assert_eq!(fs::read(&second).expect("a file"), b"one two six ");
+    // Parked and dropped, it is gone.
+    let mut file = AtomicFile::create(&first).expect("a writable folder");
+    file.write_all(b"x").expect("a writable file");
+    file.park();
+    drop(file);
+    assert_eq!(names(folder.path()), ["part-00.arrow"]);
+}
+
+#[test]
 fn a_panic_while_writing_leaves_the_old_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("data.arrow");

@@ -434,6 +434,45 @@ fn the_pool_can_be_full_of_callers() {
     });
 }
 
+/// Batches that are on their way while the next is given: the bytes are those of batches given one by one.
+#[test]
+fn submitted_batches_make_the_same_bytes() {
+    macro_rules! both {
+        ($writer:ident, $frames:expr) => {{
+            let schema = $frames[0].schema();
+            let start =
+                || $writer::new(Vec::new()).with_compression(Some(IpcCompression::LZ4)).batched(schema);
+            let (mut one, mut two) = (start().expect("a writer"), start().expect("a writer"));
+            for (i, df) in $frames.iter().enumerate() {
+                one.write_batch(df).expect("bytes");
+                two.submit_batch(df).expect("bytes");
+                if i % 5 == 4 {
+                    while two.write_submitted().expect("bytes") {}
+                    assert_eq!(one.summary(), two.summary());
+                    two.shrink_to_fit();
+                }
+            }
+            let summary = one.finish().expect("bytes");
+            assert_eq!(summary, two.finish().expect("bytes"));
+            assert!(one.into_inner() == two.into_inner(), "the bytes differ");
+            summary
+        }};
+    }
+    for seed in 0..20 {
+        let mut arbitrary = Arbitrary::new(6_000_000 + seed);
+        let grows = DataType::from_categories(Categories::global());
+        let mut columns = vec![("categories".into(), grows), ("n".into(), DataType::Int64)];
+        columns.push(("any".into(), arbitrary.dtype(2)));
+        // Some are encoded here and now, some are large enough to be handed to the pool.
+        let heights = (0..12).map(|i| if i % 3 == 0 { 5 } else { 6_000 });
+        let columns = if seed % 2 == 0 { &columns[1..] } else { &columns[..] };
+        let frames: Vec<_> = heights.map(|height| arbitrary.frame_of(columns, height)).collect();
+        let rows: usize = frames.iter().map(DataFrame::height).sum();
+        assert_eq!(both!(IpcWriter, frames).rows, rows as u64);
+        assert_eq!(both!(IpcStreamWriter, frames).rows, rows as u64);
+    }
+}
+
 /// Names the file that [`child`] writes.
 const CHILD_OUTPUT: &str = "FLOE_TESTS_CHILD_OUTPUT";
 
