@@ -279,6 +279,7 @@ fn filters_of_queries_prune_as_well() {
             lf.join(right, [col("n")], [col("n")], JoinArgs::new(JoinType::Inner))
                 .filter(few())
                 .select([col("text"), col("z")])
+                .sort(["z"], SortMultipleOptions::default())
         },
     ];
     for (i, query) in queries.iter().enumerate() {

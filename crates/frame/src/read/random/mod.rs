@@ -8,9 +8,10 @@
 //! ```
 //!
 //! An index is small: it keeps where messages are, not what is in them, and no file is held open.
-//! Neighbours: [`walk`] makes it, [`origin`] reads bytes for it, [`statistics`] says what batches
-//! cannot hold; decoding is that of the readers.
+//! Neighbours: [`walk`] makes it, [`origin`] reads bytes for it, [`dictionaries`] keeps what batches
+//! share, [`statistics`] says what they cannot hold; decoding is that of the readers.
 
+mod dictionaries;
 mod origin;
 mod statistics;
 mod walk;
@@ -19,20 +20,18 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use floe_array::Dictionaries;
 use floe_array::decode::Budget;
 use floe_format::{BatchHeader, Block, IpcLimits};
 use polars_core::prelude::*;
 
+use self::dictionaries::{DictionaryEntry, Known};
 use self::origin::{BodyOf, Origin, Reading};
 use super::assemble::{BatchInput, decode_frame};
-use super::dictionaries::Store;
 use super::flags;
-use super::index::{Located, batch_at, dictionary_at};
+use super::index::{Located, batch_at};
 use super::options::{Projection, ReadOptions};
-use crate::error::format_error;
 use crate::pool;
 use crate::schema::ReadSchema;
 
@@ -84,23 +83,6 @@ struct Entry {
     /// How many of the dictionary messages it may need.
     dictionaries: usize,
 }
-
-/// A dictionary message.
-struct DictionaryEntry {
-    block: Block,
-    id: i64,
-    is_delta: bool,
-}
-
-/// Dictionaries as they were after so many messages, for some slots.
-struct Known {
-    slots: Vec<usize>,
-    upto: usize,
-    store: Store,
-}
-
-/// Snapshots of dictionaries that are kept. A file needs one for each projection.
-const KNOWN_MOST: usize = 8;
 
 impl IpcIndex {
     /// Indexes a file or a stream on disk, told apart by how they begin. Reads headers only: of a
@@ -296,68 +278,6 @@ impl IpcIndex {
         Ok(located)
     }
 
-    /// The dictionaries as a batch knows them that has `upto` dictionary messages before it.
-    fn dictionaries_for(
-        &self,
-        reading: &Reading<'_>,
-        projection: &Projection,
-        upto: usize,
-        options: &ReadOptions,
-    ) -> PolarsResult<Arc<Dictionaries>> {
-        let slots = &projection.slots;
-        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // The nearest that came before, from which on the rest is applied. Not locked meanwhile: the
-        // pool may run another read on this very thread.
-        let nearest = lock()
-            .iter()
-            .filter(|known| known.upto <= upto && known.slots == *slots)
-            .max_by_key(|known| known.upto)
-            .map(|known| (known.upto, known.store.clone()));
-        let (from, mut store) = match nearest {
-            Some((known, store)) if known == upto => return Ok(store.snapshot()),
-            Some(known) => known,
-            None => (0, Store::new(Arc::clone(&self.schema), slots).map_err(format_error)?),
-        };
-        let budget = Budget::default();
-        for number in self.needed_dictionaries(&store, from..upto)? {
-            let Some(entry) = self.dictionaries.get(number) else { continue };
-            let dictionary = reading
-                .counted(entry.block, |source| dictionary_at(source, entry.block, number, &self.limits))?;
-            let decode = options.decode_options(&self.schema, dictionary.version);
-            let body = reading.body(dictionary.body);
-            store
-                .apply(&dictionary.header, &body, &decode, &budget, pool::executor(options.parallel))
-                .map_err(|e| format_error(e.at(format!("dictionary batch {number}"))))?;
-        }
-        let dictionaries = store.snapshot();
-        let mut known = lock();
-        if known.len() == KNOWN_MOST {
-            known.pop_front();
-        }
-        known.push_back(Known { slots: slots.clone(), upto, store });
-        Ok(dictionaries)
-    }
-
-    /// Which of some dictionary messages still count behind them: of each dictionary that is wanted the
-    /// last whole one, and the deltas behind it.
-    fn needed_dictionaries(&self, store: &Store, range: Range<usize>) -> PolarsResult<Vec<usize>> {
-        let messages = self.dictionaries.get(range.clone()).unwrap_or_default();
-        let wanted = range.zip(messages).filter(|(_, entry)| store.wants(entry.id));
-        // The values of a dictionary may be keys of another, as it was when they were sent.
-        let nested = self.schema.slots.iter().any(|field| field.children.iter().any(has_dictionary));
-        let mut whole: PlHashMap<i64, usize> = PlHashMap::new();
-        for (number, entry) in wanted.clone().filter(|(_, entry)| !entry.is_delta) {
-            let before = whole.insert(entry.id, number);
-            if self.kind == IpcKind::File && before.is_some() {
-                polars_bail!(
-                    ComputeError: "dictionary batch {number}: dictionary {} is replaced, which files must not do", entry.id
-                );
-            }
-        }
-        let counts = |number: usize, id: i64| nested || whole.get(&id).is_none_or(|last| number >= *last);
-        Ok(wanted.filter(|(number, entry)| counts(*number, entry.id)).map(|(number, _)| number).collect())
-    }
-
     /// An error with the path that it is about.
     fn place(&self, error: PolarsError) -> PolarsError {
         match self.path() {
@@ -365,10 +285,6 @@ impl IpcIndex {
             None => error,
         }
     }
-}
-
-fn has_dictionary(field: &floe_format::Field) -> bool {
-    field.dictionary.is_some() || field.children.iter().any(has_dictionary)
 }
 
 impl std::fmt::Debug for IpcIndex {

@@ -10,8 +10,9 @@ use floe_format::{Block, Decoder, Error, ErrorKind, Header, IpcLimits, Message, 
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
+use super::dictionaries::DictionaryEntry;
 use super::origin::{Origin, Reading};
-use super::{DictionaryEntry, Entry, IpcIndex, IpcKind};
+use super::{Entry, IpcIndex, IpcKind};
 use crate::error::format_error;
 use crate::pool;
 use crate::read::assemble::check_rows;
