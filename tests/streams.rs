@@ -238,11 +238,43 @@ fn reading_takes_little_memory_beside_the_result() {
     }
 }
 
-/// Run by [`reading_takes_little_memory_beside_the_result`].
+#[test]
+#[cfg(target_os = "linux")]
+fn writing_takes_little_memory_beside_the_frame() {
+    for how in ["write-raw", "write-lz4"] {
+        let exe = std::env::current_exe().expect("this test");
+        let child = Command::new(exe)
+            .args(["--exact", "memory_child", "--nocapture"])
+            .env(CHILD, format!("{how}:"))
+            .status();
+        assert!(child.expect("a child").success(), "{how}: see above");
+    }
+}
+
+fn write_in_little_memory(how: &str) {
+    // Strings, which become offsets and data on the way, and numbers: some 250 MB.
+    let rows = 3_000_000;
+    let text = (0..rows as u64).map(|i| format!("a text that is not inline: {}", i % 1_000_003));
+    let mut df = large().slice(0, rows);
+    df.with_column(Column::new("text".into(), text.collect::<Vec<_>>())).expect("a column");
+    // Forgets the peak so far.
+    std::fs::write("/proc/self/clear_refs", "5").expect("a Linux system");
+    let before = kilobytes("VmRSS");
+    let compression = (how == "write-lz4").then_some(IpcCompression::LZ4);
+    IpcStreamWriter::new(io::sink()).with_compression(compression).finish(&mut df).expect("written");
+    let more = kilobytes("VmHWM").saturating_sub(before);
+    assert!(more <= ALLOWED_MB * 1024, "{how}: {} MB more at the peak", more / 1024);
+}
+
+/// Run by [`reading_takes_little_memory_beside_the_result`] and
+/// [`writing_takes_little_memory_beside_the_frame`].
 #[test]
 fn memory_child() {
     let Ok(task) = std::env::var(CHILD) else { return };
     let (how, path) = task.split_once(':').expect("a task");
+    if how.starts_with("write") {
+        return write_in_little_memory(how);
+    }
     let before = kilobytes("VmRSS");
     let file = std::fs::File::open(path).expect("a file");
     let reader = IpcStreamReader::new(file).set_rechunk(how != "chunks");
