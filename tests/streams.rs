@@ -70,12 +70,12 @@ fn windows_of_batches_join_in_every_dtype() {
 /// Large and small columns, of every width, strings among them.
 fn mixed(rows: usize) -> DataFrame {
     let i = || 0..rows as u64;
-    let text = |n: u64| i().map(move |i| (i % 7 > 0).then(|| format!("{:0>1$}", i, (i % n) as usize)));
+    let text = |n: usize| (0..rows).map(move |i| (i % 7 > 0).then(|| format!("{i:0>0$}", i % n)));
     let columns = vec![
         Column::new("u64".into(), i().collect::<Vec<u64>>()),
         Column::new("bool".into(), i().map(|i| i % 3 == 0).collect::<Vec<bool>>()),
         Column::new("long".into(), text(40).collect::<Vec<_>>()),
-        Column::new("i32".into(), i().map(|i| (i % 11 > 0).then_some(i as i32)).collect::<Vec<_>>()),
+        Column::new("i32".into(), (0i32..).take(rows).map(|i| (i % 11 > 0).then_some(i)).collect::<Vec<_>>()),
         Column::new("short".into(), text(9).collect::<Vec<_>>()),
         Column::new("f64".into(), i().map(|i| i as f64 / 3.0).collect::<Vec<f64>>()),
     ];
@@ -154,11 +154,9 @@ fn a_large_body_that_ends_early_is_truncated() {
 fn files_of_many_small_columns_are_read_from_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut cases = Cases::new();
-    let columns = (0..40).flat_map(|k| {
-        let df = mixed(900 + 20);
-        let name = |column: Column| column.slice(k % 20, 900).with_name(format!("c{k}-{}", k % 3).into());
-        df.columns().get(k as usize % df.width()).cloned().map(name)
-    });
+    let source = mixed(900 + 40);
+    let columns = source.columns().iter().cycle().zip(0i64..40);
+    let columns = columns.map(|(column, k)| column.slice(k, 900).with_name(format!("c{k}").into()));
     let df = DataFrame::new(900, columns.collect()).expect("columns of one length");
     for newest in [true, false] {
         for compression in CODECS {
