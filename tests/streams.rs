@@ -70,12 +70,12 @@ fn windows_of_batches_join_in_every_dtype() {
 /// Large and small columns, of every width, strings among them.
 fn mixed(rows: usize) -> DataFrame {
     let i = || 0..rows as u64;
-    let text = |n: u64| i().map(move |i| (i % 7 > 0).then(|| format!("{:0>1$}", i, (i % n) as usize)));
+    let text = |n: usize| (0..rows).map(move |i| (i % 7 > 0).then(|| format!("{i:0>0$}", i % n)));
     let columns = vec![
         Column::new("u64".into(), i().collect::<Vec<u64>>()),
         Column::new("bool".into(), i().map(|i| i % 3 == 0).collect::<Vec<bool>>()),
         Column::new("long".into(), text(40).collect::<Vec<_>>()),
-        Column::new("i32".into(), i().map(|i| (i % 11 > 0).then_some(i as i32)).collect::<Vec<_>>()),
+        Column::new("i32".into(), (0i32..).take(rows).map(|i| (i % 11 > 0).then_some(i)).collect::<Vec<_>>()),
         Column::new("short".into(), text(9).collect::<Vec<_>>()),
         Column::new("f64".into(), i().map(|i| i as f64 / 3.0).collect::<Vec<f64>>()),
     ];
@@ -154,11 +154,9 @@ fn a_large_body_that_ends_early_is_truncated() {
 fn files_of_many_small_columns_are_read_from_disk() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut cases = Cases::new();
-    let columns = (0..40).flat_map(|k| {
-        let df = mixed(900 + 20);
-        let name = |column: Column| column.slice(k % 20, 900).with_name(format!("c{k}-{}", k % 3).into());
-        df.columns().get(k as usize % df.width()).cloned().map(name)
-    });
+    let source = mixed(900 + 40);
+    let columns = source.columns().iter().cycle().zip(0i64..40);
+    let columns = columns.map(|(column, k)| column.slice(k, 900).with_name(format!("c{k}").into()));
     let df = DataFrame::new(900, columns.collect()).expect("columns of one length");
     for newest in [true, false] {
         for compression in CODECS {
@@ -238,11 +236,43 @@ fn reading_takes_little_memory_beside_the_result() {
     }
 }
 
-/// Run by [`reading_takes_little_memory_beside_the_result`].
+#[test]
+#[cfg(target_os = "linux")]
+fn writing_takes_little_memory_beside_the_frame() {
+    for how in ["write-raw", "write-lz4"] {
+        let exe = std::env::current_exe().expect("this test");
+        let child = Command::new(exe)
+            .args(["--exact", "memory_child", "--nocapture"])
+            .env(CHILD, format!("{how}:"))
+            .status();
+        assert!(child.expect("a child").success(), "{how}: see above");
+    }
+}
+
+fn write_in_little_memory(how: &str) {
+    // Strings, which become offsets and data on the way, and numbers: some 250 MB.
+    let rows = 3_000_000;
+    let text = (0..rows as u64).map(|i| format!("a text that is not inline: {}", i % 1_000_003));
+    let mut df = large().slice(0, rows);
+    df.with_column(Column::new("text".into(), text.collect::<Vec<_>>())).expect("a column");
+    // Forgets the peak so far.
+    std::fs::write("/proc/self/clear_refs", "5").expect("a Linux system");
+    let before = kilobytes("VmRSS");
+    let compression = (how == "write-lz4").then_some(IpcCompression::LZ4);
+    IpcStreamWriter::new(io::sink()).with_compression(compression).finish(&mut df).expect("written");
+    let more = kilobytes("VmHWM").saturating_sub(before);
+    assert!(more <= ALLOWED_MB * 1024, "{how}: {} MB more at the peak", more / 1024);
+}
+
+/// Run by [`reading_takes_little_memory_beside_the_result`] and
+/// [`writing_takes_little_memory_beside_the_frame`].
 #[test]
 fn memory_child() {
     let Ok(task) = std::env::var(CHILD) else { return };
     let (how, path) = task.split_once(':').expect("a task");
+    if how.starts_with("write") {
+        return write_in_little_memory(how);
+    }
     let before = kilobytes("VmRSS");
     let file = std::fs::File::open(path).expect("a file");
     let reader = IpcStreamReader::new(file).set_rechunk(how != "chunks");

@@ -103,7 +103,8 @@ pub(crate) struct Engine<W> {
     batch_size: Option<usize>,
     /// Sortedness flags are written.
     flags: bool,
-    statistics: Texts,
+    /// If statistics are written.
+    statistics: Option<Texts>,
     parallel: bool,
     deltas: bool,
     container: Container,
@@ -153,7 +154,7 @@ impl<W: Write> Engine<W> {
             footer_metadata: None,
             batch_size: *record_batch_size,
             flags: *record_batch_statistics,
-            statistics: Texts::new(&plan.schema.wire),
+            statistics: plan.statistics.then(|| Texts::new(&plan.schema.wire)),
             parallel: *parallel,
             deltas: *dictionary_deltas,
             container: *container,
@@ -294,7 +295,7 @@ impl<W: Write> Engine<W> {
                 this.write_dictionaries(false)?;
             }
             let footer_metadata = this.footer_metadata.take();
-            let statistics = this.statistics.take_footer();
+            let statistics = this.statistics.as_mut().and_then(Texts::take_footer);
             let footer = |rows: &[u64]| footer_key_values(footer_metadata.as_ref(), rows, statistics);
             this.emitter.finish(&this.plan.schema.wire, footer)?;
             Ok(())
@@ -418,14 +419,15 @@ impl<W: Write> Engine<W> {
         mut columns: Vec<EncodedColumns>,
         metadata: &KeyValues,
     ) -> PolarsResult<()> {
+        let Some(texts) = &mut self.statistics else {
+            let batch = assemble(rows, columns, self.plan.compression);
+            return self.emitter.batch(&batch, metadata);
+        };
         let statistics = columns.iter_mut().flat_map(|columns| std::mem::take(&mut columns.statistics));
         let statistics: Vec<ColumnStatistics> = statistics.collect();
-        let batch: EncodedBatch = assemble(rows, columns, self.plan.compression);
-        if !self.plan.statistics {
-            return self.emitter.batch(&batch, metadata);
-        }
         let mut metadata = metadata.clone();
-        metadata.push((KEY.into(), self.statistics.next(rows, statistics).into()));
+        metadata.push((KEY.into(), texts.next(rows, statistics).into()));
+        let batch: EncodedBatch = assemble(rows, columns, self.plan.compression);
         self.emitter.batch(&batch, &metadata)
     }
 }
