@@ -12,7 +12,7 @@ Fields are separated by tabs:
     small   NAME FORMAT TIMES                    writes the table's first batch so many times to memory
     single  NAME FORMAT TIMES                    writes so many streams or files of it to memory
     peak_write NAME FORMAT CODEC PATH            megabytes beyond the table while it is written
-    peak_read  FORMAT PATH                       megabytes beyond nothing while it is read
+    peak_read  FORMAT PATH                       megabytes beyond the result while it is read
 """
 
 import os
@@ -71,8 +71,8 @@ def peak(work):
         reset.write("5")
     before = status("VmRSS")
     result = work()
-    del result
-    return status("VmHWM") - before
+    size = result.get_total_buffer_size() / 1e6 if isinstance(result, pa.Table) else 0.0
+    return max(status("VmHWM") - before - size, 0.0)
 
 
 def load(name, fmt, path):

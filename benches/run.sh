@@ -8,7 +8,7 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 results=docs/benchmarks/results.json
-[[ " $* " != *" --quick "* ]] || results=$(mktemp --suffix .json)
+[[ " $* " != *" --quick "* ]] || results=$(mktemp -d)/results.json
 
 for bench in peers memory growth replicas stages; do
     cargo bench -p floe-benches --bench "$bench" -- --json "$results" "$@"

@@ -58,7 +58,7 @@ impl<'a> Contender<'a> {
 }
 
 /// A cell that is this slow stops after [`MIN_ROUNDS`].
-const ENOUGH: Duration = Duration::from_secs(5);
+const ENOUGH: Duration = Duration::from_secs(2);
 /// Fewer would be no median.
 const MIN_ROUNDS: usize = 3;
 

@@ -108,16 +108,16 @@ impl Job {
     }
 
     fn read(&self) -> f64 {
-        // What the result takes, whoever makes it.
-        let result = mb(self.frame().estimated_size() as u64);
         let Self { format, path, .. } = self;
-        let beyond = match self.who.as_str() {
-            "Polars" => peak(|| eager::read(*format, path, true, None)),
-            "Polars scan_ipc" => peak(|| lazy::collect(lazy::scan(path))),
-            "arrow-rs" => peak(|| arrow_rs::read(*format, path, None)),
-            _ => peak(|| floe::read(*format, path, true, None)),
-        };
-        (beyond - result).max(0.0)
+        match self.who.as_str() {
+            "Polars" => beyond(|| eager::read(*format, path, true, None), size_of_frame),
+            "Polars scan_ipc" => beyond(|| lazy::collect(lazy::scan(path)), size_of_frame),
+            "arrow-rs" => beyond(
+                || arrow_rs::read(*format, path, None),
+                |batches| batches.iter().map(|batch| mb(batch.get_array_memory_size() as u64)).sum(),
+            ),
+            _ => beyond(|| floe::read(*format, path, true, None), size_of_frame),
+        }
     }
 
     /// A query whose result is two hundred times what it starts from.
@@ -142,12 +142,21 @@ fn status(name: &str) -> f64 {
     mb(text.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024)
 }
 
+fn size_of_frame(df: &DataFrame) -> f64 {
+    mb(df.estimated_size() as u64)
+}
+
 /// How far the resident set rises above what it is now.
 fn peak<T>(work: impl FnOnce() -> T) -> f64 {
+    beyond(work, |_| 0.0)
+}
+
+/// The same, less the size of what comes of it.
+fn beyond<T>(work: impl FnOnce() -> T, size: impl FnOnce(&T) -> f64) -> f64 {
     std::fs::write("/proc/self/clear_refs", "5").expect("Linux resets the high-water mark");
     let before = status("VmRSS");
-    drop(std::hint::black_box(work()));
-    (status("VmHWM") - before).max(0.0)
+    let result = std::hint::black_box(work());
+    (status("VmHWM") - before - size(&result)).max(0.0)
 }
 
 /// Runs a job in a child; with hardly any data, here.
@@ -253,8 +262,7 @@ fn beside(shared: &crate::contenders::pyarrow::Pyarrow, scale: Scale, job: &Job)
     let path = job.path.to_string_lossy().into_owned();
     let format = job.format.name();
     let value = if job.what == "read" {
-        let result = mb(job.frame().estimated_size() as u64);
-        (pyarrow.ask(&["peak_read", format, &path]).ok()? - result).max(0.0)
+        pyarrow.ask(&["peak_read", format, &path]).ok()?
     } else {
         Job { codec: Codec::Raw, ..job.clone() }.prepare();
         pyarrow.load("memory", job.format, Path::new(&path)).ok()?;

@@ -73,11 +73,18 @@ fn rust(bench: &mut Bench) {
             whole.vstack_mut(&df).expect("the same schema");
         });
         let (mut one, mut two) = (Vec::with_capacity(2 << 20), Vec::with_capacity(2 << 20));
-        let mut three = Vec::with_capacity(2 << 20);
+        let (mut three, mut four) = (Vec::with_capacity(2 << 20), Vec::with_capacity(2 << 20));
         bench.cell(
             cell("arrow-rs ipc_writer", &format!("{name} x {TIMES}"), codec, bytes),
             vec![
-                Contender::floe(|| (0..TIMES).for_each(|_| write_ten(&df, format, codec, &mut one))),
+                Contender::floe(|| {
+                    (0..TIMES).for_each(|_| {
+                        write_ten(&df, format, codec, CompatLevel::oldest(), &mut one);
+                    })
+                }),
+                Contender::limit("floe, strings as views", || {
+                    (0..TIMES).for_each(|_| write_ten(&df, format, codec, CompatLevel::newest(), &mut four));
+                }),
                 Contender::peer("arrow-rs", || {
                     (0..TIMES).for_each(|_| {
                         two.clear();
@@ -138,18 +145,17 @@ fn mapped(bench: &mut Bench, same: &[RecordBatch], bytes: usize) {
     );
 }
 
-fn write_ten(df: &DataFrame, format: Format, codec: Codec, out: &mut Vec<u8>) {
+fn write_ten(df: &DataFrame, format: Format, codec: Codec, level: CompatLevel, out: &mut Vec<u8>) {
     out.clear();
-    let oldest = CompatLevel::oldest();
     match format {
         Format::Stream => {
-            let writer = IpcStreamWriter::new(out).with_compression(codec.polars()).with_compat_level(oldest);
+            let writer = IpcStreamWriter::new(out).with_compression(codec.polars()).with_compat_level(level);
             let mut writer = writer.batched(df.schema()).expect("a writer");
             (0..BATCHES).for_each(|_| writer.write_batch(df).expect("floe writes"));
             writer.finish().expect("floe writes");
         },
         Format::File => {
-            let writer = IpcWriter::new(out).with_compression(codec.polars()).with_compat_level(oldest);
+            let writer = IpcWriter::new(out).with_compression(codec.polars()).with_compat_level(level);
             let mut writer = writer.batched(df.schema()).expect("a writer");
             (0..BATCHES).for_each(|_| writer.write_batch(df).expect("floe writes"));
             writer.finish().expect("floe writes");

@@ -1,6 +1,7 @@
 //! Plots, as SVG: ratios and sizes as dots, growth as curves, pipelines as bars over time.
 
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::Page;
 use super::growth::Curve;
@@ -24,14 +25,26 @@ fn svg(
     }
 }
 
-/// A colour for each contender, the same in all plots.
-fn colour(who: &str) -> RGBColor {
-    match who {
-        _ if who.starts_with("floe") => RGBColor(0, 0, 0),
-        "Polars" => RGBColor(31, 119, 180),
-        _ if who.starts_with("Polars s") => RGBColor(23, 190, 207),
-        _ if who.starts_with("arrow-rs") => RGBColor(214, 95, 14),
-        _ if who.starts_with("pyarrow") => RGBColor(44, 140, 44),
+/// Whose dot it is: variants of a contender share one, and so do all limits.
+fn family(who: &str, role: Role) -> &'static str {
+    match (who, role) {
+        (_, Role::Limit) => "limits",
+        (_, Role::Floe) => "floe",
+        _ if who.starts_with("Polars s") => "Polars streaming",
+        _ if who.starts_with("Polars") => "Polars eager",
+        _ if who.starts_with("arrow-rs") => "arrow-rs",
+        _ => "pyarrow",
+    }
+}
+
+/// A colour for each of those, the same in all plots.
+fn colour(family: &str) -> RGBColor {
+    match family {
+        "floe" => RGBColor(0, 0, 0),
+        "Polars eager" => RGBColor(31, 119, 180),
+        "Polars streaming" => RGBColor(23, 190, 207),
+        "arrow-rs" => RGBColor(214, 95, 14),
+        "pyarrow" => RGBColor(44, 140, 44),
         _ => RGBColor(150, 150, 150),
     }
 }
@@ -63,7 +76,7 @@ pub(super) fn of_run(name: &str, run: &Run) -> Vec<Page> {
 /// One line of dots.
 struct Line {
     label: String,
-    dots: Vec<(String, f64)>,
+    dots: Vec<(&'static str, f64)>,
 }
 
 /// Peers' times over floe's, on a logarithmic axis; left of 1 floe is slower.
@@ -71,7 +84,7 @@ fn ratios(title: &str, cells: &[&Cell]) -> String {
     let line = |cell: &&Cell| {
         let floe = cell.floe().map_or(1.0, |floe| floe.value);
         let dots = cell.entries.iter().filter(|entry| entry.role != Role::Floe);
-        let dots = dots.map(|entry| (entry.who.clone(), entry.value / floe.max(1e-9))).collect();
+        let dots = dots.map(|entry| (family(&entry.who, entry.role), entry.value / floe.max(1e-9))).collect();
         Line { label: format!("{}: {}", cell.group, cell.name), dots }
     };
     dots(
@@ -85,7 +98,8 @@ fn ratios(title: &str, cells: &[&Cell]) -> String {
 /// Peak megabytes, on a logarithmic axis.
 fn sizes(cells: &[&Cell]) -> String {
     let line = |cell: &&Cell| {
-        let dots = cell.entries.iter().map(|entry| (entry.who.clone(), entry.value.max(1.0))).collect();
+        let dots =
+            cell.entries.iter().map(|entry| (family(&entry.who, entry.role), entry.value.max(1.0))).collect();
         Line { label: cell.title(), dots }
     };
     dots(
@@ -101,9 +115,9 @@ fn dots(title: &str, lines: &[Line], mark: f64, axis: &str) -> String {
     let values = || lines.iter().flat_map(|line| &line.dots).map(|(_, value)| *value);
     let low = values().fold(mark / 2.0, f64::min).max(1e-3);
     let high = values().fold(mark * 4.0, f64::max);
-    let mut names: Vec<&str> = Vec::new();
+    let mut names: Vec<&'static str> = Vec::new();
     for (who, _) in lines.iter().flat_map(|line| &line.dots) {
-        if !names.contains(&who.as_str()) {
+        if !names.contains(who) {
             names.push(who);
         }
     }
@@ -115,11 +129,6 @@ fn dots(title: &str, lines: &[Line], mark: f64, axis: &str) -> String {
             .x_label_area_size(40)
             .y_label_area_size(400)
             .build_cartesian_2d((low / 1.3..high * 1.3).log_scale(), 0.0..rows)?;
-        let label = |y: &f64| {
-            let row = rows - 0.5 - y;
-            let index = (0..lines.len()).find(|i| f64::from(u32::try_from(*i).unwrap_or(0)) - row > -0.01);
-            index.and_then(|i| lines.get(i)).map(|line| line.label.clone()).unwrap_or_default()
-        };
         chart
             .configure_mesh()
             .disable_y_mesh()
@@ -128,12 +137,11 @@ fn dots(title: &str, lines: &[Line], mark: f64, axis: &str) -> String {
             .x_label_formatter(&|x| format!("{x}"))
             .draw()?;
         // Every line has its own label: the mesh would leave some out.
-        for i in 0..n {
+        let style = TextStyle::from(("sans-serif", 12)).pos(Pos::new(HPos::Right, VPos::Center));
+        for (i, line) in (0..n).zip(lines) {
             let y = rows - 0.5 - f64::from(i);
             let (px, py) = chart.backend_coord(&(low / 1.3, y));
-            let text = label(&y);
-            let width = i32::try_from(text.chars().count()).unwrap_or(0) * 6;
-            area.draw(&Text::new(text, ((px - width - 10).max(2), py - 6), ("sans-serif", 12)))?;
+            area.draw(&Text::new(line.label.clone(), (px - 10, py), style.clone()))?;
             chart.draw_series([PathElement::new(
                 vec![(low / 1.3, y), (high * 1.3, y)],
                 RGBColor(235, 235, 235),
@@ -143,9 +151,10 @@ fn dots(title: &str, lines: &[Line], mark: f64, axis: &str) -> String {
         for who in names {
             let at = |(i, line): (usize, &Line)| {
                 let y = rows - 0.5 - f64::from(u32::try_from(i).unwrap_or(0));
-                line.dots.iter().find(|(name, _)| name == who).map(|(_, value)| (value.max(low), y))
+                let own = line.dots.iter().filter(|(name, _)| *name == who);
+                own.map(|(_, value)| (value.max(low), y)).collect::<Vec<_>>()
             };
-            let points: Vec<(f64, f64)> = lines.iter().enumerate().filter_map(at).collect();
+            let points: Vec<(f64, f64)> = lines.iter().enumerate().flat_map(at).collect();
             let ink = colour(who);
             chart
                 .draw_series(points.into_iter().map(|point| Circle::new(point, 4, ink.filled())))?
@@ -206,7 +215,7 @@ fn curves(
             next += 1;
             inks[(next - 1) % inks.len()].mix(1.0)
         } else {
-            colour(curve.name.rsplit(": ").next().unwrap_or("")).mix(0.45)
+            colour(family(curve.name.rsplit(": ").next().unwrap_or(""), curve.role)).mix(0.45)
         };
         let width = if curve.role == Role::Floe { 2 } else { 1 };
         let line = curve.points.iter().map(|(x, y)| (*x, y.max(0.01)));
@@ -244,7 +253,7 @@ pub(super) fn timeline(timeline: &Timeline) -> String {
             .margin(10)
             .x_label_area_size(40)
             .y_label_area_size(110)
-            .build_cartesian_2d(0.0..end * 1.12, 0.0..rows)?;
+            .build_cartesian_2d(0.0..end * 1.2, 0.0..rows)?;
         chart.configure_mesh().disable_mesh().y_labels(0).x_desc("milliseconds").draw()?;
         for (i, name) in timeline.threads.iter().enumerate() {
             let y = rows - 0.5 - f64::from(u32::try_from(i).unwrap_or(0));
