@@ -31,10 +31,13 @@ impl Views {
                 Column::Series(series) => {
                     series.chunks().iter().for_each(|array| views.add(array.as_ref()));
                 },
-                // One value, which is nobody else's.
-                Column::Scalar(_) => {
+                Column::Scalar(scalar) => {
                     views.count += df.height();
                     views.arrays += 4;
+                    // A row that was cut out of a series still has it.
+                    if let Some(series) = scalar.lazy_as_materialized_series() {
+                        views.held += series.chunks().iter().map(|array| held(array.as_ref())).sum::<usize>();
+                    }
                 },
             }
         }
@@ -58,6 +61,13 @@ impl Views {
             fields.values().iter().for_each(|array| self.add(array.as_ref()));
         }
     }
+}
+
+/// Bytes that an array's views hold, at any depth.
+fn held(array: &dyn Array) -> usize {
+    let mut views = Views::default();
+    views.add(array);
+    views.held
 }
 
 /// Bytes of the rows themselves.
