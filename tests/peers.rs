@@ -846,3 +846,43 @@ fn runs_of_every_index_width() {
         pair("i64", runs::<Int64Type>(), expected()),
     ]);
 }
+
+/// Bytes that no codec shrinks are stored as they are, in a way that Polars also reads a few rows of.
+#[test]
+fn polars_reads_a_few_rows_of_what_does_not_shrink() {
+    use rand::{Rng, SeedableRng};
+    let mut rng = rand::rngs::StdRng::seed_from_u64(7);
+    let rows = 40_000;
+    let noise: Vec<u64> = (0..rows).map(|_| rng.random()).collect();
+    let wide: Vec<i128> = (0..rows).map(|_| rng.random()).collect();
+    let columns = vec![
+        Column::new("noise".into(), noise),
+        Column::new("wide".into(), wide),
+        Column::new("zeros".into(), vec![0i64; rows]),
+    ];
+    let df = DataFrame::new(rows, columns).expect("columns of one length");
+    for compression in codecs().into_iter().flatten() {
+        let (mut file, mut stream) = (Vec::new(), Vec::new());
+        IpcWriter::new(&mut file)
+            .with_compression(Some(compression))
+            .finish(&mut df.clone())
+            .expect("a file");
+        IpcStreamWriter::new(&mut stream)
+            .with_compression(Some(compression))
+            .finish(&mut df.clone())
+            .expect("a stream");
+        // Two thirds of the frame are noise.
+        assert!(file.len() > rows * 24 && file.len() < rows * 25, "{compression:?}: {} bytes", file.len());
+        assert_frames_equal(&polars_reads(true, &file).expect("Polars reads the file"), &df);
+        assert_frames_equal(&polars_reads(false, &stream).expect("Polars reads the stream"), &df);
+        let few = PolarsReader::new(Cursor::new(&file)).with_n_rows(Some(5)).finish();
+        assert_frames_equal(&few.expect("Polars reads 5 rows"), &df.head(Some(5)));
+        let few = PolarsStreamReader::new(Cursor::new(&stream)).with_n_rows(Some(5)).finish();
+        assert_frames_equal(&few.expect("Polars reads 5 rows"), &df.head(Some(5)));
+        assert_frames_equal(&IpcReader::from_bytes(file).finish().expect("floe reads the file"), &df);
+        assert_frames_equal(
+            &IpcStreamReader::from_bytes(stream).finish().expect("floe reads the stream"),
+            &df,
+        );
+    }
+}

@@ -4,7 +4,7 @@
 //!              +-----------------+------------------------------------+
 //! stored as    | i64 LE: length  | one LZ4 frame or one ZSTD frame    |   Stored::Frame
 //! one of       +-----------------+------------------------------------+
-//!              | i64 LE: -1      | the bytes as they are              |   Stored::Raw
+//!              | i64 LE: -1      | the bytes as they are              |   Stored::Raw (read, not written)
 //!              +-----------------+------------------------------------+
 //!              | i64 LE: 0, or nothing at all                         |   Stored::Empty
 //!              +------------------------------------------------------+
@@ -42,6 +42,7 @@ mod lz4_frame;
 mod off;
 mod prefix;
 mod probe;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod uninit;
@@ -58,6 +59,7 @@ use off::lz4;
 #[cfg(not(feature = "zstd"))]
 use off::zstd;
 pub use prefix::{Stored, parse};
+pub use stored::StoredFrame;
 
 /// What a message body is compressed with: the `CompressionType` of its `BodyCompression`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -104,14 +106,10 @@ impl Compression {
     }
 }
 
-/// A frame is kept only if the buffer shrinks by more than this.
-const MIN_GAIN: usize = 8;
-
-/// Appends the frame that holds `input` to `out`, without a length prefix, if that is worth it.
+/// Appends the frame that holds `input` to `out`, without a length prefix, if that is worth the time.
 ///
-/// Returns `false`, with `out` as it was, if 8 bytes more than the frame would not be less than `input`: the
-/// caller stores the buffer raw. An input of 256 KiB or more, of which an evenly spread sample does not shrink,
-/// is not compressed at all (with ZSTD: at levels up to 3, above which size goes before time).
+/// Returns `false`, with `out` as it was, for an input of 256 KiB or more of which an evenly spread sample does not
+/// shrink (with ZSTD: at levels up to 3, above which size goes before time): a [`StoredFrame`] is for that.
 ///
 /// # Errors
 /// If the codec's feature is not enabled, the level is out of range, or memory runs out; `out` is as it was.
@@ -121,8 +119,6 @@ const MIN_GAIN: usize = 8;
 /// use floe_codec::{Compression, compress};
 ///
 /// let mut out = vec![7];
-/// assert!(!compress(Compression::Lz4, b"too short", &mut out)?);
-/// assert_eq!(out, [7]);
 /// assert!(compress(Compression::Lz4, &[0; 1000], &mut out)?);
 /// assert!(out.len() < 100 && out[0] == 7);
 /// # Ok::<(), floe_codec::Error>(())
@@ -163,16 +159,11 @@ pub fn compress_with(
     run: Run<'_>,
 ) -> Result<bool> {
     compression.check()?;
-    if input.len() <= MIN_GAIN || probe::looks_incompressible(compression, input)? {
+    if probe::looks_incompressible(compression, input)? {
         return Ok(false);
     }
-    let start = out.len();
     compress_always_with(compression, input, out, run)?;
-    let shrank = out.len() - start + MIN_GAIN < input.len();
-    if !shrank {
-        out.truncate(start);
-    }
-    Ok(shrank)
+    Ok(true)
 }
 
 /// Appends the frame that holds `input` to `out`, without a length prefix, whatever its size.

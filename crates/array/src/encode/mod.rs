@@ -32,9 +32,6 @@ pub struct Encoded {
     pub buffers: Vec<Buffer<u8>>,
     /// How many data buffers each view array has.
     pub variadic: Vec<usize>,
-    /// Positions of buffers whose values want to be aligned to more than 8 bytes. Stored raw behind
-    /// a prefix of 8 they would not be, which Polars' own reader panics on.
-    pub wide: Vec<usize>,
 }
 
 /// Where encoding puts its output, and what dictionary keys become.
@@ -81,9 +78,6 @@ impl<'a> EncodeCtx<'a> {
     }
 
     fn values<T: arrow::types::NativeType>(&mut self, values: &Buffer<T>) {
-        if align_of::<T>() > 8 {
-            self.out.wide.push(self.out.buffers.len());
-        }
         self.bytes(as_bytes(values.clone()));
     }
 

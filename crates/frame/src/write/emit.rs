@@ -212,7 +212,7 @@ impl<W: Write> Emitter<W> {
         let mut open = 0;
         for (buffer, spec) in batch.buffers.iter().zip(&batch.header.buffers) {
             debug_assert_eq!(self.position - start, spec.offset);
-            for piece in buffer.pieces() {
+            for piece in (0..).map_while(|i| buffer.piece(i)) {
                 self.position += piece.len() as u64;
                 if piece.len() < GATHER {
                     self.gathered.extend_from_slice(piece);
@@ -223,12 +223,17 @@ impl<W: Write> Emitter<W> {
                     }
                     runs.push(Run::Lent(piece));
                 }
+                if runs.len() >= RUNS_MOST {
+                    runs.push(Run::Gathered(open..self.gathered.len()));
+                    self.write_runs(&std::mem::take(&mut runs))?;
+                    open = 0;
+                }
             }
             let over = usize::try_from((self.position - start) % ALIGNMENT as u64).unwrap_or(0);
             let padding = ZEROS.get(over..).filter(|_| over > 0).unwrap_or_default();
             self.position += padding.len() as u64;
             self.gathered.extend_from_slice(padding);
-            if self.gathered.len() >= GATHERED_MOST || runs.len() >= RUNS_MOST {
+            if self.gathered.len() >= GATHERED_MOST {
                 runs.push(Run::Gathered(open..self.gathered.len()));
                 self.write_runs(&std::mem::take(&mut runs))?;
                 open = 0;

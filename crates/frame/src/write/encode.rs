@@ -2,7 +2,7 @@
 
 use floe_array::encode::Remap;
 use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
-use floe_codec::Compression;
+use floe_codec::{Compression, StoredFrame};
 use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
@@ -14,30 +14,30 @@ use crate::trace;
 pub(crate) enum Stored {
     /// As it is.
     Plain(Buffer<u8>),
-    /// Behind the prefix that says "not compressed".
-    Raw(Buffer<u8>),
     /// Prefix and frame.
     Frame(Vec<u8>),
+    /// Prefix and a frame whose blocks are parts of the buffer as they are: compression would not shrink it.
+    Blocks { prefix: [u8; 8], frame: StoredFrame, bytes: Buffer<u8> },
 }
-
-/// The prefix of a buffer that compression did not shrink.
-const NOT_COMPRESSED: [u8; 8] = (-1i64).to_le_bytes();
 
 impl Stored {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Plain(bytes) => bytes.len(),
-            Self::Raw(bytes) => NOT_COMPRESSED.len() + bytes.len(),
             Self::Frame(bytes) => bytes.len(),
+            Self::Blocks { prefix, frame, .. } => prefix.len() + frame.len(),
         }
     }
 
-    /// The pieces that make it up.
-    pub(crate) fn pieces(&self) -> [&[u8]; 2] {
+    /// The pieces that make it up, from 0 until there is none.
+    pub(crate) fn piece(&self, i: usize) -> Option<&[u8]> {
         match self {
-            Self::Plain(bytes) => [bytes.as_slice(), &[]],
-            Self::Raw(bytes) => [&NOT_COMPRESSED, bytes.as_slice()],
-            Self::Frame(bytes) => [bytes.as_slice(), &[]],
+            Self::Plain(bytes) => (i == 0).then_some(bytes.as_slice()),
+            Self::Frame(bytes) => (i == 0).then_some(bytes.as_slice()),
+            Self::Blocks { prefix, frame, bytes } => match i.checked_sub(1) {
+                None => Some(prefix),
+                Some(i) => frame.piece(bytes, i),
+            },
         }
     }
 }
@@ -105,45 +105,38 @@ fn compress(
     compression: Option<Compression>,
     executor: &dyn Executor,
 ) -> Result<EncodedColumns> {
-    let Encoded { nodes, buffers, variadic, wide } = encoded;
+    let Encoded { nodes, buffers, variadic } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
     let buffers = match compression {
         None => buffers.into_iter().map(Stored::Plain).collect(),
         Some(compression) => {
             let _span = trace::span("compress");
-            let store = |(i, buffer)| store(buffer, compression, wide.contains(&i), executor);
-            buffers.into_iter().enumerate().map(store).collect::<Result<_>>()?
+            let store = |buffer| store(buffer, compression, executor);
+            buffers.into_iter().map(store).collect::<Result<_>>()?
         },
     };
     Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes, statistics: Vec::new() })
 }
 
-fn store(
-    buffer: Buffer<u8>,
-    compression: Compression,
-    always: bool,
-    executor: &dyn Executor,
-) -> Result<Stored> {
+fn store(buffer: Buffer<u8>, compression: Compression, executor: &dyn Executor) -> Result<Stored> {
     if buffer.is_empty() {
         // A buffer of no bytes needs no prefix (and most readers want none).
         return Ok(Stored::Plain(buffer));
     }
-    let codec_error = |e: floe_codec::Error| Error::invalid(format!("compression failed: {e}"));
     let len = i64::try_from(buffer.len()).map_err(|_| Error::invalid("a buffer of more than 2^63 bytes"))?;
-    let mut out = len.to_le_bytes().to_vec();
+    let prefix = len.to_le_bytes();
+    let mut out = prefix.to_vec();
     let run: floe_codec::Run<'_> = &|n, work| executor.for_each(n, work);
-    let shrunk = if always {
-        floe_codec::compress_always_with(compression, &buffer, &mut out, run).map(|()| true)
-    } else {
-        floe_codec::compress_with(compression, &buffer, &mut out, run)
-    };
-    if shrunk.map_err(codec_error)? {
-        if out.capacity() - out.len() > out.len() {
-            out.shrink_to_fit();
-        }
-        return Ok(Stored::Frame(out));
+    let compressed = floe_codec::compress_with(compression, &buffer, &mut out, run)
+        .map_err(|e| Error::invalid(format!("compression failed: {e}")))?;
+    if !compressed {
+        let frame = StoredFrame::new(compression.codec(), buffer.len());
+        return Ok(Stored::Blocks { prefix, frame, bytes: buffer });
     }
-    Ok(Stored::Raw(buffer))
+    if out.capacity() - out.len() > out.len() {
+        out.shrink_to_fit();
+    }
+    Ok(Stored::Frame(out))
 }
 
 /// A batch with its header, waiting for its turn.

@@ -44,7 +44,11 @@ fn copy(stored: &Stored, range: Range<u64>, out: &mut [u8]) -> Result<()> {
     let invalid = || Error::invalid("a sample beyond its buffer");
     let mut skip = usize::try_from(range.start).map_err(|_| invalid())?;
     let mut rest = out;
-    for piece in stored.pieces() {
+    let pieces = (0..).map_while(|i| stored.piece(i));
+    for piece in pieces {
+        if rest.is_empty() {
+            break;
+        }
         let from = skip.min(piece.len());
         skip -= from;
         let len = rest.len().min(piece.len() - from);

@@ -108,10 +108,10 @@ fn compressible() -> DataFrame {
         state ^ (state >> 33)
     };
     let columns = vec![
-        plain("count", (0..5000_i64).map(|row| row / 100).collect()),
-        plain("noise", (0..5000).map(|_| noise()).collect::<Vec<u64>>()),
-        plain("text", (0..5000).map(|row| ["the same long text again", "short"][row % 2]).collect()),
-        plain("flag", (0..5000).map(|row| (row % 10 != 0).then_some(row < 2500)).collect()),
+        plain("count", (0..33_000_i64).map(|row| row / 100).collect()),
+        plain("noise", (0..33_000).map(|_| noise()).collect::<Vec<u64>>()),
+        plain("text", (0..33_000).map(|row| ["the same long text again", "short"][row % 2]).collect()),
+        plain("flag", (0..33_000).map(|row| (row % 10 != 0).then_some(row < 2500)).collect()),
     ];
-    DataFrame::new(5000, columns.into_iter().map(Column::from).collect()).expect("columns of one height")
+    DataFrame::new(33_000, columns.into_iter().map(Column::from).collect()).expect("columns of one height")
 }
