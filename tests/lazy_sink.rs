@@ -1,6 +1,7 @@
 //! LazyFrames into streams, files and iterators: what comes out, what goes wrong, how much is held.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -233,13 +234,13 @@ fn batches_have_the_rows_asked_for() {
         let found: Vec<_> = batches.map(|batch| batch.expect("a batch").height()).collect();
         assert_eq!(found, heights);
     }
-    // Without a size: many small frames become one batch, and large ones stay as they are.
+    // Without a size: many small frames become one batch, and large ones are cut in equal ones.
     let (bytes, _) = sink(pieces(&small), false, IpcSinkOptions::default()).expect("bytes");
     assert_eq!(heights(&bytes), [rows]);
     let options = IpcSinkOptions::default().with_record_batch_size(None);
     let (bytes, _) = sink(numbers(1_000_000).lazy(), false, options).expect("bytes");
     let heights = heights(&bytes);
-    assert!(heights.iter().all(|height| (65_536..=400_000).contains(height)), "{heights:?}");
+    assert_eq!(heights, [100_000; 10]);
 }
 
 #[test]
@@ -585,6 +586,7 @@ fn the_child() {
     match std::env::var(CHILD).as_deref() {
         Ok("pool") => in_the_pool(),
         Ok("memory") => println!("peak: {}", peak_of_a_large_sink(None)),
+        Ok("bytes") => print_hashes(),
         Ok("memory lz4") => println!("peak: {}", peak_of_a_large_sink(Some(IpcCompression::LZ4))),
         _ => {},
     }
@@ -616,6 +618,83 @@ fn in_the_pool() {
 fn sinks_run_on_threads_of_the_pool() {
     for threads in ["1", "2", "5"] {
         child("pool", Some(threads));
+    }
+}
+
+/// Numbers, short and long strings and lists, with nulls, of which a query keeps some.
+fn of_every_length(rows: usize) -> LazyFrame {
+    let n: Vec<i64> = (0..).take(rows).collect();
+    let short: Vec<_> = n.iter().map(|n| (n % 7 > 0).then(|| format!("s{n}"))).collect();
+    // Some long enough that a batch ends before it has its rows.
+    let long = |n: &i64| "long ".repeat(if n / 30_000 % 3 == 1 { 150 } else { 5 });
+    let long: Vec<_> = n.iter().map(|n| (n % 11 > 0).then(|| format!("{}{n}", long(n)))).collect();
+    let mut lists = ListPrimitiveChunkedBuilder::<Int64Type>::new("list".into(), rows, rows, DataType::Int64);
+    for n in &n {
+        match n % 5 {
+            0 => lists.append_null(),
+            few => lists.append_values_iter(0..few * few),
+        }
+    }
+    let columns = vec![
+        Column::new("n".into(), n),
+        Column::new("short".into(), short),
+        Column::new("long".into(), long),
+        lists.finish().into_column(),
+    ];
+    let df = DataFrame::new(rows, columns).expect("a frame");
+    df.lazy().filter((col("n") % lit(13)).neq(lit(5))).with_column((col("n") * lit(3)).alias("more"))
+}
+
+/// What the sinks write, told by hashes: for the test to compare.
+fn print_hashes() {
+    let hash = |bytes: &[u8]| {
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        hasher.finish()
+    };
+    let strings = of_every_length(210_000);
+    let numbers = strings.clone().select([col("n"), col("more"), col("list")]);
+    for compression in [None, Some(IpcCompression::LZ4)] {
+        let options = || IpcSinkOptions::default().with_compression(compression);
+        for (name, query) in [("numbers", &numbers), ("strings", &strings)] {
+            for file in [false, true] {
+                let options = options().with_compat_level(CompatLevel::oldest());
+                let (bytes, summary) = sink(query.clone(), file, options).expect("bytes");
+                println!("bytes: {name} {file} {} {:x}", summary.batches, hash(&bytes));
+            }
+        }
+        // Views keep the query's buffers, but the batches are the same.
+        let (bytes, summary) = sink(strings.clone(), true, options()).expect("bytes");
+        let heights: Vec<_> = IpcReader::from_bytes(bytes).batches().expect("a file").collect();
+        let heights: Vec<_> = heights.into_iter().map(|batch| batch.expect("a batch").height()).collect();
+        println!("bytes: views {} {heights:?}", summary.batches);
+        let by_n = (col("n") % lit(3)).alias("k");
+        for by in [PartitionBy::MaxRows(70_000), PartitionBy::MaxBytes(5 << 20), PartitionBy::Keys(vec!["k"])]
+        {
+            let folder = tempfile::tempdir().expect("a folder");
+            let options = options().with_compat_level(CompatLevel::oldest());
+            let query = strings.clone().with_column(by_n.clone());
+            let parts = query.sink_ipc_partitioned(folder.path(), by, options).expect("files");
+            for part in parts {
+                let name = part.path.strip_prefix(folder.path()).expect("a file in the folder");
+                let bytes = fs::read(&part.path).expect("a file");
+                println!("bytes: {} {} {:x}", name.display(), part.summary.batches, hash(&bytes));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_the_number_of_threads() {
+    let hashes = |threads: &str| -> Vec<String> {
+        let out = child("bytes", Some(threads));
+        let lines = out.lines().filter_map(|line| Some(line.split_once("bytes: ")?.1.to_owned()));
+        lines.collect()
+    };
+    let expected = hashes("1");
+    assert!(expected.len() > 20, "{expected:?}");
+    for threads in ["2", "7"] {
+        assert_eq!(hashes(threads), expected, "{threads} threads");
     }
 }
 

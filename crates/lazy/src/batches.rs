@@ -37,7 +37,7 @@ impl IpcBatches {
             let mut slices = starts.map(|start| df.slice(i64::try_from(start).unwrap_or(i64::MAX), step));
             slices.all(|df| sender.send(df).is_ok())
         });
-        let enough = Enough::for_batches(rows);
+        let enough = Enough::for_batches(rows, &schema);
         let query = thread::Builder::new()
             .name("floe-query".into())
             .spawn(move || query::run(lf, true, enough, deliver))?;

@@ -54,10 +54,7 @@ struct Delivery {
 
 impl Delivery {
     fn take(&mut self, df: DataFrame) -> PolarsResult<bool> {
-        match self.regroup.push(df)? {
-            Some(df) => Ok((self.deliver)(df)),
-            None => Ok(true),
-        }
+        Ok(self.regroup.push(df)?.into_iter().all(&mut self.deliver))
     }
 }
 

@@ -1,98 +1,223 @@
 //! The frames that a query delivers, put together or cut for record batches.
 //!
-//! The streaming engine delivers what its nodes leave: 100,000 rows, or five that passed a filter.
-//! Small frames wait for others; they are joined when they are encoded, and no sooner. Frames of a
-//! sensible size pass as they are: the encoder needs no copy of them, and cuts those that are large.
+//! The streaming engine delivers what its nodes leave: 100,000 rows, or five that passed a filter; how
+//! many depends on the number of threads. Where batches begin does not: it is found by the rows
+//! alone. Small frames wait for others; they are joined when they are encoded, and no sooner. Frames of
+//! the engine's own size pass as they are, or in slices: the encoder needs no copy of them.
 
 use polars_core::prelude::*;
 
 use crate::size;
 
-/// Rows that make a batch worth writing, when no number of rows was asked for.
-const ENOUGH_ROWS: usize = 64 << 10;
-/// Bytes that make a batch worth writing, when no number of rows was asked for.
-const ENOUGH_BYTES: usize = 8 << 20;
+/// Rows of a batch, when no number was asked for: those of the streaming engine's ideal frame.
+const IDEAL_ROWS: usize = 100_000;
+/// Bytes that a batch should not exceed, when no number of rows was asked for.
+const MOST_BYTES: u64 = 32 << 20;
+/// Rows between two places where a batch may end early: that many bitmaps' bits are whole bytes.
+const GRAIN: usize = 64;
+/// Places in a span where a batch may end when it has half of the bytes.
+const BLOCKS: usize = 16;
 
 /// When what waits is enough.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Enough {
     /// Multiples of so many rows.
     Exactly(usize),
-    /// About so many rows or bytes.
-    About {
-        /// Rows.
-        rows: usize,
-        /// Bytes.
-        bytes: usize,
-    },
+    /// What the rows and their types say.
+    ByContent(Spans),
 }
 
 impl Enough {
     /// For record batches of that many rows, or of a sensible size.
-    pub(crate) fn for_batches(rows: Option<usize>) -> Self {
+    pub(crate) fn for_batches(rows: Option<usize>, schema: &Schema) -> Self {
         match rows {
             Some(rows) => Self::Exactly(rows.max(1)),
-            None => Self::About { rows: ENOUGH_ROWS, bytes: ENOUGH_BYTES },
+            None => Self::ByContent(Spans::new(schema, IDEAL_ROWS, MOST_BYTES)),
         }
     }
+
+    /// For frames of about so many rows or bytes, begun anew where the rows alone say.
+    pub(crate) fn about(rows: usize, bytes: u64, schema: &Schema) -> Self {
+        Self::ByContent(Spans::new(schema, rows, bytes))
+    }
+}
+
+/// The query's rows in spans of the same number of rows, which the types say. Each is a batch. If its
+/// values are of any length, it is several: one ends with a sixteenth of the span at which it has half
+/// of the bytes, or with 64 rows at which it has all of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Spans {
+    /// Of a span.
+    rows: usize,
+    /// That a batch should not exceed.
+    most_bits: u64,
+    /// Of a row, in the columns whose values are all of one length.
+    fixed_bits: u64,
+    /// The columns whose values are of any length.
+    varying: Vec<usize>,
+}
+
+impl Spans {
+    fn new(schema: &Schema, rows: usize, bytes: u64) -> Self {
+        let (mut fixed_bits, mut all_bits) = (0u64, 0u64);
+        let mut varying = Vec::new();
+        for (index, dtype) in schema.iter_values().enumerate() {
+            let bits = size::row_bits(dtype);
+            match bits {
+                Ok(bits) => fixed_bits = fixed_bits.saturating_add(bits),
+                Err(_) => varying.push(index),
+            }
+            let (Ok(bits) | Err(bits)) = bits;
+            all_bits = all_bits.saturating_add(bits);
+        }
+        let most_bits = bytes.saturating_mul(8);
+        // A part of the engine's frames, which are cut without a rest.
+        let whole = u64::try_from(rows).unwrap_or(u64::MAX).saturating_mul(all_bits);
+        let parts = usize::try_from(whole.div_ceil(most_bits)).unwrap_or(usize::MAX);
+        let parts = parts.clamp(1, (rows / GRAIN).max(1));
+        Self { rows: (rows / parts).max(1), most_bits, fixed_bits, varying }
+    }
+
+    /// Bits of rows of a frame.
+    fn bits(&self, df: &DataFrame, start: usize, len: usize) -> u64 {
+        let start = i64::try_from(start).unwrap_or(i64::MAX);
+        let columns = self.varying.iter().filter_map(|index| df.columns().get(*index));
+        let varying: u64 = columns.map(|column| size::bits(&column.slice(start, len))).sum();
+        varying.saturating_add(self.fixed_bits.saturating_mul(u64::try_from(len).unwrap_or(u64::MAX)))
+    }
+
+    /// How many rows of a frame end a batch. If none do, the place is behind them all.
+    fn end(&self, place: &mut Place, df: &DataFrame) -> Option<usize> {
+        let most = df.height().min(self.rows - place.row);
+        let end = if self.varying.is_empty() { None } else { self.early_end(place, df, most) };
+        let taken = end.unwrap_or(most);
+        place.row += taken;
+        if place.row == self.rows {
+            *place = Place::default();
+            return Some(taken);
+        }
+        if end.is_some() {
+            place.bits = 0;
+        }
+        end
+    }
+
+    /// The end of a batch that has its bytes within so many rows.
+    fn early_end(&self, place: &mut Place, df: &DataFrame, most: usize) -> Option<usize> {
+        let block = (self.rows / BLOCKS).max(1);
+        let mut at = 0;
+        while at < most {
+            let len = (block - (place.row + at) % block).min(most - at);
+            let bits = self.bits(df, at, len);
+            if place.bits.saturating_add(bits) >= self.most_bits
+                && let Some(end) = self.full(*place, df, at, len)
+            {
+                return Some(end);
+            }
+            place.bits = place.bits.saturating_add(bits);
+            at += len;
+            if (place.row + at).is_multiple_of(block) && place.bits >= self.most_bits / 2 {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// The first multiple of 64 rows at which the batch has all bytes, looked for in rows of one block
+    /// before which it has those of the place.
+    fn full(&self, place: Place, df: &DataFrame, start: usize, len: usize) -> Option<usize> {
+        let (mut from, mut bits) = (start, place.bits);
+        // Multiples of 64, counted from the span's begin: the first of the range to the last.
+        let (mut low, mut high) = ((place.row + start) / GRAIN + 1, (place.row + start + len) / GRAIN + 1);
+        let last = high;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let at = middle * GRAIN - place.row;
+            // Bytes before `from` are counted already.
+            let more = self.bits(df, from, at.saturating_sub(from));
+            if bits.saturating_add(more) >= self.most_bits {
+                high = middle;
+            } else {
+                (from, bits, low) = (at, bits.saturating_add(more), middle + 1);
+            }
+        }
+        (low < last).then(|| low * GRAIN - place.row)
+    }
+}
+
+/// How far the rows have come that were looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// In the span.
+    row: usize,
+    /// Of the batch, if they are counted.
+    bits: u64,
 }
 
 /// The frames that wait.
 pub(crate) struct Regroup {
     enough: Enough,
+    place: Place,
     waiting: Option<DataFrame>,
-    bytes: usize,
 }
 
 impl Regroup {
     pub(crate) fn new(enough: Enough) -> Self {
-        Self { enough, waiting: None, bytes: 0 }
+        Self { enough, place: Place::default(), waiting: None }
     }
 
-    /// Takes a frame, and gives one if enough are there.
-    pub(crate) fn push(&mut self, df: DataFrame) -> PolarsResult<Option<DataFrame>> {
-        if df.height() == 0 {
-            return Ok(None);
+    /// Takes a frame, and gives those that are enough.
+    pub(crate) fn push(&mut self, mut df: DataFrame) -> PolarsResult<Vec<DataFrame>> {
+        let mut out = Vec::new();
+        let mut compact = false;
+        while df.height() > 0 {
+            let end = self.end(&df);
+            let passes = self.waiting.is_none() && end == Some(df.height());
+            if !compact && !passes {
+                // Rows of it will wait, or have waited for it: they should not hold more than they are.
+                df = size::compact(df);
+                compact = true;
+            }
+            let Some(end) = end else {
+                self.waiting = Some(self.joined(df)?);
+                break;
+            };
+            let mut rest = df.clear();
+            if end < df.height() {
+                (df, rest) = df.split_at(i64::try_from(end).unwrap_or(i64::MAX));
+            }
+            out.push(self.joined(df)?);
+            df = rest;
         }
-        if self.waiting.is_none() && self.ready(df.height(), || size::bytes(&df)) == df.height() {
-            return Ok(Some(df));
+        Ok(out)
+    }
+
+    /// How many rows of a frame go with those that wait.
+    fn end(&mut self, df: &DataFrame) -> Option<usize> {
+        match &self.enough {
+            Enough::Exactly(rows) => {
+                let waiting = self.waiting.as_ref().map_or(0, DataFrame::height);
+                let ready = (waiting + df.height()) / rows * rows;
+                (ready > 0).then(|| ready - waiting)
+            },
+            Enough::ByContent(spans) => spans.end(&mut self.place, df),
         }
-        let df = size::compact(df);
-        self.bytes = self.bytes.saturating_add(size::bytes(&df));
-        let all = match self.waiting.take() {
-            None => df,
+    }
+
+    /// A frame behind those that wait, which wait no more.
+    fn joined(&mut self, df: DataFrame) -> PolarsResult<DataFrame> {
+        match self.waiting.take() {
+            None => Ok(df),
             Some(mut waiting) => {
                 waiting.vstack_mut_owned(df)?;
-                waiting
+                Ok(waiting)
             },
-        };
-        let ready = self.ready(all.height(), || self.bytes);
-        if ready == 0 {
-            self.waiting = Some(all);
-            return Ok(None);
-        }
-        if ready < all.height() {
-            let (ready, rest) = all.split_at(i64::try_from(ready).unwrap_or(i64::MAX));
-            self.bytes = size::bytes(&rest);
-            self.waiting = Some(rest);
-            return Ok(Some(ready));
-        }
-        self.bytes = 0;
-        Ok(Some(all))
-    }
-
-    /// How many of so many rows may go.
-    fn ready(&self, height: usize, bytes: impl FnOnce() -> usize) -> usize {
-        match self.enough {
-            Enough::Exactly(rows) => height / rows * rows,
-            Enough::About { rows, bytes: enough } if height >= rows || bytes() >= enough => height,
-            Enough::About { .. } => 0,
         }
     }
 
-    /// What is left at the end.
+    /// What is left at the end. What comes after it begins anew.
     pub(crate) fn rest(&mut self) -> Option<DataFrame> {
-        self.bytes = 0;
+        self.place = Place::default();
         self.waiting.take()
     }
 }
@@ -107,7 +232,7 @@ mod tests {
 
     fn heights(enough: Enough, frames: &[usize]) -> (Vec<usize>, Option<usize>) {
         let mut regroup = Regroup::new(enough);
-        let given = frames.iter().filter_map(|rows| regroup.push(frame(*rows)).expect("one schema"));
+        let given = frames.iter().flat_map(|rows| regroup.push(frame(*rows)).expect("one schema"));
         let given = given.map(|df| df.height()).collect();
         (given, regroup.rest().map(|df| df.height()))
     }
@@ -116,15 +241,73 @@ mod tests {
     fn exact_sizes_come_in_multiples() {
         assert_eq!(heights(Enough::Exactly(4), &[1, 2, 3, 10, 4]), (vec![4, 12, 4], None));
         assert_eq!(heights(Enough::Exactly(4), &[4, 9, 0, 2]), (vec![4, 8], Some(3)));
-        assert_eq!(heights(Enough::for_batches(Some(0)), &[2]), (vec![2], None));
+        assert_eq!(heights(Enough::for_batches(Some(0), &Schema::default()), &[2]), (vec![2], None));
     }
 
     #[test]
-    fn small_frames_wait_and_large_ones_pass() {
-        let enough = Enough::About { rows: 100, bytes: 1 << 20 };
-        assert_eq!(heights(enough, &[60, 30, 5, 5, 500, 1]), (vec![100, 500], Some(1)));
-        let enough = Enough::About { rows: 100, bytes: 80 };
-        assert_eq!(heights(enough, &[9, 1, 10]), (vec![10, 10], None));
+    fn numbers_are_cut_by_rows_alone() {
+        let schema = frame(0).schema().clone();
+        let enough = Enough::for_batches(None, &schema);
+        assert_eq!(heights(enough, &[100_000, 60_000, 50_000, 190_001]), (vec![100_000; 4], Some(1)));
+        // 65 bits a row: a thousand rows are cut in three.
+        let enough = Enough::about(1000, 3000, &schema);
+        assert_eq!(heights(enough, &[999]), (vec![333; 3], None));
+        let enough = Enough::about(1000, 1, &schema);
+        assert_eq!(heights(enough, &[200]), (vec![66; 3], Some(2)));
+    }
+
+    /// Numbers, short and long strings, lists and structs of them, some null.
+    fn mixed(rows: usize) -> DataFrame {
+        let numbers = Column::new("n".into(), (0..).take(rows).collect::<Vec<i64>>());
+        let lengths = (0..rows).map(|row| if row / 700 % 3 == 1 { row % 900 } else { row % 20 });
+        let text: Vec<_> = lengths.map(|len| (len % 7 > 0).then(|| "x".repeat(len))).collect();
+        let text = Series::new("t".into(), text);
+        let flag = Series::new("f".into(), (0..rows).map(|row| row % 3 == 0).collect::<Vec<_>>());
+        let mut lists = ListStringChunkedBuilder::new("l".into(), rows, rows);
+        for row in 0..rows {
+            match row % 5 {
+                0 => lists.append_null(),
+                few => lists.append_values_iter((0..few).map(|_| "an element of a list")),
+            }
+        }
+        let fields = StructChunked::from_series("s".into(), rows, [text.clone(), flag].iter());
+        let fields = fields.expect("fields").into_column();
+        let columns = vec![numbers, text.into_column(), lists.finish().into_column(), fields];
+        DataFrame::new(rows, columns).expect("a frame")
+    }
+
+    #[test]
+    fn the_same_rows_make_the_same_batches() {
+        let df = mixed(3000);
+        let mut random = 7u64;
+        for (rows, bytes) in [(900, 1 << 20), (900, 100 << 10), (2000, 30 << 10), (100_000, 1 << 30), (9, 1)]
+        {
+            let enough = Enough::about(rows, bytes, df.schema());
+            let mut expected: Option<Vec<DataFrame>> = None;
+            for most in [u64::MAX, 2, 10, 100, 1000] {
+                let mut regroup = Regroup::new(enough.clone());
+                let mut batches = Vec::new();
+                let mut at = 0;
+                while at < df.height() {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let len = usize::try_from((random >> 33) % most + 1).expect("a small number");
+                    let len = if most == u64::MAX { df.height() } else { len };
+                    let piece = df.slice(i64::try_from(at).expect("a small number"), len);
+                    at += len;
+                    batches.extend(regroup.push(piece).expect("one schema"));
+                }
+                batches.extend(regroup.rest());
+                let expected = expected.get_or_insert_with(|| batches.clone());
+                let heights = |frames: &[DataFrame]| frames.iter().map(DataFrame::height).collect::<Vec<_>>();
+                assert_eq!(heights(&batches), heights(expected), "{rows} rows, {bytes} bytes, {most}");
+                assert!(batches.iter().zip(expected.iter()).all(|(a, b)| a.equals_missing(b)));
+            }
+            let expected = expected.expect("batches");
+            assert_eq!(expected.iter().map(DataFrame::height).sum::<usize>(), df.height());
+            if bytes == 30 << 10 {
+                assert!(expected.len() > 20, "{} batches", expected.len());
+            }
+        }
     }
 
     #[test]

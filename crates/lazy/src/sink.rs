@@ -156,7 +156,7 @@ fn sink(
     // Without keys there is nothing to leave out.
     let Parts { encoding, maintain_order, include_keys: _, progress } = options.into_parts();
     let schema = lf.collect_schema()?;
-    let enough = Enough::for_batches(encoding.record_batch_size);
+    let enough = Enough::for_batches(encoding.record_batch_size, &schema);
     let path = target.path().map(Path::to_path_buf);
     let output = target.open()?;
     let started = encoding.start(format, output, &schema);

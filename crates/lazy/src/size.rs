@@ -4,23 +4,26 @@
 //! what rows *are* and what they *hold* are two numbers.
 
 use arrow::array::builder::ShareStrategy;
-use arrow::array::{Array, BinaryViewArray, FixedSizeListArray, ListArray, StructArray, Utf8ViewArray};
+use arrow::array::{
+    Array, BinaryArray, BinaryViewArray, BinaryViewArrayGeneric, FixedSizeListArray, ListArray, StructArray,
+    Utf8ViewArray, ViewType,
+};
+use arrow::compute::aggregate::estimated_bytes_size;
 use polars_core::frame::builder::DataFrameBuilder;
 use polars_core::prelude::*;
 
 /// Below this, what a frame holds is not worth a copy.
 const WORTH_COMPACTING: usize = 64 << 10;
+/// Elements that a list is taken to have before one was seen.
+const FEW_ELEMENTS: u64 = 4;
 /// Padding, validity's rounding and the header's entries of a buffer, at most.
 const BUFFER_OVERHEAD: u64 = 64 + 8 + 8 + 16 + 16;
 
 /// The views of a frame's columns, at any depth.
 #[derive(Default)]
 struct Views {
-    count: usize,
     /// Bytes of the buffers below, whether anything refers to them or not.
     held: usize,
-    /// Arrays at any depth.
-    arrays: u64,
 }
 
 impl Views {
@@ -32,8 +35,6 @@ impl Views {
                     series.chunks().iter().for_each(|array| views.add(array.as_ref()));
                 },
                 Column::Scalar(scalar) => {
-                    views.count += df.height();
-                    views.arrays += 4;
                     // A row that was cut out of a series still has it.
                     if let Some(series) = scalar.lazy_as_materialized_series() {
                         views.held += series.chunks().iter().map(|array| held(array.as_ref())).sum::<usize>();
@@ -46,12 +47,9 @@ impl Views {
 
     fn add(&mut self, array: &dyn Array) {
         let any = array.as_any();
-        self.arrays += 1;
         if let Some(strings) = any.downcast_ref::<Utf8ViewArray>() {
-            self.count += strings.len();
             self.held += strings.total_buffer_len();
         } else if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
-            self.count += bytes.len();
             self.held += bytes.total_buffer_len();
         } else if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
             self.add(list.values().as_ref());
@@ -81,14 +79,105 @@ pub(crate) fn bytes(df: &DataFrame) -> usize {
     df.columns().iter().map(column).fold(0, usize::saturating_add)
 }
 
+/// Bits of the rows' values, whatever chunks and buffers they lie in: those of rows together are the
+/// sum of those of each. Validity counts whether it is there or not.
+pub(crate) fn bits(column: &Column) -> u64 {
+    match column {
+        Column::Series(series) => series.chunks().iter().map(|array| array_bits(array.as_ref())).sum(),
+        Column::Scalar(scalar) => {
+            let one = scalar.as_single_value_series();
+            let one: u64 = one.chunks().iter().map(|array| array_bits(array.as_ref())).sum();
+            one.saturating_mul(wide(scalar.len()))
+        },
+    }
+}
+
+fn array_bits(array: &dyn Array) -> u64 {
+    let any = array.as_any();
+    let rows = wide(array.len());
+    if let Some(strings) = any.downcast_ref::<Utf8ViewArray>() {
+        view_bits(strings)
+    } else if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
+        view_bits(bytes)
+    } else if let Some(bytes) = any.downcast_ref::<BinaryArray<i64>>() {
+        rows * (64 + 1) + wide(bytes.offsets().range().try_into().unwrap_or(0)) * 8
+    } else if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
+        let first = usize::try_from(*list.offsets().first()).unwrap_or(0);
+        let len = usize::try_from(list.offsets().range()).unwrap_or(0);
+        rows * (64 + 1) + array_bits(list.values().sliced(first, len).as_ref())
+    } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
+        rows + array_bits(list.values().as_ref())
+    } else if let Some(fields) = any.downcast_ref::<StructArray>() {
+        rows + fields.values().iter().map(|array| array_bits(array.as_ref())).sum::<u64>()
+    } else if array.dtype() == &ArrowDataType::Null || rows == 0 {
+        rows
+    } else if array.dtype() == &ArrowDataType::Boolean {
+        rows * (1 + 1)
+    } else {
+        // Of a fixed width: a value's is that of the first.
+        rows * (wide(estimated_bytes_size(array.sliced(0, 1).with_validity(None).as_ref())) * 8 + 1)
+    }
+}
+
+fn view_bits<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> u64 {
+    let lengths = array.views().iter().map(|view| u64::from(view.length));
+    let bytes: u64 = match array.validity() {
+        Some(validity) => lengths.zip(validity.iter()).filter(|(_, valid)| *valid).map(|(len, _)| len).sum(),
+        None => lengths.sum(),
+    };
+    wide(array.len()) * (128 + 1) + bytes * 8
+}
+
+/// Bits of a row's value as far as the type alone says; `Err` is an estimate, of a type whose values
+/// are of any length.
+pub(crate) fn row_bits(dtype: &DataType) -> Result<u64, u64> {
+    let add = |a: Result<u64, u64>, b: Result<u64, u64>| match (a, b) {
+        (Ok(a), Ok(b)) => Ok(a.saturating_add(b)),
+        (Ok(a) | Err(a), Ok(b) | Err(b)) => Err(a.saturating_add(b)),
+    };
+    match dtype.to_physical() {
+        DataType::List(inner) => {
+            let (Ok(inner) | Err(inner)) = row_bits(&inner);
+            Err((64 + 1) + inner.saturating_mul(FEW_ELEMENTS))
+        },
+        DataType::Array(inner, width) => {
+            let width = wide(width);
+            let inner = row_bits(&inner).map(|bits| bits.saturating_mul(width));
+            add(inner.map_err(|bits| bits.saturating_mul(width)), Ok(1))
+        },
+        DataType::Struct(fields) => fields.iter().map(|field| row_bits(field.dtype())).fold(Ok(1), add),
+        physical if physical.is_primitive_numeric() || physical.is_bool() || physical.is_null() => {
+            Ok(bits(&Column::full_null(PlSmallStr::EMPTY, 1, &physical)))
+        },
+        // Strings and bytes, and what cannot be written, which the writer says.
+        _ => Err(8 * 32),
+    }
+}
+
+fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// Bytes of the rows' values, whatever chunks and buffers they lie in.
+pub(crate) fn content(df: &DataFrame) -> u64 {
+    df.columns().iter().map(bits).sum::<u64>().div_ceil(8)
+}
+
 /// Bytes of a record batch of these rows that are certainly enough, uncompressed, but for the
 /// dictionaries of categoricals.
 pub(crate) fn batch_bound(df: &DataFrame) -> u64 {
-    let views = Views::of(df);
-    // A view is 16 bytes; an offset is less. Each array has at most three buffers of its own.
-    let bytes = bytes(df).saturating_add(views.count.saturating_mul(16));
-    let overhead = views.arrays.saturating_mul(3 * BUFFER_OVERHEAD);
-    u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(overhead).saturating_add(1024)
+    let arrays: u64 = df.columns().iter().map(|column| arrays(column.dtype())).sum();
+    // Each array has at most three buffers of its own.
+    content(df).saturating_add(arrays.saturating_mul(3 * BUFFER_OVERHEAD)).saturating_add(1024)
+}
+
+/// Arrays that a column consists of.
+fn arrays(dtype: &DataType) -> u64 {
+    match dtype.to_physical() {
+        DataType::List(inner) | DataType::Array(inner, _) => 1 + arrays(&inner),
+        DataType::Struct(fields) => 1 + fields.iter().map(|field| arrays(field.dtype())).sum::<u64>(),
+        _ => 1,
+    }
 }
 
 /// The same rows, holding no more than they are: copied if that frees much.

@@ -21,8 +21,10 @@ use crate::regroup::Enough;
 use crate::size;
 use crate::writer::Writer;
 
-/// Rows are sorted by key this many at a time: the more, the longer the runs.
-pub(super) const ENOUGH: Enough = Enough::About { rows: 1 << 20, bytes: 24 << 20 };
+/// Rows are sorted by key this many at a time, or bytes: the more, the longer the runs.
+const SORTED_ROWS: usize = 1_000_000;
+/// Bytes of rows that are sorted by key at a time.
+const SORTED_BYTES: u64 = 24 << 20;
 /// Bytes that wait in all builders together. These grow by doubling, so as much again may be allocated.
 const BUDGET: usize = 64 << 20;
 /// Rows of a key that make a batch.
@@ -33,6 +35,11 @@ const FULL_BYTES: usize = 8 << 20;
 const BUILDER_BYTES: usize = 512;
 /// More of those for strings and what may have them: their builder allocates in blocks.
 const VARYING_BUILDER_BYTES: usize = 4 << 10;
+
+/// Rows to sort by key at a time. The rows alone say how many, and so what is written when.
+pub(super) fn enough(schema: &Schema) -> Enough {
+    Enough::about(SORTED_ROWS, SORTED_BYTES, schema)
+}
 
 /// Writes a file for each key.
 pub(super) struct Keyed {
@@ -115,7 +122,10 @@ impl Keyed {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let mut bytes = match self.row_bytes {
             Some(row_bytes) => row_bytes * rows.len(),
-            None => size::bytes(&df.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len())),
+            None => {
+                let rows = df.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len());
+                usize::try_from(size::content(&rows)).unwrap_or(usize::MAX)
+            },
         };
         let builder = partition.builder.get_or_insert_with(|| {
             bytes += self.builder_bytes;

@@ -47,7 +47,8 @@ pub enum PartitionBy<'a> {
     /// folders: the value as Polars prints it, percent-encoded where it has characters that mean
     /// something in a path, `__HIVE_DEFAULT_PARTITION__` for null. The columns themselves are left out
     /// unless [`with_include_keys`](IpcSinkOptions::with_include_keys) was set. A result without rows
-    /// has no files.
+    /// has no files. Where batches begin within a file depends on the query's rows in their order, also
+    /// those of other keys, with which they share a budget of memory; not on the number of threads.
     Keys(Vec<&'a str>),
     /// So many rows a file, the last with what is left: `part-0.arrow`, `part-1.arrow`, and so on. The
     /// numbers have as many digits as the last one (`part-00.arrow` if there are more than ten files), so
@@ -85,7 +86,7 @@ pub(crate) fn sink(
             let keys = hive::check(&keys, &schema, include_keys)?;
             let folder = Folder::open(base)?;
             let keyed = Keyed::new(folder, encoding, &schema, keys, include_keys, Tally::new(progress))?;
-            return consume(lf, maintain_order, keyed::ENOUGH, keyed);
+            return consume(lf, maintain_order, keyed::enough(&schema), keyed);
         },
         PartitionBy::MaxRows(0) | PartitionBy::MaxBytes(0) => {
             polars_bail!(InvalidOperation: "a file of a partitioned sink must be allowed a row, not 0 rows or bytes")
@@ -93,6 +94,7 @@ pub(crate) fn sink(
         PartitionBy::MaxRows(rows) => Limit::Rows(rows),
         PartitionBy::MaxBytes(bytes) => Limit::Bytes(bytes),
     };
+    let enough = Enough::for_batches(None, &schema);
     let parts = Parts::new(Folder::open(base)?, encoding, schema, Tally::new(progress));
-    consume(lf, maintain_order, Enough::for_batches(None), Rolling::new(parts, limit))
+    consume(lf, maintain_order, enough, Rolling::new(parts, limit))
 }

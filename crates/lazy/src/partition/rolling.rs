@@ -41,7 +41,7 @@ struct Current {
 
 impl Rolling {
     pub(super) fn new(parts: Parts, limit: Limit) -> Self {
-        let regroup = Regroup::new(Enough::for_batches(parts.encoding.record_batch_size));
+        let regroup = Regroup::new(Enough::for_batches(parts.encoding.record_batch_size, &parts.schema));
         Self { parts, limit, regroup, current: None, finished: Vec::new() }
     }
 
@@ -68,15 +68,12 @@ impl Rolling {
             df = rest;
             current.rows += head.height();
             let mut ready = self.regroup.push(head)?;
-            loop {
-                if let Some(batches) = ready {
-                    self.parts.on(&mut current.part, |writer| writer.submit(&batches))?;
-                }
+            if current.rows == most {
                 // The end of a file takes what waits.
-                ready = if current.rows == most { self.regroup.rest() } else { None };
-                if ready.is_none() {
-                    break;
-                }
+                ready.extend(self.regroup.rest());
+            }
+            for batches in ready {
+                self.parts.on(&mut current.part, |writer| writer.submit(&batches))?;
             }
             if current.rows == most {
                 self.close(current)?;
@@ -87,6 +84,18 @@ impl Rolling {
         Ok(())
     }
 
+    /// Rows into files of `most` bytes, a batch of the number asked for at a time: how many come together
+    /// must not matter.
+    fn batches_by_bytes(&mut self, mut df: DataFrame, most: u64) -> PolarsResult<()> {
+        let size = self.parts.encoding.record_batch_size.unwrap_or(usize::MAX);
+        while df.height() > size {
+            let (head, rest) = split(&df, size);
+            self.by_bytes(head, most)?;
+            df = rest;
+        }
+        self.by_bytes(df, most)
+    }
+
     /// Rows into files of `most` bytes.
     fn by_bytes(&mut self, mut df: DataFrame, most: u64) -> PolarsResult<()> {
         while df.height() > 0 {
@@ -95,16 +104,11 @@ impl Rolling {
                 None => self.start()?,
             };
             let free = current.free(most);
-            let mut rows = rows_within(&df, free);
+            let rows = rows_within(&df, free);
             let nearly_full = rows < df.height() && free < most / CLOSED_BELOW;
             if current.rows > 0 && (rows == 0 || nearly_full) {
                 self.close(current)?;
                 continue;
-            }
-            if let Some(size) = self.parts.encoding.record_batch_size
-                && rows > size
-            {
-                rows = rows / size * size;
             }
             let (head, rest) = split(&df, rows.max(1));
             df = rest;
@@ -158,9 +162,8 @@ impl Consumer for Rolling {
     fn take(&mut self, df: DataFrame) -> PolarsResult<()> {
         match self.limit {
             Limit::Rows(most) => self.by_rows(df, most),
-            Limit::Bytes(most) => match self.regroup.push(df)? {
-                Some(df) => self.by_bytes(df, most),
-                None => Ok(()),
+            Limit::Bytes(most) => {
+                self.regroup.push(df)?.into_iter().try_for_each(|df| self.batches_by_bytes(df, most))
             },
         }
     }
@@ -175,7 +178,7 @@ impl Consumer for Rolling {
     fn finish(mut self) -> PolarsResult<Self::Output> {
         let rest = self.regroup.rest();
         match (self.limit, rest) {
-            (Limit::Bytes(most), Some(rest)) => self.by_bytes(rest, most)?,
+            (Limit::Bytes(most), Some(rest)) => self.batches_by_bytes(rest, most)?,
             (Limit::Rows(_), Some(rest)) => {
                 if let Some(current) = &mut self.current {
                     self.parts.on(&mut current.part, |writer| writer.submit(&rest))?;
