@@ -279,6 +279,7 @@ fn memory_child() {
     let df = reader.with_projection((how == "one").then(|| vec![1])).finish().expect("a stream");
     let peak = kilobytes("VmHWM") - before;
     let result = df.estimated_size() / 1024;
+    println!("{how}: {} MB at the peak for a frame of {} MB", peak / 1024, result / 1024);
     assert_eq!(df.height(), 6_000_000);
     assert!(
         peak <= result + ALLOWED_MB * 1024,
