@@ -563,3 +563,29 @@ fn floe_takes_the_place_of_polars() {
         &there_and_back!(IpcStreamWriter, IpcStreamReader, &mut df),
     );
 }
+
+/// Equal frames whose strings lie in other buffers, in other orders, under nulls or not.
+#[test]
+fn canonical_views_depend_on_the_values_alone() {
+    let text = |i: usize| format!("a text that is not inline: {i}");
+    let values: Vec<Option<String>> = (0..1000).map(|i| (i % 7 != 0).then(|| text(i))).collect();
+    let fresh = Column::new("text".into(), &values).into_frame();
+    let doubled: Vec<String> = (0..2000).rev().map(text).collect();
+    let doubled = Column::new("text".into(), doubled);
+    let rows: IdxCa = (0..1000u32).map(|i| (i % 7 != 0).then_some(1999 - i)).collect_ca("rows".into());
+    let taken = doubled.take(&rows).expect("rows that are there").into_frame();
+    let (head, tail) = fresh.split_at(300);
+    let stacked = head.vstack(&tail).expect("one schema");
+    let write = |df: &DataFrame, canonical: bool| {
+        let mut bytes = Vec::new();
+        let writer = IpcWriter::new(&mut bytes).with_canonical_views(canonical);
+        writer.with_record_batch_size(Some(450)).finish(&mut df.clone()).expect("written");
+        bytes
+    };
+    let expected = write(&fresh, true);
+    for df in [&taken, &stacked] {
+        assert_frames_equal(df, &fresh);
+        assert!(write(df, true) == expected, "the buffers show");
+    }
+    assert_frames_equal(&IpcReader::from_bytes(expected).finish().expect("read"), &fresh);
+}

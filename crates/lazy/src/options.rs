@@ -87,9 +87,7 @@ impl IpcSinkOptions {
     /// Rows a record batch: exactly so many, the last has what is left. Without it, batches have 100,000
     /// rows, or fewer so that they take at most about 32 MiB: an equal part of 100,000 if the columns'
     /// types say so, and where strings, bytes or lists turn out to be large. Either way the rows in their
-    /// order say where batches begin: the number of threads does not. (Within a batch, string views keep
-    /// the buffers that the query has put the strings in, and those may depend on it; see
-    /// [`with_compat_level`](Self::with_compat_level) for strings with offsets, which do not.)
+    /// order say what is written: the number of threads does not.
     pub fn with_record_batch_size(mut self, rows: impl Into<Option<usize>>) -> Self {
         self.record_batch_size = rows.into();
         self
@@ -205,6 +203,8 @@ impl Encoding {
                     .with_compression(*compression)
                     .with_compat_level(compat_level.unwrap_or($level))
                     .with_record_batch_size(Some(record_batch_size.unwrap_or(usize::MAX)))
+                    // Which buffers a query puts strings in depends on its threads.
+                    .with_canonical_views(true)
                     .with_statistics(*statistics);
                 if let Some(metadata) = schema_metadata {
                     writer.set_custom_schema_metadata(Arc::clone(metadata));

@@ -38,6 +38,7 @@ pub struct Encoded {
 pub struct EncodeCtx<'a> {
     out: Encoded,
     remaps: &'a [Option<Remap>],
+    canonical_views: bool,
 }
 
 impl<'a> EncodeCtx<'a> {
@@ -45,7 +46,14 @@ impl<'a> EncodeCtx<'a> {
     /// dictionary-encoded field become; without one they are written as they are.
     #[must_use]
     pub fn new(remaps: &'a [Option<Remap>]) -> Self {
-        Self { out: Encoded::default(), remaps }
+        Self { out: Encoded::default(), remaps, canonical_views: false }
+    }
+
+    /// Whether the data of views is always copied together in the order of the rows: what is written
+    /// then depends on the values alone, not on the buffers they lie in.
+    #[must_use]
+    pub fn with_canonical_views(self, canonical_views: bool) -> Self {
+        Self { canonical_views, ..self }
     }
 
     /// Makes room for so many more plain columns.

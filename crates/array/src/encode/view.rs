@@ -2,7 +2,8 @@
 //!
 //! Views share their data buffers freely: a slice or a filtered array may use little of what it
 //! holds on to. [`encode`] looks at what is used and writes that: the buffers as they lie when
-//! most of them is in use, the used range of each when it is dense, gathered values otherwise.
+//! most of them is in use, the used range of each when it is dense, gathered values otherwise. If
+//! canonical views are wanted, values are always gathered.
 
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use floe_format::Result;
@@ -24,7 +25,7 @@ pub(super) fn encode<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
-    let (views, buffers) = compact(array)?;
+    let (views, buffers) = compact(array, ctx.canonical_views)?;
     ctx.values(&views);
     ctx.out.variadic.push(buffers.len());
     for buffer in buffers {
@@ -61,6 +62,7 @@ fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<Used> {
 
 fn compact<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
+    canonical: bool,
 ) -> Result<(Buffer<View>, Vec<Buffer<u8>>)> {
     let used = usage(array);
     let has_nulls = array.null_count() > 0;
@@ -70,14 +72,14 @@ fn compact<T: ViewType + ?Sized>(
         .iter()
         .zip(&used)
         .all(|(buffer, used)| used.bytes > 0 && mostly(used.bytes, buffer.len()));
-    if as_they_lie && !has_nulls {
+    if as_they_lie && !has_nulls && !(canonical && !used.is_empty()) {
         return Ok((array.views().clone(), array.data_buffers().iter().cloned().collect()));
     }
     // Each buffer in use is kept as a range if its values are dense there; else it is gathered.
     let mut kept = Vec::new();
     let mut place: Vec<Option<(u32, usize)>> = vec![None; used.len()];
     for (i, (buffer, used)) in array.data_buffers().iter().zip(&used).enumerate() {
-        if used.bytes > 0 && mostly(used.bytes, used.end - used.start) {
+        if !canonical && used.bytes > 0 && mostly(used.bytes, used.end - used.start) {
             place[i] = Some((index(kept.len())?, used.start));
             kept.push(buffer.clone().sliced(used.start..used.end));
         }

@@ -76,9 +76,10 @@ pub(crate) fn column(
     array: &ArrayRef,
     remaps: &[Option<Remap>],
     compression: Option<Compression>,
+    canonical_views: bool,
     executor: &dyn Executor,
 ) -> Result<EncodedColumns> {
-    let mut ctx = EncodeCtx::new(remaps);
+    let mut ctx = EncodeCtx::new(remaps).with_canonical_views(canonical_views);
     {
         let _span = trace::span("encode");
         encode_column(&mut ctx, field, array.as_ref())?;

@@ -53,6 +53,7 @@ pub(crate) struct Options {
     pub(crate) record_batch_size: Option<usize>,
     pub(crate) record_batch_statistics: bool,
     pub(crate) statistics: bool,
+    pub(crate) canonical_views: bool,
     pub(crate) parallel: bool,
     pub(crate) dictionary_deltas: bool,
     pub(crate) schema_metadata: Option<Arc<Metadata>>,
@@ -71,6 +72,7 @@ impl Options {
             record_batch_size: None,
             record_batch_statistics: false,
             statistics: false,
+            canonical_views: false,
             parallel: true,
             dictionary_deltas: false,
             schema_metadata: None,
@@ -90,6 +92,7 @@ struct Plan {
     schema: WriteSchema,
     compression: Option<Compression>,
     statistics: bool,
+    canonical_views: bool,
     parallel: bool,
 }
 
@@ -130,6 +133,7 @@ impl<W: Write> Engine<W> {
             record_batch_size,
             record_batch_statistics,
             statistics,
+            canonical_views,
             parallel,
             dictionary_deltas,
             schema_metadata,
@@ -146,7 +150,13 @@ impl<W: Write> Engine<W> {
         emitter.start(&schema.wire)?;
         let trackers = Trackers::new(&schema);
         let remaps = trackers.remaps().into();
-        let plan = Arc::new(Plan { schema, compression, statistics: *statistics, parallel: *parallel });
+        let plan = Arc::new(Plan {
+            schema,
+            compression,
+            statistics: *statistics,
+            canonical_views: *canonical_views,
+            parallel: *parallel,
+        });
         Ok(Self {
             emitter,
             remaps,
@@ -250,6 +260,7 @@ impl<W: Write> Engine<W> {
         let one_batch = rows > 0 && self.batch_size.is_none_or(|size| size >= rows);
         if !one_batch
             || self.plan.statistics
+            || self.plan.canonical_views
             || cells > SMALL_CELLS
             || !self.trackers.is_empty()
             || !self.in_flight.is_empty()
@@ -341,7 +352,7 @@ impl<W: Write> Engine<W> {
             let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
             let values = Box::new(values) as ArrayRef;
-            let encoded = column(&field, &values, &[], self.plan.compression, executor(self.parallel));
+            let encoded = column(&field, &values, &[], self.plan.compression, true, executor(self.parallel));
             let batch = assemble(rows, vec![encoded.map_err(format_error)?], self.plan.compression);
             let id = i64::try_from(slot).unwrap_or(i64::MAX);
             self.emitter.dictionary(id, from > 0, batch)?;
@@ -464,7 +475,8 @@ fn encode_group(
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
         let array = pieces.join()?;
         let mut encoded =
-            column(field, &array, remaps, plan.compression, executor(plan.parallel)).map_err(format_error)?;
+            column(field, &array, remaps, plan.compression, plan.canonical_views, executor(plan.parallel))
+                .map_err(format_error)?;
         if let (true, Some((_, dtype))) = (plan.statistics, plan.schema.polars.get_at_index(i)) {
             encoded.statistics = vec![column_statistics(array.as_ref(), dtype, &encoded)];
         }

@@ -42,6 +42,14 @@ macro_rules! writer_methods {
                 self
             }
 
+            /// Copy the data of string and binary views together in the order of the rows. By default
+            /// it is written from the buffers in which it lies, if those hold little else; so frames
+            /// that are equal may be written as different bytes. Defaults to false.
+            pub fn with_canonical_views(mut self, canonical_views: bool) -> Self {
+                self.options.canonical_views = canonical_views;
+                self
+            }
+
             /// Encode and compress on Polars' thread pool. Defaults to true; the bytes are the same.
             pub fn with_parallel(mut self, parallel: bool) -> Self {
                 self.options.parallel = parallel;

@@ -56,9 +56,6 @@ pub enum PartitionBy<'a> {
     MaxRows(usize),
     /// At most so many bytes a file, named as for `MaxRows`. A file has one row at least. The
     /// dictionaries of categorical columns, which are known only at a file's end, come on top.
-    /// Where files end follows from what was written: if that has string views (see
-    /// [`with_compat_level`](IpcSinkOptions::with_compat_level)), it may depend on the buffers that the
-    /// query has put the strings in, and so on the number of threads.
     MaxBytes(u64),
 }
 
