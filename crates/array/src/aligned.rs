@@ -30,6 +30,10 @@ pub fn try_grow<T>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
 
 /// How many times what is needed is taken when something has to grow again and again.
 const GROWTH: usize = 4;
+/// How many times while that is little: most columns never grow again then.
+const FIRST_GROWTH: usize = 64;
+/// Bytes that are taken at most for the sake of [`FIRST_GROWTH`].
+const FIRST_MOST: usize = 256 << 20;
 /// Elements are moved by so many bytes at a time.
 const STRETCH: usize = 4 << 20;
 
@@ -43,7 +47,8 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
         return Ok(());
     }
     let need = vec.len().saturating_add(additional);
-    let most = need.saturating_mul(GROWTH);
+    let first = need.saturating_mul(FIRST_GROWTH).min(FIRST_MOST / size_of::<T>().max(1));
+    let most = need.saturating_mul(GROWTH).max(first);
     let mut larger = try_with_capacity(most).or_else(|_| try_with_capacity(need))?;
     // Not by `realloc`: the system moves huge pages by breaking them up, which takes longer than a copy.
     for stretch in vec.chunks_mut((STRETCH / size_of::<T>().max(1)).max(1)) {
