@@ -37,7 +37,12 @@ impl Machine {
             cpu: family(&cpu),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_gib: (kib + (1 << 19)) >> 20,
-            kernel: format!("{} {}", std::env::consts::OS, version.trim()),
+            // Without what a distribution or a host adds to it.
+            kernel: format!(
+                "{} {}",
+                std::env::consts::OS,
+                version.trim().split('-').next().unwrap_or_default()
+            ),
             rustc,
         }
     }

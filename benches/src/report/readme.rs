@@ -33,7 +33,14 @@ pub(super) fn table(results: &Results) -> String {
     }
     out.push('\n');
     out += &memory_line(memory);
-    out += &lost(peers.cells.iter());
+    let lost = lost(peers.cells.iter());
+    out += &match lost.split_once(":\n\n") {
+        // The list folds away: the README is about more.
+        Some((how_many, list)) => {
+            format!("<details>\n<summary>{how_many}</summary>\n\n{list}\n</details>\n")
+        },
+        None => lost,
+    };
     out
 }
 
