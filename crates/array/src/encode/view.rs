@@ -72,7 +72,7 @@ fn compact<T: ViewType + ?Sized>(
         .iter()
         .zip(&used)
         .all(|(buffer, used)| used.bytes > 0 && mostly(used.bytes, buffer.len()));
-    if as_they_lie && !has_nulls && !(canonical && !used.is_empty()) {
+    if as_they_lie && !has_nulls && (!canonical || used.is_empty()) {
         return Ok((array.views().clone(), array.data_buffers().iter().cloned().collect()));
     }
     // Each buffer in use is kept as a range if its values are dense there; else it is gathered.
