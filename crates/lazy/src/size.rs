@@ -140,6 +140,7 @@ pub(crate) fn row_bits(dtype: &DataType) -> Result<u64, u64> {
             let (Ok(inner) | Err(inner)) = row_bits(&inner);
             Err((64 + 1) + inner.saturating_mul(FEW_ELEMENTS))
         },
+        #[cfg(feature = "dtype-array")]
         DataType::Array(inner, width) => {
             let width = wide(width);
             let inner = row_bits(&inner).map(|bits| bits.saturating_mul(width));
@@ -174,7 +175,9 @@ pub(crate) fn batch_bound(df: &DataFrame) -> u64 {
 /// Arrays that a column consists of.
 fn arrays(dtype: &DataType) -> u64 {
     match dtype.to_physical() {
-        DataType::List(inner) | DataType::Array(inner, _) => 1 + arrays(&inner),
+        DataType::List(inner) => 1 + arrays(&inner),
+        #[cfg(feature = "dtype-array")]
+        DataType::Array(inner, _) => 1 + arrays(&inner),
         DataType::Struct(fields) => 1 + fields.iter().map(|field| arrays(field.dtype())).sum::<u64>(),
         _ => 1,
     }
