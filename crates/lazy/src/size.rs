@@ -19,53 +19,32 @@ const FEW_ELEMENTS: u64 = 4;
 /// Padding, validity's rounding and the header's entries of a buffer, at most.
 const BUFFER_OVERHEAD: u64 = 64 + 8 + 8 + 16 + 16;
 
-/// The views of a frame's columns, at any depth.
-#[derive(Default)]
-struct Views {
-    /// Bytes of the buffers below, whether anything refers to them or not.
-    held: usize,
-}
-
-impl Views {
-    fn of(df: &DataFrame) -> Self {
-        let mut views = Self::default();
-        for column in df.columns() {
-            match column {
-                Column::Series(series) => {
-                    series.chunks().iter().for_each(|array| views.add(array.as_ref()));
-                },
-                Column::Scalar(scalar) => {
-                    // A row that was cut out of a series still has it.
-                    if let Some(series) = scalar.lazy_as_materialized_series() {
-                        views.held += series.chunks().iter().map(|array| held(array.as_ref())).sum::<usize>();
-                    }
-                },
-            }
-        }
-        views
-    }
-
-    fn add(&mut self, array: &dyn Array) {
-        let any = array.as_any();
-        if let Some(strings) = any.downcast_ref::<Utf8ViewArray>() {
-            self.held += strings.total_buffer_len();
-        } else if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
-            self.held += bytes.total_buffer_len();
-        } else if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
-            self.add(list.values().as_ref());
-        } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
-            self.add(list.values().as_ref());
-        } else if let Some(fields) = any.downcast_ref::<StructArray>() {
-            fields.values().iter().for_each(|array| self.add(array.as_ref()));
-        }
-    }
-}
-
-/// Bytes that an array's views hold, at any depth.
+/// Bytes of the buffers below an array's views, at any depth, whether anything refers to them or not.
 fn held(array: &dyn Array) -> usize {
-    let mut views = Views::default();
-    views.add(array);
-    views.held
+    let any = array.as_any();
+    if let Some(strings) = any.downcast_ref::<Utf8ViewArray>() {
+        strings.total_buffer_len()
+    } else if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
+        bytes.total_buffer_len()
+    } else if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
+        held(list.values().as_ref())
+    } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
+        held(list.values().as_ref())
+    } else if let Some(fields) = any.downcast_ref::<StructArray>() {
+        fields.values().iter().map(|array| held(array.as_ref())).sum()
+    } else {
+        0
+    }
+}
+
+/// The same of a column.
+fn held_by(column: &Column) -> usize {
+    let chunks = |series: &Series| series.chunks().iter().map(|array| held(array.as_ref())).sum();
+    match column {
+        Column::Series(series) => chunks(series),
+        // A row that was cut out of a series still has it.
+        Column::Scalar(scalar) => scalar.lazy_as_materialized_series().map_or(0, chunks),
+    }
 }
 
 /// Bytes of the rows themselves.
@@ -185,7 +164,7 @@ fn arrays(dtype: &DataType) -> u64 {
 
 /// The same rows, holding no more than they are: copied if that frees much.
 pub(crate) fn compact(df: DataFrame) -> DataFrame {
-    let held = Views::of(&df).held;
+    let held: usize = df.columns().iter().map(held_by).sum();
     if held < WORTH_COMPACTING || held / 2 < bytes(&df) {
         return df;
     }

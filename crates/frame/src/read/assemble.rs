@@ -4,12 +4,12 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Array;
-use floe_array::decode::{Budget, Counts, Growing, Start, decode_column, starts};
-use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part};
-use floe_format::{BatchHeader, Error, Field, Version};
+use floe_array::decode::{Budget, Growing, Start, decode_column};
+use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part, Serial};
+use floe_format::{BatchHeader, Error, Field};
 use polars_core::prelude::*;
 
-use super::options::{Projection, ReadOptions, counts};
+use super::options::{ColumnCounts, Projection, ReadOptions};
 use crate::error::format_error;
 use crate::schema::ReadSchema;
 
@@ -31,16 +31,10 @@ fn checked(
 ) -> PolarsResult<(usize, Vec<Vec<Start>>)> {
     let mut all_starts: Vec<Vec<Start>> = Vec::with_capacity(batches.len());
     let mut rows = 0usize;
-    let mut known: Option<(Version, Vec<Counts>)> = None;
+    let mut counts = ColumnCounts::default();
     for batch in batches {
         let at = |e: Error| format_error(e.at(format!("record batch {}", batch.index)));
-        // Walking the schema once a version, not once a batch.
-        let version = batch.options.version();
-        if known.as_ref().is_none_or(|(of, _)| *of != version) {
-            known = Some((version, counts(schema, version)));
-        }
-        let counts = known.as_ref().map_or(&[][..], |(_, counts)| counts);
-        all_starts.push(starts(batch.header, counts).map_err(at)?);
+        all_starts.push(counts.starts(schema, batch.header, batch.options.version()).map_err(at)?);
         rows = rows.saturating_add(batch.header.rows);
         check_rows(rows)?;
         let unbacked = options.limits.max_unbacked_rows;
@@ -61,6 +55,7 @@ pub(crate) fn decode_frame(
     executor: &dyn Executor,
 ) -> PolarsResult<DataFrame> {
     let (rows, all_starts) = checked(schema, options, batches)?;
+    let executor = if is_small(batches) { &Serial } else { executor };
     let width = projection.indices.len();
     // One allocation for all batches, also when a chunk a batch is wanted: it is cut up then. Only
     // buffers that are views into the source are better off by themselves.
@@ -117,6 +112,14 @@ pub(crate) fn check_rows(rows: usize) -> PolarsResult<()> {
         ComputeError: "more than {} rows, which is all that Polars can count", IdxSize::MAX
     );
     Ok(())
+}
+
+/// Stored bytes up to which batches are decoded on the calling thread: handing them over costs more.
+const INLINE_BYTES: u64 = 64 << 10;
+
+fn is_small(batches: &[BatchInput<'_>]) -> bool {
+    let buffers = batches.iter().flat_map(|batch| &batch.header.buffers);
+    buffers.map(|buffer| buffer.len).fold(0, u64::saturating_add) < INLINE_BYTES
 }
 
 /// Whether a batch's buffers need neither decompression nor a copy.

@@ -4,7 +4,6 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use floe_array::decode::starts;
 use floe_array::{Executor, Region, Segments, aligned};
 use floe_format::{BatchHeader, Error, Result};
 use polars_buffer::Buffer;
@@ -12,7 +11,7 @@ use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
 use super::index::Located;
-use super::options::{Projection, ReadOptions, counts};
+use super::options::{ColumnCounts, Projection, ReadOptions};
 use super::segments::{becomes_views, ranges};
 use super::source::{LARGE, Source};
 use crate::error::format_error;
@@ -44,9 +43,9 @@ pub(crate) fn fetch<R: MmapBytesReader>(
         && batches.iter().all(|(_, batch)| batch.header.compression.is_none());
     let mut jobs: Vec<(usize, Range<u64>)> = Vec::new();
     let mut buffers = 0u64;
+    let mut counts = ColumnCounts::default();
     for (i, (index, batch)) in batches.iter().enumerate() {
-        // Not once a version, as there is mostly one batch here.
-        let starts = starts(&batch.header, &counts(schema, batch.version));
+        let starts = counts.starts(schema, &batch.header, batch.version);
         let starts = starts.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
         let used = |column: &usize| {
             starts.get(*column..column + 2).map_or(0, |ends| ends[1].buffer - ends[0].buffer)

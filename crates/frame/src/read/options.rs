@@ -1,8 +1,8 @@
 //! What to read, the same for files and streams, and its resolution against a schema.
 
 use floe_array::DecodeOptions;
-use floe_array::decode::Counts;
-use floe_format::{IpcLimits, Version};
+use floe_array::decode::{Counts, Start, starts};
+use floe_format::{BatchHeader, IpcLimits, Version};
 use polars_core::prelude::*;
 use polars_io::RowIndex;
 
@@ -134,7 +134,22 @@ fn resolve(schema: &ReadSchema, options: &ReadOptions) -> PolarsResult<Vec<usize
     Ok(indices)
 }
 
-/// The counts of every column of a schema.
-pub(crate) fn counts(schema: &ReadSchema, version: Version) -> Vec<Counts> {
-    schema.wire.fields.iter().map(|field| Counts::of(field, version)).collect()
+/// What each column takes in a batch: found by walking the schema once a version, not once a batch.
+#[derive(Default)]
+pub(crate) struct ColumnCounts(Option<(Version, Vec<Counts>)>);
+
+impl ColumnCounts {
+    /// Where the columns of a batch start, and where the last one ends.
+    pub(crate) fn starts(
+        &mut self,
+        schema: &ReadSchema,
+        header: &BatchHeader,
+        version: Version,
+    ) -> floe_format::Result<Vec<Start>> {
+        if self.0.as_ref().is_none_or(|(of, _)| *of != version) {
+            let counts = schema.wire.fields.iter().map(|field| Counts::of(field, version)).collect();
+            self.0 = Some((version, counts));
+        }
+        starts(header, self.0.as_ref().map_or(&[][..], |(_, counts)| counts))
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
 
-use floe_array::decode::{Budget, Counts, starts};
+use floe_array::decode::Budget;
 use floe_array::{Dictionaries, Segments};
 use floe_format::{BatchHeader, Header, KeyValues, Message, Schema, Version};
 use polars_buffer::Buffer;
@@ -15,7 +15,7 @@ use super::assemble::{BatchInput, GrowingFrame, check_rows, decode_frame, finish
 use super::dictionaries::Store;
 use super::flags;
 use super::input::{Input, Item};
-use super::options::{Projection, ReadOptions, counts};
+use super::options::{ColumnCounts, Projection, ReadOptions};
 use super::segments::ranges;
 use crate::error::format_error;
 use crate::pool::{self, Task};
@@ -46,8 +46,7 @@ pub(crate) struct Stream<R> {
 struct Plan {
     projection: Arc<Projection>,
     store: Store,
-    /// What the columns take in batches of a version: that of the last batch.
-    counts: Option<(Version, Vec<Counts>)>,
+    counts: ColumnCounts,
 }
 
 impl Plan {
@@ -58,11 +57,7 @@ impl Plan {
         header: &BatchHeader,
         version: Version,
     ) -> floe_format::Result<Vec<Range<u64>>> {
-        if self.counts.as_ref().is_none_or(|(of, _)| *of != version) {
-            self.counts = Some((version, counts(schema, version)));
-        }
-        let counts = self.counts.as_ref().map_or(&[][..], |(_, counts)| counts);
-        let starts = starts(header, counts)?;
+        let starts = self.counts.starts(schema, header, version)?;
         Ok(ranges(header, &starts, &schema.wire.fields, &self.projection.indices))
     }
 }
@@ -128,7 +123,8 @@ impl<R: Read> Stream<R> {
         if self.plan.is_none() {
             let projection = Projection::new(&schema, options)?;
             let store = Store::new(Arc::clone(&schema), &projection.slots).map_err(format_error)?;
-            self.plan = Some(Plan { projection: Arc::new(projection), store, counts: None });
+            self.plan =
+                Some(Plan { projection: Arc::new(projection), store, counts: ColumnCounts::default() });
         }
         Ok(schema)
     }

@@ -88,9 +88,10 @@ impl Keyed {
         let schema: Schema = kept.map(|(name, dtype)| (name.clone(), dtype.clone())).collect();
         // A dtype that cannot be written is found before anything is.
         encoding.start(crate::writer::Format::File, std::io::sink(), &schema)?;
-        let fixed: Vec<_> = schema.iter_values().map(fixed_bytes).collect();
-        let row_bytes = fixed.iter().copied().sum();
-        let varying = fixed.iter().filter(|bytes| bytes.is_none()).count();
+        let fixed: Vec<_> = schema.iter_values().map(|dtype| size::row_bits(dtype).ok()).collect();
+        let row_bits = fixed.iter().copied().sum::<Option<u64>>();
+        let row_bytes = row_bits.map(|bits| usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX));
+        let varying = fixed.iter().filter(|bits| bits.is_none()).count();
         Ok(Self {
             builder_bytes: schema.len() * BUILDER_BYTES + varying * VARYING_BUILDER_BYTES,
             row_bytes,
@@ -121,7 +122,7 @@ impl Keyed {
     fn append(&mut self, index: usize, df: &DataFrame, rows: Range<usize>) {
         let Some(partition) = self.partitions.get_mut(index) else { return };
         let mut bytes = match self.row_bytes {
-            Some(row_bytes) => row_bytes * rows.len(),
+            Some(row_bytes) => row_bytes.saturating_mul(rows.len()),
             None => {
                 let rows = df.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len());
                 usize::try_from(size::content(&rows)).unwrap_or(usize::MAX)
@@ -252,14 +253,6 @@ impl Consumer for Keyed {
         }
         parts.folder.commit(finished)
     }
-}
-
-/// Bytes of a value, if that is the same for all.
-fn fixed_bytes(dtype: &DataType) -> Option<usize> {
-    let physical = dtype.to_physical();
-    let varies = physical.is_nested()
-        || matches!(physical, DataType::String | DataType::Binary | DataType::BinaryOffset);
-    (!varies).then(|| Series::full_null(PlSmallStr::EMPTY, 1, &physical).estimated_size())
 }
 
 /// A frame's rows by key: those of one key together, in their order.

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use floe_array::Body;
-use floe_array::decode::starts;
 use floe_format::BatchHeader;
 use polars_core::prelude::*;
 
@@ -13,7 +12,7 @@ use super::origin::Reading;
 use crate::error::format_error;
 use crate::pool;
 use crate::read::index::Located;
-use crate::read::options::counts;
+use crate::read::options::ColumnCounts;
 use crate::schema::ReadSchema;
 use crate::statistics::bounds::parse;
 use crate::statistics::{BatchStatistics, ColumnStatistics, KEY, fingerprint, schema_fingerprint};
@@ -131,7 +130,7 @@ fn prints(
     columns: &[usize],
 ) -> PolarsResult<Vec<u64>> {
     let header = &batch.header;
-    let starts = starts(header, &counts(schema, batch.version)).map_err(format_error)?;
+    let starts = ColumnCounts::default().starts(schema, header, batch.version).map_err(format_error)?;
     let mut prints = Vec::with_capacity(columns.len());
     for column in columns {
         let [from, to] = match starts.get(*column..column + 2) {
