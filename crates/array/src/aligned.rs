@@ -6,13 +6,27 @@ use arrow::types::NativeType;
 use floe_format::{Error, Result};
 use polars_buffer::{Buffer, SharedStorage};
 
-/// An allocation of `len` elements that fails with an error instead of aborting the process.
+use crate::recycle::{self, share};
+
+/// An allocation of `len` elements (or a few more, where memory is used again) that fails with an
+/// error instead of aborting the process.
 ///
 /// # Errors
 /// When the allocator refuses.
 pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
+    match recycle::take(len) {
+        Some(vec) => Ok(vec),
+        None => fresh(len),
+    }
+}
+
+fn fresh<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
-    vec.try_reserve_exact(len).map_err(|_| out_of_memory(len.saturating_mul(size_of::<T>())))?;
+    if vec.try_reserve_exact(len).is_err() {
+        // What is kept for later is wanted now.
+        recycle::release();
+        vec.try_reserve_exact(len).map_err(|_| out_of_memory(len.saturating_mul(size_of::<T>())))?;
+    }
     advise_huge_pages(&mut vec);
     Ok(vec)
 }
@@ -49,7 +63,11 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
     let need = vec.len().saturating_add(additional);
     let first = need.saturating_mul(FIRST_GROWTH).min(FIRST_MOST / size_of::<T>().max(1));
     let most = need.saturating_mul(GROWTH).max(first);
-    let mut larger = try_with_capacity(most).or_else(|_| try_with_capacity(need))?;
+    let kept = if vec.is_empty() { recycle::take_up_to(need, most) } else { None };
+    let mut larger = match kept {
+        Some(kept) => kept,
+        None => fresh(most).or_else(|_| fresh(need))?,
+    };
     // Not by `realloc`: the system moves huge pages by breaking them up, which takes longer than a copy.
     for stretch in vec.chunks_mut((STRETCH / size_of::<T>().max(1)).max(1)) {
         larger.extend_from_slice(stretch);
@@ -73,19 +91,27 @@ fn give_back<T: NativeType>(values: &mut [T]) {
 #[cfg(not(target_os = "linux"))]
 fn give_back<T: NativeType>(_: &mut [T]) {}
 
-/// `len` zeroed elements: free where the system hands out zeroed pages, and initialised for readers
-/// that want such memory.
+/// `len` elements that are initialised, for readers that want such memory: zeros, which are free
+/// where the system hands out zeroed pages, or what was left in memory that is used again.
 ///
 /// # Errors
 /// When the allocator refuses.
-pub fn try_zeroed<T: NativeType>(len: usize) -> Result<Vec<T>> {
+pub fn try_initialised<T: NativeType>(len: usize) -> Result<Vec<T>> {
     let bytes = byte_len::<T>(len)?;
     if bytes == 0 {
         return Ok(Vec::new());
     }
+    if let Some(vec) = recycle::take_initialised(len) {
+        return Ok(vec);
+    }
     let layout = std::alloc::Layout::array::<T>(len).map_err(|_| out_of_memory(bytes))?;
     // SAFETY: the layout has a size, `bytes`, which is not zero.
-    let start = unsafe { std::alloc::alloc_zeroed(layout) }.cast::<T>();
+    let allocate = || unsafe { std::alloc::alloc_zeroed(layout) }.cast::<T>();
+    let mut start = allocate();
+    if start.is_null() {
+        recycle::release();
+        start = allocate();
+    }
     if start.is_null() {
         return Err(out_of_memory(bytes));
     }
@@ -103,13 +129,15 @@ pub fn try_zeroed<T: NativeType>(len: usize) -> Result<Vec<T>> {
 /// # Errors
 /// When the allocator refuses.
 pub fn probe(bytes: usize) -> Result<()> {
-    if bytes > 1 << 20 { try_with_capacity::<u8>(bytes).map(drop) } else { Ok(()) }
+    if bytes > 1 << 20 { fresh::<u8>(bytes).map(drop) } else { Ok(()) }
 }
 
 fn out_of_memory(bytes: usize) -> Error {
     Error::invalid(format!("the data needs an allocation of {bytes} bytes, which the system refused"))
 }
 
+/// The size of a page, or less.
+pub(crate) const PAGE: usize = 4096;
 /// The size of a huge page, and what one begins at a multiple of.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
 
@@ -145,7 +173,6 @@ pub(crate) fn populate(_: &mut [u8]) {}
 /// The whole pages among `bytes` bytes from an address on: where they start, and their length.
 #[cfg(target_os = "linux")]
 fn pages(start: usize, bytes: usize) -> (usize, usize) {
-    const PAGE: usize = 4096;
     let first = start.next_multiple_of(PAGE);
     (first, (start + bytes).saturating_sub(first) & !(PAGE - 1))
 }
@@ -178,7 +205,7 @@ pub fn typed<T: NativeType>(bytes: Buffer<u8>, len: usize) -> Result<Buffer<T>> 
     copy_to_uninit(slice, as_uninit_bytes(&mut out.spare_capacity_mut()[..len]));
     // SAFETY: the line above wrote all `len` elements' bytes.
     unsafe { out.set_len(len) };
-    Ok(out.into())
+    Ok(share(out))
 }
 
 /// `len` elements of `T` in bytes.

@@ -72,11 +72,6 @@ impl Segments {
         self.0.push((start, bytes));
     }
 
-    /// The segments' memory.
-    pub fn into_buffers(self) -> impl Iterator<Item = Buffer<u8>> {
-        self.0.into_iter().map(|(_, bytes)| bytes)
-    }
-
     /// Bytes of all segments.
     #[must_use]
     pub fn bytes(&self) -> usize {

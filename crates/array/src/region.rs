@@ -9,7 +9,8 @@
 use floe_format::Result;
 use polars_buffer::Buffer;
 
-use crate::aligned::{HUGE_PAGE, populate, try_zeroed};
+use crate::aligned::{HUGE_PAGE, populate, try_initialised};
+use crate::recycle::{share, take_initialised};
 
 /// Initialised memory on huge pages, where the system has them.
 ///
@@ -30,14 +31,24 @@ pub struct Region {
 }
 
 impl Region {
-    /// `len` zeroed bytes.
+    /// `len` bytes: zeros, or what memory that is used again held.
     ///
     /// # Errors
     /// When the allocator refuses.
     pub fn new(len: usize) -> Result<Self> {
-        let memory = try_zeroed::<u8>(len.saturating_add(HUGE_PAGE))?;
+        Ok(Self::of(try_initialised::<u8>(len.saturating_add(HUGE_PAGE))?, len))
+    }
+
+    /// As [`Region::new`], if there is memory to be used again: its pages need not be made.
+    #[must_use]
+    pub fn kept(len: usize) -> Option<Self> {
+        Some(Self::of(take_initialised(len.saturating_add(HUGE_PAGE))?, len))
+    }
+
+    /// The first `len` bytes behind a boundary.
+    fn of(memory: Vec<u8>, len: usize) -> Self {
         let address = memory.as_ptr().addr();
-        Ok(Self { start: address.next_multiple_of(HUGE_PAGE) - address, memory, len })
+        Self { start: address.next_multiple_of(HUGE_PAGE) - address, memory, len }
     }
 
     /// Makes the pages of the first `len` bytes, where the system can do that at once.
@@ -61,15 +72,6 @@ impl Region {
         Ok(())
     }
 
-    /// The memory of bytes that nobody shares any more, for other bytes. What it holds is what was
-    /// left there.
-    #[must_use]
-    pub fn reuse(bytes: Buffer<u8>) -> Option<Self> {
-        let (start, len) = (bytes.offset(), bytes.len());
-        let memory = bytes.into_storage().try_into_vec().ok()?;
-        (memory.len() >= start + len).then_some(Self { memory, start, len })
-    }
-
     /// How many bytes it has.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -82,16 +84,11 @@ impl Region {
         self.len == 0
     }
 
-    /// Gives bytes at the end up.
-    pub fn truncate(&mut self, len: usize) {
-        self.len = self.len.min(len);
-    }
-
     /// The first `len` bytes (all, if there are fewer), to share.
     #[must_use]
     pub fn into_buffer(self, len: usize) -> Buffer<u8> {
         let end = self.start + len.min(self.len);
-        Buffer::from_vec(self.memory).sliced(self.start..end)
+        share(self.memory).sliced(self.start..end)
     }
 }
 
@@ -105,17 +102,11 @@ mod tests {
         region.populate(1 << 20);
         region.populate(usize::MAX);
         assert_eq!(region.as_mut_slice().as_ptr().addr() % HUGE_PAGE, 0);
-        assert!(region.as_mut_slice().iter().all(|byte| *byte == 0));
         region.as_mut_slice().fill(7);
         region.grow(5 << 20).unwrap();
         let bytes = region.into_buffer(usize::MAX);
         assert_eq!(bytes.len(), 5 << 20);
         assert!(bytes[..3 << 20].iter().all(|byte| *byte == 7));
-        assert!(bytes[3 << 20..].iter().all(|byte| *byte == 0));
-        let shared = bytes.clone();
-        assert!(Region::reuse(bytes).is_none());
-        let again = Region::reuse(shared.sliced(..4 << 20)).unwrap();
-        assert_eq!(again.len(), 4 << 20);
         assert!(Region::new(usize::MAX / 2).is_err());
     }
 }

@@ -14,6 +14,7 @@ use arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use arrow::offset::OffsetsBuffer;
 use arrow::types::NativeType;
 use floe_array::decode::{Budget, Start};
+use floe_array::dictionary::Categories;
 use floe_array::{
     Body, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Lookup, Part, Serial, decode_column,
     encode_column,
@@ -642,8 +643,8 @@ fn dictionaries() -> Vec<Column> {
     let map: Arc<[Option<u32>]> = vec![Some(3), None, Some(1), Some(200), Some(0)].into();
     let lookups = [
         ("values", Lookup::Values(values)),
-        ("categories_u8", Lookup::Categories { map: Arc::clone(&map), width: 1 }),
-        ("categories_u32", Lookup::Categories { map, width: 4 }),
+        ("categories_u8", Lookup::Categories(Categories::new(Arc::clone(&map), 1).unwrap())),
+        ("categories_u32", Lookup::Categories(Categories::new(map, 4).unwrap())),
     ];
     let keys = (0..FEW).map(|row| row % 5);
     let mut columns = Vec::new();

@@ -15,7 +15,8 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::ctx::{Slot, total_len};
 use super::fixed::concat;
-use crate::aligned::{byte_len, try_with_capacity};
+use crate::aligned::{byte_len, reserve_more, try_with_capacity};
+use crate::recycle::share;
 use crate::validate;
 
 /// Offsets of one part, checked: `len + 1` of them, rising, within the data.
@@ -49,6 +50,16 @@ pub(super) fn read_offsets<O: Offset + NativeType>(
 pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &mut DecodeCtx<'_>,
 ) -> Result<Box<dyn Array>> {
+    let mut views = ViewBuilder::default();
+    let validity = onto::<O, T>(ctx, &mut views)?;
+    Ok(views.finish::<T>(validity))
+}
+
+/// Adds the views and buffers of all parts; returns the validity of these rows.
+pub(super) fn onto<O: Offset + NativeType, T: ViewType + ?Sized>(
+    ctx: &mut DecodeCtx<'_>,
+    out: &mut ViewBuilder,
+) -> Result<Option<Bitmap>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
     let offset_slots = ctx.slots()?;
@@ -60,8 +71,10 @@ pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
         }
     }
     let validity = validity.read(ctx, &nodes)?;
-    let mut views = try_with_capacity::<View>(total)?;
-    let mut rest = &mut views.spare_capacity_mut()[..total];
+    let known = out.views.len();
+    let first = out.buffers.len();
+    out.reserve(total)?;
+    let mut rest = &mut out.views.spare_capacity_mut()[..total];
     let mut jobs = Vec::with_capacity(nodes.len());
     let mut at = 0;
     for ((node, offsets), data) in nodes.iter().zip(&offset_slots).zip(&data_slots) {
@@ -81,23 +94,22 @@ pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx.run(jobs.len(), |i| {
         let Some(job) = jobs.get(i) else { return Ok(()) };
         let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-        make_views::<O, T>(ctx, &mut job, i, &huge)
+        make_views::<O, T>(ctx, &mut job, first + i, &huge)
     })?;
     if huge.into_inner() {
         drop(jobs);
-        return decode_huge::<O, T>(ctx, &nodes, &offset_slots, &data_slots, validity);
+        huge_onto::<O>(ctx, &nodes, &offset_slots, &data_slots, out)?;
+        return Ok(validity);
     }
-    let mut buffers = Vec::with_capacity(jobs.len());
-    let mut bytes = 0;
     for job in jobs {
         let made = job.into_inner().unwrap_or_else(PoisonError::into_inner).made;
-        bytes += made.bytes;
-        buffers.push(made.data);
+        out.bytes = out.bytes.map(|bytes| bytes + made.bytes);
+        out.buffers.push(made.data);
     }
     // SAFETY: `make_views` returned Ok for every part, having written each of its views, and the
     // parts' slices cover all of them.
-    unsafe { views.set_len(total) };
-    Ok(ViewBuilder { views, buffers, bytes }.finish::<T>(validity))
+    unsafe { out.views.set_len(known + total) };
+    Ok(validity)
 }
 
 /// The views of one part, to be made.
@@ -170,39 +182,49 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     Ok(())
 }
 
-/// As [`decode`], one part after another, for data beyond 4 GiB.
-fn decode_huge<O: Offset + NativeType, T: ViewType + ?Sized>(
+/// As [`onto`], one part after another, for data beyond 4 GiB.
+fn huge_onto<O: Offset + NativeType>(
     ctx: &DecodeCtx<'_>,
     nodes: &[FieldNode],
     offsets: &[Slot],
     data: &[Slot],
-    validity: Option<Bitmap>,
-) -> Result<Box<dyn Array>> {
-    let mut builder = ViewBuilder::new(total_len(nodes)?)?;
+    out: &mut ViewBuilder,
+) -> Result<()> {
     for ((node, offsets), data) in nodes.iter().zip(offsets).zip(data) {
         let data = ctx.bytes(*data)?;
         let checked = read_offsets::<O>(ctx, *offsets, node.len, data.len())?;
-        builder.append(&checked, data)?;
+        out.append(&checked, data)?;
     }
-    Ok(builder.finish::<T>(validity))
+    Ok(())
 }
 
 /// Views over data buffers, in the making.
-struct ViewBuilder {
-    views: Vec<View>,
-    buffers: Vec<Buffer<u8>>,
-    /// Bytes of all values.
-    bytes: usize,
+pub(super) struct ViewBuilder {
+    pub(super) views: Vec<View>,
+    pub(super) buffers: Vec<Buffer<u8>>,
+    /// Bytes of all values, where that is known.
+    pub(super) bytes: Option<usize>,
+}
+
+impl Default for ViewBuilder {
+    fn default() -> Self {
+        Self { views: Vec::new(), buffers: Vec::new(), bytes: Some(0) }
+    }
 }
 
 impl ViewBuilder {
-    fn new(rows: usize) -> Result<Self> {
-        Ok(Self { views: try_with_capacity(rows)?, buffers: Vec::new(), bytes: 0 })
+    /// Room for so many more views: as many as that at first, more than that when it grows.
+    pub(super) fn reserve(&mut self, rows: usize) -> Result<()> {
+        if self.views.capacity() == 0 {
+            self.views = try_with_capacity(rows)?;
+            return Ok(());
+        }
+        reserve_more(&mut self.views, rows)
     }
 
     /// Adds a view for each value; `data` becomes one buffer, or several beyond 4 GiB.
     fn append<O: Offset>(&mut self, checked: &Checked<O>, data: Buffer<u8>) -> Result<()> {
-        self.bytes += checked.last - checked.first;
+        self.bytes = self.bytes.map(|bytes| bytes + (checked.last - checked.first));
         let window = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
         if data.len() <= window {
             let index = self.next_buffer()?;
@@ -237,11 +259,11 @@ impl ViewBuilder {
         Ok(())
     }
 
-    fn next_buffer(&self) -> Result<u32> {
+    pub(super) fn next_buffer(&self) -> Result<u32> {
         u32::try_from(self.buffers.len()).map_err(|_| Error::unsupported("more than 2^32 data buffers"))
     }
 
-    fn finish<T: ViewType + ?Sized>(self, validity: Option<Bitmap>) -> Box<dyn Array> {
+    pub(super) fn finish<T: ViewType + ?Sized>(self, validity: Option<Bitmap>) -> Box<dyn Array> {
         let total = self.buffers.iter().map(Buffer::len).sum();
         // SAFETY: every view was made by `new_view` from checked offsets into the buffer it names;
         // for strings the bytes were checked to be UTF-8 (or the caller vouched for it by
@@ -249,10 +271,10 @@ impl ViewBuilder {
         let array = unsafe {
             BinaryViewArrayGeneric::<T>::new_unchecked(
                 T::DATA_TYPE,
-                self.views.into(),
+                share(self.views),
                 self.buffers.into(),
                 validity,
-                Some(self.bytes),
+                self.bytes,
                 total,
             )
         };
@@ -316,7 +338,8 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<
     }
     ctx.charge(byte_len::<View>(total)?)?;
     let validity = validity.read(ctx, &nodes)?;
-    let mut builder = ViewBuilder::new(total)?;
+    let mut builder = ViewBuilder::default();
+    builder.reserve(total)?;
     for (node, slot) in nodes.iter().zip(slots) {
         let need = checked_mul(node, width)?;
         let data = crate::aligned::typed::<u8>(ctx.bytes(slot)?, need)?;

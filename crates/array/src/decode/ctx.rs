@@ -16,6 +16,7 @@ use crate::aligned::{
 };
 use crate::body::{Body, Executor};
 use crate::dictionary::Dictionaries;
+use crate::recycle::share;
 
 /// How to read, the same for all columns of a source.
 #[derive(Debug, Clone, Copy)]
@@ -136,6 +137,9 @@ pub(super) struct Slot {
     pub(super) part: usize,
     pub(super) spec: BufferSpec,
 }
+
+/// What is done to the values of a part, given its number, once they are in place.
+pub(super) type Change<'c, T> = &'c (dyn Fn(usize, &mut [T]) -> Result<()> + Sync);
 
 /// The validity bitmaps of an array, not read yet.
 pub(super) struct Validity(Vec<Slot>);
@@ -317,13 +321,25 @@ impl<'a> DecodeCtx<'a> {
                 found => first = Some(found),
             }
         }
-        self.fill_behind(Vec::new(), slots, counts, first)
+        self.fill_behind(Vec::new(), slots, counts, first, None).map(share)
     }
 
     /// As [`Self::fixed`], behind values that are there.
-    pub(super) fn fixed_onto<T: NativeType>(&mut self, known: Vec<T>, counts: &[usize]) -> Result<Buffer<T>> {
+    pub(super) fn fixed_onto<T: NativeType>(&mut self, known: Vec<T>, counts: &[usize]) -> Result<Vec<T>> {
         let slots = self.slots()?;
-        self.fill_behind(known, &slots, counts, None)
+        self.fill_behind(known, &slots, counts, None, None)
+    }
+
+    /// As [`Self::fixed_onto`], for buffers taken before, with `change` applied to the values of
+    /// each part, given its number: while they are in the cache, and in parallel.
+    pub(super) fn changed_onto<T: NativeType>(
+        &self,
+        known: Vec<T>,
+        slots: &[Slot],
+        counts: &[usize],
+        change: Change<'_, T>,
+    ) -> Result<Vec<T>> {
+        self.fill_behind(known, slots, counts, None, Some(change))
     }
 
     /// Writes the parts' values behind `out`'s. `first` is what was found of the first part, if it
@@ -334,7 +350,8 @@ impl<'a> DecodeCtx<'a> {
         slots: &[Slot],
         counts: &[usize],
         mut first: Option<Found<'a>>,
-    ) -> Result<Buffer<T>> {
+        change: Option<Change<'_, T>>,
+    ) -> Result<Vec<T>> {
         let mut total = 0usize;
         for (slot, count) in slots.iter().zip(counts) {
             self.check_claim(*slot, byte_len::<T>(*count)?)?;
@@ -345,11 +362,12 @@ impl<'a> DecodeCtx<'a> {
         byte_len::<T>(total)?;
         let known = out.len();
         // Reading into memory wants it initialised; decompressing and copying do not.
-        let zeroed = known == 0 && slots.iter().any(|slot| self.is_remote(*slot));
+        let fresh = out.capacity() == 0;
+        let zeroed = fresh && slots.iter().any(|slot| self.is_remote(*slot));
         if zeroed {
-            out = aligned::try_zeroed::<T>(total)?;
+            out = aligned::try_initialised::<T>(total)?;
             out.clear();
-        } else if known == 0 {
+        } else if fresh {
             out = try_with_capacity::<T>(total)?;
         } else {
             aligned::reserve_more(&mut out, total)?;
@@ -369,13 +387,18 @@ impl<'a> DecodeCtx<'a> {
                 Some(found) => found,
                 None => self.find(*slot)?,
             };
-            self.fill(found, *slot, dst, size_of::<T>(), zeroed)
+            self.fill(found, *slot, dst, size_of::<T>(), zeroed)?;
+            match change {
+                // SAFETY: `fill` returned Ok, so that all of `dst` is written.
+                Some(change) => change(i, bytemuck::cast_slice_mut(unsafe { aligned::assume_init(dst) })),
+                None => Ok(()),
+            }
         })?;
         drop(jobs);
         // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
         // elements behind the `known` ones: each was written completely.
         unsafe { out.set_len(known + total) };
-        Ok(out.into())
+        Ok(out)
     }
 
     /// Runs `work(0..n)` on the executor and returns the first error in order.
@@ -409,14 +432,14 @@ impl<'a> DecodeCtx<'a> {
             Found::Plain(buffer) => Ok(buffer),
             Found::Remote(spec) => {
                 let body = self.body(slot);
-                read(body, spec).map(Buffer::from)
+                read(body, spec).map(share)
             },
             Found::Frame { codec, len, frame } => {
                 let mut out = try_with_capacity::<u8>(len)?;
                 decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len])?;
                 // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
                 unsafe { out.set_len(len) };
-                Ok(out.into())
+                Ok(share(out))
             },
         }
     }
@@ -527,7 +550,7 @@ impl<'a> DecodeCtx<'a> {
         let stored = match (shared, body.lent(range)) {
             (Some(shared), _) => Stretch::Shared(shared),
             (None, Some(slice)) => Stretch::Lent(slice),
-            (None, None) => Stretch::Shared(read(body, spec)?.into()),
+            (None, None) => Stretch::Shared(share(read(body, spec)?)),
         };
         match floe_codec::parse(stored.as_slice()).map_err(codec_error)? {
             Stored::Empty => Ok(Found::Empty),
@@ -562,7 +585,7 @@ impl<'a> DecodeCtx<'a> {
 
 fn read(body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
     let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
-    let mut out = aligned::try_zeroed::<u8>(len)?;
+    let mut out = aligned::try_initialised::<u8>(len)?;
     body.read_into(spec.offset..spec.offset + spec.len, &mut out)?;
     Ok(out)
 }

@@ -1,5 +1,7 @@
 //! Dictionary-encoded arrays: the keys are read, the values looked up.
 
+use std::sync::{Mutex, PoisonError};
+
 use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::{Bitmap, MutableBitmap};
 use arrow::datatypes::ArrowDataType;
@@ -9,38 +11,240 @@ use polars_buffer::Buffer;
 use polars_utils::IdxSize;
 
 use super::DecodeCtx;
+use super::ctx::{Part, lens, total_len};
 use super::fixed::{concat, gather, index};
-use super::primitive::parts;
-use crate::aligned::try_with_capacity;
-use crate::dictionary::Lookup;
+use super::primitive::{array, parts};
+use crate::aligned::{byte_len, reserve_more, try_with_capacity};
+use crate::dictionary::{Category, Lookup};
+use crate::recycle::share;
+
+/// Runs the code with `$K` as the type of the encoding's keys.
+macro_rules! with_key_type {
+    ($encoding:expr, |$K:ident| $body:expr) => {
+        match ($encoding.index.bits, $encoding.index.signed) {
+            (8, true) => with_key_type!(@ $K i8 $body),
+            (16, true) => with_key_type!(@ $K i16 $body),
+            (32, true) => with_key_type!(@ $K i32 $body),
+            (64, true) => with_key_type!(@ $K i64 $body),
+            (8, false) => with_key_type!(@ $K u8 $body),
+            (16, false) => with_key_type!(@ $K u16 $body),
+            (32, false) => with_key_type!(@ $K u32 $body),
+            (64, false) => with_key_type!(@ $K u64 $body),
+            (bits, _) => Err(Error::invalid(format!("dictionary keys of {bits} bits do not exist"))),
+        }
+    };
+    (@ $K:ident $type:ident $body:expr) => {{
+        type $K = $type;
+        $body
+    }};
+}
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, encoding: &DictionaryEncoding) -> Result<Box<dyn Array>> {
-    match (encoding.index.bits, encoding.index.signed) {
-        (8, true) => with_keys::<i8>(ctx, encoding),
-        (16, true) => with_keys::<i16>(ctx, encoding),
-        (32, true) => with_keys::<i32>(ctx, encoding),
-        (64, true) => with_keys::<i64>(ctx, encoding),
-        (8, false) => with_keys::<u8>(ctx, encoding),
-        (16, false) => with_keys::<u16>(ctx, encoding),
-        (32, false) => with_keys::<u32>(ctx, encoding),
-        (64, false) => with_keys::<u64>(ctx, encoding),
-        (bits, _) => Err(Error::invalid(format!("dictionary keys of {bits} bits do not exist"))),
-    }
+    with_key_type!(encoding, |K| with_keys::<K>(ctx, encoding))
+}
+
+/// Categories behind those that are there, and the validity of the new ones. `None` if keys become
+/// something else, or nulls.
+pub(super) fn onto<C: Category>(
+    ctx: &mut DecodeCtx<'_>,
+    encoding: &DictionaryEncoding,
+    known: &mut Vec<C>,
+) -> Result<Option<Option<Bitmap>>> {
+    let Some(tables) = translations::<C>(ctx, encoding)? else { return Ok(None) };
+    with_key_type!(encoding, |K| translated_onto::<K, C>(ctx, encoding, &tables, known)).map(Some)
 }
 
 fn with_keys<K: NativeType + TryInto<usize>>(
     ctx: &mut DecodeCtx<'_>,
     encoding: &DictionaryEncoding,
 ) -> Result<Box<dyn Array>> {
+    if let Some(tables) = translations::<u32>(ctx, encoding)? {
+        return translated::<K, u32>(ctx, encoding, &tables);
+    }
+    if let Some(tables) = translations::<u16>(ctx, encoding)? {
+        return translated::<K, u16>(ctx, encoding, &tables);
+    }
+    if let Some(tables) = translations::<u8>(ctx, encoding)? {
+        return translated::<K, u8>(ctx, encoding, &tables);
+    }
     let arrays = ctx.each_part(|ctx| {
         let (keys, validity) = parts::<K>(ctx)?;
-        let dictionaries = ctx.parts().first().map(super::ctx::Part::dictionaries);
-        let lookup = dictionaries.and_then(|d| d.lookup(encoding.slot));
-        let lookup =
-            lookup.ok_or_else(|| Error::invalid(format!("dictionary {} is unknown", encoding.id)))?;
-        look_up(ctx, lookup, &keys, validity).map_err(|error| error.at(format!("dictionary {}", encoding.id)))
+        let lookup = lookup_of(ctx.parts().first(), encoding)?;
+        look_up(ctx, lookup, &keys, validity).map_err(|error| at(encoding, error))
     })?;
     concat(arrays)
+}
+
+fn at(encoding: &DictionaryEncoding, error: Error) -> Error {
+    error.at(format!("dictionary {}", encoding.id))
+}
+
+fn lookup_of<'a>(part: Option<&Part<'a>>, encoding: &DictionaryEncoding) -> Result<&'a Lookup> {
+    let lookup = part.and_then(|part| part.dictionaries().lookup(encoding.slot));
+    lookup.ok_or_else(|| Error::invalid(format!("dictionary {} is unknown", encoding.id)))
+}
+
+/// What the keys of a part become: `table[key]`, which may be the key itself.
+struct Translation<'a, C> {
+    table: &'a [C],
+    is_identity: bool,
+}
+
+/// Those of all parts, if all their keys become such categories and none of them null.
+fn translations<'a, C: Category>(
+    ctx: &DecodeCtx<'a>,
+    encoding: &DictionaryEncoding,
+) -> Result<Option<Vec<Translation<'a, C>>>> {
+    let translation = |part| {
+        let Lookup::Categories(categories) = lookup_of(Some(part), encoding)? else { return Ok(None) };
+        let is_identity = categories.is_identity();
+        Ok(C::table(categories).map(|table| Translation { table, is_identity }))
+    };
+    ctx.parts().iter().map(translation).collect()
+}
+
+/// Keys translated to categories.
+fn translated<K, C>(
+    ctx: &mut DecodeCtx<'_>,
+    encoding: &DictionaryEncoding,
+    tables: &[Translation<'_, C>],
+) -> Result<Box<dyn Array>>
+where
+    K: NativeType + TryInto<usize>,
+    C: Category,
+{
+    if let ([translation], true) = (tables, size_of::<K>() == size_of::<C>())
+        && translation.is_identity
+    {
+        // Such keys stay where they are. What nulls hold is taken over, so it is checked as well.
+        let mark = ctx.mark();
+        let (keys, validity) = parts::<C>(ctx)?;
+        if are_within(&keys, translation.table.len()) {
+            return array(keys, validity);
+        }
+        ctx.rewind(mark);
+    }
+    let mut categories = Vec::new();
+    let validity = translated_onto::<K, C>(ctx, encoding, tables, &mut categories)?;
+    array(share(categories), validity)
+}
+
+/// Keys translated to categories, behind those that are there. The validity is that of the new ones.
+fn translated_onto<K, C>(
+    ctx: &mut DecodeCtx<'_>,
+    encoding: &DictionaryEncoding,
+    tables: &[Translation<'_, C>],
+    out: &mut Vec<C>,
+) -> Result<Option<Bitmap>>
+where
+    K: NativeType + TryInto<usize>,
+    C: Category,
+{
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity()?;
+    let slots = ctx.slots()?;
+    let counts = lens(&nodes);
+    let total = total_len(&nodes)?;
+    for (slot, count) in slots.iter().zip(&counts) {
+        ctx.require(*slot, byte_len::<K>(*count)?)?;
+    }
+    let validity = validity.read(ctx, &nodes)?;
+    let mut starts = Vec::with_capacity(nodes.len());
+    let mut before = 0usize;
+    for node in &nodes {
+        starts.push(before);
+        before += node.len;
+    }
+    // What a part's rows become, and their validity.
+    let of = |part: usize, len: usize| {
+        let start = starts.get(part).copied().unwrap_or_default();
+        (tables.get(part), validity.as_ref().map(|validity| validity.clone().sliced(start, len)))
+    };
+    if size_of::<K>() == size_of::<C>() {
+        *out = ctx.changed_onto::<C>(std::mem::take(out), &slots, &counts, &|part, keys| {
+            let (Some(translation), validity) = of(part, keys.len()) else { return Ok(()) };
+            translate(keys, translation, validity.as_ref()).map_err(|error| at(encoding, error))
+        })?;
+        return Ok(validity);
+    }
+    if out.capacity() == 0 {
+        *out = try_with_capacity(total)?;
+    } else {
+        reserve_more(out, total)?;
+    }
+    let known = out.len();
+    out.resize(known + total, C::default());
+    let mut rest = &mut out[known..];
+    let mut jobs = Vec::with_capacity(nodes.len());
+    for (slot, node) in slots.iter().zip(&nodes) {
+        let (here, behind) = rest.split_at_mut(node.len);
+        rest = behind;
+        jobs.push(Mutex::new((*slot, here)));
+    }
+    ctx.run(jobs.len(), |part| {
+        let Some(job) = jobs.get(part) else { return Ok(()) };
+        let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
+        let (slot, out) = &mut *job;
+        let keys = ctx.fixed_at::<K>(&[*slot], &[out.len()])?;
+        let (Some(translation), validity) = of(part, keys.len()) else { return Ok(()) };
+        let keys = keys.iter().map(|key| (*key).try_into().unwrap_or(usize::MAX));
+        look_up_all(keys, out, translation.table, validity.as_ref()).map_err(|error| at(encoding, error))
+    })?;
+    drop(jobs);
+    Ok(validity)
+}
+
+/// Whether no key, of which none is negative, reaches `len`.
+fn are_within<C: Category>(keys: &[C], len: usize) -> bool {
+    keys.iter().copied().max().is_none_or(|key| key.try_into().is_ok_and(|key| key < len))
+}
+
+/// Replaces keys by their categories.
+fn translate<C: Category>(
+    keys: &mut [C],
+    Translation { table, is_identity }: &Translation<'_, C>,
+    validity: Option<&Bitmap>,
+) -> Result<()> {
+    if are_within(keys, table.len()) {
+        if !is_identity {
+            for key in keys {
+                *key = (*key).try_into().ok().and_then(|at| table.get(at)).copied().unwrap_or_default();
+            }
+        }
+        return Ok(());
+    }
+    let mut valid = validity.map(Bitmap::iter);
+    for key in keys {
+        let at = (*key).try_into().unwrap_or(usize::MAX);
+        *key = one(at, table, valid.as_mut().is_none_or(|valid| valid.next() == Some(true)))?;
+    }
+    Ok(())
+}
+
+/// The category of one key; of a null the first.
+fn one<C: NativeType>(key: usize, table: &[C], valid: bool) -> Result<C> {
+    if !valid {
+        return Ok(C::default());
+    }
+    table.get(key).copied().ok_or_else(|| outside(key, table.len()))
+}
+
+fn look_up_all<C: NativeType>(
+    keys: impl Iterator<Item = usize>,
+    out: &mut [C],
+    table: &[C],
+    validity: Option<&Bitmap>,
+) -> Result<()> {
+    let mut valid = validity.map(Bitmap::iter);
+    for (key, out) in keys.zip(out) {
+        *out = one(key, table, valid.as_mut().is_none_or(|valid| valid.next() == Some(true)))?;
+    }
+    Ok(())
+}
+
+fn outside(key: impl std::fmt::Display, len: usize) -> Error {
+    let hint = if len == 0 { ": it is empty, or was not sent before the batch" } else { "" };
+    Error::invalid(format!("key {key} is outside of a dictionary of {len} values{hint}"))
 }
 
 fn look_up<K: NativeType + TryInto<usize>>(
@@ -65,9 +269,11 @@ fn look_up<K: NativeType + TryInto<usize>>(
             }
             gather(ctx, values.as_ref(), indices, validity)
         },
-        Lookup::Categories { map, width: 1 } => categories::<K, u8>(map, keys, validity),
-        Lookup::Categories { map, width: 2 } => categories::<K, u16>(map, keys, validity),
-        Lookup::Categories { map, .. } => categories::<K, u32>(map, keys, validity),
+        Lookup::Categories(found) => match found.width() {
+            1 => categories::<K, u8>(found.map(), keys, validity),
+            2 => categories::<K, u16>(found.map(), keys, validity),
+            _ => categories::<K, u32>(found.map(), keys, validity),
+        },
     }
 }
 
@@ -77,14 +283,11 @@ fn for_each_key<K: NativeType + TryInto<usize>>(
     len: usize,
     mut visit: impl FnMut(Option<usize>) -> Result<()>,
 ) -> Result<()> {
-    let bad = |key: K| {
-        let hint = if len == 0 { ": it is empty, or was not sent before the batch" } else { "" };
-        Error::invalid(format!("key {key} is outside of a dictionary of {len} values{hint}"))
-    };
     for (i, key) in keys.iter().enumerate() {
         let valid = validity.is_none_or(|v| v.get(i) == Some(true));
         if valid {
-            let at = (*key).try_into().ok().filter(|at: &usize| *at < len).ok_or_else(|| bad(*key))?;
+            let at =
+                (*key).try_into().ok().filter(|at: &usize| *at < len).ok_or_else(|| outside(key, len))?;
             visit(Some(at))?;
         } else {
             visit(None)?;
@@ -112,5 +315,5 @@ where
         Ok(())
     })?;
     let validity = valid.map_or(validity, |v| Some(v.freeze()));
-    Ok(Box::new(PrimitiveArray::new(ArrowDataType::from(C::PRIMITIVE), out.into(), validity)))
+    Ok(Box::new(PrimitiveArray::new(ArrowDataType::from(C::PRIMITIVE), share(out), validity)))
 }

@@ -3,21 +3,20 @@
 //! arrays that are joined at the end.
 
 use arrow::Either;
-use arrow::array::{
-    Array, BinaryViewArray, BinaryViewArrayGeneric, BooleanArray, PrimitiveArray, Utf8ViewArray, View,
-    ViewType,
-};
+use arrow::array::{Array, BooleanArray, PrimitiveArray};
 use arrow::bitmap::{Bitmap, MutableBitmap};
 use arrow::compute::concatenate::concatenate;
-use arrow::datatypes::PhysicalType;
+use arrow::datatypes::{PhysicalType, PrimitiveType};
 use arrow::types::NativeType;
 use arrow::with_match_primitive_type_full;
 use floe_format::{DataType, Error, Field, Result, TimeUnit};
 use polars_buffer::Buffer;
 
+use super::binary::ViewBuilder;
 use super::ctx::lens;
-use super::{DecodeCtx, decode_column, primitive};
+use super::{DecodeCtx, binary, decode_column, dictionary, maintains_offsets, primitive, view};
 use crate::aligned::{reserve_more, try_with_capacity};
+use crate::recycle::share;
 
 /// What has been decoded of a column.
 ///
@@ -25,8 +24,21 @@ use crate::aligned::{reserve_more, try_with_capacity};
 /// nothing until it is written to. [`Growing::finish`] gives the rest back.
 #[derive(Default)]
 pub struct Growing {
+    rows: usize,
+    state: State,
+}
+
+enum State {
     /// The last one grows, unless its layout cannot.
-    arrays: Vec<Box<dyn Array>>,
+    Arrays(Vec<Box<dyn Array>>),
+    /// Strings (if it says so) or bytes, with their validity if there are nulls.
+    Views { utf8: bool, views: ViewBuilder, validity: Option<Bitmap> },
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Arrays(Vec::new())
+    }
 }
 
 impl Growing {
@@ -35,69 +47,142 @@ impl Growing {
     /// # Errors
     /// As [`decode_column`].
     pub fn decode(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {
-        let rows = |arrays: &[Box<dyn Array>]| arrays.iter().map(|array| array.len()).sum::<usize>();
-        let before = rows(&self.arrays);
-        match self.arrays.pop() {
-            Some(array) if is_plain(field, array.as_ref()) => {
-                let array = onto(ctx, array).map_err(|e| e.at(format!("column \"{}\"", field.name)))?;
-                self.arrays.push(array);
+        let at = |e: Error| e.at(format!("column \"{}\"", field.name));
+        let before = self.rows;
+        self.state = match std::mem::take(&mut self.state) {
+            State::Arrays(arrays) if arrays.is_empty() && utf8_views(field).is_some() => {
+                let utf8 = utf8_views(field) == Some(true);
+                views_onto(ctx, field, utf8, ViewBuilder::default(), (None, 0)).map_err(at)?
             },
-            known => {
-                let more = decode_column(ctx, field)?;
-                match known {
-                    Some(known) => self.arrays.extend(append(known, more)?),
-                    None => self.arrays.push(more),
-                }
+            State::Arrays(arrays) => State::Arrays(add(ctx, field, arrays)?),
+            State::Views { utf8, views, validity } => {
+                views_onto(ctx, field, utf8, views, (validity, before)).map_err(at)?
             },
-        }
-        Ok(rows(&self.arrays) - before)
+        };
+        self.rows = match &self.state {
+            State::Arrays(arrays) => arrays.iter().map(|array| array.len()).sum(),
+            State::Views { views, .. } => views.views.len(),
+        };
+        Ok(self.rows - before)
     }
 
     /// All rows as one array. `None` if nothing has been decoded.
     ///
     /// # Errors
     /// When the arrays cannot be joined.
-    pub fn finish(mut self) -> Result<Option<Box<dyn Array>>> {
-        if self.arrays.len() > 1 {
-            let arrays: Vec<&dyn Array> = self.arrays.iter().map(AsRef::as_ref).collect();
-            let joined = concatenate(&arrays).map_err(|e| Error::invalid(e.to_string()))?;
-            return Ok(Some(joined));
+    pub fn finish(self) -> Result<Option<Box<dyn Array>>> {
+        match self.state {
+            State::Arrays(arrays) if arrays.len() > 1 => {
+                let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+                concatenate(&arrays).map(Some).map_err(|e| Error::invalid(e.to_string()))
+            },
+            State::Arrays(mut arrays) => Ok(arrays.pop().map(shrink)),
+            State::Views { utf8, mut views, validity } => {
+                views.views.shrink_to_fit();
+                Ok(Some(if utf8 { views.finish::<str>(validity) } else { views.finish::<[u8]>(validity) }))
+            },
         }
-        Ok(self.arrays.pop().map(shrink))
     }
 }
 
+/// Adds the next column's rows to arrays: to the last one, if its layout is simple.
+fn add(
+    ctx: &mut DecodeCtx<'_>,
+    field: &Field,
+    mut arrays: Vec<Box<dyn Array>>,
+) -> Result<Vec<Box<dyn Array>>> {
+    let Some(last) = arrays.pop() else { return Ok(vec![decode_column(ctx, field)?]) };
+    let onto = match last.dtype().to_physical_type() {
+        PhysicalType::Primitive(kind) if is_plain(field) => {
+            with_match_primitive_type_full!(kind, |$T| primitive_onto::<$T, _>(last, |known| {
+                let nodes = ctx.nodes()?;
+                let validity = ctx.validity()?;
+                *known = ctx.fixed_onto(std::mem::take(known), &lens(&nodes))?;
+                validity.read(ctx, &nodes).map(Some)
+            }))
+        },
+        PhysicalType::Primitive(kind) if let Some(encoding) = &field.dictionary => match kind {
+            PrimitiveType::UInt8 => {
+                primitive_onto::<u8, _>(last, |known| dictionary::onto(ctx, encoding, known))
+            },
+            PrimitiveType::UInt16 => {
+                primitive_onto::<u16, _>(last, |known| dictionary::onto(ctx, encoding, known))
+            },
+            PrimitiveType::UInt32 => {
+                primitive_onto::<u32, _>(last, |known| dictionary::onto(ctx, encoding, known))
+            },
+            _ => Ok(Err(last)),
+        },
+        _ => Ok(Err(last)),
+    };
+    match onto.map_err(|e| e.at(format!("column \"{}\"", field.name)))? {
+        Ok(array) => arrays.push(array),
+        Err(known) => arrays.extend(append(known, decode_column(ctx, field)?)?),
+    }
+    Ok(arrays)
+}
+
 /// Whether the field's values lie in their buffer as they do in the array.
-fn is_plain(field: &Field, array: &dyn Array) -> bool {
+fn is_plain(field: &Field) -> bool {
     let plain = match &field.data_type {
         DataType::Int(_) | DataType::Float(_) | DataType::Date32 | DataType::Date64 => true,
         DataType::Timestamp { unit, .. } | DataType::Duration(unit) => *unit != TimeUnit::Second,
         _ => false,
     };
-    let primitive = matches!(array.dtype().to_physical_type(), PhysicalType::Primitive(_));
-    plain && primitive && field.dictionary.is_none()
+    plain && field.dictionary.is_none()
 }
 
-/// Decodes values of one width behind those there are.
-fn onto(ctx: &mut DecodeCtx<'_>, array: Box<dyn Array>) -> Result<Box<dyn Array>> {
-    match array.dtype().to_physical_type() {
-        PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
-            primitive_onto::<$T>(ctx, array)
-        }),
-        _ => Err(not_that_layout()),
+/// Whether the field becomes views of strings (true) or of bytes (false), if of either.
+fn utf8_views(field: &Field) -> Option<bool> {
+    match &field.data_type {
+        _ if field.dictionary.is_some() => None,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(true),
+        DataType::LargeBinary if maintains_offsets(field) => None,
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Some(false),
+        _ => None,
     }
 }
 
-fn primitive_onto<T: NativeType>(ctx: &mut DecodeCtx<'_>, array: Box<dyn Array>) -> Result<Box<dyn Array>> {
+/// Decodes values behind an array's. `onto` says `None` if it cannot; the array is the same then.
+fn primitive_onto<T: NativeType, F>(
+    array: Box<dyn Array>,
+    onto: F,
+) -> Result<std::result::Result<Box<dyn Array>, Box<dyn Array>>>
+where
+    F: FnOnce(&mut Vec<T>) -> Result<Option<Option<Bitmap>>>,
+{
     let array: PrimitiveArray<T> = own(array).map_err(|_| not_that_layout())?;
     let (_, values, known) = array.into_inner();
     let before = values.len();
-    let nodes = ctx.nodes()?;
-    let validity = ctx.validity()?;
-    let values = ctx.fixed_onto(growable(values)?, &lens(&nodes))?;
-    let more = validity.read(ctx, &nodes)?;
+    let mut values = growable(values)?;
+    let Some(more) = onto(&mut values)? else { return Ok(Err(primitive::array(values.into(), known)?)) };
     let validity = join_validity((known, before), (more, values.len() - before));
-    primitive::array(values, validity)
+    primitive::array(values.into(), validity).map(Ok)
+}
+
+/// Decodes values to views behind those there are.
+fn views_onto(
+    ctx: &mut DecodeCtx<'_>,
+    field: &Field,
+    utf8: bool,
+    mut views: ViewBuilder,
+    known: (Option<Bitmap>, usize),
+) -> Result<State> {
+    let buffers = views.buffers.len();
+    let more = match &field.data_type {
+        DataType::Utf8 => binary::onto::<i32, str>(ctx, &mut views),
+        DataType::LargeUtf8 => binary::onto::<i64, str>(ctx, &mut views),
+        DataType::Binary => binary::onto::<i32, [u8]>(ctx, &mut views),
+        DataType::LargeBinary => binary::onto::<i64, [u8]>(ctx, &mut views),
+        DataType::Utf8View => view::onto::<str>(ctx, &mut views),
+        DataType::BinaryView => view::onto::<[u8]>(ctx, &mut views),
+        _ => Err(not_that_layout()),
+    }?;
+    for buffer in views.buffers.iter_mut().skip(buffers) {
+        *buffer = without_neighbours(buffer)?;
+    }
+    let added = views.views.len() - known.1;
+    Ok(State::Views { utf8, views, validity: join_validity(known, (more, added)) })
 }
 
 fn not_that_layout() -> Error {
@@ -116,8 +201,6 @@ fn append(known: Box<dyn Array>, more: Box<dyn Array>) -> Result<Vec<Box<dyn Arr
     }
     match known.dtype().to_physical_type() {
         PhysicalType::Boolean => join::<BooleanArray>(known, more, booleans),
-        PhysicalType::Utf8View => join::<Utf8ViewArray>(known, more, views),
-        PhysicalType::BinaryView => join::<BinaryViewArray>(known, more, views),
         PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
             join::<PrimitiveArray<$T>>(known, more, primitives)
         }),
@@ -155,44 +238,6 @@ fn booleans(known: BooleanArray, more: BooleanArray) -> Result<BooleanArray> {
     BooleanArray::try_new(dtype, values.freeze(), validity).map_err(|e| Error::invalid(e.to_string()))
 }
 
-fn views<T: ViewType + ?Sized>(
-    known: BinaryViewArrayGeneric<T>,
-    more: BinaryViewArrayGeneric<T>,
-) -> Result<BinaryViewArrayGeneric<T>> {
-    let (values, buffers, known, _, _) = known.into_inner();
-    let (added, added_buffers, added_validity, _, _) = more.into_inner();
-    let validity = join_validity((known, values.len()), (added_validity, added.len()));
-    let too_many = |_| Error::unsupported("more than 2^32 data buffers");
-    let base = u32::try_from(buffers.len()).map_err(too_many)?;
-    u32::try_from(buffers.len() + added_buffers.len()).map_err(too_many)?;
-    let mut values = growable(values)?;
-    reserve_more(&mut values, added.len())?;
-    values.extend(added.iter().map(|view| match view {
-        long if long.length > View::MAX_INLINE_SIZE => View { buffer_idx: long.buffer_idx + base, ..*long },
-        short => *short,
-    }));
-    let mut buffers = buffers.to_vec();
-    for buffer in added_buffers.iter() {
-        buffers.push(without_neighbours(buffer)?);
-    }
-    let total = buffers.iter().map(Buffer::len).sum();
-    // SAFETY: the views of both arrays are sound. Those of the second point at the same bytes as
-    // before: its buffers come behind the `base` buffers of the first, and their indices were below
-    // the number of its buffers, so that the sum does not overflow (checked above). Short views
-    // point at nothing.
-    let array = unsafe {
-        BinaryViewArrayGeneric::new_unchecked(
-            T::DATA_TYPE,
-            values.into(),
-            buffers.into(),
-            validity,
-            None,
-            total,
-        )
-    };
-    Ok(array)
-}
-
 /// A buffer that does not keep much more memory than its own alive.
 fn without_neighbours(buffer: &Buffer<u8>) -> Result<Buffer<u8>> {
     let kept = buffer.offset() + buffer.clone().expand_end_to_storage().len();
@@ -201,7 +246,7 @@ fn without_neighbours(buffer: &Buffer<u8>) -> Result<Buffer<u8>> {
     }
     let mut out = try_with_capacity(buffer.len())?;
     out.extend_from_slice(buffer);
-    Ok(out.into())
+    Ok(share(out))
 }
 
 /// Values that can be added to: a copy if they are not this buffer's alone.
@@ -238,33 +283,16 @@ fn join_validity(
 
 /// Gives back what was taken for rows that never came.
 fn shrink(array: Box<dyn Array>) -> Box<dyn Array> {
-    fn fit<T: Copy>(values: Buffer<T>) -> Buffer<T> {
+    fn fit<T: NativeType>(values: Buffer<T>) -> Buffer<T> {
         match values.into_mut() {
             Either::Left(shared) => shared,
             Either::Right(mut vec) => {
                 vec.shrink_to_fit();
-                vec.into()
+                share(vec)
             },
         }
     }
-    fn fit_views<T: ViewType + ?Sized>(array: BinaryViewArrayGeneric<T>) -> Box<dyn Array> {
-        let (views, buffers, validity, bytes, total) = array.into_inner();
-        // SAFETY: the same views, buffers and validity.
-        let array = unsafe {
-            BinaryViewArrayGeneric::<T>::new_unchecked(
-                T::DATA_TYPE,
-                fit(views),
-                buffers,
-                validity,
-                bytes,
-                total,
-            )
-        };
-        Box::new(array)
-    }
     match array.dtype().to_physical_type() {
-        PhysicalType::Utf8View => own::<Utf8ViewArray>(array).map_or_else(|array| array, fit_views),
-        PhysicalType::BinaryView => own::<BinaryViewArray>(array).map_or_else(|array| array, fit_views),
         PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
             own::<PrimitiveArray<$T>>(array).map_or_else(|array| array, |array| {
                 let (dtype, values, validity) = array.into_inner();

@@ -14,6 +14,7 @@ use super::ctx::total_len;
 use super::fixed::{concat, gather, index};
 use super::{DecodeCtx, nested_field};
 use crate::aligned::{byte_len, try_with_capacity};
+use crate::recycle::share;
 
 /// Polars' name for the values of lists.
 const ITEM: &str = "item";
@@ -116,7 +117,7 @@ fn widen<O: Offset>(parts: &[(i64, Buffer<O>)], rows: usize) -> Result<Buffer<i6
         let skip = usize::from(!out.is_empty());
         out.extend(offsets.iter().skip(skip).map(|o| base + o.to_i64_lossless()));
     }
-    Ok(out.into())
+    Ok(share(out))
 }
 
 /// Offsets of either width as `i64`.
@@ -226,7 +227,7 @@ pub(super) fn decode_view<O: Offset + NativeType>(
             gather(ctx, values.as_ref(), indices, None)?
         };
         // SAFETY: the offsets are running sums of non-negative sizes.
-        let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets.into()) };
+        let offsets = unsafe { OffsetsBuffer::new_unchecked(share(offsets)) };
         new_list(child, offsets, values, validity)
     })?;
     concat(arrays)

@@ -9,6 +9,7 @@ use polars_buffer::Buffer;
 
 use super::DecodeCtx;
 use super::ctx::lens;
+use crate::recycle::share;
 
 pub(super) fn decode<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let (values, validity) = parts::<T>(ctx)?;
@@ -48,7 +49,7 @@ pub(super) fn map_valid<T: NativeType, U: NativeType>(
             }
         },
     }
-    Ok(out.into())
+    Ok(share(out))
 }
 
 /// Decimals of every width become `i128`. A negative scale is multiplied away.

@@ -11,6 +11,7 @@ use super::DecodeCtx;
 use super::ctx::{lens, total_len};
 use super::primitive::{array, map_valid, parts};
 use crate::aligned::try_with_capacity;
+use crate::recycle::share;
 
 const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
 
@@ -43,7 +44,7 @@ fn scale_times<T: NativeType + Into<i64>>(
         None => Some(in_day),
         Some(validity) => Some(&validity & &in_day),
     };
-    array(out.into(), validity)
+    array(share(out), validity)
 }
 
 /// Seconds become milliseconds, the nearest unit that Polars has.

@@ -9,9 +9,25 @@ use floe_format::{DictionaryEncoding, Error, Result};
 use polars_buffer::Buffer;
 
 use super::{EncodeCtx, down};
+use crate::aligned::try_with_capacity;
+use crate::recycle::share;
 
-/// The position in the written dictionary of each category: `remap[category]`.
-pub type Remap = Arc<[u32]>;
+/// The position in the written dictionary of each category.
+#[derive(Debug, Clone, Default)]
+pub struct Remap {
+    positions: Arc<[u32]>,
+    is_identity: bool,
+}
+
+impl Remap {
+    /// The position of each category; `u32::MAX` for those that the dictionary has not.
+    #[must_use]
+    pub fn new(positions: &[u32]) -> Self {
+        let mut numbered = (0u32..).zip(positions);
+        let is_identity = numbered.all(|(i, position)| *position == i || *position == u32::MAX);
+        Self { positions: Arc::from(positions), is_identity }
+    }
+}
 
 pub(super) fn encode(
     ctx: &mut EncodeCtx<'_>,
@@ -34,32 +50,36 @@ where
     ctx.node_and_validity(array);
     match ctx.remaps.get(encoding.slot).and_then(Option::as_ref) {
         None => ctx.values(array.values()),
-        Some(remap) => ctx.values(&renumber(array.values(), array.validity(), remap)?),
+        Some(remap) if remap.is_identity && array.validity().is_none() => ctx.values(array.values()),
+        Some(remap) => {
+            ctx.values(&renumber(array.values(), array.validity(), &remap.positions)?);
+        },
     }
     Ok(())
 }
 
-fn renumber<K>(keys: &Buffer<K>, validity: Option<&Bitmap>, remap: &[u32]) -> Result<Buffer<K>>
+/// Each category's position; zero for nulls, as what they hold is nobody's business.
+fn renumber<K>(keys: &Buffer<K>, validity: Option<&Bitmap>, positions: &[u32]) -> Result<Buffer<K>>
 where
     K: NativeType + Into<u32> + TryFrom<u32>,
 {
-    let bad = |key: u32| Error::invalid(format!("category {key} is not part of its dictionary"));
-    // What a null row holds is nobody's business: zero.
-    let renumber = |key: K, valid: bool| {
-        if !valid {
-            return Ok(K::default());
-        }
-        let key: u32 = key.into();
-        let position = remap.get(key as usize).copied().filter(|p| *p != u32::MAX).ok_or_else(|| bad(key))?;
-        K::try_from(position).map_err(|_| bad(key))
+    let mut out = try_with_capacity::<K>(keys.len())?;
+    let mut largest = 0;
+    let mut position = |key: K, valid: bool| {
+        let position = positions.get(key.into() as usize).copied().unwrap_or(u32::MAX);
+        let position = if valid { position } else { 0 };
+        largest = largest.max(position);
+        K::try_from(position).unwrap_or_default()
     };
-    let keys = keys.iter().copied();
     match validity {
-        None => keys.map(|key| renumber(key, true)).collect::<Result<Vec<K>>>().map(Into::into),
-        Some(validity) => keys
-            .zip(validity.iter())
-            .map(|(key, valid)| renumber(key, valid))
-            .collect::<Result<Vec<K>>>()
-            .map(Into::into),
+        None => out.extend(keys.iter().map(|key| position(*key, true))),
+        Some(validity) => out.extend(keys.iter().zip(validity).map(|(key, valid)| position(*key, valid))),
     }
+    if largest == u32::MAX || K::try_from(largest).is_err() {
+        return Err(Error::invalid(format!(
+            "a category is not among the {} of its dictionary",
+            positions.iter().filter(|position| **position != u32::MAX).count()
+        )));
+    }
+    Ok(share(out))
 }

@@ -15,6 +15,7 @@ mod primitive;
 mod struct_;
 mod view;
 
+use crate::recycle::share;
 use arrow::array::Array;
 use arrow::bitmap::Bitmap;
 use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Result};
@@ -105,7 +106,7 @@ impl<'a> EncodeCtx<'a> {
         }
         out.extend_from_slice(&chunks.remainder().to_le_bytes());
         out.truncate(bytes);
-        self.bytes(out.into());
+        self.bytes(share(out));
     }
 }
 

@@ -11,6 +11,7 @@ use polars_buffer::Buffer;
 
 use super::EncodeCtx;
 use crate::aligned::try_with_capacity;
+use crate::recycle::share;
 
 /// The part of a data buffer that views use.
 #[derive(Clone, Copy)]
@@ -107,7 +108,7 @@ fn compact<T: ViewType + ?Sized>(
         }
         views.push(view);
     }
-    Ok((views.into(), gathered.finish()))
+    Ok((share(views), gathered.finish()))
 }
 
 fn index(value: usize) -> Result<u32> {
@@ -132,7 +133,7 @@ impl Gathered {
     fn push(&mut self, value: &[u8]) -> Result<(u32, u32)> {
         if !self.open.is_empty() && self.open.len() + value.len() > Self::MAX {
             let next = try_with_capacity(self.left.min(Self::MAX))?;
-            self.buffers.push(std::mem::replace(&mut self.open, next).into());
+            self.buffers.push(share(std::mem::replace(&mut self.open, next)));
         }
         let at = (index(self.buffers.len())?, index(self.open.len())?);
         self.open.extend_from_slice(value);
@@ -142,7 +143,7 @@ impl Gathered {
 
     fn finish(mut self) -> Vec<Buffer<u8>> {
         if !self.open.is_empty() {
-            self.buffers.push(self.open.into());
+            self.buffers.push(share(self.open));
         }
         self.buffers
     }
@@ -183,7 +184,7 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
         }
     }
     debug_assert_eq!(data.len(), bytes);
-    ctx.values(&offsets.into());
-    ctx.bytes(data.into());
+    ctx.values(&share(offsets));
+    ctx.bytes(share(data));
     Ok(())
 }

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use arrow::array::{Array, Utf8ViewArray};
 use arrow::compute::concatenate::concatenate;
 use floe_array::decode::{Budget, DecodeOptions, Start, decode_values, empty_values, starts};
+use floe_array::dictionary::Categories;
 use floe_array::{Body, DecodeCtx, Dictionaries, Executor, Lookup, Part};
 use floe_format::{DictionaryHeader, Error, Field, Result};
+
+#[cfg(feature = "dtype-categorical")]
+use polars_core::prelude::CategoricalMapping;
 
 use crate::schema::{CategoryTarget, ReadSchema};
 
@@ -126,7 +130,7 @@ impl Store {
     /// What a slot makes of values, of which the first `before` are known to it already.
     fn lookup(&self, slot: usize, values: &Arc<dyn Array>, before: Option<usize>) -> Result<Lookup> {
         let known = before.and_then(|n| match self.current.lookup(slot) {
-            Some(Lookup::Categories { map, .. }) => map.get(..n),
+            Some(Lookup::Categories(known)) => known.map().get(..n),
             _ => None,
         });
         match &self.schema.targets[slot] {
@@ -136,8 +140,8 @@ impl Store {
                 let mapping = categories.mapping();
                 let insert =
                     |text: &str| mapping.insert_cat(text).map_err(|e| Error::unsupported(e.to_string()));
-                let map = map_strings(values.as_ref(), known, insert)?;
-                Ok(Lookup::Categories { map, width: width(categories.physical()) })
+                let map = map_strings(values.as_ref(), known, &mapping, insert)?;
+                Ok(Lookup::Categories(Categories::new(map, width(categories.physical()))?))
             },
             #[cfg(feature = "dtype-categorical")]
             CategoryTarget::Enum(frozen) => {
@@ -146,8 +150,8 @@ impl Store {
                         Error::invalid(format!("\"{text}\" is not among the enum's categories"))
                     })
                 };
-                let map = map_strings(values.as_ref(), known, find)?;
-                Ok(Lookup::Categories { map, width: width(frozen.physical()) })
+                let map = map_strings(values.as_ref(), known, frozen.mapping(), find)?;
+                Ok(Lookup::Categories(Categories::new(map, width(frozen.physical()))?))
             },
         }
     }
@@ -167,6 +171,7 @@ fn width(physical: polars_core::prelude::CategoricalPhysical) -> u8 {
 fn map_strings(
     values: &dyn Array,
     known: Option<&[Option<u32>]>,
+    mapping: &CategoricalMapping,
     mut category: impl FnMut(&str) -> Result<u32>,
 ) -> Result<Arc<[Option<u32>]>> {
     let strings = values
@@ -174,9 +179,20 @@ fn map_strings(
         .downcast_ref::<Utf8ViewArray>()
         .ok_or_else(|| Error::invalid("the values of a categorical are not strings"))?;
     let known = known.unwrap_or_default();
-    let mut map = known.to_vec();
+    let mut map = Vec::with_capacity(strings.len().max(known.len()));
+    map.extend_from_slice(known);
+    // Dictionaries are mostly written in the order of the categories: comparing with the one that
+    // would come next is a fraction of the work of looking a text up.
+    let mut next = known.last().copied().flatten().map_or(0, |last| last.wrapping_add(1));
     for text in strings.iter().skip(known.len()) {
-        map.push(text.map(&mut category).transpose()?);
+        let Some(text) = text else {
+            map.push(None);
+            continue;
+        };
+        let known = mapping.cat_to_str(next).is_some_and(|guess| guess == text);
+        let category = if known { next } else { category(text)? };
+        next = category.wrapping_add(1);
+        map.push(Some(category));
     }
     Ok(map.into())
 }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
+use floe_array::recycle::share;
 use floe_array::{Executor, Region, Segments, aligned};
 use floe_format::{BatchHeader, Error, Result};
 use polars_buffer::Buffer;
@@ -82,9 +83,9 @@ fn read_range<R: MmapBytesReader>(source: &Source<R>, range: Range<u64>) -> Resu
     let len = usize::try_from(range.end - range.start);
     let len = len.map_err(|_| Error::invalid("a part of the file does not fit in memory"))?;
     if len < LARGE {
-        let mut bytes = aligned::try_zeroed::<u8>(len)?;
+        let mut bytes = aligned::try_initialised::<u8>(len)?;
         source.read_at(range.start, &mut bytes).map_err(Error::io)?;
-        return Ok(bytes.into());
+        return Ok(share(bytes));
     }
     let mut region = Region::new(len)?;
     source.read_at(range.start, region.as_mut_slice()).map_err(Error::io)?;

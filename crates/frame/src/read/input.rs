@@ -13,6 +13,7 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
+use floe_array::recycle::share;
 use floe_array::{Region, Segments, aligned};
 use floe_format::{Decoder, Error, ErrorKind, IpcLimits, Message, Next, Step, next_message};
 use polars_buffer::Buffer;
@@ -88,15 +89,6 @@ impl<R: Read> Input<R> {
     }
 }
 
-impl<R> Input<R> {
-    /// Takes back bodies that have been decoded: what is not part of a result is used again.
-    pub(crate) fn recycle(&mut self, bodies: impl Iterator<Item = Segments>) {
-        if let Self::Reader { ahead, .. } = self {
-            bodies.flat_map(Segments::into_buffers).for_each(|bytes| ahead.recycle(bytes));
-        }
-    }
-}
-
 fn read_head<R: Read>(reader: &mut R, decoder: &mut Decoder) -> PolarsResult<Item> {
     let mut bytes = Vec::new();
     loop {
@@ -146,7 +138,7 @@ impl<R: Read> BodyReader<'_, R> {
         let mut bytes = aligned::try_with_capacity(len).map_err(format_error)?;
         read_up_to(self.reader, &mut bytes, len)?;
         self.arrived(bytes.len(), len)?;
-        Ok(bytes.into())
+        Ok(share(bytes))
     }
 
     /// Reads a segment onto huge pages; `next` bytes are what the one behind it takes.
@@ -205,29 +197,21 @@ impl<R: Read> BodyReader<'_, R> {
 pub(crate) struct Ahead {
     /// Of this size, in the making.
     next: Option<(usize, Task<floe_format::Result<Region>>)>,
-    /// Used before.
-    spare: Vec<Region>,
+    /// Used before, so that it is there at once.
+    kept: Option<Region>,
 }
 
-/// Segments that are kept to be used again.
-const SPARE: usize = 4;
 /// Bytes whose pages are made ahead of time.
 const POPULATED: usize = 16 << 20;
 
 impl Ahead {
-    /// Takes the memory of bytes that nobody needs any more.
-    fn recycle(&mut self, bytes: Buffer<u8>) {
-        if bytes.len() >= LARGE
-            && self.spare.len() < SPARE
-            && let Some(region) = Region::reuse(bytes)
-        {
-            self.spare.push(region);
-        }
-    }
-
     fn start(&mut self, len: usize) {
         let pending = self.next.as_ref().is_some_and(|(pending, _)| *pending == len);
-        if pending || self.spare.iter().any(|region| region.len() >= len) {
+        if pending || self.kept.is_some() {
+            return;
+        }
+        self.kept = Region::kept(len);
+        if self.kept.is_some() {
             return;
         }
         let region = Task::spawn(move || {
@@ -240,9 +224,7 @@ impl Ahead {
 
     /// The memory, if it is of this size and ready: a pool that has other work is not waited for.
     fn take(&mut self, len: usize) -> Option<Region> {
-        let spare = self.spare.iter().position(|region| region.len() >= len);
-        if let Some(mut region) = spare.map(|at| self.spare.swap_remove(at)) {
-            region.truncate(len);
+        if let Some(region) = self.kept.take_if(|region| region.len() == len) {
             return Some(region);
         }
         let (_, region) = self.next.take_if(|(size, region)| *size == len && region.is_done())?;

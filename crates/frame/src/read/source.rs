@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use floe_array::Body;
+use floe_array::aligned::try_initialised;
+use floe_array::recycle::share;
 use floe_format::Result as WireResult;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
@@ -72,11 +74,9 @@ impl<R: MmapBytesReader> Source<R> {
             return Ok(shared);
         }
         let len = usize::try_from(range.end - range.start).map_err(|_| too_large())?;
-        let mut out =
-            floe_array::aligned::try_with_capacity::<u8>(len).map_err(crate::error::format_error)?;
-        out.resize(len, 0);
+        let mut out = try_initialised::<u8>(len).map_err(crate::error::format_error)?;
         self.read_at(range.start, &mut out).map_err(|e| io_error(e, "reading an Arrow IPC file"))?;
-        Ok(out.into())
+        Ok(share(out))
     }
 
     pub(crate) fn read_at(&self, start: u64, out: &mut [u8]) -> io::Result<()> {

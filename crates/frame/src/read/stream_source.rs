@@ -250,17 +250,15 @@ impl<R: Read> Stream<R> {
                 if is_last {
                     break;
                 }
-                self.input.recycle(batches.into_iter().map(|batch| batch.body));
                 window = self.window(options)?;
             } else {
                 let task = Task::spawn(move || {
                     decoding.onto(&mut frame, &batches)?;
-                    PolarsResult::Ok((frame, batches))
+                    PolarsResult::Ok(frame)
                 });
                 // An error of the batches that are being decoded comes before one behind them.
                 let next = self.window(options);
-                (frame, batches) = task.wait()?;
-                self.input.recycle(batches.into_iter().map(|batch| batch.body));
+                frame = task.wait()?;
                 window = next?;
             }
         }

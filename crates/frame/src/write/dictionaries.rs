@@ -3,11 +3,13 @@
 //! Positions are given by the categories' own numbers, in ascending order of each round of
 //! [`Tracker::note`], so they never depend on threads.
 
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arrow::array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8ViewArray};
 use arrow::types::NativeType;
 use floe_array::encode::Remap;
+use floe_array::{Executor, Serial};
 use floe_format::Field;
 use polars_core::prelude::*;
 
@@ -25,6 +27,9 @@ pub(crate) struct Tracker {
     written: Option<usize>,
 }
 
+/// Rows that are looked at at once.
+const AT_ONCE: usize = 64 << 10;
+
 /// What of a dictionary has to be written before the next batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
@@ -40,33 +45,30 @@ impl Tracker {
         Self { source, remap: Vec::new(), shared: None, categories: Vec::new(), written: None }
     }
 
-    /// Takes note of the categories that `keys` uses.
-    fn note(&mut self, keys: &[&dyn Array]) {
+    /// Marks for the categories there are, unless the dictionary is known from the start.
+    fn marks(&self) -> Option<Marks> {
         #[cfg(feature = "dtype-categorical")]
-        {
-            let CategorySource::Growing(mapping) = &self.source else { return };
-            let bound = mapping.num_cats_upper_bound();
-            let mut used = vec![false; bound];
-            for keys in keys {
-                mark(*keys, &mut used);
-            }
-            self.remap.resize(bound.max(self.remap.len()), u32::MAX);
-            let before = self.categories.len();
-            for (category, _) in used.iter().enumerate().filter(|(_, used)| **used) {
-                if let (Some(position), Ok(category)) =
-                    (self.remap.get_mut(category), u32::try_from(category))
-                    && *position == u32::MAX
-                {
-                    *position = u32::try_from(self.categories.len()).unwrap_or(u32::MAX);
-                    self.categories.push(category);
-                }
-            }
-            if self.categories.len() != before || self.shared.is_none() {
-                self.shared = Some(Arc::from(self.remap.as_slice()));
+        if let CategorySource::Growing(mapping) = &self.source {
+            return Some(Marks::new(mapping.num_cats_upper_bound()));
+        }
+        None
+    }
+
+    /// Adds the categories that have been marked.
+    fn add(&mut self, marks: &Marks) {
+        self.remap.resize(marks.used.len().max(self.remap.len()), u32::MAX);
+        let before = self.categories.len();
+        for (category, _) in (0u32..).zip(&marks.used).filter(|(_, used)| used.load(Ordering::Relaxed)) {
+            if let Some(position) = self.remap.get_mut(category as usize)
+                && *position == u32::MAX
+            {
+                *position = u32::try_from(self.categories.len()).unwrap_or(u32::MAX);
+                self.categories.push(category);
             }
         }
-        #[cfg(not(feature = "dtype-categorical"))]
-        let _ = keys;
+        if self.categories.len() != before || self.shared.is_none() {
+            self.shared = Some(Remap::new(&self.remap));
+        }
     }
 
     /// Whether the dictionary is known from the start.
@@ -120,29 +122,57 @@ impl Tracker {
     }
 }
 
-#[cfg(feature = "dtype-categorical")]
-fn mark(keys: &dyn Array, used: &mut [bool]) {
-    fn mark_keys<K: NativeType + Into<u32>>(keys: &PrimitiveArray<K>, used: &mut [bool]) {
-        let mut mark = |key: K| {
-            if let Some(used) = used.get_mut(key.into() as usize) {
-                *used = true;
-            }
-        };
-        match keys.validity() {
-            None => keys.values().iter().for_each(|key| mark(*key)),
-            Some(validity) => {
-                let valid = keys.values().iter().zip(validity.iter()).filter(|(_, valid)| *valid);
-                valid.for_each(|(key, _)| mark(*key));
-            },
+/// Which categories are in use.
+struct Marks {
+    used: Vec<AtomicBool>,
+    /// How many are not, as far as is known.
+    left: AtomicUsize,
+}
+
+/// Rows after which it is seen whether all categories are in use.
+const STRETCH: usize = 4 << 10;
+
+impl Marks {
+    #[cfg(feature = "dtype-categorical")]
+    fn new(categories: usize) -> Self {
+        let used = std::iter::repeat_with(AtomicBool::default).take(categories).collect();
+        Self { used, left: AtomicUsize::new(categories) }
+    }
+
+    fn mark(&self, keys: &dyn Array) {
+        let any = keys.as_any();
+        if let Some(keys) = any.downcast_ref::<PrimitiveArray<u32>>() {
+            self.mark_keys(keys);
+        } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u16>>() {
+            self.mark_keys(keys);
+        } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u8>>() {
+            self.mark_keys(keys);
         }
     }
-    let any = keys.as_any();
-    if let Some(keys) = any.downcast_ref::<PrimitiveArray<u32>>() {
-        mark_keys(keys, used);
-    } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u16>>() {
-        mark_keys(keys, used);
-    } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u8>>() {
-        mark_keys(keys, used);
+
+    fn mark_keys<K: NativeType + Into<u32>>(&self, keys: &PrimitiveArray<K>) {
+        let mark = |key: K| {
+            if let Some(used) = self.used.get(key.into() as usize)
+                && !used.load(Ordering::Relaxed)
+                && !used.swap(true, Ordering::Relaxed)
+            {
+                self.left.fetch_sub(1, Ordering::Relaxed);
+            }
+        };
+        for start in (0..keys.len()).step_by(STRETCH) {
+            if self.left.load(Ordering::Relaxed) == 0 {
+                return;
+            }
+            let end = keys.len().min(start + STRETCH);
+            let values = keys.values().get(start..end).unwrap_or_default();
+            match keys.validity() {
+                None => values.iter().for_each(|key| mark(*key)),
+                Some(validity) => {
+                    let valid = validity.clone().sliced(start, values.len());
+                    values.iter().zip(&valid).filter(|(_, valid)| *valid).for_each(|(key, _)| mark(*key));
+                },
+            }
+        }
     }
 }
 
@@ -166,17 +196,41 @@ impl Trackers {
         self.0.get_mut(slot)
     }
 
-    /// Takes note of the categories that a column's arrays use, at any depth.
-    pub(crate) fn note(&mut self, field: &Field, arrays: &[ArrayRef]) {
+    /// Takes note of the categories that columns' arrays use, at any depth.
+    pub(crate) fn note(&mut self, columns: &[(&Field, Vec<ArrayRef>)], executor: &dyn Executor) {
         let mut keys: Vec<(usize, ArrayRef)> = Vec::new();
-        for array in arrays {
-            collect_keys(field, array.as_ref(), &mut keys);
+        for (field, arrays) in columns {
+            for array in arrays {
+                collect_keys(field, array.as_ref(), &mut keys);
+            }
         }
-        for (slot, tracker) in self.0.iter_mut().enumerate() {
-            let keys: Vec<&dyn Array> =
-                keys.iter().filter(|(s, _)| *s == slot).map(|(_, k)| k.as_ref()).collect();
-            if !keys.is_empty() {
-                tracker.note(&keys);
+        let noted = |slot: usize| keys.iter().any(|(of, _)| *of == slot);
+        let marks = self.0.iter().enumerate();
+        let marks: Vec<Option<Marks>> =
+            marks.map(|(slot, tracker)| noted(slot).then(|| tracker.marks()).flatten()).collect();
+        let mut jobs: Vec<(&Marks, &dyn Array, Range<usize>)> = Vec::new();
+        for (slot, keys) in &keys {
+            if let Some(Some(marks)) = marks.get(*slot) {
+                let starts = (0..keys.len()).step_by(AT_ONCE);
+                jobs.extend(
+                    starts.map(|start| (marks, keys.as_ref(), start..keys.len().min(start + AT_ONCE))),
+                );
+            }
+        }
+        let mark = |i: usize| {
+            if let Some((marks, keys, rows)) = jobs.get(i) {
+                marks.mark(keys.sliced(rows.start, rows.len()).as_ref());
+            }
+        };
+        let rows: usize = jobs.iter().map(|(_, _, rows)| rows.len()).sum();
+        if rows < AT_ONCE {
+            Serial.for_each(jobs.len(), &mark)
+        } else {
+            executor.for_each(jobs.len(), &mark)
+        }
+        for (tracker, marks) in self.0.iter_mut().zip(&marks) {
+            if let Some(marks) = marks {
+                tracker.add(marks);
             }
         }
     }
@@ -184,11 +238,7 @@ impl Trackers {
     /// What the keys of each slot become.
     pub(crate) fn remaps(&self) -> Vec<Option<Remap>> {
         let remap = |tracker: &Tracker| {
-            if tracker.is_fixed() {
-                None
-            } else {
-                Some(tracker.shared.clone().unwrap_or_else(|| Arc::from([])))
-            }
+            if tracker.is_fixed() { None } else { Some(tracker.shared.clone().unwrap_or_default()) }
         };
         self.0.iter().map(remap).collect()
     }
@@ -223,6 +273,6 @@ fn collect_keys(field: &Field, array: &dyn Array, keys: &mut Vec<(usize, ArrayRe
 }
 
 /// Whether a field or one below it is dictionary encoded.
-fn has_dictionary(field: &Field) -> bool {
+pub(crate) fn has_dictionary(field: &Field) -> bool {
     field.dictionary.is_some() || field.children.iter().any(has_dictionary)
 }

@@ -22,7 +22,7 @@ use polars_io::ipc::IpcCompression;
 
 use super::chunk;
 use super::convert::{Columns, Pieces, estimate};
-use super::dictionaries::{Due, Trackers};
+use super::dictionaries::{Due, Trackers, has_dictionary};
 use super::emit::{Container, Emitter};
 use super::encode::{EncodedBatch, EncodedColumns, assemble, column, columns};
 use super::statistics::{Texts, column_statistics, flags_metadata};
@@ -326,9 +326,12 @@ impl<W: Write> Engine<W> {
     }
 
     fn note(&mut self, columns: &Columns) {
-        for (i, field) in self.plan.schema.wire.fields.iter().enumerate() {
-            self.trackers.note(field, &columns.whole(i));
-        }
+        let fields = self.plan.schema.wire.fields.iter().enumerate();
+        let noted: Vec<_> = fields
+            .filter(|(_, field)| has_dictionary(field))
+            .map(|(i, field)| (field, columns.whole(i)))
+            .collect();
+        self.trackers.note(&noted, executor(self.plan.parallel));
         self.remaps = self.trackers.remaps().into();
     }
 

@@ -1,0 +1,279 @@
+//! Memory of large buffers that nobody holds any more, kept for the next ones.
+//!
+//! Filling fresh memory is bound by page faults: 2 GB/s, 5.5 on huge pages. Filling memory that the
+//! process has already is bound by the memory alone. Whoever reads one frame after another pays for
+//! fresh memory each time, since allocators give large blocks back to the system at once. So a large
+//! buffer made by [`share`] returns here when its last owner drops it, and
+//! [`try_with_capacity`](crate::aligned::try_with_capacity) looks here first.
+//!
+//! What lies here is still the system's to take: on Linux its huge pages are marked with
+//! `MADV_FREE`, so that the kernel drops them, without swapping, as soon as memory is short. All of
+//! it goes when an allocation fails, and no more than [`limit`] bytes are kept: the oldest go first.
+
+use std::alloc::Layout;
+use std::collections::VecDeque;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arrow::types::NativeType;
+use polars_buffer::{Buffer, SharedStorage};
+
+use crate::aligned::PAGE;
+
+/// Blocks of fewer bytes are the allocator's, which keeps those for itself.
+const LARGE: usize = 1 << 20;
+/// A block may be larger than what is asked for by one part in so many.
+const SLACK: usize = 8;
+/// Bytes that are kept at most, unless somebody wants it otherwise, ...
+const MOST: usize = 1 << 30;
+/// ... and which part of the machine's memory.
+const SHARE: usize = 8;
+
+/// An allocation that nothing uses.
+struct Block {
+    start: NonNull<u8>,
+    /// As it was allocated: not empty.
+    layout: Layout,
+    /// How many of its bytes have been written to, from the start.
+    initialised: usize,
+}
+
+// SAFETY: a block is the only owner of its memory, in which nothing lives.
+unsafe impl Send for Block {}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        // SAFETY: the memory came from a vector of this layout, that is from the global allocator,
+        // and the block owns it.
+        unsafe { std::alloc::dealloc(self.start.as_ptr(), self.layout) };
+    }
+}
+
+impl Block {
+    /// The memory of a vector, with its values forgotten (`T` has nothing to drop).
+    fn of<T: NativeType>(vec: Vec<T>) -> Option<Self> {
+        let layout = Layout::array::<T>(vec.capacity()).ok()?;
+        if layout.size() == 0 {
+            return None;
+        }
+        let initialised = size_of_val(&vec[..]);
+        let start = NonNull::new(ManuallyDrop::new(vec).as_mut_ptr().cast())?;
+        Some(Self { start, layout, initialised })
+    }
+
+    /// An empty vector of the memory, whose layout fits.
+    fn into_vec<T>(self) -> Vec<T> {
+        let block = ManuallyDrop::new(self);
+        debug_assert_eq!(block.layout.align(), align_of::<T>());
+        debug_assert_eq!(block.layout.size() % size_of::<T>(), 0);
+        // SAFETY: the memory is owned, from the global allocator, and `take` checked that its
+        // layout is that of an array of `T`, of the capacity given; no value is claimed to be there.
+        unsafe { Vec::from_raw_parts(block.start.as_ptr().cast(), 0, block.layout.size() / size_of::<T>()) }
+    }
+}
+
+/// What is kept: the oldest first.
+struct Shelf {
+    blocks: VecDeque<Block>,
+    bytes: usize,
+}
+
+static SHELF: Mutex<Shelf> = Mutex::new(Shelf { blocks: VecDeque::new(), bytes: 0 });
+
+fn shelf() -> MutexGuard<'static, Shelf> {
+    SHELF.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn limit_cell() -> &'static AtomicUsize {
+    static LIMIT: OnceLock<AtomicUsize> = OnceLock::new();
+    LIMIT.get_or_init(|| AtomicUsize::new((memory() / SHARE).min(MOST)))
+}
+
+/// Bytes of the machine's memory; none where the system could not take back what is kept.
+#[cfg(target_os = "linux")]
+fn memory() -> usize {
+    // SAFETY: `sysconf` only reads the system's settings.
+    let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    usize::try_from(pages).unwrap_or(0).saturating_mul(usize::try_from(size).unwrap_or(0))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn memory() -> usize {
+    0
+}
+
+/// How many bytes are kept at most. At first an eighth of the machine's memory, 1 GiB at most; none
+/// on other systems than Linux.
+#[must_use]
+pub fn limit() -> usize {
+    limit_cell().load(Ordering::Relaxed)
+}
+
+/// Keeps at most so many bytes from now on; with 0 none, and buffers are plain allocations.
+///
+/// ```
+/// use floe_array::recycle;
+///
+/// recycle::set_limit(64 << 20);
+/// assert_eq!(recycle::limit(), 64 << 20);
+/// assert!(recycle::kept() <= 64 << 20);
+/// ```
+pub fn set_limit(bytes: usize) {
+    limit_cell().store(bytes, Ordering::Relaxed);
+    let gone = shelf().trim(bytes);
+    drop(gone);
+}
+
+/// How many bytes are kept now.
+#[must_use]
+pub fn kept() -> usize {
+    shelf().bytes
+}
+
+/// Gives all that is kept back to the allocator.
+pub fn release() {
+    let gone = shelf().trim(0);
+    drop(gone);
+}
+
+impl Shelf {
+    /// Takes the oldest blocks off until no more than `limit` bytes are left.
+    fn trim(&mut self, limit: usize) -> Vec<Block> {
+        let mut gone = Vec::new();
+        while self.bytes > limit
+            && let Some(block) = self.blocks.pop_front()
+        {
+            self.bytes -= block.layout.size();
+            gone.push(block);
+        }
+        gone
+    }
+
+    /// The block that `better(its size, the best one's)` prefers, of those of an alignment that are
+    /// arrays of elements of a size and within `sizes`; of equals the newest.
+    fn take(
+        &mut self,
+        element: Layout,
+        sizes: std::ops::RangeInclusive<usize>,
+        better: impl Fn(usize, usize) -> bool,
+    ) -> Option<Block> {
+        let mut best: Option<(usize, usize)> = None;
+        for (at, block) in self.blocks.iter().enumerate().rev() {
+            let size = block.layout.size();
+            let fits = sizes.contains(&size)
+                && block.layout.align() == element.align()
+                && size.is_multiple_of(element.size());
+            if fits && best.is_none_or(|(_, known)| better(size, known)) {
+                best = Some((at, size));
+            }
+        }
+        let block = self.blocks.remove(best?.0)?;
+        self.bytes -= block.layout.size();
+        Some(block)
+    }
+}
+
+/// An empty vector for `len` elements, or a little more, of kept memory.
+pub(crate) fn take<T>(len: usize) -> Option<Vec<T>> {
+    Some(take_block::<T>(len)?.into_vec())
+}
+
+/// The same with elements in it, which hold anything.
+pub(crate) fn take_initialised<T: NativeType>(len: usize) -> Option<Vec<T>> {
+    let block = take_block::<T>(len)?;
+    let initialised = (block.initialised / size_of::<T>()).min(len);
+    let mut vec = block.into_vec::<T>();
+    settle(&mut vec.spare_capacity_mut()[..len]);
+    // SAFETY: so many elements were written when the memory was last used. The system may have made
+    // them zeros since, but that is over with `settle`; either is a valid `T` (`Pod`).
+    unsafe { vec.set_len(initialised) };
+    vec.resize(len, T::default());
+    Some(vec)
+}
+
+/// Writes to every page, so that the system no longer takes it, contents and all.
+fn settle<T: NativeType>(values: &mut [MaybeUninit<T>]) {
+    for page in values.chunks_mut(PAGE / size_of::<T>()) {
+        // SAFETY: the place is borrowed mutably; any bytes are a valid `T` (`Pod`). Volatile, since
+        // the compiler cannot see what it is for.
+        unsafe { page.as_mut_ptr().write_volatile(MaybeUninit::new(T::default())) };
+    }
+}
+
+fn take_block<T>(len: usize) -> Option<Block> {
+    let bytes = len.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= LARGE)?;
+    let sizes = bytes..=bytes.saturating_add(bytes / SLACK);
+    shelf().take(Layout::new::<T>(), sizes, |size, known| size < known)
+}
+
+/// The same for `need` elements and as many more as there are, up to `most`.
+pub(crate) fn take_up_to<T>(need: usize, most: usize) -> Option<Vec<T>> {
+    let need = need.checked_mul(size_of::<T>())?;
+    let most = most.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= LARGE)?;
+    Some(shelf().take(Layout::new::<T>(), need..=most, |size, known| size > known)?.into_vec())
+}
+
+/// A buffer of the vector's values, whose memory is used again when the last one to hold it goes.
+///
+/// ```
+/// use floe_array::recycle::share;
+///
+/// assert_eq!(share(vec![1u32, 2, 3]).as_slice(), [1, 2, 3]);
+/// ```
+#[must_use]
+pub fn share<T: NativeType>(vec: Vec<T>) -> Buffer<T> {
+    let bytes = vec.capacity().saturating_mul(size_of::<T>());
+    if bytes < LARGE || bytes > limit() {
+        return vec.into();
+    }
+    let len = vec.len();
+    let start = vec.as_ptr();
+    let Some(block) = Block::of(vec) else { return Buffer::default() };
+    // SAFETY: the block owns the vector's memory, whose first `len` elements are values, and lives
+    // in the storage that is made, which never lets it be written to.
+    Buffer::from_storage(unsafe {
+        SharedStorage::from_slice_with_owner(std::slice::from_raw_parts(start, len), Held(Some(block)))
+    })
+}
+
+/// A block that a buffer uses.
+struct Held(Option<Block>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(block) = self.0.take() else { return };
+        let limit = limit();
+        if block.layout.size() > limit {
+            return;
+        }
+        offer(&block);
+        let gone = {
+            let mut shelf = shelf();
+            shelf.bytes += block.layout.size();
+            shelf.blocks.push_back(block);
+            shelf.trim(limit)
+        };
+        // Outside of the lock: giving memory back takes a while.
+        drop(gone);
+    }
+}
+
+/// Lets the system take the block's pages when it needs memory. Writing to them takes them back.
+#[cfg(target_os = "linux")]
+fn offer(block: &Block) {
+    // Huge pages as wholes: others would be broken up.
+    const HUGE_PAGE: usize = crate::aligned::HUGE_PAGE;
+    let start = block.start.addr().get();
+    let first = start.next_multiple_of(HUGE_PAGE);
+    let len = (start + block.layout.size()).saturating_sub(first) & !(HUGE_PAGE - 1);
+    if len > 0 {
+        // SAFETY: the range lies inside of the block's memory, which nothing uses: that it keeps its
+        // contents or becomes zero at any time until it is written to is nobody's concern.
+        unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_FREE) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn offer(_: &Block) {}

@@ -1,0 +1,70 @@
+//! Memory that is used again: a process of its own, since what is kept is the process's.
+
+use floe_array::Region;
+use floe_array::aligned::{try_initialised, try_with_capacity};
+use floe_array::recycle::{kept, limit, release, set_limit, share};
+
+const MB: usize = 1 << 20;
+
+/// One test for all, as its steps must not overlap.
+#[test]
+fn memory_returns_and_is_used_again() {
+    if cfg!(target_os = "linux") {
+        assert!(limit() > 0 && limit() <= 1 << 30, "an eighth of the memory, 1 GiB at most");
+    }
+    set_limit(64 * MB);
+    let vec: Vec<u64> = (0..MB as u64).collect();
+    let start = vec.as_ptr();
+    let buffer = share(vec);
+    assert_eq!(buffer[77], 77);
+    let other = buffer.clone().sliced(5..6);
+    drop(buffer);
+    assert_eq!((kept(), other.as_slice()), (0, [5].as_slice()), "somebody holds it");
+    drop(other);
+    assert_eq!(kept(), 8 * MB);
+
+    let others = (
+        try_with_capacity::<u32>(2 * MB).unwrap(),
+        try_with_capacity::<u64>(MB + 1).unwrap(),
+        try_with_capacity::<u64>(MB / 2).unwrap(),
+    );
+    assert_eq!(kept(), 8 * MB, "another alignment, too small, too large");
+    drop(others);
+    let again = try_with_capacity::<u64>(MB - 9).unwrap();
+    assert_eq!((again.as_ptr(), again.len(), again.capacity(), kept()), (start, 0, MB, 0));
+
+    for megabytes in [2, 8, 4] {
+        drop(share(vec![1u8; megabytes * MB]));
+    }
+    assert_eq!(kept(), 14 * MB);
+    set_limit(13 * MB);
+    assert_eq!(kept(), 12 * MB, "the oldest went");
+    drop(share(vec![0u8; 14 * MB]));
+    drop(share(vec![0u8; 100]));
+    assert_eq!(kept(), 12 * MB, "too much and too little to keep");
+
+    // What is handed out as initialised holds anything, all of it readable, up to its end.
+    let bytes = try_initialised::<u8>(8 * MB - 3).unwrap();
+    assert_eq!((bytes.len(), bytes.capacity(), kept()), (8 * MB - 3, 8 * MB, 4 * MB));
+    assert!(bytes.iter().all(|byte| *byte <= 1));
+    drop(share(bytes));
+    let mut half: Vec<u8> = Vec::with_capacity(3 * MB);
+    half.resize(MB, 7);
+    drop(share(half));
+    let bytes = try_initialised::<u8>(3 * MB).unwrap();
+    assert_eq!((bytes.len(), bytes[3 * MB - 1]), (3 * MB, 0), "never written before, so zero");
+
+    release();
+    assert_eq!(kept(), 0);
+    assert!(Region::kept(3 * MB).is_none());
+    let mut region = Region::new(3 * MB).unwrap();
+    region.as_mut_slice().fill(9);
+    drop(region.into_buffer(3 * MB));
+    assert_eq!(kept(), 5 * MB, "with what it takes to begin on a boundary");
+    let region = Region::kept(3 * MB).unwrap();
+    assert_eq!((region.len(), kept()), (3 * MB, 0));
+
+    set_limit(0);
+    drop(share(vec![0u8; 2 * MB]));
+    assert_eq!(kept(), 0);
+}
