@@ -63,8 +63,7 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
     let need = vec.len().saturating_add(additional);
     let first = need.saturating_mul(FIRST_GROWTH).min(FIRST_MOST / size_of::<T>().max(1));
     let most = need.saturating_mul(GROWTH).max(first);
-    let kept = if vec.is_empty() { recycle::take_up_to(need, most) } else { None };
-    let mut larger = match kept {
+    let mut larger = match recycle::take_up_to(need, most) {
         Some(kept) => kept,
         None => fresh(most).or_else(|_| fresh(need))?,
     };

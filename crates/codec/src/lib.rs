@@ -233,6 +233,30 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
     }
 }
 
+/// As [`decompress`], with the parts of a large frame decompressed through `run` where the codec allows it: LZ4's
+/// independent blocks.
+///
+/// # Errors
+/// As [`decompress`].
+///
+/// ```
+/// use std::mem::MaybeUninit;
+/// use floe_codec::{Codec, Compression, compress_always, decompress_with};
+///
+/// let input = vec![7; 5 << 20];
+/// let mut frame = Vec::new();
+/// compress_always(Compression::Lz4, &input, &mut frame)?;
+/// let mut dst = vec![MaybeUninit::uninit(); input.len()];
+/// decompress_with(Codec::Lz4, &frame, &mut dst, &|n, work| (0..n).for_each(work))?;
+/// # floe_codec::Result::Ok(())
+/// ```
+pub fn decompress_with(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
+    match codec {
+        Codec::Lz4 => lz4::decompress_with(frame, dst, run),
+        Codec::Zstd => zstd::decompress(frame, dst),
+    }
+}
+
 /// An upper bound of how many bytes `frame` can decompress to, whatever it claims.
 ///
 /// A length prefix above it is a lie: refuse it before allocating. The bound comes from the formats (one byte of

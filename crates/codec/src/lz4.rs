@@ -10,6 +10,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use lz4_sys::{
@@ -167,6 +168,65 @@ pub(crate) fn decompress(frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()
     blocks.finish(unsafe { uninit::written(dst, done) })
 }
 
+/// Destinations of this many bytes and more are decompressed in pieces.
+const SPREAD: usize = 2 << 20;
+/// The size of such a piece, unless a block is larger.
+const SHARE: usize = 1 << 20;
+
+/// As [`decompress`], with independent blocks decoded at once: where each one goes is known from its
+/// number if all but the last are full, as they are in frames that were not flushed early.
+pub(crate) fn decompress_with(frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
+    if dst.len() < SPREAD || !spread(frame, dst, run)? {
+        return decompress(frame, dst);
+    }
+    Ok(())
+}
+
+/// Decodes all blocks at once; `false` if that cannot be done, and what is wrong has to be found out.
+fn spread(frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<bool> {
+    let mut src = frame;
+    let header = Header::take(&mut src)?;
+    let sized = header.content_size.is_none_or(|size| u64::try_from(dst.len()) == Ok(size));
+    if header.linked || header.content_checksum || !sized {
+        return Ok(false);
+    }
+    let mut blocks = Blocks::new(header, src);
+    let mut all = Vec::new();
+    while let Some(block) = blocks.next()? {
+        all.push(block);
+    }
+    blocks.finish(&[])?;
+    if all.len() != dst.len().div_ceil(header.block_max) {
+        return Ok(false);
+    }
+    let count = (SHARE / header.block_max).max(1);
+    let places = dst.chunks_mut(count * header.block_max).map(Mutex::new);
+    let pieces: Vec<(&[Block<'_>], Mutex<&mut [MaybeUninit<u8>]>)> = all.chunks(count).zip(places).collect();
+    let failed = AtomicBool::new(false);
+    run(pieces.len(), &|i| {
+        let Some((blocks, dst)) = pieces.get(i) else { return };
+        let mut dst = dst.lock().unwrap_or_else(PoisonError::into_inner);
+        if !fill(blocks, header, &mut dst).unwrap_or(false) {
+            failed.store(true, Ordering::Relaxed);
+        }
+    });
+    Ok(!failed.into_inner())
+}
+
+/// Decodes independent blocks, each to its place; whether each filled it.
+fn fill(blocks: &[Block<'_>], header: Header, dst: &mut [MaybeUninit<u8>]) -> Result<bool> {
+    for (block, place) in blocks.iter().zip(dst.chunks_mut(header.block_max)) {
+        let len = match block {
+            Block::Stored(block) => copy(block, place)?,
+            Block::Compressed(block) => inflate(block, header, place, 0)?,
+        };
+        if len != place.len() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 fn wrong_len(expected: usize) -> Error {
     Error::new(format!("an LZ4 frame does not hold the {expected} bytes its buffer's length states"))
 }
@@ -290,6 +350,50 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn blocks_are_decoded_at_once_or_one_after_another() {
+        let backwards: Run<'_> = &|n, work| (0..n).rev().for_each(work);
+        for prefs in variants() {
+            for len in [SPREAD - 1, SPREAD, SPREAD + 1, 3 * SPREAD + 70_000] {
+                let input = ints(len);
+                let mut frame = Vec::new();
+                append_with(&prefs, &input, &mut frame).unwrap();
+                let mut out = vec![MaybeUninit::new(0); len];
+                decompress_with(&frame, &mut out, backwards).unwrap();
+                // SAFETY: all of it was initialised above.
+                assert!(unsafe { uninit::written(&mut out, len) } == input, "{prefs:?}");
+                let mut short = vec![MaybeUninit::new(0); len - 1];
+                assert!(decompress_with(&frame, &mut short, backwards).is_err());
+                for at in (0..frame.len()).step_by(frame.len() / 50) {
+                    let mut broken = frame.clone();
+                    broken[at] ^= 0x55;
+                    let serial = decompress(&broken, &mut out);
+                    assert_eq!(decompress_with(&broken, &mut out, backwards), serial, "byte {at}");
+                }
+                frame.truncate(frame.len() - 5);
+                assert!(decompress_with(&frame, &mut out, backwards).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_that_were_flushed_early_are_decoded_too() {
+        // As many blocks as there would be full ones, but others: 300,000 bytes, then the rest.
+        let mut prefs = preferences();
+        prefs.frame_info.block_size_id = BlockSize::Max1MB;
+        let input = ints(SPREAD);
+        let mut frame = Vec::new();
+        append_with(&prefs, &input[..300_000], &mut frame).unwrap();
+        frame.truncate(frame.len() - END.len());
+        let mut rest = Vec::new();
+        append_with(&prefs, &input[300_000..], &mut rest).unwrap();
+        frame.extend_from_slice(&rest[HEADER..]);
+        let mut out = vec![MaybeUninit::new(0); SPREAD];
+        decompress_with(&frame, &mut out, &|n, work| (0..n).for_each(work)).unwrap();
+        // SAFETY: all of it was initialised above.
+        assert!(unsafe { uninit::written(&mut out, SPREAD) } == input);
     }
 
     #[test]

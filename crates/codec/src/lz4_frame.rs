@@ -63,7 +63,8 @@ mod walk {
         /// How many bytes the frame holds, if it says so; liblz4 reads 0 as not saying.
         pub(crate) content_size: Option<u64>,
         block_checksum: bool,
-        content_checksum: bool,
+        /// Whether a checksum of what the frame holds follows its end.
+        pub(crate) content_checksum: bool,
     }
 
     impl Header {

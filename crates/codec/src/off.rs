@@ -17,6 +17,10 @@ pub(crate) mod lz4 {
     pub(crate) fn decompress(_: &[u8], _: &mut [MaybeUninit<u8>]) -> Result<()> {
         check()
     }
+
+    pub(crate) fn decompress_with(_: &[u8], _: &mut [MaybeUninit<u8>], _: Run<'_>) -> Result<()> {
+        check()
+    }
 }
 
 #[cfg(not(feature = "zstd"))]

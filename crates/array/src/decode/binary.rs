@@ -128,6 +128,9 @@ struct Made {
     bytes: usize,
 }
 
+/// Rows whose strings are checked and made views of at once, while they are in the cache.
+const STRIPE: usize = 32 << 10;
+
 /// Makes the views of part `index`, whose data becomes buffer `index`. On Ok all views are
 /// written, unless `huge` was set: data beyond 4 GiB needs several buffers.
 fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
@@ -136,50 +139,104 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     index: usize,
     huge: &AtomicBool,
 ) -> Result<()> {
-    let data = ctx.bytes(job.data)?;
-    let checked = read_offsets::<O>(ctx, job.offsets, job.views.len(), data.len())?;
-    let index = u32::try_from(index).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
-    let mut hidden = false;
-    if T::IS_UTF8 && ctx.options().validate {
-        let all = validate::utf8_offsets(&checked.offsets, checked.first, checked.last, &data);
-        if let (Err(error), validity) = (all, &job.validity) {
-            // What a null row holds need not be UTF-8; it must not be seen either.
-            let Some(validity) = validity else { return Err(error) };
-            validate::utf8_rows(&checked.offsets, &data, validity)?;
-            hidden = true;
-        }
+    if job.views.is_empty() {
+        // Some writers leave the offsets of an empty array out.
+        return Ok(());
     }
+    let (offsets, data) = offsets_and_data::<O>(ctx, job)?;
+    let index = u32::try_from(index).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
+    let validate = ctx.options().validate;
     if u32::try_from(data.len()).is_err() {
-        if hidden {
-            return Err(Error::unsupported("more than 4 GiB of strings, with null rows that are not UTF-8"));
+        if validate && T::IS_UTF8 {
+            let (first, last) = validate::offsets(&offsets, data.len())?;
+            validate::utf8_offsets(&offsets, first, last, &data).map_err(|error| match &job.validity {
+                None => error,
+                Some(_) => Error::unsupported(
+                    "more than 4 GiB of strings, perhaps with null rows that are not UTF-8",
+                ),
+            })?;
         }
         huge.store(true, Ordering::Relaxed);
         return Ok(());
     }
-    let bytes = data.as_slice();
-    let mut any_long = false;
-    if hidden {
-        let rows = job.validity.iter().flat_map(Bitmap::iter);
-        let mut used = 0;
-        for ((view, pair), valid) in job.views.iter_mut().zip(checked.offsets.windows(2)).zip(rows) {
-            let (start, end) = if valid { (pair[0].to_usize(), pair[1].to_usize()) } else { (0, 0) };
-            used += end - start;
-            any_long |= end - start > View::MAX_INLINE_SIZE as usize;
-            #[expect(clippy::cast_possible_truncation, reason = "data.len() fits in u32")]
-            view.write(new_view(bytes, start, end, index, start as u32));
+    let any_long = AtomicBool::new(false);
+    let stripes = job.views.chunks_mut(STRIPE).enumerate();
+    let stripes: Vec<Mutex<(usize, &mut [MaybeUninit<View>])>> =
+        stripes.map(|(i, views)| Mutex::new((i * STRIPE, views))).collect();
+    let made = ctx.run(stripes.len(), |i| {
+        let Some(stripe) = stripes.get(i) else { return Ok(()) };
+        let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, views) = &mut *stripe;
+        let offsets = offsets.get(*start..=*start + views.len()).unwrap_or_default();
+        if validate {
+            let (first, last) = validate::offsets(offsets, data.len())?;
+            if T::IS_UTF8 {
+                validate::utf8_offsets(offsets, first, last, &data)?;
+            }
         }
-        job.made = Made { data: if any_long { data } else { Buffer::default() }, bytes: used };
-        return Ok(());
+        let rows = offsets.windows(2).map(|pair| (pair[0].to_usize(), pair[1].to_usize()));
+        if write_views(views, rows, &data, index) {
+            any_long.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    });
+    drop(stripes);
+    let (Some(first), Some(last)) = (offsets.first(), offsets.last()) else { return Ok(()) };
+    let mut bytes = last.to_usize().saturating_sub(first.to_usize());
+    let mut any_long = any_long.into_inner();
+    if let Err(error) = made {
+        // What a null row holds need not be UTF-8; it must not be seen either.
+        let Some(validity) = job.validity.as_ref().filter(|_| T::IS_UTF8) else { return Err(error) };
+        validate::offsets(&offsets, data.len())?;
+        validate::utf8_rows(&offsets, &data, validity)?;
+        let rows = offsets.windows(2).zip(validity);
+        let rows =
+            rows.map(|(pair, valid)| if valid { (pair[0].to_usize(), pair[1].to_usize()) } else { (0, 0) });
+        bytes = rows.clone().map(|(start, end)| end - start).sum();
+        any_long = write_views(job.views, rows, &data, index);
     }
-    for (view, pair) in job.views.iter_mut().zip(checked.offsets.windows(2)) {
-        let (start, end) = (pair[0].to_usize(), pair[1].to_usize());
-        any_long |= end - start > View::MAX_INLINE_SIZE as usize;
-        #[expect(clippy::cast_possible_truncation, reason = "data.len() fits in u32")]
-        view.write(new_view(bytes, start, end, index, start as u32));
-    }
-    let used = checked.last - checked.first;
-    job.made = Made { data: if any_long { data } else { Buffer::default() }, bytes: used };
+    job.made = Made { data: if any_long { data } else { Buffer::default() }, bytes };
     Ok(())
+}
+
+/// The offsets of a part, one more than it has rows, not checked, and its data.
+fn offsets_and_data<O: Offset + NativeType>(
+    ctx: &DecodeCtx<'_>,
+    job: &Job<'_>,
+) -> Result<(Buffer<O>, Buffer<u8>)> {
+    let count = job.views.len().checked_add(1).ok_or_else(|| Error::invalid("a length overflows"))?;
+    if job.views.len() < STRIPE {
+        return Ok((ctx.fixed_at::<O>(&[job.offsets], &[count])?, ctx.bytes(job.data)?));
+    }
+    let found = Mutex::new((Buffer::default(), Buffer::default()));
+    ctx.run(2, |i| {
+        if i == 0 {
+            let data = ctx.bytes(job.data)?;
+            found.lock().unwrap_or_else(PoisonError::into_inner).1 = data;
+        } else {
+            let offsets = ctx.fixed_at::<O>(&[job.offsets], &[count])?;
+            found.lock().unwrap_or_else(PoisonError::into_inner).0 = offsets;
+        }
+        Ok(())
+    })?;
+    Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Writes the views of `data[start..end]` for each row; whether any of them points into the data.
+#[inline]
+fn write_views(
+    views: &mut [MaybeUninit<View>],
+    rows: impl Iterator<Item = (usize, usize)>,
+    data: &[u8],
+    index: u32,
+) -> bool {
+    let mut any_long = false;
+    for (view, (start, end)) in views.iter_mut().zip(rows) {
+        any_long |= end - start > View::MAX_INLINE_SIZE as usize;
+        #[expect(clippy::cast_possible_truncation, reason = "callers keep data below 4 GiB")]
+        view.write(new_view(data, start, end, index, start as u32));
+    }
+    any_long
 }
 
 /// As [`onto`], one part after another, for data beyond 4 GiB.
@@ -204,22 +261,29 @@ pub(super) struct ViewBuilder {
     pub(super) buffers: Vec<Buffer<u8>>,
     /// Bytes of all values, where that is known.
     pub(super) bytes: Option<usize>,
+    /// Whether more will come, nobody knows how much.
+    pub(super) grows: bool,
 }
 
 impl Default for ViewBuilder {
     fn default() -> Self {
-        Self { views: Vec::new(), buffers: Vec::new(), bytes: Some(0) }
+        Self { views: Vec::new(), buffers: Vec::new(), bytes: Some(0), grows: false }
     }
 }
 
 impl ViewBuilder {
-    /// Room for so many more views: as many as that at first, more than that when it grows.
+    /// One to be added to again and again.
+    pub(super) fn growing() -> Self {
+        Self { grows: true, ..Self::default() }
+    }
+
+    /// Room for so many more views.
     pub(super) fn reserve(&mut self, rows: usize) -> Result<()> {
-        if self.views.capacity() == 0 {
-            self.views = try_with_capacity(rows)?;
-            return Ok(());
+        if self.grows {
+            return reserve_more(&mut self.views, rows);
         }
-        reserve_more(&mut self.views, rows)
+        self.views = try_with_capacity(rows)?;
+        Ok(())
     }
 
     /// Adds a view for each value; `data` becomes one buffer, or several beyond 4 GiB.

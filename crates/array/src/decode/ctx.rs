@@ -436,7 +436,7 @@ impl<'a> DecodeCtx<'a> {
             },
             Found::Frame { codec, len, frame } => {
                 let mut out = try_with_capacity::<u8>(len)?;
-                decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len])?;
+                self.decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len])?;
                 // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
                 unsafe { out.set_len(len) };
                 Ok(share(out))
@@ -490,7 +490,9 @@ impl<'a> DecodeCtx<'a> {
                 // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
                 self.body(slot).read_into(range, unsafe { aligned::assume_init(dst) })?;
             },
-            Found::Frame { codec, len, frame } if len == need => decompress(codec, frame.as_slice(), dst)?,
+            Found::Frame { codec, len, frame } if len == need => {
+                self.decompress(codec, frame.as_slice(), dst)?;
+            },
             Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
             found @ Found::Frame { .. } => copy_to_uninit(&self.unpack(found, slot)?[..need], dst),
         }
@@ -499,6 +501,11 @@ impl<'a> DecodeCtx<'a> {
             swap_bytes(unsafe { aligned::assume_init(dst) }, width);
         }
         Ok(())
+    }
+
+    fn decompress(&self, codec: floe_codec::Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let run = |n: usize, work: &(dyn Fn(usize) + Sync)| self.executor.for_each(n, work);
+        floe_codec::decompress_with(codec, frame, dst, &run).map_err(codec_error)
     }
 
     /// Whether the stored bytes can hold `need` bytes at all, before anything is allocated.
@@ -588,10 +595,6 @@ fn read(body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
     let mut out = aligned::try_initialised::<u8>(len)?;
     body.read_into(spec.offset..spec.offset + spec.len, &mut out)?;
     Ok(out)
-}
-
-fn decompress(codec: floe_codec::Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
-    floe_codec::decompress(codec, frame, dst).map_err(codec_error)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used in map_err")]

@@ -14,7 +14,7 @@ use polars_buffer::Buffer;
 
 use super::binary::ViewBuilder;
 use super::ctx::lens;
-use super::{DecodeCtx, binary, decode_column, dictionary, maintains_offsets, primitive, view};
+use super::{DecodeCtx, binary, decode, dictionary, list, maintains_offsets, primitive, struct_, view};
 use crate::aligned::{reserve_more, try_with_capacity};
 use crate::recycle::share;
 
@@ -31,8 +31,24 @@ pub struct Growing {
 enum State {
     /// The last one grows, unless its layout cannot.
     Arrays(Vec<Box<dyn Array>>),
-    /// Strings (if it says so) or bytes, with their validity if there are nulls.
-    Views { utf8: bool, views: ViewBuilder, validity: Option<Bitmap> },
+    /// Strings (if it says so) or bytes.
+    Views {
+        utf8: bool,
+        views: ViewBuilder,
+        validity: Option<Bitmap>,
+    },
+    /// Lists of values that follow one another without gaps.
+    List {
+        child: Field,
+        offsets: Vec<i64>,
+        values: Box<Growing>,
+        validity: Option<Bitmap>,
+    },
+    Struct {
+        children: Vec<Field>,
+        fields: Vec<Growing>,
+        validity: Option<Bitmap>,
+    },
 }
 
 impl Default for State {
@@ -41,29 +57,87 @@ impl Default for State {
     }
 }
 
+impl State {
+    /// What grows into a column of a field.
+    fn of(field: &Field) -> Self {
+        if let Some(utf8) = utf8_views(field) {
+            return Self::Views { utf8, views: ViewBuilder::growing(), validity: None };
+        }
+        match (&field.data_type, field.children.as_slice()) {
+            _ if field.dictionary.is_some() => Self::default(),
+            (DataType::List | DataType::Map { .. } | DataType::LargeList, [child]) => Self::List {
+                child: child.clone(),
+                offsets: Vec::new(),
+                values: Box::default(),
+                validity: None,
+            },
+            (DataType::Struct, children) => {
+                let fields = children.iter().map(|_| Growing::default()).collect();
+                Self::Struct { children: children.to_vec(), fields, validity: None }
+            },
+            _ => Self::default(),
+        }
+    }
+}
+
 impl Growing {
     /// Decodes the next column of the context and adds its rows; returns how many.
     ///
     /// # Errors
-    /// As [`decode_column`].
+    /// As [`decode_column`](super::decode_column).
     pub fn decode(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {
-        let at = |e: Error| e.at(format!("column \"{}\"", field.name));
+        self.grow(ctx, field).map_err(|e| e.at(format!("column \"{}\"", field.name)))
+    }
+
+    fn grow(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {
         let before = self.rows;
-        self.state = match std::mem::take(&mut self.state) {
-            State::Arrays(arrays) if arrays.is_empty() && utf8_views(field).is_some() => {
-                let utf8 = utf8_views(field) == Some(true);
-                views_onto(ctx, field, utf8, ViewBuilder::default(), (None, 0)).map_err(at)?
+        let state = match std::mem::take(&mut self.state) {
+            State::Arrays(arrays) if arrays.is_empty() => State::of(field),
+            state => state,
+        };
+        let added;
+        (self.state, added) = match state {
+            State::Arrays(arrays) => {
+                let arrays = add(ctx, field, arrays)?;
+                let rows: usize = arrays.iter().map(|array| array.len()).sum();
+                (State::Arrays(arrays), rows - before)
             },
-            State::Arrays(arrays) => State::Arrays(add(ctx, field, arrays)?),
-            State::Views { utf8, views, validity } => {
-                views_onto(ctx, field, utf8, views, (validity, before)).map_err(at)?
+            State::Views { utf8, mut views, validity } => {
+                let more = views_onto(ctx, field, &mut views)?;
+                let added = views.views.len() - before;
+                let validity = join_validity((validity, before), (more, added));
+                (State::Views { utf8, views, validity }, added)
+            },
+            State::List { child, mut offsets, mut values, validity } => {
+                let mark = ctx.mark();
+                match list::onto(ctx, field, &mut offsets, &mut |ctx, child| values.grow(ctx, child))? {
+                    Some(more) => {
+                        let added = offsets.len().saturating_sub(1) - before;
+                        let validity = join_validity((validity, before), (more, added));
+                        (State::List { child, offsets, values, validity }, added)
+                    },
+                    None => {
+                        // From here on there are arrays, which are joined at the end.
+                        ctx.rewind(mark);
+                        let known = State::List { child, offsets, values, validity };
+                        let known = Self { rows: before, state: known }.finish()?.filter(|_| before > 0);
+                        let arrays = add(ctx, field, known.into_iter().collect())?;
+                        let rows: usize = arrays.iter().map(|array| array.len()).sum();
+                        (State::Arrays(arrays), rows - before)
+                    },
+                }
+            },
+            State::Struct { children, mut fields, validity } => {
+                let grow = &mut |i: usize, ctx: &mut DecodeCtx<'_>, child: &Field| {
+                    fields.get_mut(i).map_or(Ok(0), |growing| growing.grow(ctx, child))
+                };
+                let (added, more) = struct_::onto(ctx, &children, grow)?;
+                let validity = join_validity((validity, before), (more, added));
+                (State::Struct { children, fields, validity }, added)
             },
         };
-        self.rows = match &self.state {
-            State::Arrays(arrays) => arrays.iter().map(|array| array.len()).sum(),
-            State::Views { views, .. } => views.views.len(),
-        };
-        Ok(self.rows - before)
+        self.rows += added;
+        Ok(added)
     }
 
     /// All rows as one array. `None` if nothing has been decoded.
@@ -81,6 +155,15 @@ impl Growing {
                 views.views.shrink_to_fit();
                 Ok(Some(if utf8 { views.finish::<str>(validity) } else { views.finish::<[u8]>(validity) }))
             },
+            State::List { child, mut offsets, values, validity } => {
+                let Some(values) = values.finish()? else { return Ok(None) };
+                offsets.shrink_to_fit();
+                list::of_offsets(&child, offsets, values, validity).map(Some)
+            },
+            State::Struct { children, fields, validity } => {
+                let values = fields.into_iter().map(Self::finish).collect::<Result<Option<Vec<_>>>>()?;
+                values.map(|values| struct_::of_fields(&children, self.rows, values, validity)).transpose()
+            },
         }
     }
 }
@@ -91,7 +174,7 @@ fn add(
     field: &Field,
     mut arrays: Vec<Box<dyn Array>>,
 ) -> Result<Vec<Box<dyn Array>>> {
-    let Some(last) = arrays.pop() else { return Ok(vec![decode_column(ctx, field)?]) };
+    let Some(last) = arrays.pop() else { return Ok(vec![decode(ctx, field)?]) };
     let onto = match last.dtype().to_physical_type() {
         PhysicalType::Primitive(kind) if is_plain(field) => {
             with_match_primitive_type_full!(kind, |$T| primitive_onto::<$T, _>(last, |known| {
@@ -115,9 +198,9 @@ fn add(
         },
         _ => Ok(Err(last)),
     };
-    match onto.map_err(|e| e.at(format!("column \"{}\"", field.name)))? {
+    match onto? {
         Ok(array) => arrays.push(array),
-        Err(known) => arrays.extend(append(known, decode_column(ctx, field)?)?),
+        Err(known) => arrays.extend(append(known, decode(ctx, field)?)?),
     }
     Ok(arrays)
 }
@@ -160,29 +243,22 @@ where
     primitive::array(values.into(), validity).map(Ok)
 }
 
-/// Decodes values to views behind those there are.
-fn views_onto(
-    ctx: &mut DecodeCtx<'_>,
-    field: &Field,
-    utf8: bool,
-    mut views: ViewBuilder,
-    known: (Option<Bitmap>, usize),
-) -> Result<State> {
+/// Decodes values to views behind those there are; returns the validity of the new ones.
+fn views_onto(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder) -> Result<Option<Bitmap>> {
     let buffers = views.buffers.len();
     let more = match &field.data_type {
-        DataType::Utf8 => binary::onto::<i32, str>(ctx, &mut views),
-        DataType::LargeUtf8 => binary::onto::<i64, str>(ctx, &mut views),
-        DataType::Binary => binary::onto::<i32, [u8]>(ctx, &mut views),
-        DataType::LargeBinary => binary::onto::<i64, [u8]>(ctx, &mut views),
-        DataType::Utf8View => view::onto::<str>(ctx, &mut views),
-        DataType::BinaryView => view::onto::<[u8]>(ctx, &mut views),
+        DataType::Utf8 => binary::onto::<i32, str>(ctx, views),
+        DataType::LargeUtf8 => binary::onto::<i64, str>(ctx, views),
+        DataType::Binary => binary::onto::<i32, [u8]>(ctx, views),
+        DataType::LargeBinary => binary::onto::<i64, [u8]>(ctx, views),
+        DataType::Utf8View => view::onto::<str>(ctx, views),
+        DataType::BinaryView => view::onto::<[u8]>(ctx, views),
         _ => Err(not_that_layout()),
     }?;
     for buffer in views.buffers.iter_mut().skip(buffers) {
         *buffer = without_neighbours(buffer)?;
     }
-    let added = views.views.len() - known.1;
-    Ok(State::Views { utf8, views, validity: join_validity(known, (more, added)) })
+    Ok(more)
 }
 
 fn not_that_layout() -> Error {

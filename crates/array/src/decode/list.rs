@@ -6,14 +6,14 @@ use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
 use arrow::offset::{Offset, OffsetsBuffer};
 use arrow::types::NativeType;
-use floe_format::{Error, Field, FieldNode, Result};
+use floe_format::{DataType, Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
 
 use super::binary::{Checked, read_offsets};
 use super::ctx::total_len;
 use super::fixed::{concat, gather, index};
 use super::{DecodeCtx, nested_field};
-use crate::aligned::{byte_len, try_with_capacity};
+use crate::aligned::{byte_len, reserve_more, try_with_capacity};
 use crate::recycle::share;
 
 /// Polars' name for the values of lists.
@@ -58,13 +58,84 @@ fn decode_joined<O: Offset + NativeType>(
     let validity = validity.read(ctx, &nodes)?;
     let values = super::decode(ctx, child)?;
     if values.len() < ends.iter().sum::<usize>() {
-        return Err(Error::invalid("a list has fewer values than its field node says"));
+        return Err(few_values());
     }
     let offsets = join_offsets(parts, rows)?;
     // SAFETY: each part's offsets rise (checked by `read_offsets`) and are shifted by the number
     // of values before them.
     let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets) };
     new_list(child, offsets, values, validity).map(Some)
+}
+
+/// Adds the offsets of all parts behind those there are, if the parts' values follow one another
+/// without gaps, and has `grow` add the values; returns the validity of the new lists.
+pub(super) fn onto(
+    ctx: &mut DecodeCtx<'_>,
+    field: &Field,
+    out: &mut Vec<i64>,
+    grow: &mut dyn FnMut(&mut DecodeCtx<'_>, &Field) -> Result<usize>,
+) -> Result<Option<Option<Bitmap>>> {
+    let child = super::child(field, 0)?;
+    if field.data_type == DataType::LargeList {
+        return offsets_onto::<i64>(ctx, child, out, grow);
+    }
+    offsets_onto::<i32>(ctx, child, out, grow)
+}
+
+fn offsets_onto<O: Offset + NativeType>(
+    ctx: &mut DecodeCtx<'_>,
+    child: &Field,
+    out: &mut Vec<i64>,
+    grow: &mut dyn FnMut(&mut DecodeCtx<'_>, &Field) -> Result<usize>,
+) -> Result<Option<Option<Bitmap>>> {
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity()?;
+    let slots = ctx.slots()?;
+    let rows = total_len(&nodes)?;
+    let ends = peek_child_lens(ctx)?;
+    let mut parts = Vec::with_capacity(nodes.len());
+    for ((node, slot), end) in nodes.iter().zip(slots).zip(&ends) {
+        let checked = read_offsets::<O>(ctx, slot, node.len, *end)?;
+        if checked.first != 0 || checked.last != *end {
+            return Ok(None);
+        }
+        parts.push(checked);
+    }
+    let validity = validity.read(ctx, &nodes)?;
+    if grow(ctx, child)? < ends.iter().sum::<usize>() {
+        return Err(few_values());
+    }
+    reserve_more(out, rows + 1)?;
+    if out.is_empty() {
+        out.push(0);
+    }
+    for part in parts {
+        let base = out.last().copied().unwrap_or(0);
+        let last = part.offsets.last().map_or(0, ToI64::to_i64_lossless);
+        base.checked_add(last).ok_or_else(|| Error::invalid("offsets overflow"))?;
+        out.extend(part.offsets.iter().skip(1).map(|offset| base + offset.to_i64_lossless()));
+    }
+    Ok(Some(validity))
+}
+
+/// A list array of offsets that rise from 0 to as many values as there are.
+pub(super) fn of_offsets(
+    child: &Field,
+    mut offsets: Vec<i64>,
+    values: Box<dyn Array>,
+    validity: Option<Bitmap>,
+) -> Result<Box<dyn Array>> {
+    if offsets.is_empty() {
+        offsets.push(0);
+    }
+    // SAFETY: `offsets_onto` made them, each part's rising (checked by `read_offsets`) and shifted by
+    // the number of values before.
+    let offsets = unsafe { OffsetsBuffer::new_unchecked(share(offsets)) };
+    new_list(child, offsets, values, validity)
+}
+
+fn few_values() -> Error {
+    Error::invalid("a list has fewer values than its field node says")
 }
 
 fn new_list(

@@ -1,6 +1,7 @@
 //! Structs: a validity bitmap and one array a field.
 
 use arrow::array::{Array, StructArray};
+use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
 use floe_format::{Error, Field, Result};
 
@@ -8,22 +9,46 @@ use super::ctx::total_len;
 use super::{DecodeCtx, nested_field};
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
+    let mut values = Vec::with_capacity(children.len());
+    let (len, validity) = onto(ctx, children, &mut |_, ctx, child| {
+        let array = super::decode(ctx, child)?;
+        let len = array.len();
+        values.push(array);
+        Ok(len)
+    })?;
+    of_fields(children, len, values, validity)
+}
+
+/// Has `decode` decode each field, given its number, and returns how many rows that gave, and their
+/// validity.
+pub(super) fn onto(
+    ctx: &mut DecodeCtx<'_>,
+    children: &[Field],
+    decode: &mut dyn FnMut(usize, &mut DecodeCtx<'_>, &Field) -> Result<usize>,
+) -> Result<(usize, Option<Bitmap>)> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
     let len = total_len(&nodes)?;
     if children.is_empty() {
         ctx.unbacked_rows(len)?;
     }
-    let mut values = Vec::with_capacity(children.len());
-    for child in children {
-        let at = || format!("field \"{}\"", child.name);
-        let array = super::decode(ctx, child).map_err(|error| error.at(at()))?;
-        if array.len() != len {
-            return Err(Error::invalid(format!("{} values in a struct of {len} rows", array.len())).at(at()));
+    for (i, child) in children.iter().enumerate() {
+        let at = |error: Error| error.at(format!("field \"{}\"", child.name));
+        let rows = decode(i, ctx, child).map_err(at)?;
+        if rows != len {
+            return Err(at(Error::invalid(format!("{rows} values in a struct of {len} rows"))));
         }
-        values.push(array);
     }
-    let validity = validity.read(ctx, &nodes)?;
+    Ok((len, validity.read(ctx, &nodes)?))
+}
+
+/// A struct array of its fields' arrays, each of `len` rows.
+pub(super) fn of_fields(
+    children: &[Field],
+    len: usize,
+    values: Vec<Box<dyn Array>>,
+    validity: Option<Bitmap>,
+) -> Result<Box<dyn Array>> {
     let names = distinct(children.iter().map(|child| child.name.as_str()));
     let fields = names.iter().zip(children).zip(&values);
     let fields = fields.map(|((name, child), array)| nested_field(name, child, array.as_ref()));

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, View, ViewType};
+use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
@@ -12,12 +12,36 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::binary::ViewBuilder;
 use super::ctx::{lens, total_len};
+use crate::aligned::byte_len;
+use crate::recycle::share;
 use crate::validate;
 
 pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
-    let mut views = ViewBuilder::default();
-    let validity = onto::<T>(ctx, &mut views)?;
-    Ok(views.finish::<T>(validity))
+    if ctx.parts().len() != 1 || ctx.options().big_endian {
+        let mut views = ViewBuilder::default();
+        let validity = onto::<T>(ctx, &mut views)?;
+        return Ok(views.finish::<T>(validity));
+    }
+    // The views of one part may stay where they are.
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity()?;
+    let slots = ctx.slots()?;
+    let data_slots = ctx.variadic_slots()?;
+    let mut views = ctx.fixed_at::<View>(&slots, &lens(&nodes))?;
+    let validity = validity.read(ctx, &nodes)?;
+    let buffers = ctx.bytes_of_all(&data_slots.concat())?;
+    if ctx.options().validate
+        && let Some(repaired) = check(ctx, &views, &buffers, validity.as_ref(), T::IS_UTF8)?
+    {
+        views = share(repaired);
+    }
+    let total = buffers.iter().map(Buffer::len).sum();
+    // SAFETY: `check` made sure that every view is sound, and UTF-8 for strings; or the caller
+    // vouched for it by `skip_validation`, which is unsafe.
+    let array = unsafe {
+        BinaryViewArrayGeneric::<T>::new_unchecked(T::DATA_TYPE, views, buffers.into(), validity, None, total)
+    };
+    Ok(Box::new(array))
 }
 
 /// Adds the views and buffers of all parts; returns the validity of these rows.
@@ -29,7 +53,7 @@ pub(super) fn onto<T: ViewType + ?Sized>(
     let validity = ctx.validity()?;
     let slots = ctx.slots()?;
     let data_slots = ctx.variadic_slots()?;
-    total_len(&nodes)?;
+    let total = total_len(&nodes)?;
     // Where the buffers of each part lie among those of all.
     let mut own = Vec::with_capacity(nodes.len());
     let mut before = out.next_buffer()?;
@@ -38,6 +62,12 @@ pub(super) fn onto<T: ViewType + ?Sized>(
         let end = end.ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?;
         own.push(before..end);
         before = end;
+    }
+    if out.grows {
+        for (slot, node) in slots.iter().zip(&nodes) {
+            ctx.require(*slot, byte_len::<View>(node.len)?)?;
+        }
+        out.reserve(total)?;
     }
     let known = out.views.len();
     let reindex = |part: usize, views: &mut [View]| {
@@ -63,20 +93,24 @@ pub(super) fn onto<T: ViewType + ?Sized>(
     let validity = validity.read(ctx, &nodes)?;
     out.buffers.append(&mut ctx.bytes_of_all(&data_slots.concat())?);
     out.bytes = None;
-    if ctx.options().validate {
-        check(ctx, &mut out.views[known..], &out.buffers, validity.as_ref(), T::IS_UTF8)?;
+    if ctx.options().validate
+        && let Some(repaired) = check(ctx, &out.views[known..], &out.buffers, validity.as_ref(), T::IS_UTF8)?
+    {
+        out.views.truncate(known);
+        out.views.extend(repaired);
     }
     Ok(validity)
 }
 
-/// Checks all views; broken ones in null rows, which nobody may look at, are replaced by empty ones.
+/// Checks all views. If there are broken ones, in null rows only, which nobody may look at, returns
+/// all of them with empty ones in their place.
 fn check(
     ctx: &DecodeCtx<'_>,
-    views: &mut [View],
+    views: &[View],
     buffers: &[Buffer<u8>],
     validity: Option<&Bitmap>,
     utf8: bool,
-) -> Result<()> {
+) -> Result<Option<Vec<View>>> {
     const AT_ONCE: usize = 1 << 16;
     let ascii = validate::ascii(buffers, utf8);
     let pieces: Vec<&[View]> = views.chunks(AT_ONCE).collect();
@@ -93,13 +127,14 @@ fn check(
         Ok(())
     })?;
     let Some((first, error)) = broken.into_inner().unwrap_or_else(PoisonError::into_inner) else {
-        return Ok(());
+        return Ok(None);
     };
     let is_null = |i: usize| validity.is_some_and(|v| v.get(i) == Some(false));
     if !is_null(first) {
         return Err(error.at(format!("row {first}")));
     }
-    for (i, view) in views.iter_mut().enumerate() {
+    let mut repaired = views.to_vec();
+    for (i, view) in repaired.iter_mut().enumerate() {
         if !validate::is_view_sound(view, buffers, utf8) {
             if !is_null(i) {
                 return Err(error.at(format!("row {i}")));
@@ -107,7 +142,7 @@ fn check(
             *view = View::default();
         }
     }
-    Ok(())
+    Ok(Some(repaired))
 }
 
 /// Shifts the buffer indices of a part behind the buffers of the parts before it.

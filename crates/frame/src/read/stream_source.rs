@@ -67,7 +67,7 @@ const WINDOW_BYTES: usize = 8 << 20;
 /// What a batch counts for at least: windows have at most 1,024 of them.
 const MIN_BATCH: usize = 16 << 10;
 /// Windows being decoded while the next one is read.
-const WINDOWS: usize = 1;
+const WINDOWS: usize = 2;
 
 /// Neighbouring batches of a stream.
 #[derive(Default)]
