@@ -6,6 +6,7 @@
 //! canonical views are wanted, values are always gathered.
 
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
+use arrow::bitmap::iterator::TrueIdxIter;
 use floe_format::Result;
 use polars_buffer::Buffer;
 
@@ -155,36 +156,80 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
-    let has_nulls = array.null_count() > 0;
     let mut offsets = try_with_capacity::<i64>(array.len() + 1)?;
     let mut end = 0i64;
     offsets.push(end);
-    for (row, view) in array.views().iter().enumerate() {
-        if !has_nulls || is_valid(array, row) {
-            end += i64::from(view.length);
-        }
-        offsets.push(end);
+    let mut add = |length: u32| {
+        end += i64::from(length);
+        end
+    };
+    let views = array.views().iter();
+    // What a null holds is left out.
+    match array.validity().filter(|validity| validity.unset_bits() > 0) {
+        None => {
+            offsets.extend(views.map(|view| add(view.length)));
+            let data = values(array.views().iter(), array.data_buffers(), end)?;
+            ctx.values(&share(offsets));
+            ctx.bytes(share(data));
+        },
+        Some(validity) => {
+            let length = |(view, valid): (&View, bool)| if valid { view.length } else { 0 };
+            offsets.extend(views.zip(validity).map(|pair| add(length(pair))));
+            let valid =
+                TrueIdxIter::new(array.len(), Some(validity)).filter_map(|row| array.views().get(row));
+            let data = values(valid, array.data_buffers(), end)?;
+            ctx.values(&share(offsets));
+            ctx.bytes(share(data));
+        },
     }
-    let bytes = usize::try_from(end).unwrap_or(usize::MAX);
-    let mut data = try_with_capacity::<u8>(bytes + 16)?;
-    for (row, view) in array.views().iter().enumerate() {
-        if has_nulls && !is_valid(array, row) {
-            continue;
-        }
-        let len = view.length as usize;
-        if view.length <= View::MAX_INLINE_SIZE {
-            // Twelve bytes at once, then back to the length: no branch on the length.
-            let inline = (view.as_u128() >> 32).to_le_bytes();
-            data.extend_from_slice(&inline[..12]);
-            data.truncate(data.len() - 12 + len);
-        } else {
-            let buffer = array.data_buffers().get(view.buffer_idx as usize);
-            let start = view.offset as usize;
-            data.extend_from_slice(buffer.and_then(|b| b.get(start..start + len)).unwrap_or_default());
-        }
-    }
-    debug_assert_eq!(data.len(), bytes);
-    ctx.values(&share(offsets));
-    ctx.bytes(share(data));
     Ok(())
+}
+
+/// Bytes that are copied at once, whether a value has as many or not.
+const AT_ONCE: usize = 32;
+
+/// The bytes of views, one value after another: `len` in all.
+fn values<'a>(views: impl Iterator<Item = &'a View>, buffers: &[Buffer<u8>], len: i64) -> Result<Vec<u8>> {
+    let len =
+        usize::try_from(len).map_err(|_| floe_format::Error::unsupported("more strings than memory"))?;
+    let room = len.saturating_add(AT_ONCE);
+    let mut out = try_with_capacity::<u8>(room)?;
+    let start = out.as_mut_ptr();
+    let mut at = 0;
+    for view in views {
+        let length = view.length as usize;
+        if length > len - at {
+            // The views have changed since they were measured, which nobody is allowed to do.
+            return Err(floe_format::Error::invalid("strings are longer than they say"));
+        }
+        // SAFETY: `at + length <= len`, so that from here on there is room for `length` bytes and for
+        // `AT_ONCE`, in an allocation that nothing else refers to. What is written beyond `length` is
+        // written over by the next value, or cut off.
+        let place = unsafe { start.add(at) };
+        if view.length <= View::MAX_INLINE_SIZE {
+            let inline = (view.as_u128() >> 32).to_le_bytes();
+            // SAFETY: as above, 16 bytes.
+            unsafe { place.cast::<[u8; 16]>().write_unaligned(inline) };
+        } else {
+            let from = view.offset as usize;
+            let buffer = buffers.get(view.buffer_idx as usize).map_or(&[][..], |buffer| buffer.as_slice());
+            let outside = || floe_format::Error::invalid("a string lies outside of its buffer");
+            let behind = buffer.get(from..).ok_or_else(outside)?;
+            match behind.first_chunk::<AT_ONCE>() {
+                // SAFETY: as above, `AT_ONCE` bytes.
+                Some(ahead) if length <= AT_ONCE => unsafe {
+                    place.cast::<[u8; AT_ONCE]>().write_unaligned(*ahead);
+                },
+                _ => {
+                    let value = behind.get(..length).ok_or_else(outside)?;
+                    // SAFETY: as above, `length` bytes.
+                    unsafe { std::ptr::copy_nonoverlapping(value.as_ptr(), place, length) };
+                },
+            }
+        }
+        at += length;
+    }
+    // SAFETY: all of `out[..at]` has been written, and `at <= len`, for which there is room.
+    unsafe { out.set_len(at) };
+    Ok(out)
 }
