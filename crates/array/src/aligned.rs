@@ -16,7 +16,10 @@ use crate::recycle::{self, share};
 pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
     match recycle::take(len) {
         Some(vec) => Ok(vec),
-        None => fresh(len),
+        None => {
+            recycle::make_room(len.saturating_mul(size_of::<T>()));
+            fresh(len)
+        },
     }
 }
 
@@ -65,7 +68,10 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
     let most = need.saturating_mul(GROWTH).max(first);
     let mut larger = match recycle::take_up_to(need, most) {
         Some(kept) => kept,
-        None => fresh(most).or_else(|_| fresh(need))?,
+        None => {
+            recycle::make_room(need.saturating_mul(size_of::<T>()));
+            fresh(most).or_else(|_| fresh(need))?
+        },
     };
     // Not by `realloc`: the system moves huge pages by breaking them up, which takes longer than a copy.
     for stretch in vec.chunks_mut((STRETCH / size_of::<T>().max(1)).max(1)) {
@@ -103,8 +109,10 @@ pub fn try_initialised<T: NativeType>(len: usize) -> Result<Vec<T>> {
     if let Some(vec) = recycle::take_initialised(len) {
         return Ok(vec);
     }
-    let layout = std::alloc::Layout::array::<T>(len).map_err(|_| out_of_memory(bytes))?;
-    // SAFETY: the layout has a size, `bytes`, which is not zero.
+    recycle::make_room(bytes);
+    let capacity = recycle::rounded::<T>(len);
+    let layout = std::alloc::Layout::array::<T>(capacity).map_err(|_| out_of_memory(bytes))?;
+    // SAFETY: the layout has a size, `bytes` or more, which is not zero.
     let allocate = || unsafe { std::alloc::alloc_zeroed(layout) }.cast::<T>();
     let mut start = allocate();
     if start.is_null() {
@@ -115,10 +123,10 @@ pub fn try_initialised<T: NativeType>(len: usize) -> Result<Vec<T>> {
         return Err(out_of_memory(bytes));
     }
     debug_assert!(start.is_aligned());
-    // SAFETY: `start` was allocated by the global allocator with the layout of `len` elements of
-    // `T`, which a vector of that capacity frees it with; all of them are zero, which is a valid
-    // `T` (`Pod`).
-    let mut vec = unsafe { Vec::from_raw_parts(start, len, len) };
+    // SAFETY: `start` was allocated by the global allocator with the layout of `capacity` elements of
+    // `T`, which a vector of that capacity frees it with; all of them are zero, which is a valid `T`
+    // (`Pod`), and there are at least `len`.
+    let mut vec = unsafe { Vec::from_raw_parts(start, len, capacity) };
     advise_huge_pages(&mut vec);
     Ok(vec)
 }

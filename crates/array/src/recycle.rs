@@ -8,7 +8,8 @@
 //!
 //! What lies here is still the system's to take: on Linux its huge pages are marked with
 //! `MADV_FREE`, so that the kernel drops them, without swapping, as soon as memory is short. All of
-//! it goes when an allocation fails, and no more than [`limit`] bytes are kept: the oldest go first.
+//! it goes when an allocation fails, up to as much as is allocated where nothing here fits, and no
+//! more than [`limit`] bytes are kept: the oldest go first.
 
 use std::alloc::Layout;
 use std::collections::VecDeque;
@@ -175,6 +176,40 @@ impl Shelf {
     }
 }
 
+/// Gives back up to as many bytes as are about to be allocated, since what is kept was no use: so that
+/// memory that nothing fits into does not add up. Blocks that are larger than that stay.
+pub(crate) fn make_room(bytes: usize) {
+    if bytes < LARGE {
+        return;
+    }
+    let mut left = bytes;
+    let mut gone = Vec::new();
+    let mut shelf = shelf();
+    let mut at = 0;
+    while let Some(block) = shelf.blocks.get(at) {
+        let size = block.layout.size();
+        if size > left {
+            at += 1;
+            continue;
+        }
+        left -= size;
+        shelf.bytes -= size;
+        gone.extend(shelf.blocks.remove(at));
+    }
+    drop(shelf);
+    drop(gone);
+}
+
+/// So many elements or a few more, so that memory for something of about the same size is of the same.
+pub(crate) fn rounded<T>(len: usize) -> usize {
+    let bytes = len.saturating_mul(size_of::<T>());
+    if bytes < LARGE {
+        return len;
+    }
+    let step = (bytes.checked_next_power_of_two().unwrap_or(bytes) / SLACK / size_of::<T>()).max(1);
+    len.checked_next_multiple_of(step).unwrap_or(len)
+}
+
 /// An empty vector for `len` elements, or a little more, of kept memory.
 pub(crate) fn take<T>(len: usize) -> Option<Vec<T>> {
     Some(take_block::<T>(len)?.into_vec())
@@ -204,7 +239,8 @@ fn settle<T: NativeType>(values: &mut [MaybeUninit<T>]) {
 
 fn take_block<T>(len: usize) -> Option<Block> {
     let bytes = len.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= LARGE)?;
-    let sizes = bytes..=bytes.saturating_add(bytes / SLACK);
+    // What was rounded up may be larger by two steps than what is asked for now.
+    let sizes = bytes..=bytes.saturating_add(bytes / SLACK * 2);
     shelf().take(Layout::new::<T>(), sizes, |size, known| size < known)
 }
 

@@ -53,15 +53,9 @@ fn field(name: &str, data_type: DataType, children: Vec<Field>) -> Field {
 fn check(field: &Field, batches: &[Batch], dictionaries: &Dictionaries) -> Box<dyn Array> {
     let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
     let budget = Budget::default();
-    let copies = |batches: &[Batch]| {
-        let parts =
-            batches.iter().map(|batch| (batch.header.clone(), batch.body.clone())).collect::<Vec<_>>();
-        parts
-    };
     let decode = |batches: &[Batch], growing: Option<&mut Growing>| {
-        let batches = copies(batches);
         let parts =
-            batches.iter().map(|(header, body)| Part::new(header, body, dictionaries, Start::default()));
+            batches.iter().map(|batch| Part::new(&batch.header, &batch.body, dictionaries, Start::default()));
         let mut ctx = DecodeCtx::new(parts.collect(), &options, &budget, &Serial);
         match growing {
             Some(growing) => growing.decode(&mut ctx, field).map(|_| None),
@@ -89,7 +83,7 @@ fn lists_of_structs_with_and_without_gaps() {
     // Three lists of four structs, the second null.
     let of_offsets = |at: &[i32], first: i64| {
         let validity = vec![0b101u8];
-        let text: Vec<u8> = (0..32).map(|i| b'a' + (i + first as u8) % 26).collect();
+        let text: Vec<u8> = (b'a'..=b'z').cycle().skip(usize::try_from(first).unwrap()).take(32).collect();
         let nodes = [(3, 1), (4, 0), (4, 0), (4, 0)];
         let none = Vec::new;
         batch(

@@ -201,7 +201,7 @@ fn spread(frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<boo
     }
     let count = (SHARE / header.block_max).max(1);
     let places = dst.chunks_mut(count * header.block_max).map(Mutex::new);
-    let pieces: Vec<(&[Block<'_>], Mutex<&mut [MaybeUninit<u8>]>)> = all.chunks(count).zip(places).collect();
+    let pieces: Vec<_> = all.chunks(count).zip(places).collect();
     let failed = AtomicBool::new(false);
     run(pieces.len(), &|i| {
         let Some((blocks, dst)) = pieces.get(i) else { return };
@@ -363,7 +363,7 @@ mod tests {
                 let mut out = vec![MaybeUninit::new(0); len];
                 decompress_with(&frame, &mut out, backwards).unwrap();
                 // SAFETY: all of it was initialised above.
-                assert!(unsafe { uninit::written(&mut out, len) } == input, "{prefs:?}");
+                assert!(unsafe { uninit::written(&out, len) } == input, "{prefs:?}");
                 let mut short = vec![MaybeUninit::new(0); len - 1];
                 assert!(decompress_with(&frame, &mut short, backwards).is_err());
                 for at in (0..frame.len()).step_by(frame.len() / 50) {
@@ -393,7 +393,7 @@ mod tests {
         let mut out = vec![MaybeUninit::new(0); SPREAD];
         decompress_with(&frame, &mut out, &|n, work| (0..n).for_each(work)).unwrap();
         // SAFETY: all of it was initialised above.
-        assert!(unsafe { uninit::written(&mut out, SPREAD) } == input);
+        assert!(unsafe { uninit::written(&out, SPREAD) } == input);
     }
 
     #[test]

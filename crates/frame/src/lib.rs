@@ -50,6 +50,24 @@ pub mod prelude {
     };
 }
 
+/// Memory of large buffers (1 MiB and more) that nobody holds any more, kept for the next ones.
+///
+/// Filling fresh memory takes longer than anything else that reading does, so whoever reads frame after
+/// frame gains most of the time. On Linux what is kept remains the system's to take whenever memory is
+/// short; elsewhere nothing is kept unless a limit is set.
+///
+/// ```
+/// use floe_frame::memory;
+///
+/// memory::set_limit(256 << 20); // at most so many bytes; 0 turns it off
+/// assert!(memory::kept() <= memory::limit());
+/// memory::release(); // gives all of it back now
+/// # assert_eq!(memory::kept(), 0);
+/// ```
+pub mod memory {
+    pub use floe_array::recycle::{kept, limit, release, set_limit};
+}
+
 /// Examines the physical layout of IPC bytes, for people: see [`inspect::describe`].
 pub mod inspect {
     pub use floe_format::inspect::*;

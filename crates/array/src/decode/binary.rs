@@ -161,8 +161,7 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     }
     let any_long = AtomicBool::new(false);
     let stripes = job.views.chunks_mut(STRIPE).enumerate();
-    let stripes: Vec<Mutex<(usize, &mut [MaybeUninit<View>])>> =
-        stripes.map(|(i, views)| Mutex::new((i * STRIPE, views))).collect();
+    let stripes: Vec<_> = stripes.map(|(i, views)| Mutex::new((i * STRIPE, views))).collect();
     let made = ctx.run(stripes.len(), |i| {
         let Some(stripe) = stripes.get(i) else { return Ok(()) };
         let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);

@@ -214,6 +214,11 @@ impl<'a> DecodeCtx<'a> {
         &self.parts
     }
 
+    /// Whether any part is.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.parts.iter().any(|part| part.header.compression.is_some())
+    }
+
     pub(super) fn charge(&self, bytes: usize) -> Result<()> {
         self.budget.charge(bytes as u64, &self.options.limits)?;
         aligned::probe(bytes)
@@ -325,8 +330,20 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// As [`Self::fixed`], behind values that are there.
-    pub(super) fn fixed_onto<T: NativeType>(&mut self, known: Vec<T>, counts: &[usize]) -> Result<Vec<T>> {
+    pub(super) fn fixed_onto<T: NativeType>(
+        &mut self,
+        mut known: Vec<T>,
+        counts: &[usize],
+    ) -> Result<Vec<T>> {
         let slots = self.slots()?;
+        if known.capacity() == 0 {
+            let mut total = 0usize;
+            for (slot, count) in slots.iter().zip(counts) {
+                self.check_claim(*slot, byte_len::<T>(*count)?)?;
+                total = total.saturating_add(*count);
+            }
+            aligned::reserve_more(&mut known, total)?;
+        }
         self.fill_behind(known, &slots, counts, None, None)
     }
 

@@ -14,8 +14,11 @@ use polars_buffer::Buffer;
 
 use super::binary::ViewBuilder;
 use super::ctx::lens;
-use super::{DecodeCtx, binary, decode, dictionary, list, maintains_offsets, primitive, struct_, view};
+use super::{
+    DecodeCtx, binary, decode, dictionary, empty_values, list, maintains_offsets, primitive, struct_, view,
+};
 use crate::aligned::{reserve_more, try_with_capacity};
+use crate::dictionary::Dictionaries;
 use crate::recycle::share;
 
 /// What has been decoded of a column.
@@ -174,7 +177,12 @@ fn add(
     field: &Field,
     mut arrays: Vec<Box<dyn Array>>,
 ) -> Result<Vec<Box<dyn Array>>> {
-    let Some(last) = arrays.pop() else { return Ok(vec![decode(ctx, field)?]) };
+    let last = match arrays.pop() {
+        Some(last) => last,
+        // Room for more from the start, unless the values stay where they are.
+        None if is_plain(field) && ctx.is_compressed() => empty_values(field, &Dictionaries::default())?,
+        None => return Ok(vec![decode(ctx, field)?]),
+    };
     let onto = match last.dtype().to_physical_type() {
         PhysicalType::Primitive(kind) if is_plain(field) => {
             with_match_primitive_type_full!(kind, |$T| primitive_onto::<$T, _>(last, |known| {
@@ -205,8 +213,10 @@ fn add(
     Ok(arrays)
 }
 
-/// Whether the field's values lie in their buffer as they do in the array.
-fn is_plain(field: &Field) -> bool {
+/// Whether the field's values lie in their buffer as they do in the array, of which nothing has to be
+/// checked.
+#[must_use]
+pub fn is_plain(field: &Field) -> bool {
     let plain = match &field.data_type {
         DataType::Int(_) | DataType::Float(_) | DataType::Date32 | DataType::Date64 => true,
         DataType::Timestamp { unit, .. } | DataType::Duration(unit) => *unit != TimeUnit::Second,

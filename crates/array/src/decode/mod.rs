@@ -33,7 +33,7 @@ use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
 
 pub use ctx::{Budget, DecodeCtx, DecodeOptions, Part};
-pub use grow::Growing;
+pub use grow::{Growing, is_plain};
 pub use skip::{Counts, Start, starts};
 pub use struct_::distinct;
 pub use union::field_names as union_field_names;

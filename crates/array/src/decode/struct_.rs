@@ -60,9 +60,12 @@ pub(super) fn of_fields(
 #[must_use]
 pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let names: Vec<&str> = names.collect();
+    let all: std::collections::HashSet<&str> = names.iter().copied().collect();
+    if all.len() == names.len() {
+        return names.into_iter().map(str::to_owned).collect();
+    }
     let mut taken: std::collections::HashSet<String> = std::collections::HashSet::with_capacity(names.len());
     let mut repeats: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
-    let all: std::collections::HashSet<&str> = names.iter().copied().collect();
     let mut out = Vec::with_capacity(names.len());
     for name in names {
         if taken.insert(name.to_owned()) {

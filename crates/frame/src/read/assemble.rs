@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Array;
-use floe_array::decode::{Budget, Growing, Start, decode_column};
+use floe_array::decode::{Budget, Growing, Start, decode_column, is_plain};
 use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part, Serial};
 use floe_format::{BatchHeader, Error, Field};
 use polars_core::prelude::*;
@@ -55,7 +55,6 @@ pub(crate) fn decode_frame(
     executor: &dyn Executor,
 ) -> PolarsResult<DataFrame> {
     let (rows, all_starts) = checked(schema, options, batches)?;
-    let executor = if is_small(batches) { &Serial } else { executor };
     let width = projection.indices.len();
     // One allocation for all batches, also when a chunk a batch is wanted: it is cut up then. Only
     // buffers that are views into the source are better off by themselves.
@@ -65,9 +64,11 @@ pub(crate) fn decode_frame(
     let groups: Vec<Range<usize>> =
         (0..batches.len()).step_by(group_len).map(|start| start..start + group_len).collect();
     let jobs = groups.len() * width;
+    let is_little = work(schema, projection, batches, &all_starts, joined) < INLINE_BYTES;
+    let executor = if is_little { &Serial } else { executor };
     type Slot = Mutex<Option<PolarsResult<Box<dyn Array>>>>;
     let results: Vec<Slot> = (0..jobs).map(|_| Mutex::new(None)).collect();
-    let work = |job: usize| {
+    let decode = |job: usize| {
         let (group, column) = (&groups[job / width], projection.indices[job % width]);
         let result = decode_group(
             schema,
@@ -79,7 +80,7 @@ pub(crate) fn decode_frame(
         );
         *results[job].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
     };
-    executor.for_each(jobs, &work);
+    executor.for_each(jobs, &decode);
     let mut arrays =
         results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
     let mut columns: Vec<Vec<Box<dyn Array>>> = vec![Vec::with_capacity(groups.len()); width];
@@ -114,12 +115,34 @@ pub(crate) fn check_rows(rows: usize) -> PolarsResult<()> {
     Ok(())
 }
 
-/// Stored bytes up to which batches are decoded on the calling thread: handing them over costs more.
+/// Work up to which batches are decoded on the calling thread: handing it over costs more.
 const INLINE_BYTES: u64 = 64 << 10;
+/// What decoding a column takes at least, in terms of bytes to be looked at.
+const COLUMN_BYTES: u64 = 1 << 10;
 
-fn is_small(batches: &[BatchInput<'_>]) -> bool {
-    let buffers = batches.iter().flat_map(|batch| &batch.header.buffers);
-    buffers.map(|buffer| buffer.len).fold(0, u64::saturating_add) < INLINE_BYTES
+/// Stored bytes that decoding has to look at, roughly.
+fn work(
+    schema: &ReadSchema,
+    projection: &Projection,
+    batches: &[BatchInput<'_>],
+    all_starts: &[Vec<Start>],
+    joined: bool,
+) -> u64 {
+    let mut work = 0u64;
+    for (batch, starts) in batches.iter().zip(all_starts) {
+        let stays = !joined && is_view(batch);
+        for column in &projection.indices {
+            let ends = starts.get(*column).zip(starts.get(column + 1));
+            let buffers = ends.and_then(|(from, to)| batch.header.buffers.get(from.buffer..to.buffer));
+            let field = schema.wire.fields.get(*column);
+            work = work.saturating_add(COLUMN_BYTES);
+            if !(stays && field.is_some_and(is_plain)) {
+                let bytes = buffers.unwrap_or_default().iter().map(|buffer| buffer.len);
+                work = bytes.fold(work, u64::saturating_add);
+            }
+        }
+    }
+    work
 }
 
 /// Whether a batch's buffers need neither decompression nor a copy.
