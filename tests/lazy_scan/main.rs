@@ -2,6 +2,7 @@
 
 mod broken;
 mod columns;
+mod peers;
 mod pruning;
 mod queries;
 mod sources;

@@ -230,11 +230,13 @@ pub(crate) fn take_initialised<T: NativeType>(len: usize) -> Option<Vec<T>> {
 
 /// Writes to every page, so that the system no longer takes it, contents and all.
 fn settle<T: NativeType>(values: &mut [MaybeUninit<T>]) {
-    for page in values.chunks_mut(PAGE / size_of::<T>()) {
+    let write = |value: &mut MaybeUninit<T>| {
         // SAFETY: the place is borrowed mutably; any bytes are a valid `T` (`Pod`). Volatile, since
         // the compiler cannot see what it is for.
-        unsafe { page.as_mut_ptr().write_volatile(MaybeUninit::new(T::default())) };
-    }
+        unsafe { std::ptr::from_mut(value).write_volatile(MaybeUninit::new(T::default())) };
+    };
+    values.chunks_mut(PAGE / size_of::<T>()).filter_map(<[_]>::first_mut).for_each(write);
+    values.last_mut().into_iter().for_each(write);
 }
 
 fn take_block<T>(len: usize) -> Option<Block> {
