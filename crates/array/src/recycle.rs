@@ -25,7 +25,7 @@ use crate::aligned::PAGE;
 
 /// Blocks of fewer bytes are the allocator's, which keeps those for itself.
 const LARGE: usize = 1 << 20;
-/// A block may be larger than what is asked for by one part in so many.
+/// Sizes are rounded up in steps of one part in so many, and a block may be two steps larger than asked for.
 const SLACK: usize = 8;
 /// Bytes that are kept at most, unless somebody wants it otherwise, ...
 const MOST: usize = 1 << 30;
@@ -53,17 +53,6 @@ impl Drop for Block {
 }
 
 impl Block {
-    /// The memory of a vector, with its values forgotten (`T` has nothing to drop).
-    fn of<T: NativeType>(vec: Vec<T>) -> Option<Self> {
-        let layout = Layout::array::<T>(vec.capacity()).ok()?;
-        if layout.size() == 0 {
-            return None;
-        }
-        let initialised = size_of_val(&vec[..]);
-        let start = NonNull::new(ManuallyDrop::new(vec).as_mut_ptr().cast())?;
-        Some(Self { start, layout, initialised })
-    }
-
     /// An empty vector of the memory, whose layout fits.
     fn into_vec<T>(self) -> Vec<T> {
         let block = ManuallyDrop::new(self);
@@ -241,7 +230,6 @@ fn settle<T: NativeType>(values: &mut [MaybeUninit<T>]) {
 
 fn take_block<T>(len: usize) -> Option<Block> {
     let bytes = len.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= LARGE)?;
-    // What was rounded up may be larger by two steps than what is asked for now.
     let sizes = bytes..=bytes.saturating_add(bytes / SLACK * 2);
     shelf().take(Layout::new::<T>(), sizes, |size, known| size < known)
 }
@@ -261,18 +249,24 @@ pub(crate) fn take_up_to<T>(need: usize, most: usize) -> Option<Vec<T>> {
 /// assert_eq!(share(vec![1u32, 2, 3]).as_slice(), [1, 2, 3]);
 /// ```
 #[must_use]
-pub fn share<T: NativeType>(vec: Vec<T>) -> Buffer<T> {
+pub fn share<T: NativeType>(mut vec: Vec<T>) -> Buffer<T> {
     let bytes = vec.capacity().saturating_mul(size_of::<T>());
     if bytes < LARGE || bytes > limit() {
         return vec.into();
     }
-    let len = vec.len();
-    let start = vec.as_ptr();
-    let Some(block) = Block::of(vec) else { return Buffer::default() };
+    let (Ok(layout), Some(start)) = (Layout::array::<T>(vec.capacity()), NonNull::new(vec.as_mut_ptr()))
+    else {
+        return vec.into();
+    };
+    let len = ManuallyDrop::new(vec).len();
+    let block = Block { start: start.cast(), layout, initialised: len * size_of::<T>() };
     // SAFETY: the block owns the vector's memory, whose first `len` elements are values, and lives
     // in the storage that is made, which never lets it be written to.
     Buffer::from_storage(unsafe {
-        SharedStorage::from_slice_with_owner(std::slice::from_raw_parts(start, len), Held(Some(block)))
+        SharedStorage::from_slice_with_owner(
+            std::slice::from_raw_parts(start.as_ptr(), len),
+            Held(Some(block)),
+        )
     })
 }
 

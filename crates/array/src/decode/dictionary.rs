@@ -117,12 +117,14 @@ where
         && translation.is_identity
     {
         // Such keys stay where they are. What nulls hold is taken over, so it is checked as well.
-        let mark = ctx.mark();
         let (keys, validity) = parts::<C>(ctx)?;
         if are_within(&keys, translation.table.len()) {
             return array(keys, validity);
         }
-        ctx.rewind(mark);
+        let mut categories = try_with_capacity::<C>(keys.len())?;
+        categories.extend_from_slice(&keys);
+        translate(&mut categories, translation, validity.as_ref()).map_err(|error| at(encoding, error))?;
+        return array(share(categories), validity);
     }
     let mut categories = Vec::new();
     let validity = translated_onto::<K, C>(ctx, encoding, tables, &mut categories)?;

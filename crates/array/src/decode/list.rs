@@ -42,6 +42,32 @@ fn decode_joined<O: Offset + NativeType>(
     ctx: &mut DecodeCtx<'_>,
     child: &Field,
 ) -> Result<Option<Box<dyn Array>>> {
+    let single = ctx.parts().len() == 1;
+    let Some(Lists { rows, validity, values: len, parts }) = lists::<O>(ctx, single)? else {
+        return Ok(None);
+    };
+    let values = super::decode(ctx, child)?;
+    if values.len() < len {
+        return Err(few_values());
+    }
+    let offsets = join_offsets(parts, rows)?;
+    // SAFETY: each part's offsets rise (checked by `read_offsets`) and are shifted by the number
+    // of values before them.
+    let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets) };
+    new_list(child, offsets, values, validity).map(Some)
+}
+
+/// The next lists of all parts, but for their values.
+struct Lists<O> {
+    rows: usize,
+    validity: Option<Bitmap>,
+    /// How many values they have.
+    values: usize,
+    parts: Vec<Checked<O>>,
+}
+
+/// Reads them; nothing if there are gaps between the values they use, unless those may be.
+fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<Option<Lists<O>>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
     let slots = ctx.slots()?;
@@ -50,21 +76,13 @@ fn decode_joined<O: Offset + NativeType>(
     let mut parts = Vec::with_capacity(nodes.len());
     for ((node, slot), end) in nodes.iter().zip(slots).zip(&ends) {
         let checked = read_offsets::<O>(ctx, slot, node.len, *end)?;
-        if nodes.len() > 1 && (checked.first != 0 || checked.last != *end) {
+        if !gaps && (checked.first != 0 || checked.last != *end) {
             return Ok(None);
         }
         parts.push(checked);
     }
     let validity = validity.read(ctx, &nodes)?;
-    let values = super::decode(ctx, child)?;
-    if values.len() < ends.iter().sum::<usize>() {
-        return Err(few_values());
-    }
-    let offsets = join_offsets(parts, rows)?;
-    // SAFETY: each part's offsets rise (checked by `read_offsets`) and are shifted by the number
-    // of values before them.
-    let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets) };
-    new_list(child, offsets, values, validity).map(Some)
+    Ok(Some(Lists { rows, validity, values: ends.iter().sum(), parts }))
 }
 
 /// Adds the offsets of all parts behind those there are, if the parts' values follow one another
@@ -88,21 +106,8 @@ fn offsets_onto<O: Offset + NativeType>(
     out: &mut Vec<i64>,
     grow: &mut dyn FnMut(&mut DecodeCtx<'_>, &Field) -> Result<usize>,
 ) -> Result<Option<Option<Bitmap>>> {
-    let nodes = ctx.nodes()?;
-    let validity = ctx.validity()?;
-    let slots = ctx.slots()?;
-    let rows = total_len(&nodes)?;
-    let ends = peek_child_lens(ctx)?;
-    let mut parts = Vec::with_capacity(nodes.len());
-    for ((node, slot), end) in nodes.iter().zip(slots).zip(&ends) {
-        let checked = read_offsets::<O>(ctx, slot, node.len, *end)?;
-        if checked.first != 0 || checked.last != *end {
-            return Ok(None);
-        }
-        parts.push(checked);
-    }
-    let validity = validity.read(ctx, &nodes)?;
-    if grow(ctx, child)? < ends.iter().sum::<usize>() {
+    let Some(Lists { rows, validity, values, parts }) = lists::<O>(ctx, false)? else { return Ok(None) };
+    if grow(ctx, child)? < values {
         return Err(few_values());
     }
     reserve_more(out, rows + 1)?;

@@ -31,7 +31,7 @@ pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Bo
     let validity = validity.read(ctx, &nodes)?;
     let buffers = ctx.bytes_of_all(&data_slots.concat())?;
     if ctx.options().validate
-        && let Some(repaired) = check(ctx, &views, &buffers, validity.as_ref(), T::IS_UTF8)?
+        && let Some(repaired) = check(ctx, &views, &buffers, 0, validity.as_ref(), T::IS_UTF8)?
     {
         views = share(repaired);
     }
@@ -91,10 +91,12 @@ pub(super) fn onto<T: ViewType + ?Sized>(
         out.views = ctx.changed_onto(views, &slots, &lens(&nodes), &reindex)?;
     }
     let validity = validity.read(ctx, &nodes)?;
+    let first = out.buffers.len();
     out.buffers.append(&mut ctx.bytes_of_all(&data_slots.concat())?);
     out.bytes = None;
     if ctx.options().validate
-        && let Some(repaired) = check(ctx, &out.views[known..], &out.buffers, validity.as_ref(), T::IS_UTF8)?
+        && let Some(repaired) =
+            check(ctx, &out.views[known..], &out.buffers, first, validity.as_ref(), T::IS_UTF8)?
     {
         out.views.truncate(known);
         out.views.extend(repaired);
@@ -102,17 +104,22 @@ pub(super) fn onto<T: ViewType + ?Sized>(
     Ok(validity)
 }
 
-/// Checks all views. If there are broken ones, in null rows only, which nobody may look at, returns
+/// Checks all views, none of which points at a buffer before `first`. If there are broken ones, in null rows only, which nobody may look at, returns
 /// all of them with empty ones in their place.
 fn check(
     ctx: &DecodeCtx<'_>,
     views: &[View],
     buffers: &[Buffer<u8>],
+    first: usize,
     validity: Option<&Bitmap>,
     utf8: bool,
 ) -> Result<Option<Vec<View>>> {
     const AT_ONCE: usize = 1 << 16;
-    let ascii = validate::ascii(buffers, utf8);
+    // The buffers of batches before have been looked at.
+    let mut ascii = validate::ascii(buffers.get(first..).unwrap_or_default(), utf8);
+    if let Some(ascii) = &mut ascii {
+        ascii.splice(..0, std::iter::repeat_n(false, first));
+    }
     let pieces: Vec<&[View]> = views.chunks(AT_ONCE).collect();
     let broken = Mutex::new(None);
     ctx.run(pieces.len(), |i| {

@@ -49,7 +49,7 @@ impl Tracker {
     fn marks(&self) -> Option<Marks> {
         #[cfg(feature = "dtype-categorical")]
         if let CategorySource::Growing(mapping) = &self.source {
-            return Some(Marks::new(mapping.num_cats_upper_bound()));
+            return Some(Marks::new(mapping.num_cats_upper_bound(), &self.remap));
         }
         None
     }
@@ -122,7 +122,7 @@ impl Tracker {
     }
 }
 
-/// Which categories are in use.
+/// Which categories are in use: those of the dictionary from the start.
 struct Marks {
     used: Vec<AtomicBool>,
     /// How many are not, as far as is known.
@@ -134,9 +134,12 @@ const STRETCH: usize = 4 << 10;
 
 impl Marks {
     #[cfg(feature = "dtype-categorical")]
-    fn new(categories: usize) -> Self {
-        let used = std::iter::repeat_with(AtomicBool::default).take(categories).collect();
-        Self { used, left: AtomicUsize::new(categories) }
+    fn new(categories: usize, positions: &[u32]) -> Self {
+        let known = positions.iter().map(|position| *position != u32::MAX);
+        let used: Vec<AtomicBool> =
+            known.chain(std::iter::repeat(false)).take(categories).map(AtomicBool::new).collect();
+        let left = used.iter().filter(|used| !used.load(Ordering::Relaxed)).count();
+        Self { used, left: AtomicUsize::new(left) }
     }
 
     fn mark(&self, keys: &dyn Array) {
