@@ -160,8 +160,17 @@ fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("small integers", bytes_of("small")),
         ("prices", bytes_of("prices")),
         ("a random walk", bytes_of("walk")),
+        ("URLs", text(&data::strings(bench.scaled(800_000)), "long")),
         ("noise, stored raw", noise.chunks(1_000_000).map(<[u8]>::to_vec).collect()),
     ]
+}
+
+/// The text of a column, in buffers of 1 MB each.
+fn text(df: &DataFrame, name: &str) -> Vec<Vec<u8>> {
+    let array = chunk(df, name);
+    let strings = array.as_any().downcast_ref::<Utf8ViewArray>().expect("views");
+    let all: Vec<u8> = strings.values_iter().flat_map(str::bytes).collect();
+    all.chunks(1_000_000).map(<[u8]>::to_vec).collect()
 }
 
 fn codecs(bench: &mut Bench) {
@@ -170,10 +179,14 @@ fn codecs(bench: &mut Bench) {
         for codec in [Codec::Lz4, Codec::Zstd] {
             let Some(compression) = codec.floe() else { continue };
             let mut out = Vec::new();
-            bench.cell(
-                cell("compress", what, codec, bytes),
-                vec![Contender::floe(|| compress(compression, &buffers, &mut out))],
-            );
+            let mut contenders = vec![Contender::floe(|| compress(compression, &buffers, &mut out))];
+            if let Compression::Zstd { level } = compression {
+                let (buffers, mut zstd) = (&buffers, Zstd::new());
+                contenders.push(Contender::peer("libzstd's own tables", move || {
+                    buffers.iter().map(|buffer| zstd.compress(buffer, level)).sum::<usize>()
+                }));
+            }
+            bench.cell(cell("compress", what, codec, bytes), contenders);
             let frames: Vec<(usize, Vec<u8>)> =
                 buffers.iter().filter_map(|b| frame(compression, b)).collect();
             if frames.len() < buffers.len() {
@@ -185,6 +198,23 @@ fn codecs(bench: &mut Bench) {
                 vec![Contender::floe(|| crate::limits::decompress(&frames, compression.codec(), &mut out))],
             );
         }
+    }
+}
+
+/// libzstd with a context that is kept, and its own choice of tables.
+struct Zstd {
+    context: zstd_safe::CCtx<'static>,
+    out: Vec<u8>,
+}
+
+impl Zstd {
+    fn new() -> Self {
+        Self { context: zstd_safe::CCtx::create(), out: Vec::new() }
+    }
+
+    fn compress(&mut self, input: &[u8], level: i32) -> usize {
+        self.out.resize(zstd_safe::compress_bound(input.len()), 0);
+        self.context.compress(&mut self.out[..], input, level).expect("compressed")
     }
 }
 

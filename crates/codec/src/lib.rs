@@ -45,6 +45,8 @@ mod probe;
 mod stored;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "zstd")]
+mod tuning;
 mod uninit;
 #[cfg(feature = "lz4")]
 mod xxh32;

@@ -2,13 +2,17 @@
 //!
 //! Frames state their content size and have no checksum. ZSTD's legacy formats and skippable frames are refused
 //! before libzstd sees them, whatever features other crates enabled.
+//!
+//! Level 3, the default of Polars and of libzstd, looks for matches in two hash tables, of 512 KiB for matches of 8
+//! bytes and of 256 KiB for shorter ones. `tuning.rs` makes other choices for columns.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::thread::LocalKey;
 
-use zstd_safe::{CCtx, DCtx, WriteBuf};
+use zstd_safe::{CCtx, CParameter, DCtx, WriteBuf};
 
+use crate::tuning::Tuning;
 use crate::uninit;
 use crate::{Error, Result};
 
@@ -81,12 +85,21 @@ pub(crate) fn check(level: i32) -> Result<()> {
 /// Appends the frame of `input` to `out`.
 pub(crate) fn append(input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
     let mut context = take(&COMPRESS, CCtx::try_create)?;
+    let Tuning { long, short, min_match } = Tuning::of(level, input);
     let write = |dst: &mut [MaybeUninit<u8>]| {
-        context.compress(&mut Dst::new(dst), input, level).map_err(|code| {
+        // Nothing of an earlier call is left: all that is ever set is set here.
+        let set = [
+            CParameter::CompressionLevel(level),
+            CParameter::HashLog(long),
+            CParameter::ChainLog(short),
+            CParameter::MinMatch(min_match),
+        ];
+        let ready = set.into_iter().try_for_each(|parameter| context.set_parameter(parameter).map(drop));
+        ready.and_then(|()| context.compress2(&mut Dst::new(dst), input)).map_err(|code| {
             Error::new(format!("ZSTD could not compress a buffer: {}", zstd_safe::get_error_name(code)))
         })
     };
-    // SAFETY: `ZSTD_compressCCtx` returns how many bytes it wrote from the start of `dst`.
+    // SAFETY: `ZSTD_compress2` returns how many bytes it wrote from the start of `dst`.
     unsafe { uninit::append(out, zstd_safe::compress_bound(input.len()), write)? };
     // After an error, and above the level, the context is dropped instead.
     if level <= MAX_KEPT_LEVEL {

@@ -1,5 +1,7 @@
 //! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
 
+use std::sync::OnceLock;
+
 use floe_array::encode::Remap;
 use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
 use floe_codec::{Compression, StoredFrame};
@@ -112,11 +114,36 @@ fn compress(
         None => buffers.into_iter().map(Stored::Plain).collect(),
         Some(compression) => {
             let _span = trace::span("compress");
-            let store = |buffer| store(buffer, compression, executor);
-            buffers.into_iter().map(store).collect::<Result<_>>()?
+            store_all(buffers, compression, executor)?
         },
     };
     Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes, statistics: Vec::new() })
+}
+
+/// Buffers of one column that come to less than this beside the largest are compressed one after another.
+const APART_BYTES: usize = 256 << 10;
+
+/// Compresses the buffers of a column; at once, if they are large: else a column of lists or strings, whose buffers
+/// are several, would keep one thread when the others have nothing left to do.
+fn store_all(
+    buffers: Vec<Buffer<u8>>,
+    compression: Compression,
+    executor: &dyn Executor,
+) -> Result<Vec<Stored>> {
+    let largest = buffers.iter().map(Buffer::len).max().unwrap_or_default();
+    let all: usize = buffers.iter().map(Buffer::len).sum();
+    if all - largest < APART_BYTES {
+        return buffers.into_iter().map(|buffer| store(buffer, compression, executor)).collect();
+    }
+    let slots: Vec<_> = buffers.into_iter().map(|buffer| (buffer, OnceLock::new())).collect();
+    executor.for_each(slots.len(), &|i| {
+        if let Some((buffer, slot)) = slots.get(i) {
+            // Each slot is one call's.
+            let _ = slot.set(store(buffer.clone(), compression, executor));
+        }
+    });
+    let done = slots.into_iter().map(|(_, slot)| slot.into_inner());
+    done.map(|stored| stored.unwrap_or_else(|| Err(Error::invalid("a buffer was not compressed")))).collect()
 }
 
 fn store(buffer: Buffer<u8>, compression: Compression, executor: &dyn Executor) -> Result<Stored> {

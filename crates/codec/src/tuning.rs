@@ -1,0 +1,114 @@
+//! What ZSTD's level 3 looks for in a column.
+//!
+//! The level (strategy `dfast`) keeps two hash tables: of 8 bytes for long matches, and of a shorter length for the
+//! rest. libzstd's choice is for files of any kind: 512 KiB for the first and 256 KiB for the second, together
+//! most of a core's second cache. A column is of one kind:
+//!
+//! - Numbers repeat in pieces of some bytes: the first table may be small. A smaller one stays in the cache, which is
+//!   worth 5 to 10% of the time. The columns of the benchmarks keep their size; what loses are some thousand to
+//!   100,000 different `f64` in no order (up to 11% more bytes), because half of them are found no more.
+//! - Text has many matches of 5 bytes that lead nowhere. Without them, and with the larger table for those of 6,
+//!   it takes 5 to 30% less time to write, none more to read, and is as large, give or take 3%. The matches of 4
+//!   bytes that libzstd looks for in inputs of 128 to 256 KiB are worse still there: numbers do need them.
+//!
+//! Only the input decides. `cargo bench -p floe-benches --bench stages` has both beside each other.
+
+/// The level whose tables are chosen here, and 0, libzstd's name for its default, which is that level.
+const LEVELS: [i32; 2] = [3, 0];
+/// Inputs up to this have small tables anyway.
+const SMALL: usize = 16 << 10;
+/// Above this libzstd, too, makes other choices: matches from further away are worth finding.
+const LARGE: usize = 256 << 10;
+
+/// How many pieces of an input are looked at, and how many bytes of each.
+const PIECES: usize = 64;
+const PIECE: usize = 8;
+
+/// What is told to libzstd; 0 leaves a choice to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Tuning {
+    /// The base-2 logarithm of how many places the table of 8 bytes has.
+    pub(crate) long: u32,
+    /// That of the table of `min_match` bytes.
+    pub(crate) short: u32,
+    /// How many bytes the shortest match has.
+    pub(crate) min_match: u32,
+}
+
+impl Tuning {
+    /// The choice for `input` at `level`.
+    pub(crate) fn of(level: i32, input: &[u8]) -> Self {
+        if !LEVELS.contains(&level) || input.len() <= SMALL {
+            return Self::default();
+        }
+        match (input.len() > LARGE, is_text(input)) {
+            (false, false) => Self { long: 14, short: 16, min_match: 0 },
+            (false, true) => Self { long: 14, short: 16, min_match: 6 },
+            (true, false) => Self { long: 15, short: 16, min_match: 0 },
+            (true, true) => Self { long: 14, short: 17, min_match: 6 },
+        }
+    }
+}
+
+/// Whether nearly all of a spread sample is ASCII that can be printed.
+fn is_text(input: &[u8]) -> bool {
+    let stride = input.len() / PIECES;
+    let sample = input.chunks(stride.max(PIECE)).flat_map(|chunk| chunk.iter().take(PIECE));
+    let is_odd = |byte: &&u8| !(byte.is_ascii_graphic() || byte.is_ascii_whitespace());
+    sample.filter(is_odd).count() <= PIECES * PIECE / 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{ints, letters, noise};
+
+    #[test]
+    fn text_is_told_from_numbers() {
+        assert!(is_text(&letters(20_000)));
+        assert!(is_text("id=17\tname=\"x y\"\n".repeat(2_000).as_bytes()));
+        assert!(!is_text(&ints(20_000)));
+        assert!(!is_text(&noise(20_000)));
+        assert!(!is_text(&vec![0; 20_000]));
+    }
+
+    #[test]
+    fn other_levels_and_small_inputs_are_left_alone() {
+        let text = letters(LARGE + 1);
+        for level in [-1, 1, 2, 4, 19] {
+            assert_eq!(Tuning::of(level, &text), Tuning::default());
+        }
+        assert_eq!(Tuning::of(3, &text[..SMALL]), Tuning::default());
+        assert_eq!(Tuning::of(3, &text), Tuning::of(0, &text));
+        assert_ne!(Tuning::of(3, &text), Tuning::default());
+        assert_ne!(Tuning::of(3, &text[..LARGE]), Tuning::of(3, &text));
+    }
+
+    /// What the module says about sizes, on columns of each kind.
+    #[test]
+    fn columns_become_as_small_as_with_the_tables_of_libzstd() {
+        let mut below = |n: u64| {
+            let random = noise(8 * 100_000);
+            let (words, _) = random.as_chunks::<8>();
+            words.iter().map(|word| u64::from_le_bytes(*word) % n).collect::<Vec<_>>()
+        };
+        let bytes = |values: Vec<u64>| values.into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>();
+        let urls = below(5_000).into_iter().zip(below(1_000_000_007));
+        let urls: String = urls.map(|(page, visit)| format!("https://example.com/{page}/{visit}")).collect();
+        for (what, input, most) in [
+            ("small integers", bytes(below(1_000)), 1.01),
+            ("integers", bytes(below(1_000_000)), 1.01),
+            ("steps", bytes((0..100_000).collect()), 1.01),
+            ("URLs", urls.clone().into_bytes(), 0.96),
+            ("URLs, 200 KB", urls.into_bytes()[..200_000].to_vec(), 0.90),
+        ] {
+            let mut own = Vec::new();
+            crate::zstd::append(&input, 3, &mut own).unwrap();
+            let mut theirs = vec![0; zstd_safe::compress_bound(input.len())];
+            let len = zstd_safe::compress(&mut theirs[..], &input, 3).unwrap();
+            #[expect(clippy::cast_precision_loss, reason = "a ratio")]
+            let ratio = own.len() as f64 / len as f64;
+            assert!(ratio < most, "{what}: {ratio} of libzstd's size");
+        }
+    }
+}
