@@ -1,7 +1,5 @@
 //! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
 
-use std::sync::OnceLock;
-
 use floe_array::encode::Remap;
 use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
 use floe_codec::{Compression, StoredFrame};
@@ -9,6 +7,7 @@ use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Resul
 use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
+use crate::pool::Task;
 use crate::statistics::ColumnStatistics;
 use crate::trace;
 
@@ -44,12 +43,20 @@ impl Stored {
     }
 }
 
+/// A buffer that another task compresses.
+type Compressing = Task<Result<Stored>>;
+
+/// Buffers of a column from this size on are compressed apart from each other.
+const APART_BYTES: usize = 256 << 10;
+
 /// Some columns of a batch.
 #[derive(Default)]
 pub(crate) struct EncodedColumns {
     pub(crate) nodes: Vec<FieldNode>,
     pub(crate) variadic: Vec<usize>,
     pub(crate) buffers: Vec<Stored>,
+    /// Which of the buffers are still being compressed.
+    later: Vec<(usize, Compressing)>,
     pub(crate) raw_bytes: u64,
     /// Of each column, if statistics are written.
     pub(crate) statistics: Vec<ColumnStatistics>,
@@ -58,9 +65,11 @@ pub(crate) struct EncodedColumns {
 impl EncodedColumns {
     /// Adds the columns that follow.
     pub(crate) fn append(&mut self, other: Self) {
-        let Self { nodes, variadic, buffers, raw_bytes, statistics } = other;
+        let Self { nodes, variadic, buffers, later, raw_bytes, statistics } = other;
         self.raw_bytes += raw_bytes;
         self.statistics.extend(statistics);
+        let before = self.buffers.len();
+        self.later.extend(later.into_iter().map(|(i, task)| (before + i, task)));
         if self.nodes.is_empty() {
             // The common case of one group: taken over as it is.
             (self.nodes, self.variadic, self.buffers) = (nodes, variadic, buffers);
@@ -72,21 +81,22 @@ impl EncodedColumns {
     }
 }
 
-/// Encodes and compresses one column.
+/// Encodes and compresses one column; with `apart` in several tasks, for which [`assemble`] waits.
 pub(crate) fn column(
     field: &Field,
     array: &ArrayRef,
     remaps: &[Option<Remap>],
     compression: Option<Compression>,
     canonical_views: bool,
-    executor: &dyn Executor,
+    executor: &'static dyn Executor,
+    apart: bool,
 ) -> Result<EncodedColumns> {
     let mut ctx = EncodeCtx::new(remaps).with_canonical_views(canonical_views);
     {
         let _span = trace::span("encode");
         encode_column(&mut ctx, field, array.as_ref())?;
     }
-    compress(ctx.finish(), compression, executor)
+    compress(ctx.finish(), compression, executor, apart)
 }
 
 /// Encodes and compresses all columns of a small batch in one go.
@@ -100,50 +110,47 @@ pub(crate) fn columns(
     for (field, array) in fields.iter().zip(arrays) {
         encode_column(&mut ctx, field, array.as_ref())?;
     }
-    compress(ctx.finish(), compression, &Serial)
+    compress(ctx.finish(), compression, &Serial, false)
 }
 
 fn compress(
     encoded: Encoded,
     compression: Option<Compression>,
-    executor: &dyn Executor,
+    executor: &'static dyn Executor,
+    apart: bool,
 ) -> Result<EncodedColumns> {
     let Encoded { nodes, buffers, variadic } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
-    let buffers = match compression {
-        None => buffers.into_iter().map(Stored::Plain).collect(),
+    let (buffers, later) = match compression {
+        None => (buffers.into_iter().map(Stored::Plain).collect(), Vec::new()),
         Some(compression) => {
             let _span = trace::span("compress");
-            store_all(buffers, compression, executor)?
+            store_all(buffers, compression, executor, apart)?
         },
     };
-    Ok(EncodedColumns { nodes, variadic, buffers, raw_bytes, statistics: Vec::new() })
+    Ok(EncodedColumns { nodes, variadic, buffers, later, raw_bytes, statistics: Vec::new() })
 }
 
-/// Buffers of one column that come to less than this beside the largest are compressed one after another.
-const APART_BYTES: usize = 256 << 10;
-
-/// Compresses the buffers of a column; at once, if they are large: else a column of lists or strings, whose buffers
-/// are several, would keep one thread when the others have nothing left to do.
+/// Compresses the buffers of a column. With `apart` all large ones but the last become tasks of their own: else a
+/// column of lists or strings, whose buffers are several, would keep one thread when the others have nothing left.
 fn store_all(
     buffers: Vec<Buffer<u8>>,
     compression: Compression,
-    executor: &dyn Executor,
-) -> Result<Vec<Stored>> {
-    let largest = buffers.iter().map(Buffer::len).max().unwrap_or_default();
-    let all: usize = buffers.iter().map(Buffer::len).sum();
-    if all - largest < APART_BYTES {
-        return buffers.into_iter().map(|buffer| store(buffer, compression, executor)).collect();
-    }
-    let slots: Vec<_> = buffers.into_iter().map(|buffer| (buffer, OnceLock::new())).collect();
-    executor.for_each(slots.len(), &|i| {
-        if let Some((buffer, slot)) = slots.get(i) {
-            // Each slot is one call's.
-            let _ = slot.set(store(buffer.clone(), compression, executor));
+    executor: &'static dyn Executor,
+    apart: bool,
+) -> Result<(Vec<Stored>, Vec<(usize, Compressing)>)> {
+    let last = if apart { buffers.iter().rposition(|buffer| buffer.len() >= APART_BYTES) } else { None };
+    let mut later = Vec::new();
+    let mut now = Vec::with_capacity(buffers.len());
+    for (i, buffer) in buffers.into_iter().enumerate() {
+        if buffer.len() >= APART_BYTES && last.is_some_and(|last| i < last) {
+            later.push((i, Task::spawn(move || store(buffer, compression, executor))));
+            now.push(Stored::Plain(Buffer::default()));
+        } else {
+            now.push(store(buffer, compression, executor)?);
         }
-    });
-    let done = slots.into_iter().map(|(_, slot)| slot.into_inner());
-    done.map(|stored| stored.unwrap_or_else(|| Err(Error::invalid("a buffer was not compressed")))).collect()
+    }
+    Ok((now, later))
 }
 
 fn store(buffer: Buffer<u8>, compression: Compression, executor: &dyn Executor) -> Result<Stored> {
@@ -175,22 +182,28 @@ pub(crate) struct EncodedBatch {
     pub(crate) raw_bytes: u64,
 }
 
-/// Lays out the columns of a batch one after another.
+/// Lays out the columns of a batch one after another, having waited for what is still being compressed.
 pub(crate) fn assemble(
     rows: usize,
     columns: Vec<EncodedColumns>,
     compression: Option<Compression>,
-) -> EncodedBatch {
+) -> Result<EncodedBatch> {
     let mut all = EncodedColumns::default();
     for columns in columns {
         all.append(columns);
     }
-    let EncodedColumns { nodes, variadic, buffers, raw_bytes, statistics: _ } = all;
+    let EncodedColumns { nodes, variadic, mut buffers, later, raw_bytes, statistics: _ } = all;
+    for (i, task) in later {
+        let stored = task.wait()?;
+        if let Some(place) = buffers.get_mut(i) {
+            *place = stored;
+        }
+    }
     let mut layout = BodyLayout::default();
     let specs = buffers.iter().map(|buffer| layout.push(buffer.len())).collect();
     let header =
         BatchHeader { rows, nodes, buffers: specs, variadic, compression: compression.map(wire_codec) };
-    EncodedBatch { header, body_len: layout.body_len(), buffers, raw_bytes }
+    Ok(EncodedBatch { header, body_len: layout.body_len(), buffers, raw_bytes })
 }
 
 fn wire_codec(compression: Compression) -> Codec {

@@ -24,7 +24,7 @@ use super::chunk;
 use super::convert::{Columns, Pieces, estimate};
 use super::dictionaries::{Due, Trackers, has_dictionary};
 use super::emit::{Container, Emitter};
-use super::encode::{EncodedBatch, EncodedColumns, assemble, column, columns};
+use super::encode::{EncodedColumns, assemble, column, columns};
 use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::error::format_error;
 use crate::options::Metadata;
@@ -355,8 +355,10 @@ impl<W: Write> Engine<W> {
             let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
             let values = Box::new(values) as ArrayRef;
-            let encoded = column(&field, &values, &[], self.plan.compression, true, executor(self.parallel));
-            let batch = assemble(rows, vec![encoded.map_err(format_error)?], self.plan.compression);
+            let executor = executor(self.parallel);
+            let encoded = column(&field, &values, &[], self.plan.compression, true, executor, self.parallel)
+                .and_then(|encoded| assemble(rows, vec![encoded], self.plan.compression));
+            let batch = encoded.map_err(format_error)?;
             let id = i64::try_from(slot).unwrap_or(i64::MAX);
             self.emitter.dictionary(id, from > 0, batch)?;
         }
@@ -434,14 +436,14 @@ impl<W: Write> Engine<W> {
         metadata: &KeyValues,
     ) -> PolarsResult<()> {
         let Some(texts) = &mut self.statistics else {
-            let batch = assemble(rows, columns, self.plan.compression);
+            let batch = assemble(rows, columns, self.plan.compression).map_err(format_error)?;
             return self.emitter.batch(&batch, metadata);
         };
         let statistics = columns.iter_mut().flat_map(|columns| std::mem::take(&mut columns.statistics));
         let statistics: Vec<ColumnStatistics> = statistics.collect();
         let mut metadata = metadata.clone();
         metadata.push((KEY.into(), texts.next(rows, statistics).into()));
-        let batch: EncodedBatch = assemble(rows, columns, self.plan.compression);
+        let batch = assemble(rows, columns, self.plan.compression).map_err(format_error)?;
         self.emitter.batch(&batch, &metadata)
     }
 }
@@ -474,12 +476,15 @@ fn encode_group(
     remaps: &[Option<Remap>],
 ) -> PolarsResult<EncodedColumns> {
     let mut out = EncodedColumns::default();
+    // Statistics look at the bytes that are written.
+    let apart = plan.parallel && !plan.statistics;
+    let executor = executor(plan.parallel);
     for (i, pieces) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
         let array = pieces.join()?;
-        let mut encoded =
-            column(field, &array, remaps, plan.compression, plan.canonical_views, executor(plan.parallel))
-                .map_err(format_error)?;
+        let canonical = plan.canonical_views;
+        let mut encoded = column(field, &array, remaps, plan.compression, canonical, executor, apart)
+            .map_err(format_error)?;
         if let (true, Some((_, dtype))) = (plan.statistics, plan.schema.polars.get_at_index(i)) {
             encoded.statistics = vec![column_statistics(array.as_ref(), dtype, &encoded)];
         }
