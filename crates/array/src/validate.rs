@@ -73,18 +73,32 @@ fn not_utf8() -> Error {
     Error::invalid("a string is not valid UTF-8")
 }
 
+/// The bits behind an inline string of so many bytes. (A table: shifting 128 bits takes longer than all else.)
+static PADDING: [u128; View::MAX_INLINE_SIZE as usize + 1] = padding();
+
+/// The bits of an inline view that no ASCII has.
+const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_0000_0000;
+
+const fn padding() -> [u128; View::MAX_INLINE_SIZE as usize + 1] {
+    let mut out = [0; View::MAX_INLINE_SIZE as usize + 1];
+    let mut len = 0;
+    while len < View::MAX_INLINE_SIZE as usize {
+        out[len] = u128::MAX << (32 + 8 * len);
+        len += 1;
+    }
+    out
+}
+
 /// Checks one view against its buffers: inline padding, index, range, prefix and, for strings,
 /// UTF-8. `trusted[i]` says that all of buffer `i` is ASCII.
 fn check_view(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>) -> Result<()> {
-    if view.length <= View::MAX_INLINE_SIZE {
-        let bytes = view.as_u128() >> 32;
-        let used = view.length * 8;
-        if used < 96 && bytes >> used != 0 {
+    if let Some(padding) = PADDING.get(view.length as usize) {
+        let bits = view.as_u128();
+        if bits & padding != 0 {
             return Err(Error::invalid("an inline view has non-zero padding"));
         }
-        const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_8080_8080;
-        if ascii.is_some() && bytes & HIGH != 0 {
-            let bytes = bytes.to_le_bytes();
+        if ascii.is_some() && bits & HIGH != 0 {
+            let bytes = (bits >> 32).to_le_bytes();
             let text = bytes.get(..view.length as usize).unwrap_or_default();
             std::str::from_utf8(text).map_err(|_| not_utf8())?;
         }
@@ -126,9 +140,28 @@ pub fn views(
     ascii: Option<&[bool]>,
 ) -> std::result::Result<(), (usize, Error)> {
     for (i, view) in views.iter().enumerate() {
-        check_view(view, buffers, ascii).map_err(|error| (i, error))?;
+        if !is_plainly_sound(view, buffers, ascii) {
+            check_view(view, buffers, ascii).map_err(|error| (i, error))?;
+        }
     }
     Ok(())
+}
+
+/// What [`check_view`] finds for nearly all views, in few steps: false says nothing.
+#[inline(always)]
+fn is_plainly_sound(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>) -> bool {
+    if let Some(padding) = PADDING.get(view.length as usize) {
+        let not_ascii = if ascii.is_some() { HIGH } else { 0 };
+        return view.as_u128() & (padding | not_ascii) == 0;
+    }
+    let index = view.buffer_idx as usize;
+    let (start, len) = (view.offset as usize, view.length as usize);
+    let Some(data) = buffers.get(index).map(Buffer::as_slice) else { return false };
+    let is_inside = data.len().checked_sub(start).is_some_and(|rest| rest >= len);
+    let begin = data.get(start..).and_then(<[u8]>::first_chunk::<4>);
+    is_inside
+        && begin.is_some_and(|begin| u32::from_le_bytes(*begin) == view.prefix)
+        && ascii.is_none_or(|ascii| ascii.get(index) == Some(&true))
 }
 
 /// Whether one view is sound; for the repair of null rows.

@@ -15,6 +15,7 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::ctx::{Slot, total_len};
 use super::fixed::concat;
+use super::make_views::{new_view, write_views};
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
 use crate::recycle::share;
 use crate::validate;
@@ -221,23 +222,6 @@ fn offsets_and_data<O: Offset + NativeType>(
     Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Writes the views of `data[start..end]` for each row; whether any of them points into the data.
-#[inline]
-fn write_views(
-    views: &mut [MaybeUninit<View>],
-    rows: impl Iterator<Item = (usize, usize)>,
-    data: &[u8],
-    index: u32,
-) -> bool {
-    let mut any_long = false;
-    for (view, (start, end)) in views.iter_mut().zip(rows) {
-        any_long |= end - start > View::MAX_INLINE_SIZE as usize;
-        #[expect(clippy::cast_possible_truncation, reason = "callers keep data below 4 GiB")]
-        view.write(new_view(data, start, end, index, start as u32));
-    }
-    any_long
-}
-
 /// As [`onto`], one part after another, for data beyond 4 GiB.
 fn huge_onto<O: Offset + NativeType>(
     ctx: &DecodeCtx<'_>,
@@ -343,28 +327,6 @@ impl ViewBuilder {
         };
         Box::new(array)
     }
-}
-
-/// The view of `data[start..end]`, which is at `offset` of buffer `index`.
-#[inline(always)]
-fn new_view(data: &[u8], start: usize, end: usize, index: u32, offset: u32) -> View {
-    let len = end - start;
-    #[expect(clippy::cast_possible_truncation, reason = "callers keep values below 4 GiB")]
-    let length = len as u32;
-    if len > View::MAX_INLINE_SIZE as usize {
-        let prefix = u32::from_le_bytes([data[start], data[start + 1], data[start + 2], data[start + 3]]);
-        return View { length, prefix, buffer_idx: index, offset };
-    }
-    // Twelve bytes at once where they are there, the rest masked away.
-    let mut inline = [0u8; 16];
-    if let Some(ahead) = data.get(start..start + 12) {
-        inline[..12].copy_from_slice(ahead);
-    } else {
-        inline[..len].copy_from_slice(&data[start..end]);
-    }
-    let mask = (1u128 << (len * 8)) - 1;
-    let value = ((u128::from_le_bytes(inline) & mask) << 32) | u128::from(length);
-    View::from(value)
 }
 
 /// Bytes with 64-bit offsets, kept so: Polars' `BinaryOffset`.

@@ -15,6 +15,7 @@ mod dictionary;
 mod fixed;
 mod grow;
 mod list;
+mod make_views;
 mod null;
 mod primitive;
 mod run_end;
