@@ -16,6 +16,7 @@ pub mod body;
 pub mod decode;
 pub mod dictionary;
 pub mod encode;
+pub mod file_of;
 pub mod recycle;
 pub mod region;
 pub mod validate;

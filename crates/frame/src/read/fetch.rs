@@ -1,4 +1,4 @@
-//! Bodies of a file, read in few large pieces instead of buffer by buffer: what the decoder then
+//! Bodies on disk, read in few large pieces instead of buffer by buffer: what the decoder then
 //! makes of buffers that are not compressed are views into those.
 
 use std::ops::Range;
@@ -6,12 +6,11 @@ use std::sync::{Mutex, PoisonError};
 
 use floe_array::recycle::share;
 use floe_array::{Executor, Region, Segments, aligned};
-use floe_format::{BatchHeader, Error, Result};
+use floe_format::{BatchHeader, Error, Result, Version};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
-use super::index::Located;
 use super::options::{ColumnCounts, Projection, ReadOptions};
 use super::segments::{becomes_views, ranges};
 use super::source::{LARGE, Source};
@@ -26,6 +25,15 @@ const SMALL: u64 = 256 << 10;
 /// The same for what does not stay in the result, whose memory is used again and again then.
 const SMALL_PASSING: u64 = 16 << 10;
 
+/// A batch, and where its body starts.
+pub(crate) struct Placed<'a> {
+    /// Its number, for messages.
+    pub(crate) index: usize,
+    pub(crate) header: &'a BatchHeader,
+    pub(crate) version: Version,
+    pub(crate) body: u64,
+}
+
 /// Reads what the projected columns need of these batches, if their decoder would not rather read
 /// each buffer to where it belongs: into the one allocation of many batches, or decompressed.
 pub(crate) fn fetch<R: MmapBytesReader>(
@@ -33,7 +41,7 @@ pub(crate) fn fetch<R: MmapBytesReader>(
     schema: &ReadSchema,
     projection: &Projection,
     options: &ReadOptions,
-    batches: &[(usize, Located<BatchHeader>)],
+    batches: &[Placed<'_>],
     executor: &dyn Executor,
 ) -> PolarsResult<Option<Vec<Segments>>> {
     if source.is_in_memory() || (options.rechunk && batches.len() > 1) {
@@ -41,19 +49,19 @@ pub(crate) fn fetch<R: MmapBytesReader>(
     }
     let fields = &schema.wire.fields;
     let stays = !projection.indices.iter().any(|i| fields.get(*i).is_some_and(becomes_views))
-        && batches.iter().all(|(_, batch)| batch.header.compression.is_none());
+        && batches.iter().all(|batch| batch.header.compression.is_none());
     let mut jobs: Vec<(usize, Range<u64>)> = Vec::new();
     let mut buffers = 0u64;
     let mut counts = ColumnCounts::default();
-    for (i, (index, batch)) in batches.iter().enumerate() {
-        let starts = counts.starts(schema, &batch.header, batch.version);
-        let starts = starts.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
+    for (i, batch) in batches.iter().enumerate() {
+        let starts = counts.starts(schema, batch.header, batch.version);
+        let starts = starts.map_err(|e| format_error(e.at(format!("record batch {}", batch.index))))?;
         let used = |column: &usize| {
             starts.get(*column..column + 2).map_or(0, |ends| ends[1].buffer - ends[0].buffer)
         };
         buffers += projection.indices.iter().map(used).sum::<usize>() as u64;
         jobs.extend(
-            ranges(&batch.header, &starts, fields, &projection.indices).into_iter().map(|range| (i, range)),
+            ranges(batch.header, &starts, fields, &projection.indices).into_iter().map(|range| (i, range)),
         );
     }
     let bytes: u64 = jobs.iter().map(|(_, range)| range.end - range.start).sum();
@@ -64,7 +72,7 @@ pub(crate) fn fetch<R: MmapBytesReader>(
     let read: Vec<Mutex<Option<Result<Buffer<u8>>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
     executor.for_each(jobs.len(), &|i| {
         let (batch, range) = &jobs[i];
-        let start = batches[*batch].1.body;
+        let start = batches[*batch].body;
         let bytes = read_range(source, start + range.start..start + range.end);
         *read[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
     });
@@ -72,7 +80,7 @@ pub(crate) fn fetch<R: MmapBytesReader>(
     for ((batch, range), bytes) in jobs.iter().zip(read) {
         let bytes = bytes.into_inner().unwrap_or_else(PoisonError::into_inner);
         let bytes = bytes.unwrap_or_else(|| Err(Error::invalid("a part of the file was not read")));
-        let at = |e: Error| format_error(e.at(format!("record batch {}", batches[*batch].0)));
+        let at = |e: Error| format_error(e.at(format!("record batch {}", batches[*batch].index)));
         bodies[*batch].push(range.start, bytes.map_err(at)?);
     }
     Ok(Some(bodies))

@@ -16,7 +16,7 @@ use polars_utils::pl_str::PlRefStr;
 use super::assemble::{BatchInput, decode_frame, finish_frame};
 use super::bytes::OwnedBytes;
 use super::dictionaries::Store;
-use super::fetch::fetch;
+use super::fetch::{Placed, fetch};
 use super::flags;
 use super::index::{Located, batch_at, dictionary_at, read_footer};
 use super::methods::reader_options;
@@ -347,7 +347,14 @@ impl<R: MmapBytesReader> FileView<R> {
     ) -> PolarsResult<DataFrame> {
         let file = &*self.file;
         let executor = pool::executor(options.parallel);
-        let fetched = fetch(&file.source, &file.schema, &self.projection, options, batches, executor)?;
+        let placed = batches.iter().map(|(index, batch)| Placed {
+            index: *index,
+            header: &batch.header,
+            version: batch.version,
+            body: batch.body,
+        });
+        let placed: Vec<Placed<'_>> = placed.collect();
+        let fetched = fetch(&file.source, &file.schema, &self.projection, options, &placed, executor)?;
         let ranges: Vec<RangeOf<'_, R>> =
             batches.iter().map(|(_, batch)| RangeOf { source: &file.source, start: batch.body }).collect();
         let bodies: Vec<&dyn Body> = match &fetched {

@@ -1,5 +1,5 @@
-//! The messages of a stream, one after another: from memory by their positions, from any other
-//! reader as the bytes come. A body is taken when its header is known, so that of a reader only what
+//! The messages of a stream, one after another: from memory and from files by their positions, from any
+//! other reader as the bytes come. A body is taken when its header is known, so that of a reader only what
 //! is wanted is kept:
 //!
 //! ```text
@@ -19,6 +19,7 @@ use floe_format::{Decoder, Error, ErrorKind, IpcLimits, Message, Next, Step, nex
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
+use super::on_disk::{OnDisk, StreamBody};
 use super::source::LARGE;
 use crate::error::{format_error, io_error};
 use crate::pool::Task;
@@ -27,6 +28,8 @@ use crate::pool::Task;
 pub(crate) enum Input<R> {
     /// All of it is in memory.
     Memory { bytes: Buffer<u8>, at: usize },
+    /// It is a file on disk.
+    OnDisk { reader: R, disk: OnDisk },
     /// It has to be read.
     Reader { reader: R, decoder: Decoder, ahead: Ahead },
 }
@@ -48,7 +51,10 @@ const GROWTH: usize = 4;
 const SCRATCH: usize = 256 << 10;
 
 impl<R: Read> Input<R> {
-    pub(crate) fn from_reader(reader: R, limits: IpcLimits) -> Self {
+    pub(crate) fn from_reader(mut reader: R, limits: IpcLimits) -> Self {
+        if let Some(disk) = OnDisk::of(&mut reader, limits) {
+            return Self::OnDisk { reader, disk };
+        }
         Self::Reader { reader, decoder: Decoder::new(limits), ahead: Ahead::default() }
     }
 
@@ -65,13 +71,32 @@ impl<R: Read> Input<R> {
                     Ok(Item::Message(message))
                 },
             },
+            Self::OnDisk { disk, .. } => disk.next(),
             Self::Reader { reader, decoder, .. } => read_head(reader, decoder),
+        }
+    }
+
+    /// Whether it is all there, so that bodies need not be taken one after another.
+    pub(crate) fn is_at_hand(&self) -> bool {
+        matches!(self, Self::Memory { .. } | Self::OnDisk { .. })
+    }
+
+    /// Has the reader stand behind what has been taken.
+    pub(crate) fn leave(&mut self) -> PolarsResult<()> {
+        match self {
+            Self::OnDisk { reader, disk } => disk.leave(reader),
+            Self::Memory { .. } | Self::Reader { .. } => Ok(()),
         }
     }
 
     /// The body of the message that came last, at least these ranges of it: ascending, apart, and
     /// within its length.
-    pub(crate) fn body(&mut self, len: u64, ranges: &[Range<u64>], parallel: bool) -> PolarsResult<Segments> {
+    pub(crate) fn body(
+        &mut self,
+        len: u64,
+        ranges: &[Range<u64>],
+        parallel: bool,
+    ) -> PolarsResult<StreamBody> {
         let len =
             usize::try_from(len).map_err(|_| polars_err!(ComputeError: "a message body of {len} bytes"))?;
         match self {
@@ -79,11 +104,12 @@ impl<R: Read> Input<R> {
                 let body = at.checked_add(len).filter(|end| *end <= bytes.len());
                 let end = body.ok_or_else(|| body_truncated(len, bytes.len().saturating_sub(*at)))?;
                 let start = std::mem::replace(at, end);
-                Ok(Segments::whole(bytes.clone().sliced(start..end)))
+                Ok(StreamBody::Read(Segments::whole(bytes.clone().sliced(start..end))))
             },
+            Self::OnDisk { disk, .. } => disk.body(len),
             Self::Reader { reader, ahead, .. } => {
                 let ahead = if parallel { Some(ahead) } else { None };
-                BodyReader { reader, ahead, len, position: 0 }.read(ranges)
+                BodyReader { reader, ahead, len, position: 0 }.read(ranges).map(StreamBody::Read)
             },
         }
     }
@@ -237,11 +263,11 @@ fn to_usize(position: u64) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
 }
 
-fn body_truncated(need: usize, have: usize) -> PolarsError {
+pub(crate) fn body_truncated(need: usize, have: usize) -> PolarsError {
     truncated("a message's body", need, have)
 }
 
-fn truncated(what: &str, need: usize, have: usize) -> PolarsError {
+pub(crate) fn truncated(what: &str, need: usize, have: usize) -> PolarsError {
     let error = Error::new(ErrorKind::Truncated { need: need as u64, have: have as u64 });
     format_error(error.at(what.to_owned()))
 }

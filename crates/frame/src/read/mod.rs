@@ -6,7 +6,7 @@
 //!   stream  (anything that reads)  --decoder, one by one-->  --/
 //! ```
 //!
-//! A source that is in memory as a whole is indexed by its headers first, whichever format it has;
+//! A source that is in memory or on disk as a whole is indexed by its headers first, whichever format it has;
 //! a stream from anywhere else is decoded while it is read. [`random`] keeps such an index, for whoever reads
 //! parts of a source again and again.
 
@@ -16,9 +16,11 @@ mod dictionaries;
 mod fetch;
 mod file;
 mod flags;
+mod heads;
 mod index;
 mod input;
 mod methods;
+mod on_disk;
 mod options;
 mod random;
 mod recover;

@@ -19,7 +19,8 @@ use crate::schema::{arrow_schema, metadata_map};
 /// Reads an Arrow IPC stream into a DataFrame.
 ///
 /// The source needs nothing but [`Read`]: sockets, pipes, files, slices. It is read exactly as far
-/// as the stream goes, never further.
+/// as the stream goes, never further. A regular file ([`File`](std::fs::File), a reference to one, or either with a
+/// `BufReader` around the file) is read at positions on all cores; it stands behind the stream afterwards as well.
 ///
 /// ```
 /// use floe_frame::{IpcStreamReader, IpcStreamWriter};
@@ -65,7 +66,13 @@ macro_rules! with_stream {
         let mut state = lock($state);
         state.open($options);
         match &mut *state {
-            State::Open($stream) => $work,
+            State::Open($stream) => {
+                let result = $work;
+                match $stream.leave() {
+                    Ok(()) => result,
+                    Err(error) => result.and(Err(error)),
+                }
+            },
             State::Memory($stream, _) => $work,
             State::New(_) | State::Gone => {
                 Err(polars_err!(ComputeError: "the source of this stream has been taken back by into_inner"))
@@ -171,7 +178,7 @@ impl<R: Read> IpcStreamReader<R> {
         match std::mem::replace(&mut *lock(&self.state), State::Gone) {
             State::New(reader) | State::Memory(_, Some(reader)) => reader,
             State::Open(stream) => match stream.into_input() {
-                Input::Reader { reader, .. } => reader,
+                Input::Reader { reader, .. } | Input::OnDisk { reader, .. } => reader,
                 Input::Memory { .. } => unreachable!("a stream with a reader reads from it"),
             },
             State::Memory(_, None) | State::Gone => {

@@ -13,8 +13,10 @@ use polars_core::prelude::*;
 
 use super::assemble::{BatchInput, GrowingFrame, check_rows, decode_frame, finish_frame};
 use super::dictionaries::Store;
+use super::fetch::{Placed, fetch};
 use super::flags;
 use super::input::{Input, Item};
+use super::on_disk::StreamBody;
 use super::options::{ColumnCounts, Projection, ReadOptions};
 use super::segments::ranges;
 use crate::error::format_error;
@@ -24,7 +26,7 @@ use crate::schema::ReadSchema;
 /// A record batch with what it needs to be decoded.
 pub(crate) struct StreamBatch {
     pub(crate) header: BatchHeader,
-    pub(crate) body: Segments,
+    pub(crate) body: StreamBody,
     pub(crate) metadata: KeyValues,
     pub(crate) version: Version,
     pub(crate) dictionaries: Arc<Dictionaries>,
@@ -93,8 +95,13 @@ impl<R: Read> Stream<R> {
     pub(crate) fn position(&self) -> usize {
         match &self.input {
             Input::Memory { at, .. } => *at,
-            Input::Reader { .. } => 0,
+            Input::OnDisk { .. } | Input::Reader { .. } => 0,
         }
+    }
+
+    /// Has the reader stand behind what has been read.
+    pub(crate) fn leave(&mut self) -> PolarsResult<()> {
+        self.input.leave()
     }
 
     /// Reads the schema message, once.
@@ -205,7 +212,7 @@ impl<R: Read> Stream<R> {
 
     /// All that is left, in one frame.
     pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
-        if matches!(self.input, Input::Memory { .. }) {
+        if self.input.is_at_hand() {
             let mut batches = Vec::new();
             while let Some(batch) = self.next_batch(options)? {
                 batches.push(batch);
@@ -337,7 +344,11 @@ impl Decoding {
     fn frame(&self, batches: &[StreamBatch], before: usize) -> PolarsResult<DataFrame> {
         let Self { schema, projection, options, budget } = self;
         let executor = pool::executor(options.parallel);
-        let inputs = self.inputs(batches);
+        let fetched = self.fetch(batches)?;
+        let mut inputs = self.inputs(batches);
+        for (input, body) in inputs.iter_mut().zip(fetched.iter().flatten()) {
+            input.body = body;
+        }
         let mut df = decode_frame(schema, projection, options, &inputs, budget, executor)?;
         flags::restore(&mut df, projection, batches.iter().map(|batch| &batch.metadata))?;
         finish_frame(df, options, before)
@@ -348,6 +359,21 @@ impl Decoding {
         let Self { schema, projection, options, budget } = self;
         let executor = pool::executor(options.parallel);
         frame.decode(schema, projection, options, &self.inputs(batches), budget, executor)
+    }
+
+    /// Bodies that are on disk, if it is better to read them as wholes.
+    fn fetch(&self, batches: &[StreamBatch]) -> PolarsResult<Option<Vec<Segments>>> {
+        let placed = batches.iter().map(|batch| {
+            let (_, body) = batch.body.place()?;
+            Some(Placed { index: batch.index, header: &batch.header, version: batch.version, body })
+        });
+        let (Some(placed), Some((source, _))) =
+            (placed.collect::<Option<Vec<_>>>(), batches.first().and_then(|batch| batch.body.place()))
+        else {
+            return Ok(None);
+        };
+        let Self { schema, projection, options, .. } = self;
+        fetch(source, schema, projection, options, &placed, pool::executor(options.parallel))
     }
 
     fn inputs<'a>(&self, batches: &'a [StreamBatch]) -> Vec<BatchInput<'a>> {

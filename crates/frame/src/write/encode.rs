@@ -43,8 +43,8 @@ impl Stored {
     }
 }
 
-/// A buffer that another task compresses.
-type Compressing = Task<Result<Stored>>;
+/// Buffers that other tasks compress, and where they belong.
+type Later = Vec<(usize, Task<Result<Stored>>)>;
 
 /// Buffers of a column from this size on are compressed apart from each other.
 const APART_BYTES: usize = 256 << 10;
@@ -56,7 +56,7 @@ pub(crate) struct EncodedColumns {
     pub(crate) variadic: Vec<usize>,
     pub(crate) buffers: Vec<Stored>,
     /// Which of the buffers are still being compressed.
-    later: Vec<(usize, Compressing)>,
+    later: Later,
     pub(crate) raw_bytes: u64,
     /// Of each column, if statistics are written.
     pub(crate) statistics: Vec<ColumnStatistics>,
@@ -138,7 +138,7 @@ fn store_all(
     compression: Compression,
     executor: &'static dyn Executor,
     apart: bool,
-) -> Result<(Vec<Stored>, Vec<(usize, Compressing)>)> {
+) -> Result<(Vec<Stored>, Later)> {
     let last = if apart { buffers.iter().rposition(|buffer| buffer.len() >= APART_BYTES) } else { None };
     let mut later = Vec::new();
     let mut now = Vec::with_capacity(buffers.len());

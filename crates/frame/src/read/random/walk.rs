@@ -1,13 +1,11 @@
 //! Making an index: through the footer of a file, along the heads of a stream.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use floe_format::constants::FILE_MAGIC;
 use floe_format::{Block, Decoder, Error, ErrorKind, Header, IpcLimits, Message, Schema, Step};
-use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
 use super::dictionaries::DictionaryEntry;
@@ -16,6 +14,7 @@ use super::{Entry, IpcIndex, IpcKind};
 use crate::error::format_error;
 use crate::pool;
 use crate::read::assemble::check_rows;
+use crate::read::heads::Heads;
 use crate::read::index::{batch_at, dictionary_at, read_footer};
 use crate::schema::ReadSchema;
 use crate::statistics;
@@ -98,7 +97,7 @@ fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
 
 fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
     let mut found = Found::default();
-    let mut window = Window { reading, bytes: Buffer::default(), start: 0, size: WINDOW_LEAST };
+    let mut heads = Heads::default();
     let mut decoder = Decoder::new(limits);
     let (mut start, mut at) = (0u64, 0u64);
     loop {
@@ -113,7 +112,8 @@ fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
         if have < need {
             return Err(place(Error::new(ErrorKind::Truncated { need, have })));
         }
-        let bytes = window.get(at..at + need)?;
+        let bytes = heads.get(reading.source(), at..at + need, reading.len())?;
+        reading.count(heads.take_read());
         at += need;
         match decoder.feed(&bytes).map_err(place)? {
             Step::Need(_) => {},
@@ -129,7 +129,7 @@ fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
                 found.take(message, block).map_err(place)?;
                 at += need;
                 start = at;
-                window.expect(need);
+                heads.expect(need);
             },
         }
     }
@@ -153,40 +153,5 @@ impl Found {
             },
         }
         Ok(())
-    }
-}
-
-/// Bytes read ahead: enough for most heads, without much of the body behind.
-const WINDOW_LEAST: u64 = 4 << 10;
-/// Where bodies are short, one read sees many messages.
-const WINDOW_MOST: u64 = 32 << 10;
-
-/// A stretch of the source, read ahead.
-struct Window<'a> {
-    reading: &'a Reading<'a>,
-    bytes: Buffer<u8>,
-    start: u64,
-    size: u64,
-}
-
-impl Window<'_> {
-    /// The bytes of a range that lies within the source.
-    fn get(&mut self, range: Range<u64>) -> PolarsResult<Buffer<u8>> {
-        let end = self.start + self.bytes.len() as u64;
-        if range.start < self.start || range.end > end {
-            let to = range.end.max(range.start.saturating_add(self.size)).min(self.reading.len());
-            self.bytes = self.reading.read(range.start..to)?;
-            self.start = range.start;
-        }
-        let within = |at: u64| usize::try_from(at - self.start);
-        match (within(range.start), within(range.end)) {
-            (Ok(start), Ok(end)) => Ok(self.bytes.clone().sliced(start..end)),
-            _ => polars_bail!(ComputeError: "a message's head does not fit in memory"),
-        }
-    }
-
-    /// Bodies of this length are to be expected.
-    fn expect(&mut self, body: u64) {
-        self.size = if body < WINDOW_MOST { WINDOW_MOST } else { WINDOW_LEAST };
     }
 }

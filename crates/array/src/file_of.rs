@@ -1,0 +1,58 @@
+//! Whether a reader of some type is a file.
+//!
+//! There is nothing about arrays in it: it is here because it takes `unsafe`, which the crates above do without.
+
+use std::any::TypeId;
+use std::fs::File;
+use std::io::BufReader;
+
+/// The file that a reader is.
+#[derive(Debug)]
+pub enum FileOf<'a> {
+    /// Nothing between it and the reader.
+    Plain(&'a File),
+    /// With bytes that have been read ahead.
+    Buffered(&'a mut BufReader<File>),
+}
+
+/// The file that a reader is, if it is one: a [`File`], a reference to one, or either with a [`BufReader`] around
+/// (around the file itself, not around a reference).
+///
+/// A generic reader can so be read at positions, from several threads, where its bytes are on disk.
+///
+/// ```
+/// use floe_array::file_of::{FileOf, file_of};
+///
+/// let mut file = std::fs::File::open("Cargo.toml")?;
+/// assert!(matches!(file_of(&mut &file), Some(FileOf::Plain(_))));
+/// assert!(matches!(file_of(&mut file), Some(FileOf::Plain(_))));
+/// assert!(matches!(file_of(&mut std::io::BufReader::new(file)), Some(FileOf::Buffered(_))));
+/// assert!(file_of(&mut [1u8, 2].as_slice()).is_none());
+/// # std::io::Result::Ok(())
+/// ```
+pub fn file_of<R>(reader: &mut R) -> Option<FileOf<'_>> {
+    // The type, whatever lifetimes are in it.
+    let found = typeid::of::<R>();
+    let reader = std::ptr::from_mut(reader);
+    // SAFETY, of all that follow: equal ids mean that `R` is the type that the pointer is cast to, but for the
+    // lifetime of the reference, which is at least that of the borrow: `R` is alive as long. Nothing that is
+    // returned lives longer than the borrow.
+    if found == TypeId::of::<File>() {
+        // SAFETY: see above.
+        Some(FileOf::Plain(unsafe { &*reader.cast::<File>() }))
+    } else if found == TypeId::of::<&File>() {
+        // SAFETY: see above.
+        Some(FileOf::Plain(unsafe { *reader.cast::<&File>() }))
+    } else if found == TypeId::of::<&mut File>() {
+        // SAFETY: see above.
+        Some(FileOf::Plain(unsafe { &**reader.cast::<&mut File>() }))
+    } else if found == TypeId::of::<BufReader<File>>() {
+        // SAFETY: see above.
+        Some(FileOf::Buffered(unsafe { &mut *reader.cast::<BufReader<File>>() }))
+    } else if found == TypeId::of::<&mut BufReader<File>>() {
+        // SAFETY: see above.
+        Some(FileOf::Buffered(unsafe { &mut **reader.cast::<&mut BufReader<File>>() }))
+    } else {
+        None
+    }
+}

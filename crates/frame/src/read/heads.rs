@@ -1,0 +1,61 @@
+//! Heads of messages, read ahead: enough at a time for most of them, without much of the bodies behind.
+
+use std::ops::Range;
+
+use polars_buffer::Buffer;
+use polars_core::prelude::*;
+use polars_io::mmap::MmapBytesReader;
+
+use super::source::Source;
+
+/// Bytes read at once.
+const LEAST: u64 = 4 << 10;
+/// Where bodies are short, one read sees many messages.
+const MOST: u64 = 32 << 10;
+
+/// A stretch of a source, read ahead.
+pub(crate) struct Heads {
+    bytes: Buffer<u8>,
+    start: u64,
+    size: u64,
+    read: u64,
+}
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self { bytes: Buffer::default(), start: 0, size: LEAST, read: 0 }
+    }
+}
+
+impl Heads {
+    /// The bytes of a range that lies within the source, which has `len` bytes.
+    pub(crate) fn get<R: MmapBytesReader>(
+        &mut self,
+        source: &Source<R>,
+        range: Range<u64>,
+        len: u64,
+    ) -> PolarsResult<Buffer<u8>> {
+        let end = self.start + self.bytes.len() as u64;
+        if range.start < self.start || range.end > end {
+            let to = range.end.max(range.start.saturating_add(self.size)).min(len);
+            self.bytes = source.read(range.start..to)?;
+            self.start = range.start;
+            self.read += to - range.start;
+        }
+        let within = |at: u64| usize::try_from(at - self.start);
+        match (within(range.start), within(range.end)) {
+            (Ok(start), Ok(end)) => Ok(self.bytes.clone().sliced(start..end)),
+            _ => polars_bail!(ComputeError: "a message's head does not fit in memory"),
+        }
+    }
+
+    /// Bodies of this length are to be expected.
+    pub(crate) fn expect(&mut self, body: u64) {
+        self.size = if body < MOST { MOST } else { LEAST };
+    }
+
+    /// Bytes read since this was asked last.
+    pub(crate) fn take_read(&mut self) -> u64 {
+        std::mem::take(&mut self.read)
+    }
+}
