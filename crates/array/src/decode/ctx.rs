@@ -1,6 +1,7 @@
 //! The state of decoding a column: which batches, where in them, under which limits.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -122,6 +123,9 @@ impl<'a> Part<'a> {
             .ok_or_else(|| Error::invalid("the batch has fewer variadic buffer counts than the schema needs"))
     }
 }
+
+/// Buffers of twice this and more are read in stripes of so many bytes.
+const READ_STRIPE: usize = 4 << 20;
 
 /// Decoding state of one column over one or more batches.
 pub struct DecodeCtx<'a> {
@@ -449,7 +453,7 @@ impl<'a> DecodeCtx<'a> {
             Found::Plain(buffer) => Ok(buffer),
             Found::Remote(spec) => {
                 let body = self.body(slot);
-                read(body, spec).map(share)
+                self.read(body, spec).map(share)
             },
             Found::Frame { codec, len, frame } => {
                 let mut out = try_with_capacity::<u8>(len)?;
@@ -505,7 +509,7 @@ impl<'a> DecodeCtx<'a> {
                     dst.fill(MaybeUninit::new(0));
                 }
                 // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
-                self.body(slot).read_into(range, unsafe { aligned::assume_init(dst) })?;
+                self.read_into(self.body(slot), range, unsafe { aligned::assume_init(dst) })?;
             },
             Found::Frame { codec, len, frame } if len == need => {
                 self.decompress(codec, frame.as_slice(), dst)?;
@@ -518,6 +522,33 @@ impl<'a> DecodeCtx<'a> {
             swap_bytes(unsafe { aligned::assume_init(dst) }, width);
         }
         Ok(())
+    }
+
+    fn read(&self, body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
+        let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
+        let mut out = aligned::try_initialised::<u8>(len)?;
+        self.read_into(body, spec.offset..spec.offset + spec.len, &mut out)?;
+        Ok(out)
+    }
+
+    /// Reads a range of a body, a large one in stripes at once.
+    fn read_into(&self, body: &dyn Body, range: Range<u64>, dst: &mut [u8]) -> Result<()> {
+        if dst.len() < 2 * READ_STRIPE {
+            return body.read_into(range, dst);
+        }
+        let mut stripes = Vec::with_capacity(dst.len().div_ceil(READ_STRIPE));
+        let mut start = range.start;
+        for stripe in dst.chunks_mut(READ_STRIPE) {
+            let end = start + stripe.len() as u64;
+            stripes.push(Mutex::new((start..end, stripe)));
+            start = end;
+        }
+        self.run(stripes.len(), |i| {
+            let Some(stripe) = stripes.get(i) else { return Ok(()) };
+            let mut stripe = stripe.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let (range, dst) = &mut *stripe;
+            body.read_into(range.clone(), dst)
+        })
     }
 
     fn decompress(&self, codec: floe_codec::Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
@@ -574,7 +605,7 @@ impl<'a> DecodeCtx<'a> {
         let stored = match (shared, body.lent(range)) {
             (Some(shared), _) => Stretch::Shared(shared),
             (None, Some(slice)) => Stretch::Lent(slice),
-            (None, None) => Stretch::Shared(share(read(body, spec)?)),
+            (None, None) => Stretch::Shared(share(self.read(body, spec)?)),
         };
         match floe_codec::parse(stored.as_slice()).map_err(codec_error)? {
             Stored::Empty => Ok(Found::Empty),
@@ -605,13 +636,6 @@ impl<'a> DecodeCtx<'a> {
             },
         }
     }
-}
-
-fn read(body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
-    let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
-    let mut out = aligned::try_initialised::<u8>(len)?;
-    body.read_into(spec.offset..spec.offset + spec.len, &mut out)?;
-    Ok(out)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used in map_err")]

@@ -2,7 +2,8 @@
 //! buffers. With several parts the views are re-indexed over the buffers of all.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
@@ -69,32 +70,42 @@ pub(super) fn onto<T: ViewType + ?Sized>(
         }
         out.reserve(total)?;
     }
-    let known = out.views.len();
-    let reindex = |part: usize, views: &mut [View]| {
-        if let Some(own) = own.get(part) {
-            reindex(views, own);
-        }
-        Ok(())
-    };
-    let views = std::mem::take(&mut out.views);
-    if ctx.options().big_endian {
+    let (known, first) = (out.views.len(), out.buffers.len());
+    let mut views = std::mem::take(&mut out.views);
+    let suspect = if ctx.options().big_endian {
         let counts: Vec<usize> = nodes.iter().map(|n| n.len.saturating_mul(16)).collect();
-        out.views = views;
-        from_big_endian(&ctx.fixed_at::<u8>(&slots, &counts)?, &mut out.views);
-        let mut rest = &mut out.views[known..];
-        for (part, node) in nodes.iter().enumerate() {
+        from_big_endian(&ctx.fixed_at::<u8>(&slots, &counts)?, &mut views);
+        let mut rest = &mut views[known..];
+        for (own, node) in own.iter().zip(&nodes) {
             let (here, behind) = rest.split_at_mut(node.len);
             rest = behind;
-            reindex(part, here)?;
+            reindex(here, own);
         }
+        out.views = views;
+        out.buffers.append(&mut ctx.bytes_of_all(&data_slots.concat())?);
+        true
     } else {
-        out.views = ctx.changed_onto(views, &slots, &lens(&nodes), &reindex)?;
-    }
+        let found: Vec<OnceLock<Vec<Buffer<u8>>>> = nodes.iter().map(|_| OnceLock::new()).collect();
+        let broken = AtomicBool::new(false);
+        let finish = |part: usize, views: &mut [View]| {
+            let part = (own.get(part), data_slots.get(part), found.get(part));
+            let (Some(own), Some(slots), Some(found)) = part else { return Ok(()) };
+            let buffers = ctx.bytes_of_all(slots)?;
+            if !settle(ctx, views, &buffers, own, T::IS_UTF8)? {
+                broken.store(true, Ordering::Relaxed);
+            }
+            // Each part is one call's.
+            let _ = found.set(buffers);
+            Ok(())
+        };
+        out.views = ctx.changed_onto(views, &slots, &lens(&nodes), &finish)?;
+        out.buffers.extend(found.into_iter().flat_map(|found| found.into_inner().unwrap_or_default()));
+        broken.into_inner()
+    };
     let validity = validity.read(ctx, &nodes)?;
-    let first = out.buffers.len();
-    out.buffers.append(&mut ctx.bytes_of_all(&data_slots.concat())?);
     out.bytes = None;
-    if ctx.options().validate
+    if suspect
+        && ctx.options().validate
         && let Some(repaired) =
             check(ctx, &out.views[known..], &out.buffers, first, validity.as_ref(), T::IS_UTF8)?
     {
@@ -104,8 +115,36 @@ pub(super) fn onto<T: ViewType + ?Sized>(
     Ok(validity)
 }
 
-/// Checks all views, none of which points at a buffer before `first`. If there are broken ones, in null rows only, which nobody may look at, returns
-/// all of them with empty ones in their place.
+/// Views that are looked at at once.
+const AT_ONCE: usize = 1 << 16;
+
+/// Checks the views of a part against its own buffers, and shifts their indices behind the buffers of the parts
+/// before: both while views and data are in the cache. False if a view is broken.
+fn settle(
+    ctx: &DecodeCtx<'_>,
+    views: &mut [View],
+    buffers: &[Buffer<u8>],
+    own: &Range<u32>,
+    utf8: bool,
+) -> Result<bool> {
+    let validate = ctx.options().validate;
+    let ascii = if validate { validate::ascii(buffers, utf8) } else { None };
+    let sound = AtomicBool::new(true);
+    let stripes: Vec<Mutex<&mut [View]>> = views.chunks_mut(AT_ONCE).map(Mutex::new).collect();
+    ctx.run(stripes.len(), |i| {
+        let Some(stripe) = stripes.get(i) else { return Ok(()) };
+        let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
+        if validate && validate::views(&stripe, buffers, ascii.as_deref()).is_err() {
+            sound.store(false, Ordering::Relaxed);
+        }
+        reindex(&mut stripe, own);
+        Ok(())
+    })?;
+    Ok(sound.into_inner())
+}
+
+/// Checks all views, none of which points at a buffer before `first`. If there are broken ones, in null rows only,
+/// which nobody may look at, returns all of them with empty ones in their place.
 fn check(
     ctx: &DecodeCtx<'_>,
     views: &[View],
@@ -114,7 +153,6 @@ fn check(
     validity: Option<&Bitmap>,
     utf8: bool,
 ) -> Result<Option<Vec<View>>> {
-    const AT_ONCE: usize = 1 << 16;
     // The buffers of batches before have been looked at.
     let mut ascii = validate::ascii(buffers.get(first..).unwrap_or_default(), utf8);
     if let Some(ascii) = &mut ascii {
