@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use arrow::array::{Array, Utf8ViewArray};
 use polars_core::prelude::*;
 use polars_lazy::prelude::*;
 
@@ -142,8 +143,19 @@ fn status(name: &str) -> f64 {
     mb(text.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024)
 }
 
+/// What a frame holds on to. `estimated_size` counts of a string its bytes alone, not the view of 16 bytes.
 fn size_of_frame(df: &DataFrame) -> f64 {
-    mb(df.estimated_size() as u64)
+    let of_views = |chunk: &ArrayRef| {
+        let strings = chunk.as_any().downcast_ref::<Utf8ViewArray>()?;
+        let validity = strings.validity().map_or(0, |validity| validity.len().div_ceil(8));
+        Some(size_of_val(strings.views().as_slice()) + strings.total_buffer_len() + validity)
+    };
+    let of_column = |column: &Column| {
+        let series = column.as_materialized_series();
+        let views = series.chunks().iter().map(of_views).sum::<Option<usize>>();
+        views.unwrap_or_else(|| series.estimated_size())
+    };
+    mb(df.columns().iter().map(of_column).sum::<usize>() as u64)
 }
 
 /// How far the resident set rises above what it is now.
