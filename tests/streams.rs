@@ -195,6 +195,44 @@ fn one_large_buffer_is_the_same_from_any_number_of_threads() {
     assert_frames_equal(&df, &IpcStreamReader::new(&bytes[..]).finish().expect("a stream"));
 }
 
+/// Columns whose buffers and fields are so large that they are compressed and decoded apart from each other.
+#[test]
+fn large_nested_columns_are_the_same_from_any_number_of_threads() {
+    let field = |name: &str, dtype: DataType| Field::new(name.into(), dtype);
+    let inner = vec![field("flag", DataType::Boolean), field("text", DataType::String)];
+    let fields = vec![
+        field("id", DataType::Int64),
+        field("name", DataType::String),
+        field("bytes", DataType::Binary),
+        field("inner", DataType::Struct(inner)),
+        field("tags", DataType::List(Box::new(DataType::UInt16))),
+        field("nothing", DataType::Null),
+    ];
+    let structs = DataType::Struct(fields);
+    let columns = [("structs".into(), structs.clone()), ("lists".into(), DataType::List(Box::new(structs)))];
+    let df = Arbitrary::new(9_800).frame_of(&columns, 40_000);
+    let mut cases = Cases::new();
+    for (config, newest) in [(Config::stream(), false), (Config::stream(), true), (Config::file(), true)] {
+        for compression in [None, Some(IpcCompression::LZ4), Some(IpcCompression::ZSTD(Default::default()))] {
+            let config = Config { newest, ..config }.with_compression(compression).with_batch_rows(36_000);
+            cases.run(format!("{config:?}"), || {
+                let bytes = config.write(&df);
+                let alone = Config { parallel: false, ..config }.write(&df);
+                assert!(bytes == alone, "the bytes depend on threads");
+                for parallel in [true, false] {
+                    let found = if config.file {
+                        IpcReader::from_bytes(bytes.clone()).with_parallel(parallel).finish()
+                    } else {
+                        IpcStreamReader::new(&bytes[..]).with_parallel(parallel).finish()
+                    };
+                    assert_frames_equal(&df, &found.expect("readable"));
+                }
+            });
+        }
+    }
+    cases.finish();
+}
+
 /// Says to the child what to measure.
 const CHILD: &str = "FLOE_STREAMS_CHILD";
 /// Beyond the frame itself.

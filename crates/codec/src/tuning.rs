@@ -87,7 +87,7 @@ mod tests {
     /// What the module says about sizes, on columns of each kind.
     #[test]
     fn columns_become_as_small_as_with_the_tables_of_libzstd() {
-        let mut below = |n: u64| {
+        let below = |n: u64| {
             let random = noise(8 * 100_000);
             let (words, _) = random.as_chunks::<8>();
             words.iter().map(|word| u64::from_le_bytes(*word) % n).collect::<Vec<_>>()

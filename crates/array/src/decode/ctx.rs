@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::bitmap::{Bitmap, MutableBitmap};
 use arrow::types::NativeType;
 use floe_codec::Stored;
-use floe_format::{BatchHeader, BufferSpec, Codec, Error, ErrorKind, FieldNode, IpcLimits, Result, Version};
+use floe_format::{
+    BatchHeader, BufferSpec, Codec, Error, ErrorKind, Field, FieldNode, IpcLimits, Result, Version,
+};
 use polars_buffer::Buffer;
 
 use super::Start;
@@ -46,7 +48,7 @@ impl DecodeOptions {
 
     /// What a field takes in a batch of this version.
     #[must_use]
-    pub fn counts(&self, field: &floe_format::Field) -> super::Counts {
+    pub fn counts(&self, field: &Field) -> super::Counts {
         super::Counts::of(field, self.version)
     }
 
@@ -254,6 +256,20 @@ impl<'a> DecodeCtx<'a> {
             done.append(&mut one.parts);
         }
         self.parts = done;
+        Ok(out)
+    }
+
+    /// A context for each of these fields, which follow one another, so that they can be decoded at once.
+    /// Afterwards `self` stands behind them.
+    pub(super) fn apart(&mut self, fields: &[Field]) -> Result<Vec<Self>> {
+        let mut out = Vec::with_capacity(fields.len());
+        for field in fields {
+            out.push(Self::new(self.parts.clone(), self.options, self.budget, self.executor));
+            let counts = self.options.counts(field);
+            for part in &mut self.parts {
+                part.at = part.at.behind(part.header, counts)?;
+            }
+        }
         Ok(out)
     }
 

@@ -61,6 +61,21 @@ pub struct Start {
     pub variadic: usize,
 }
 
+impl Start {
+    /// The start of what follows a field that takes `counts`.
+    pub(super) fn behind(self, header: &BatchHeader, counts: Counts) -> Result<Self> {
+        let end = self.variadic + counts.variadic;
+        let variadic = header.variadic.get(self.variadic..end).ok_or_else(|| {
+            let have = header.variadic.len();
+            Error::invalid(format!(
+                "the schema needs {end} variadic buffer counts or more, the batch has {have}"
+            ))
+        })?;
+        let own = variadic.iter().fold(counts.buffers, |sum, count| sum.saturating_add(*count));
+        Ok(Self { node: self.node + counts.nodes, buffer: self.buffer.saturating_add(own), variadic: end })
+    }
+}
+
 /// The start of every column of a batch, and behind them the end of the last.
 ///
 /// # Errors
@@ -70,16 +85,7 @@ pub fn starts(header: &BatchHeader, counts: &[Counts]) -> Result<Vec<Start>> {
     let mut starts = Vec::with_capacity(counts.len() + 1);
     starts.push(at);
     for counts in counts {
-        let variadic = header.variadic.get(at.variadic..at.variadic + counts.variadic).ok_or_else(|| {
-            Error::invalid(format!(
-                "the schema needs {} variadic buffer counts or more, the batch has {}",
-                at.variadic + counts.variadic,
-                header.variadic.len()
-            ))
-        })?;
-        at.node += counts.nodes;
-        at.buffer += counts.buffers + variadic.iter().sum::<usize>();
-        at.variadic += counts.variadic;
+        at = at.behind(header, *counts)?;
         starts.push(at);
     }
     if at.node != header.nodes.len() || at.buffer != header.buffers.len() {

@@ -1,22 +1,43 @@
 //! Structs: a validity bitmap and one array a field.
 
+use std::sync::{Mutex, PoisonError};
+
 use arrow::array::{Array, StructArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
-use floe_format::{Error, Field, Result};
+use floe_format::{Error, Field, FieldNode, Result};
 
-use super::ctx::total_len;
+use super::ctx::{Validity, total_len};
 use super::{DecodeCtx, nested_field};
 
+/// Structs of so many rows and more have their fields decoded at once: a column must not keep one core busy while
+/// the others wait.
+const APART_ROWS: usize = 32 << 10;
+
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
-    let mut values = Vec::with_capacity(children.len());
-    let (len, validity) = onto(ctx, children, &mut |_, ctx, child| {
-        let array = super::decode(ctx, child)?;
-        let len = array.len();
-        values.push(array);
-        Ok(len)
-    })?;
-    of_fields(children, len, values, validity)
+    let head = Head::read(ctx, children)?;
+    let field = |ctx: &mut DecodeCtx<'_>, child: &Field| {
+        let array = super::decode(ctx, child).map_err(|error| error.at(place(child)))?;
+        head.check(child, array.len())?;
+        Ok(array)
+    };
+    let values = if children.len() < 2 || head.len < APART_ROWS {
+        children.iter().map(|child| field(ctx, child)).collect::<Result<Vec<_>>>()?
+    } else {
+        let forks = ctx.apart(children)?;
+        let jobs: Vec<_> = forks.into_iter().zip(children).map(|job| Mutex::new((job, None))).collect();
+        ctx.run(jobs.len(), |i| {
+            let Some(job) = jobs.get(i) else { return Ok(()) };
+            let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
+            let ((fork, child), array) = &mut *job;
+            *array = Some(field(fork, child)?);
+            Ok(())
+        })?;
+        let done = jobs.into_iter().map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner).1);
+        done.collect::<Option<Vec<_>>>().ok_or_else(|| Error::invalid("a field was not decoded"))?
+    };
+    let len = head.len;
+    of_fields(children, len, values, head.validity(ctx)?)
 }
 
 /// Has `decode` decode each field, given its number, and returns how many rows that gave, and their
@@ -26,20 +47,46 @@ pub(super) fn onto(
     children: &[Field],
     decode: &mut dyn FnMut(usize, &mut DecodeCtx<'_>, &Field) -> Result<usize>,
 ) -> Result<(usize, Option<Bitmap>)> {
-    let nodes = ctx.nodes()?;
-    let validity = ctx.validity()?;
-    let len = total_len(&nodes)?;
-    if children.is_empty() {
-        ctx.unbacked_rows(len)?;
-    }
+    let head = Head::read(ctx, children)?;
     for (i, child) in children.iter().enumerate() {
-        let at = |error: Error| error.at(format!("field \"{}\"", child.name));
-        let rows = decode(i, ctx, child).map_err(at)?;
-        if rows != len {
-            return Err(at(Error::invalid(format!("{rows} values in a struct of {len} rows"))));
-        }
+        let rows = decode(i, ctx, child).map_err(|error| error.at(place(child)))?;
+        head.check(child, rows)?;
     }
-    Ok((len, validity.read(ctx, &nodes)?))
+    Ok((head.len, head.validity(ctx)?))
+}
+
+/// What stands in front of the fields.
+struct Head {
+    nodes: Vec<FieldNode>,
+    validity: Validity,
+    len: usize,
+}
+
+impl Head {
+    fn read(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Self> {
+        let nodes = ctx.nodes()?;
+        let validity = ctx.validity()?;
+        let len = total_len(&nodes)?;
+        if children.is_empty() {
+            ctx.unbacked_rows(len)?;
+        }
+        Ok(Self { nodes, validity, len })
+    }
+
+    fn check(&self, child: &Field, rows: usize) -> Result<()> {
+        if rows == self.len {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{rows} values in a struct of {} rows", self.len)).at(place(child)))
+    }
+
+    fn validity(self, ctx: &DecodeCtx<'_>) -> Result<Option<Bitmap>> {
+        self.validity.read(ctx, &self.nodes)
+    }
+}
+
+fn place(child: &Field) -> String {
+    format!("field \"{}\"", child.name)
 }
 
 /// A struct array of its fields' arrays, each of `len` rows.
