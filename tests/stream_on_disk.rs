@@ -38,15 +38,26 @@ fn numbers(rows: i64) -> DataFrame {
     DataFrame::new(usize::try_from(rows).expect("rows"), columns).expect("a frame")
 }
 
+/// Batches whose bodies are read with those behind them.
 #[test]
-fn every_dtype_is_the_same_from_disk() {
+fn every_dtype_in_small_batches() {
+    every_dtype(301, 100);
+}
+
+/// Batches whose bodies are read where they are, when they are decoded.
+#[test]
+fn every_dtype_in_large_batches() {
+    every_dtype(9_001, 3_000);
+}
+
+fn every_dtype(rows: usize, batch: usize) {
     let mut cases = Cases::new();
     for (i, (name, dtype)) in dtypes().into_iter().enumerate() {
         let mut arbitrary = Arbitrary::new(9_700 + i as u64);
-        let df = arbitrary.frame_of(&[("a".into(), dtype.clone()), ("b".into(), dtype)], 301);
+        let df = arbitrary.frame_of(&[("a".into(), dtype.clone()), ("b".into(), dtype)], rows);
         for compression in [None, Some(IpcCompression::LZ4), Some(IpcCompression::ZSTD(Default::default()))] {
             let config = Config { newest: i % 2 == 0, ..Config::stream().with_compression(compression) };
-            let bytes = config.with_batch_rows(100).write(&df);
+            let bytes = config.with_batch_rows(batch).write(&df);
             for (rechunk, parallel) in [(true, true), (false, true), (true, false)] {
                 cases.run(format!("{name}, {compression:?}, rechunk {rechunk}, parallel {parallel}"), || {
                     let mut file = on_disk(&bytes);
@@ -61,7 +72,10 @@ fn every_dtype_is_the_same_from_disk() {
                 let reader = IpcStreamReader::new(on_disk(&bytes)).with_projection(Some(vec![1]));
                 let batches: Vec<DataFrame> =
                     reader.batches().expect("a schema").collect::<PolarsResult<_>>().expect("a stream");
-                assert_eq!(batches.iter().map(DataFrame::height).collect::<Vec<_>>(), [100, 100, 100, 1]);
+                assert_eq!(
+                    batches.iter().map(DataFrame::height).collect::<Vec<_>>(),
+                    [batch, batch, batch, 1]
+                );
                 let found = batches.into_iter().reduce(|a, b| a.vstack(&b).expect("one schema"));
                 assert_frames_equal(&df.select(["b"]).expect("a column"), &found.expect("batches"));
             });
@@ -167,6 +181,31 @@ fn what_is_cut_off_fails_as_from_any_reader() {
         }
     }
     cases.finish();
+}
+
+/// Small and large bodies in turn, more than one window of the small ones.
+#[test]
+fn bodies_of_any_size_follow_one_another() {
+    let mut bytes = Vec::new();
+    let schema = numbers(1).schema().as_ref().clone();
+    let mut writer = IpcStreamWriter::new(&mut bytes).batched(&schema).expect("a schema");
+    let sizes: Vec<i64> = (0..1_300).map(|i| if i % 650 == 649 { 40_000 } else { i % 7 }).collect();
+    for rows in &sizes {
+        writer.write_batch(&numbers(*rows)).expect("written");
+    }
+    writer.finish().expect("finished");
+    let expected =
+        IpcStreamReader::new(Only(bytes.as_slice())).set_rechunk(false).finish().expect("a stream");
+    for (rechunk, parallel) in [(true, true), (false, true), (true, false), (false, false)] {
+        let mut file = on_disk(&bytes);
+        let reader = IpcStreamReader::new(&mut file).set_rechunk(rechunk).with_parallel(parallel);
+        assert_frames_equal(&expected, &reader.finish().expect("a stream"));
+        assert_eq!(file.stream_position().expect("a position"), bytes.len() as u64);
+    }
+    for wanted in [0, 10, 2_000, 41_000, 90_000] {
+        let few = IpcStreamReader::new(on_disk(&bytes)).with_n_rows(Some(wanted)).finish();
+        assert_frames_equal(&expected.head(Some(wanted)), &few.expect("a stream"));
+    }
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Heads of messages, read ahead: enough at a time for most of them, without much of the bodies behind.
+//! Heads of messages, read ahead: enough at a time for most of them, without much of the bodies behind. Where bodies
+//! are short, one read sees many messages, bodies and all.
 
 use std::ops::Range;
 
@@ -8,10 +9,8 @@ use polars_io::mmap::MmapBytesReader;
 
 use super::source::Source;
 
-/// Bytes read at once.
+/// Bytes read at once, if nothing else is known.
 const LEAST: u64 = 4 << 10;
-/// Where bodies are short, one read sees many messages.
-const MOST: u64 = 32 << 10;
 
 /// A stretch of a source, read ahead.
 pub(crate) struct Heads {
@@ -28,7 +27,7 @@ impl Default for Heads {
 }
 
 impl Heads {
-    /// The bytes of a range that lies within the source, which has `len` bytes.
+    /// The bytes of a range that lies within the source, which has `len` bytes: part of what was read at once.
     pub(crate) fn get<R: MmapBytesReader>(
         &mut self,
         source: &Source<R>,
@@ -49,9 +48,9 @@ impl Heads {
         }
     }
 
-    /// Bodies of this length are to be expected.
-    pub(crate) fn expect(&mut self, body: u64) {
-        self.size = if body < MOST { MOST } else { LEAST };
+    /// Reads this many bytes at once from now on, or more.
+    pub(crate) fn read_ahead(&mut self, bytes: u64) {
+        self.size = bytes.max(LEAST);
     }
 
     /// Bytes read since this was asked last.

@@ -76,11 +76,6 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// Whether it is all there, so that bodies need not be taken one after another.
-    pub(crate) fn is_at_hand(&self) -> bool {
-        matches!(self, Self::Memory { .. } | Self::OnDisk { .. })
-    }
-
     /// Has the reader stand behind what has been taken.
     pub(crate) fn leave(&mut self) -> PolarsResult<()> {
         match self {
@@ -89,11 +84,12 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// The body of the message that came last, at least these ranges of it: ascending, apart, and
-    /// within its length.
+    /// The body of the message that came last, which has so many buffers: at least these ranges of it,
+    /// ascending, apart, and within its length.
     pub(crate) fn body(
         &mut self,
         len: u64,
+        buffers: usize,
         ranges: &[Range<u64>],
         parallel: bool,
     ) -> PolarsResult<StreamBody> {
@@ -106,7 +102,7 @@ impl<R: Read> Input<R> {
                 let start = std::mem::replace(at, end);
                 Ok(StreamBody::Read(Segments::whole(bytes.clone().sliced(start..end))))
             },
-            Self::OnDisk { disk, .. } => disk.body(len),
+            Self::OnDisk { disk, .. } => disk.body(len, buffers),
             Self::Reader { reader, ahead, .. } => {
                 let ahead = if parallel { Some(ahead) } else { None };
                 BodyReader { reader, ahead, len, position: 0 }.read(ranges).map(StreamBody::Read)

@@ -31,8 +31,17 @@ pub(crate) struct OnDisk {
     len: u64,
     at: u64,
     heads: Heads,
+    /// Bytes that are read at once while bodies are small.
+    ahead: u64,
     decoder: Decoder,
 }
+
+/// Bodies up to this, of buffers that are no larger than that on average, are small.
+const SMALL_BODY: usize = 256 << 10;
+const SMALL_PIECE: usize = 4 << 10;
+/// What is read at once while bodies are small: first, and at most.
+const AHEAD_LEAST: u64 = 32 << 10;
+const AHEAD_MOST: u64 = 1 << 20;
 
 impl OnDisk {
     /// The file that a reader is, if it is one, from where the reader stands.
@@ -51,7 +60,7 @@ impl OnDisk {
             return None;
         }
         let file = Arc::new(Source::File { reader: file, len });
-        Some(Self { file, len, at, heads: Heads::default(), decoder: Decoder::new(limits) })
+        Some(Self { file, len, at, heads: Heads::default(), ahead: 0, decoder: Decoder::new(limits) })
     }
 
     /// Bytes behind the position, up to `need`: the file may have grown meanwhile.
@@ -84,23 +93,30 @@ impl OnDisk {
             match self.decoder.feed(&bytes).map_err(format_error)? {
                 Step::Need(_) => {},
                 Step::End => return Ok(Item::End { marked: true }),
-                Step::Message(message) => {
-                    self.heads.expect(message.body_len);
-                    return Ok(Item::Message(message));
-                },
+                Step::Message(message) => return Ok(Item::Message(message)),
             }
         }
     }
 
-    /// The body of the message that came last.
-    pub(crate) fn body(&mut self, len: usize) -> PolarsResult<StreamBody> {
+    /// The body of the message that came last, which has `pieces` buffers. If those are tiny it is read at once with
+    /// the messages behind it, since a call for each buffer would take longer than all else.
+    pub(crate) fn body(&mut self, len: usize, pieces: usize) -> PolarsResult<StreamBody> {
         let start = self.at;
         let have = self.available(len as u64);
         self.at += have;
         if have < len as u64 {
             return Err(body_truncated(len, usize::try_from(have).unwrap_or(0)));
         }
-        Ok(StreamBody::OnDisk { file: Arc::clone(&self.file), start })
+        if len > SMALL_BODY || len > pieces.saturating_mul(SMALL_PIECE) {
+            self.ahead = 0;
+            self.heads.read_ahead(0);
+            return Ok(StreamBody::OnDisk { file: Arc::clone(&self.file), start });
+        }
+        // More and more: a stream of which a few rows are wanted is not read far.
+        self.ahead = (self.ahead * 2).clamp(AHEAD_LEAST, AHEAD_MOST);
+        self.heads.read_ahead(self.ahead);
+        let bytes = self.heads.get(&self.file, start..self.at, self.len)?;
+        Ok(StreamBody::Read(Segments::whole(bytes)))
     }
 
     /// Puts the reader where the stream has been read to.
@@ -124,11 +140,11 @@ pub(crate) enum StreamBody {
 }
 
 impl StreamBody {
-    /// Bytes that it keeps in memory.
-    pub(crate) fn bytes(&self) -> usize {
+    /// The bytes that have been read.
+    pub(crate) fn bytes(&self) -> Option<usize> {
         match self {
-            Self::Read(segments) => segments.bytes(),
-            Self::OnDisk { .. } => 0,
+            Self::Read(segments) => Some(segments.bytes()),
+            Self::OnDisk { .. } => None,
         }
     }
 

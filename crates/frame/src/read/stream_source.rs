@@ -64,7 +64,7 @@ impl Plan {
     }
 }
 
-/// Batches of about so many bytes are decoded together.
+/// Batches of about so many bytes are decoded together; those on disk take none yet, so that all of them are.
 const WINDOW_BYTES: usize = 8 << 20;
 /// What a batch counts for at least: windows have at most 1,024 of them.
 const MIN_BATCH: usize = 16 << 10;
@@ -112,7 +112,7 @@ impl<R: Read> Stream<R> {
         match self.input.next(&options.limits)? {
             Item::Message(message) => match message.header {
                 Header::Schema(schema) => {
-                    self.input.body(message.body_len, &[], options.parallel)?;
+                    self.input.body(message.body_len, 0, &[], options.parallel)?;
                     let schema = Arc::new(ReadSchema::new(schema));
                     self.schema = Some(Arc::clone(&schema));
                     Ok(schema)
@@ -176,7 +176,8 @@ impl<R: Read> Stream<R> {
                             let all = 0..body_len;
                             let wanted = plan.store.wants(header.id) && body_len > 0;
                             let wanted = if wanted { std::slice::from_ref(&all) } else { &[] };
-                            let body = self.input.body(body_len, wanted, parallel);
+                            let body =
+                                self.input.body(body_len, header.batch.buffers.len(), wanted, parallel);
                             let body = body.map_err(|e| place(self.batches, e))?;
                             if plan.store.wants(header.id) {
                                 let decode = options.decode_options(&schema, version);
@@ -190,7 +191,8 @@ impl<R: Read> Stream<R> {
                             let ranges = plan.ranges(&schema, &header, version);
                             let ranges =
                                 ranges.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
-                            let body = self.input.body(body_len, &ranges, parallel);
+                            let buffers = header.buffers.iter().filter(|buffer| buffer.len > 0).count();
+                            let body = self.input.body(body_len, buffers, &ranges, parallel);
                             let body = body.map_err(|e| place(index, e))?;
                             self.batches += 1;
                             self.rows = self.rows.saturating_add(header.rows);
@@ -212,7 +214,7 @@ impl<R: Read> Stream<R> {
 
     /// All that is left, in one frame.
     pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
-        if self.input.is_at_hand() {
+        if matches!(self.input, Input::Memory { .. }) {
             let mut batches = Vec::new();
             while let Some(batch) = self.next_batch(options)? {
                 batches.push(batch);
@@ -235,7 +237,7 @@ impl<R: Read> Stream<R> {
                 window.is_last = true;
                 break;
             };
-            bytes += batch.body.bytes().max(MIN_BATCH);
+            bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH));
             window.rows = window.rows.saturating_add(batch.header.rows);
             window.batches.push(batch);
         }

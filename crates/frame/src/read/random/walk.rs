@@ -95,6 +95,9 @@ fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
     Ok(found)
 }
 
+/// What is read at once of a stream whose bodies are shorter than that.
+const AHEAD: u64 = 32 << 10;
+
 fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
     let mut found = Found::default();
     let mut heads = Heads::default();
@@ -129,7 +132,7 @@ fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
                 found.take(message, block).map_err(place)?;
                 at += need;
                 start = at;
-                heads.expect(need);
+                heads.read_ahead(if need < AHEAD { AHEAD } else { 0 });
             },
         }
     }
