@@ -144,7 +144,11 @@ fn store_all(
     let mut now = Vec::with_capacity(buffers.len());
     for (i, buffer) in buffers.into_iter().enumerate() {
         if buffer.len() >= APART_BYTES && last.is_some_and(|last| i < last) {
-            later.push((i, Task::spawn(move || store(buffer, compression, executor))));
+            let task = Task::spawn(move || {
+                let _span = trace::span("compress");
+                store(buffer, compression, executor)
+            });
+            later.push((i, task));
             now.push(Stored::Plain(Buffer::default()));
         } else {
             now.push(store(buffer, compression, executor)?);
