@@ -15,8 +15,7 @@ pub enum FileOf<'a> {
     Buffered(&'a mut BufReader<File>),
 }
 
-/// The file that a reader is, if it is one: a [`File`], a reference to one, or either with a [`BufReader`] around
-/// (around the file itself, not around a reference).
+/// The file that a reader is, if it is one: a [`File`] or a [`BufReader`] of one, or a reference to either.
 ///
 /// A generic reader can so be read at positions, from several threads, where its bytes are on disk.
 ///

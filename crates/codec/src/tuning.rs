@@ -5,13 +5,14 @@
 //! most of a core's second cache. A column is of one kind:
 //!
 //! - Numbers repeat in pieces of some bytes: the first table may be small. A smaller one stays in the cache, which is
-//!   worth 5 to 10% of the time. The columns of the benchmarks keep their size; what loses are some thousand to
-//!   100,000 different `f64` in no order (up to 11% more bytes), because half of them are found no more.
+//!   worth up to a tenth of the time. Most columns keep their size; what loses are some thousand to 100,000 different
+//!   `f64` in no order (up to 12% more bytes), because half of them are found no more.
 //! - Text has many matches of 5 bytes that lead nowhere. Without them, and with the larger table for those of 6,
-//!   it takes 5 to 30% less time to write, none more to read, and is as large, give or take 3%. The matches of 4
-//!   bytes that libzstd looks for in inputs of 128 to 256 KiB are worse still there: numbers do need them.
+//!   it takes up to a fifth less time to write and is about as large, URLs smaller. The matches of 4 bytes that
+//!   libzstd looks for in inputs of 128 to 256 KiB are worse still there: numbers do need them.
 //!
-//! Only the input decides. `cargo bench -p floe-benches --bench stages` has both beside each other.
+//! Only the input decides. `cargo bench -p floe-benches --bench stages` has the times of both beside each other, the
+//! tests below the sizes.
 
 /// The level whose tables are chosen here, and 0, libzstd's name for its default, which is that level.
 const LEVELS: [i32; 2] = [3, 0];
@@ -93,12 +94,20 @@ mod tests {
             words.iter().map(|word| u64::from_le_bytes(*word) % n).collect::<Vec<_>>()
         };
         let bytes = |values: Vec<u64>| values.into_iter().flat_map(u64::to_le_bytes).collect::<Vec<u8>>();
+        let different = noise(8 * 20_000);
+        let (different, _) = different.as_chunks::<8>();
+        #[expect(clippy::cast_precision_loss, reason = "made-up numbers")]
+        let unit =
+            |word: &[u8; 8]| ((u64::from_le_bytes(*word) >> 11) as f64 / (1u64 << 53) as f64).to_bits();
+        let pick = |i: u64| unit(&different[usize::try_from(i).unwrap()]);
+        let repeated = below(20_000).into_iter().map(pick).collect();
         let urls = below(5_000).into_iter().zip(below(1_000_000_007));
         let urls: String = urls.map(|(page, visit)| format!("https://example.com/{page}/{visit}")).collect();
         for (what, input, most) in [
             ("small integers", bytes(below(1_000)), 1.01),
             ("integers", bytes(below(1_000_000)), 1.01),
             ("steps", bytes((0..100_000).collect()), 1.01),
+            ("20,000 different f64", bytes(repeated), 1.12),
             ("URLs", urls.clone().into_bytes(), 0.96),
             ("URLs, 200 KB", urls.into_bytes()[..200_000].to_vec(), 0.90),
         ] {

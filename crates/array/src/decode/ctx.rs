@@ -52,14 +52,27 @@ impl DecodeOptions {
         super::Counts::of(field, self.version)
     }
 
-    /// Trusts the writer with what the format leaves to its honesty: offsets, UTF-8, views.
+    /// Validates what is decoded, unless the writer is trusted.
+    #[must_use]
+    pub fn with_trust(self, trust: Trust) -> Self {
+        Self { validate: !trust.0, ..self }
+    }
+}
+
+/// Whether the writer is trusted with what the format leaves to its honesty: offsets, UTF-8, views. Not by
+/// default.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Trust(bool);
+
+impl Trust {
+    /// Nothing of that is validated.
     ///
     /// # Safety
     /// The bytes must be valid Arrow data. If they are not, using the arrays reads memory out of
     /// bounds.
     #[must_use]
-    pub unsafe fn without_validation(self) -> Self {
-        Self { validate: false, ..self }
+    pub unsafe fn in_writer() -> Self {
+        Self(true)
     }
 }
 

@@ -33,7 +33,7 @@ use floe_format::{
 use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
 
-pub use ctx::{Budget, DecodeCtx, DecodeOptions, Part};
+pub use ctx::{Budget, DecodeCtx, DecodeOptions, Part, Trust};
 pub use grow::{Growing, is_plain};
 pub use skip::{Counts, Start, starts};
 pub use struct_::distinct;

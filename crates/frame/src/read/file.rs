@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
-use floe_array::decode::Budget;
+use floe_array::decode::{Budget, Trust};
 use floe_array::{Body, Dictionaries};
 use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
 use polars_buffer::Buffer;
@@ -20,7 +20,7 @@ use super::fetch::{Placed, fetch};
 use super::flags;
 use super::index::{Located, batch_at, dictionary_at, read_footer};
 use super::methods::reader_options;
-use super::options::{Projection, ReadOptions, Trust};
+use super::options::{Projection, ReadOptions};
 use super::recover::{Recovered, recover};
 use super::source::{RangeOf, Source};
 use crate::error::format_error;

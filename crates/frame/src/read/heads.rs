@@ -5,9 +5,6 @@ use std::ops::Range;
 
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
-use polars_io::mmap::MmapBytesReader;
-
-use super::source::Source;
 
 /// Bytes read at once, if nothing else is known.
 const LEAST: u64 = 4 << 10;
@@ -17,29 +14,28 @@ pub(crate) struct Heads {
     bytes: Buffer<u8>,
     start: u64,
     size: u64,
-    read: u64,
 }
 
 impl Default for Heads {
     fn default() -> Self {
-        Self { bytes: Buffer::default(), start: 0, size: LEAST, read: 0 }
+        Self { bytes: Buffer::default(), start: 0, size: LEAST }
     }
 }
 
 impl Heads {
-    /// The bytes of a range that lies within the source, which has `len` bytes: part of what was read at once.
-    pub(crate) fn get<R: MmapBytesReader>(
+    /// The bytes of a range that lies within the source, which has `len` bytes and of which `read` reads some: part
+    /// of what was read at once.
+    pub(crate) fn get(
         &mut self,
-        source: &Source<R>,
         range: Range<u64>,
         len: u64,
+        read: impl FnOnce(Range<u64>) -> PolarsResult<Buffer<u8>>,
     ) -> PolarsResult<Buffer<u8>> {
         let end = self.start + self.bytes.len() as u64;
         if range.start < self.start || range.end > end {
             let to = range.end.max(range.start.saturating_add(self.size)).min(len);
-            self.bytes = source.read(range.start..to)?;
+            self.bytes = read(range.start..to)?;
             self.start = range.start;
-            self.read += to - range.start;
         }
         let within = |at: u64| usize::try_from(at - self.start);
         match (within(range.start), within(range.end)) {
@@ -51,10 +47,5 @@ impl Heads {
     /// Reads this many bytes at once from now on, or more.
     pub(crate) fn read_ahead(&mut self, bytes: u64) {
         self.size = bytes.max(LEAST);
-    }
-
-    /// Bytes read since this was asked last.
-    pub(crate) fn take_read(&mut self) -> u64 {
-        std::mem::take(&mut self.read)
     }
 }

@@ -84,7 +84,7 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// The body of the message that came last, which has so many buffers: at least these ranges of it,
+    /// The body of the message that came last, which has so many buffers with bytes: at least these ranges of it,
     /// ascending, apart, and within its length.
     pub(crate) fn body(
         &mut self,

@@ -88,7 +88,7 @@ impl OnDisk {
                 self.at += have;
                 return Err(truncated("a message's head", need, usize::try_from(have).unwrap_or(0)));
             }
-            let bytes = self.heads.get(&self.file, self.at..self.at + have, self.len)?;
+            let bytes = self.heads.get(self.at..self.at + have, self.len, |range| self.file.read(range))?;
             self.at += have;
             match self.decoder.feed(&bytes).map_err(format_error)? {
                 Step::Need(_) => {},
@@ -115,7 +115,7 @@ impl OnDisk {
         // More and more: a stream of which a few rows are wanted is not read far.
         self.ahead = (self.ahead * 2).clamp(AHEAD_LEAST, AHEAD_MOST);
         self.heads.read_ahead(self.ahead);
-        let bytes = self.heads.get(&self.file, start..self.at, self.len)?;
+        let bytes = self.heads.get(start..self.at, self.len, |range| self.file.read(range))?;
         Ok(StreamBody::Read(Segments::whole(bytes)))
     }
 

@@ -1,7 +1,7 @@
 //! What to read, the same for files and streams, and its resolution against a schema.
 
 use floe_array::DecodeOptions;
-use floe_array::decode::{Counts, Start, starts};
+use floe_array::decode::{Counts, Start, Trust, starts};
 use floe_format::{BatchHeader, IpcLimits, Version};
 use polars_core::prelude::*;
 use polars_io::RowIndex;
@@ -21,24 +21,6 @@ pub(crate) struct ReadOptions {
     pub(crate) parallel: bool,
 }
 
-/// Whether what is decoded is validated. Only an unsafe function makes it otherwise.
-#[derive(Clone, Copy)]
-pub(crate) struct Trust(Option<fn(DecodeOptions) -> DecodeOptions>);
-
-impl Trust {
-    pub(crate) const NONE: Self = Self(None);
-
-    /// Nothing is validated.
-    ///
-    /// # Safety
-    /// The bytes must be valid Arrow data.
-    #[expect(unsafe_code, reason = "passes the promise of `skip_validation` on")]
-    pub(crate) unsafe fn in_writer() -> Self {
-        // SAFETY: the promise is the caller's.
-        Self(Some(|options| unsafe { options.without_validation() }))
-    }
-}
-
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {
@@ -48,7 +30,7 @@ impl Default for ReadOptions {
             row_index: None,
             rechunk: true,
             limits: IpcLimits::default(),
-            trust: Trust::NONE,
+            trust: Trust::default(),
             end_marker_required: false,
             parallel: true,
         }
@@ -58,11 +40,7 @@ impl Default for ReadOptions {
 impl ReadOptions {
     pub(crate) fn decode_options(&self, schema: &ReadSchema, version: Version) -> DecodeOptions {
         let big_endian = schema.wire.endianness == floe_format::Endianness::Big;
-        let options = DecodeOptions::new(version, big_endian, self.limits);
-        match self.trust {
-            Trust(None) => options,
-            Trust(Some(relax)) => relax(options),
-        }
+        DecodeOptions::new(version, big_endian, self.limits).with_trust(self.trust)
     }
 }
 

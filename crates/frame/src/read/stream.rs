@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use floe_array::decode::Trust;
 use floe_format::IpcLimits;
 use polars_core::prelude::*;
 use polars_io::{RowIndex, SerReader};
@@ -10,7 +11,7 @@ use polars_io::{RowIndex, SerReader};
 use super::bytes::OwnedBytes;
 use super::input::Input;
 use super::methods::reader_options;
-use super::options::{ReadOptions, Trust};
+use super::options::ReadOptions;
 use super::stream_source::Stream;
 use crate::error::format_error;
 use crate::options::Metadata;
@@ -19,8 +20,8 @@ use crate::schema::{arrow_schema, metadata_map};
 /// Reads an Arrow IPC stream into a DataFrame.
 ///
 /// The source needs nothing but [`Read`]: sockets, pipes, files, slices. It is read exactly as far
-/// as the stream goes, never further. A regular file ([`File`](std::fs::File), a reference to one, or either with a
-/// `BufReader` around the file) is read at positions on all cores; it stands behind the stream afterwards as well.
+/// as the stream goes, never further. A regular file ([`File`](std::fs::File) or `BufReader<File>`, or a
+/// reference to one) is read at positions on all cores; it stands behind the stream afterwards as well.
 ///
 /// ```
 /// use floe_frame::{IpcStreamReader, IpcStreamWriter};

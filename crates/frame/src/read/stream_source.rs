@@ -176,8 +176,7 @@ impl<R: Read> Stream<R> {
                             let all = 0..body_len;
                             let wanted = plan.store.wants(header.id) && body_len > 0;
                             let wanted = if wanted { std::slice::from_ref(&all) } else { &[] };
-                            let body =
-                                self.input.body(body_len, header.batch.buffers.len(), wanted, parallel);
+                            let body = self.input.body(body_len, filled(&header.batch), wanted, parallel);
                             let body = body.map_err(|e| place(self.batches, e))?;
                             if plan.store.wants(header.id) {
                                 let decode = options.decode_options(&schema, version);
@@ -191,8 +190,7 @@ impl<R: Read> Stream<R> {
                             let ranges = plan.ranges(&schema, &header, version);
                             let ranges =
                                 ranges.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
-                            let buffers = header.buffers.iter().filter(|buffer| buffer.len > 0).count();
-                            let body = self.input.body(body_len, buffers, &ranges, parallel);
+                            let body = self.input.body(body_len, filled(&header), &ranges, parallel);
                             let body = body.map_err(|e| place(index, e))?;
                             self.batches += 1;
                             self.rows = self.rows.saturating_add(header.rows);
@@ -388,6 +386,11 @@ impl Decoding {
         };
         batches.iter().map(input).collect()
     }
+}
+
+/// How many of a batch's buffers have bytes.
+fn filled(header: &BatchHeader) -> usize {
+    header.buffers.iter().filter(|buffer| buffer.len > 0).count()
 }
 
 fn place(batches: usize, error: PolarsError) -> PolarsError {

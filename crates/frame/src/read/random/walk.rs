@@ -115,8 +115,7 @@ fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
         if have < need {
             return Err(place(Error::new(ErrorKind::Truncated { need, have })));
         }
-        let bytes = heads.get(reading.source(), at..at + need, reading.len())?;
-        reading.count(heads.take_read());
+        let bytes = heads.get(at..at + need, reading.len(), |range| reading.read(range))?;
         at += need;
         match decoder.feed(&bytes).map_err(place)? {
             Step::Need(_) => {},
