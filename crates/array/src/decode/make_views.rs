@@ -20,17 +20,21 @@ pub(super) fn write_views(
     index: u32,
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
-    return x86::write(views, rows, data, index);
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        let mut any_long = false;
-        for (view, (start, end)) in views.iter_mut().zip(rows) {
-            any_long |= end - start > View::MAX_INLINE_SIZE as usize;
-            #[expect(clippy::cast_possible_truncation, reason = "data is below 4 GiB")]
-            view.write(new_view(data, start, end, index, start as u32));
-        }
-        any_long
+    use x86::view_at;
+    let mut any_long = false;
+    for (view, (start, end)) in views.iter_mut().zip(rows) {
+        any_long |= end - start > View::MAX_INLINE_SIZE as usize;
+        view.write(view_at(data, start, end, index));
     }
+    any_long
+}
+
+/// The view of `data[start..end]`.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "data is below 4 GiB")]
+fn view_at(data: &[u8], start: usize, end: usize, index: u32) -> View {
+    new_view(data, start, end, index, start as u32)
 }
 
 /// The view of `data[start..end]`, which is at `offset` of buffer `index`.
@@ -57,13 +61,10 @@ pub(super) fn new_view(data: &[u8], start: usize, end: usize, index: u32, offset
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use std::arch::x86_64::{
-        __m128i, _mm_and_si128, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_or_si128, _mm_set_epi32,
-        _mm_slli_si128, _mm_storeu_si128,
-    };
-    use std::mem::MaybeUninit;
-
     use arrow::array::View;
+    use std::arch::x86_64::{
+        __m128i, _mm_and_si128, _mm_cvtsi32_si128, _mm_loadu_si128, _mm_or_si128, _mm_slli_si128,
+    };
 
     use super::new_view;
 
@@ -86,48 +87,29 @@ mod x86 {
         masks
     }
 
-    #[inline]
-    pub(super) fn write(
-        views: &mut [MaybeUninit<View>],
-        rows: impl Iterator<Item = (usize, usize)>,
-        data: &[u8],
-        index: u32,
-    ) -> bool {
-        let mut any_long = false;
-        for (view, (start, end)) in views.iter_mut().zip(rows) {
-            any_long |= end - start > INLINE;
-            // SAFETY: `view` is 16 bytes to write.
-            unsafe { _mm_storeu_si128(view.as_mut_ptr().cast(), make(data, start, end, index)) };
-        }
-        any_long
-    }
-
     /// The view of `data[start..end]`.
     #[inline(always)]
-    fn make(data: &[u8], start: usize, end: usize, index: u32) -> __m128i {
+    pub(super) fn view_at(data: &[u8], start: usize, end: usize, index: u32) -> View {
         let len = end - start;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "bits, below 2^32")]
-        let (length, offset, buffer) = (len as i32, start as i32, index as i32);
+        #[expect(clippy::cast_possible_truncation, reason = "data is below 4 GiB")]
+        let (length, offset) = (len as u32, start as u32);
         match (data.get(start..).and_then(<[u8]>::first_chunk::<16>), MASKS.get(len)) {
             (Some(ahead), Some(mask)) => {
-                // SAFETY: 16 bytes to read each.
+                // SAFETY: 16 bytes to read each; a view is 16 bytes without padding, and any bits are one.
                 unsafe {
                     let (ahead, mask) = (ahead.as_ptr().cast(), mask.as_ptr().cast());
                     let text = _mm_and_si128(_mm_loadu_si128(ahead), _mm_loadu_si128(mask));
-                    _mm_or_si128(_mm_slli_si128::<4>(text), _mm_cvtsi32_si128(length))
+                    let view =
+                        _mm_or_si128(_mm_slli_si128::<4>(text), _mm_cvtsi32_si128(length.cast_signed()));
+                    std::mem::transmute::<__m128i, View>(view)
                 }
             },
             (Some([a, b, c, d, ..]), None) => {
-                let prefix = i32::from_le_bytes([*a, *b, *c, *d]);
-                // SAFETY: part of every x86-64.
-                unsafe { _mm_set_epi32(offset, buffer, prefix, length) }
+                let prefix = u32::from_le_bytes([*a, *b, *c, *d]);
+                View { length, prefix, buffer_idx: index, offset }
             },
             // Near the end of the data.
-            (None, _) => {
-                let view = new_view(data, start, end, index, offset.cast_unsigned());
-                // SAFETY: 16 bytes without padding each, and every pattern of bits is a register's.
-                unsafe { std::mem::transmute::<View, __m128i>(view) }
-            },
+            (None, _) => new_view(data, start, end, index, offset),
         }
     }
 }
