@@ -30,6 +30,7 @@ fn fresh<T>(len: usize) -> Result<Vec<T>> {
         recycle::release();
         vec.try_reserve_exact(len).map_err(|_| out_of_memory(len.saturating_mul(size_of::<T>())))?;
     }
+    make_anew(vec.spare_capacity_mut());
     advise_huge_pages(&mut vec);
     Ok(vec)
 }
@@ -123,6 +124,9 @@ pub fn try_initialised<T: NativeType>(len: usize) -> Result<Vec<T>> {
         return Err(out_of_memory(bytes));
     }
     debug_assert!(start.is_aligned());
+    // SAFETY: the allocation has room for `capacity` elements; as elements that may be uninitialised they are
+    // all valid, and nothing else refers to them yet.
+    make_anew(unsafe { std::slice::from_raw_parts_mut(start.cast::<MaybeUninit<T>>(), capacity) });
     // SAFETY: `start` was allocated by the global allocator with the layout of `capacity` elements of
     // `T`, which a vector of that capacity frees it with; all of them are zero, which is a valid `T`
     // (`Pod`), and there are at least `len`.
@@ -163,6 +167,31 @@ fn advise_huge_pages<T>(vec: &mut Vec<T>) {
 
 #[cfg(not(target_os = "linux"))]
 fn advise_huge_pages<T>(_: &mut Vec<T>) {}
+
+/// Takes the pages from memory that the allocator has handed out before, if it was backed by small ones (as
+/// that of a heap is): they come anew as huge ones then, and reading into memory like that is a fifth faster
+/// from the next time on, since [`recycle`] keeps it. What is zero stays zero.
+#[cfg(target_os = "linux")]
+fn make_anew<T>(memory: &mut [MaybeUninit<T>]) {
+    if size_of_val(memory) < 2 * HUGE_PAGE {
+        return;
+    }
+    let (first, len) = pages(memory.as_mut_ptr().addr(), size_of_val(memory));
+    let is_backed = |page: usize| {
+        let mut resident = 0u8;
+        // SAFETY: the page lies inside of `memory`, and there is room for the byte that tells of it.
+        unsafe { libc::mincore(page as *mut libc::c_void, PAGE, &raw mut resident) == 0 && resident & 1 == 1 }
+    };
+    // Of the first page the allocator may have used a part itself.
+    if is_backed(first + PAGE) || is_backed(first + ((len / 2) & !(PAGE - 1))) {
+        // SAFETY: the range lies inside of `memory`, which is borrowed mutably and need not hold anything;
+        // private memory that MADV_DONTNEED takes away reads as zeros.
+        unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_DONTNEED) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn make_anew<T>(_: &mut [MaybeUninit<T>]) {}
 
 /// Makes the pages behind `bytes` at once, instead of one fault each. Where the system cannot, they
 /// come when they are written to.

@@ -13,6 +13,7 @@
 
 pub mod aligned;
 pub mod body;
+pub mod crew;
 pub mod decode;
 pub mod dictionary;
 pub mod encode;

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use floe_array::Executor;
+use floe_array::crew::Crew;
 use polars_core::runtime::THREAD_POOL;
 
 use crate::trace;
@@ -16,21 +17,20 @@ pub(crate) fn threads() -> usize {
     THREAD_POOL.current_num_threads()
 }
 
-/// An [`Executor`] on Polars' pool.
+/// The pool's threads that take part in loops of [`Pool`].
+static CREW: Crew = Crew::new();
+
+/// An [`Executor`] of the calling thread and Polars' pool.
 pub(crate) struct Pool;
 
 impl Executor for Pool {
     fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
-        use rayon::prelude::*;
         let work = |i: usize| {
             let _span = trace::span("decode");
             work(i);
         };
-        if n <= 1 {
-            (0..n).for_each(work);
-        } else {
-            THREAD_POOL.install(|| (0..n).into_par_iter().with_max_len(1).for_each(work));
-        }
+        // The calling thread is one of as many as the pool has.
+        CREW.for_each(n, threads().saturating_sub(1), &work, |job| THREAD_POOL.spawn(job));
     }
 }
 
