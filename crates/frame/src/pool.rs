@@ -4,10 +4,11 @@
 //! threads itself (floe used inside a `par_iter`): then waiting means doing other work of the
 //! pool, or a pool of one thread would wait for itself for ever.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use floe_array::Executor;
-use floe_array::crew::Crew;
+use floe_array::crew::{Crew, Job};
 use polars_core::runtime::THREAD_POOL;
 
 use crate::trace;
@@ -40,7 +41,11 @@ pub(crate) fn executor(parallel: bool) -> &'static dyn Executor {
 }
 
 /// A value that a task of the pool will deliver.
-pub(crate) struct Task<T>(Arc<Shared<T>>);
+pub(crate) struct Task<T> {
+    shared: Arc<Shared<T>>,
+    /// Where it waits for a thread, if not in the pool's own queue.
+    queue: Option<Queue>,
+}
 
 struct Shared<T> {
     value: Mutex<Option<std::thread::Result<T>>>,
@@ -50,39 +55,105 @@ struct Shared<T> {
 impl<T: Send + 'static> Task<T> {
     /// Starts `work` on the pool.
     pub(crate) fn spawn(work: impl FnOnce() -> T + Send + 'static) -> Self {
+        let (shared, job) = Self::job(work);
+        THREAD_POOL.spawn_fifo(job);
+        Self { shared, queue: None }
+    }
+
+    /// What delivers the value, and to where.
+    fn job(work: impl FnOnce() -> T + Send + 'static) -> (Arc<Shared<T>>, Job) {
         let shared = Arc::new(Shared { value: Mutex::new(None), ready: Condvar::new() });
         let deliver = Arc::clone(&shared);
-        THREAD_POOL.spawn_fifo(move || {
+        let job = move || {
             // A panic of the work is carried to whoever waits, instead of aborting the process.
             let value = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            *deliver.value.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            *locked(&deliver.value) = Some(value);
             deliver.ready.notify_all();
-        });
-        Self(shared)
+        };
+        (shared, Box::new(job))
     }
 
     /// Whether the value is there.
     pub(crate) fn is_done(&self) -> bool {
-        self.0.value.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        locked(&self.shared.value).is_some()
     }
 
-    /// Waits for the value. A thread of the pool works on other tasks meanwhile.
+    /// Waits for the value. A thread that waits works meanwhile: on what is in the same queue, the oldest
+    /// first, and if it is one of the pool on the pool's other tasks.
     pub(crate) fn wait(self) -> T {
         let in_pool = THREAD_POOL.current_thread_index().is_some();
-        let mut value = self.0.value.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut value = locked(&self.shared.value);
         loop {
             match value.take() {
                 Some(Ok(value)) => return value,
                 Some(Err(panic)) => std::panic::resume_unwind(panic),
-                None if in_pool => {
-                    drop(value);
-                    if THREAD_POOL.yield_now() != Some(rayon::Yield::Executed) {
-                        std::thread::yield_now();
-                    }
-                    value = self.0.value.lock().unwrap_or_else(PoisonError::into_inner);
-                },
-                None => value = self.0.ready.wait(value).unwrap_or_else(PoisonError::into_inner),
+                None => {},
             }
+            drop(value);
+            if !self.queue.as_ref().is_some_and(Queue::help) {
+                if !in_pool {
+                    let value = locked(&self.shared.value);
+                    let ready = self.shared.ready.wait_while(value, |value| value.is_none());
+                    drop(ready.unwrap_or_else(PoisonError::into_inner));
+                } else if THREAD_POOL.yield_now() != Some(rayon::Yield::Executed) {
+                    std::thread::yield_now();
+                }
+            }
+            value = locked(&self.shared.value);
         }
     }
+}
+
+/// Tasks of somebody who writes as fast as they are done, the oldest first: for all threads of the pool but one,
+/// since the writing thread needs a core itself, and for that one where it would wait.
+///
+/// (Not for work that takes much longer than writing, as compression does: there the writing thread is late for
+/// the next batch as often as it is a help.)
+#[derive(Clone, Default)]
+pub(crate) struct Queue(Arc<Mutex<Queued>>);
+
+#[derive(Default)]
+struct Queued {
+    jobs: VecDeque<Job>,
+    /// Threads that have been asked to work, and have not found the queue empty.
+    workers: usize,
+}
+
+impl Queue {
+    /// A task behind all others.
+    pub(crate) fn push<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let (shared, job) = Task::job(work);
+        let mut queued = locked(&self.0);
+        queued.jobs.push_back(job);
+        if queued.workers < threads().saturating_sub(1).max(1) {
+            queued.workers += 1;
+            drop(queued);
+            let queue = self.clone();
+            THREAD_POOL.spawn_fifo(move || queue.work());
+        }
+        Task { shared, queue: Some(self.clone()) }
+    }
+
+    /// Runs the oldest job; whether there was one.
+    fn help(&self) -> bool {
+        let job = locked(&self.0).jobs.pop_front();
+        job.map(|job| job()).is_some()
+    }
+
+    /// What a thread of the pool does.
+    fn work(&self) {
+        loop {
+            let mut queued = locked(&self.0);
+            let Some(job) = queued.jobs.pop_front() else {
+                queued.workers -= 1;
+                return;
+            };
+            drop(queued);
+            job();
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -28,7 +28,7 @@ use super::encode::{EncodedColumns, assemble, column, columns};
 use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::error::format_error;
 use crate::options::Metadata;
-use crate::pool::{Task, executor, threads};
+use crate::pool::{Queue, Task, executor, threads};
 use crate::schema::WriteSchema;
 use crate::statistics::{ColumnStatistics, KEY};
 use crate::summary::WriteSummary;
@@ -111,6 +111,8 @@ pub(crate) struct Engine<W> {
     parallel: bool,
     deltas: bool,
     container: Container,
+    /// For batches that are not compressed: see [`Queue`].
+    queue: Option<Queue>,
     in_flight: VecDeque<Pending>,
     bytes_in_flight: usize,
 }
@@ -168,6 +170,7 @@ impl<W: Write> Engine<W> {
             parallel: *parallel,
             deltas: *dictionary_deltas,
             container: *container,
+            queue: compression.is_none().then(Queue::default),
             in_flight: VecDeque::new(),
             bytes_in_flight: 0,
             plan,
@@ -409,7 +412,11 @@ impl<W: Write> Engine<W> {
                 group_bytes = 0;
                 let group = std::mem::take(&mut group);
                 let (plan, remaps) = (Arc::clone(&self.plan), Arc::clone(&self.remaps));
-                tasks.push(Task::spawn(move || encode_group(group, &plan, &remaps)));
+                let work = move || encode_group(group, &plan, &remaps);
+                tasks.push(match &self.queue {
+                    Some(queue) => queue.push(work),
+                    None => Task::spawn(work),
+                });
             }
         }
         self.bytes_in_flight += bytes;
