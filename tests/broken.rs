@@ -543,3 +543,22 @@ fn a_column_that_polars_cannot_make_empty() {
     let df = IpcStreamReader::from_bytes(bytes).with_n_rows(Some(0)).finish().expect("a frame without rows");
     assert_eq!(df.shape(), (0, 1));
 }
+
+#[test]
+fn a_footer_that_miscounts_rows_is_not_believed() {
+    let mut df =
+        DataFrame::new(50, vec![Column::new("a".into(), (0..50i64).collect::<Vec<_>>())]).expect("a frame");
+    let mut bytes = Vec::new();
+    IpcWriter::new(&mut bytes).with_record_batch_size(Some(10)).finish(&mut df).expect("written");
+    let index = b"[10,20,30,40,50]";
+    let at = bytes.windows(index.len()).position(|part| part == index).expect("Polars' index in the footer");
+    // The first, the middle and the last batch are looked at. What is no index at all is none.
+    for lie in
+        ["[11,20,30,40,50]", "[10,20,31,40,50]", "[10,20,30,40,51]", "[10,20,30,40,49]", "[10,20,30,40   ]"]
+    {
+        bytes[at..at + lie.len()].copy_from_slice(lie.as_bytes());
+        assert_eq!(IpcReader::new(Cursor::new(&bytes)).num_rows().expect("a count"), 50, "{lie}");
+        let back = IpcReader::new(Cursor::new(&bytes)).finish().expect("a frame");
+        assert_eq!(back.height(), 50, "{lie}");
+    }
+}

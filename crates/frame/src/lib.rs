@@ -13,6 +13,7 @@
     allow(dead_code, unused_imports, unused_variables, reason = "what only categories need")
 )]
 
+mod cumulative;
 mod error;
 mod options;
 mod pool;

@@ -26,6 +26,7 @@ use super::dictionaries::{Due, Trackers, has_dictionary};
 use super::emit::{Container, Emitter};
 use super::encode::{EncodedColumns, assemble, column, columns};
 use super::statistics::{Texts, column_statistics, flags_metadata};
+use crate::cumulative;
 use crate::error::format_error;
 use crate::options::Metadata;
 use crate::pool::{Queue, Task, executor, threads};
@@ -520,23 +521,10 @@ fn codec(compression: IpcCompression) -> Compression {
     }
 }
 
-/// The key under which Polars keeps the rows of each batch, to slice a file without reading it.
-const POLARS_METADATA: &str = "__POLARS_IPC_METADATA";
-
 fn footer_key_values(custom: Option<&Metadata>, rows: &[u64], statistics: Option<Text>) -> KeyValues {
     let mut out: KeyValues = custom.map(crate::schema::key_values).unwrap_or_default();
     out.retain(|(key, _)| key != KEY);
     out.extend(statistics.map(|text| (KEY.into(), text)));
-    let mut end = 0u64;
-    let cumulative = rows.iter().map(|rows| {
-        end += rows;
-        IdxSize::try_from(end).ok()
-    });
-    // Beyond what Polars can count it gets no index, rather than a wrong one.
-    if let Some(ends) = cumulative.collect::<Option<Vec<IdxSize>>>() {
-        let value = serde_json::json!({ "record_batch_cum_len": ends });
-        out.retain(|(key, _)| key != POLARS_METADATA);
-        out.push((POLARS_METADATA.into(), value.to_string().into()));
-    }
+    cumulative::put(&mut out, rows);
     out
 }
