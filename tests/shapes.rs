@@ -168,6 +168,48 @@ fn chunks_need_not_be_aligned() {
 }
 
 #[test]
+fn bytes_do_not_depend_on_the_chunks_within_a_batch() {
+    // Large enough that chunks are written as they lie, small enough that several are in a batch; odd lengths.
+    let chunk = |start: i64, len: i64| {
+        let values: Vec<i64> = (start..start + len).collect();
+        let nullable: Vec<Option<i64>> =
+            values.iter().map(|value| (value % 7 != 3).then_some(*value)).collect();
+        let days = Column::new("days".into(), values.clone()).cast(&DataType::Int32).expect("small numbers");
+        frame(vec![
+            Column::new("small".into(), values.iter().map(|value| value % 2 == 0).collect::<Vec<bool>>()),
+            days.cast(&DataType::Date).expect("dates"),
+            Column::new("nullable".into(), nullable),
+            Column::new(
+                "halves".into(),
+                values.iter().map(|value| *value as f64 / 2.0).collect::<Vec<f64>>(),
+            ),
+            Column::new(
+                "bytes".into(),
+                values.iter().map(|value| value.to_le_bytes()[0]).collect::<Vec<u8>>(),
+            ),
+            Column::new("values".into(), values),
+        ])
+    };
+    let mut df = chunk(0, 1_501);
+    for (start, len) in [(1_501, 7_777), (9_278, 1), (9_279, 5_003), (14_282, 718)] {
+        df.vstack_mut(&chunk(start, len)).expect("the same schema");
+    }
+    assert_eq!(df.first_col_n_chunks(), 5);
+    let mut joined = df.clone();
+    joined.rechunk_mut();
+    for config in both() {
+        for (codec, rows) in
+            codecs().into_iter().flat_map(|codec| [4_000, 10_000, 100_000].map(|rows| (codec, rows)))
+        {
+            let config = config.with_compression(codec).with_batch_rows(rows);
+            let bytes = config.write(&df);
+            assert!(bytes == config.write(&joined), "{config:?}");
+            assert_frames_equal(&df, &read(&config, &bytes));
+        }
+    }
+}
+
+#[test]
 fn ten_million_rows_are_cut_unless_asked_otherwise() {
     const ROWS: usize = 10_000_000;
     let values: Vec<u8> = (0..ROWS).map(|row| u8::try_from(row % 251).expect("small")).collect();

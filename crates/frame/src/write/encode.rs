@@ -15,6 +15,8 @@ use crate::trace;
 pub(crate) enum Stored {
     /// As it is.
     Plain(Buffer<u8>),
+    /// As it is, in pieces that follow one another: so many bytes in all.
+    Pieces(Vec<Buffer<u8>>, usize),
     /// Prefix and frame.
     Frame(Vec<u8>),
     /// Prefix and a frame whose blocks are parts of the buffer as they are: compression would not shrink it.
@@ -25,6 +27,7 @@ impl Stored {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Plain(bytes) => bytes.len(),
+            Self::Pieces(_, len) => *len,
             Self::Frame(bytes) => bytes.len(),
             Self::Blocks { prefix, frame, .. } => prefix.len() + frame.len(),
         }
@@ -34,6 +37,7 @@ impl Stored {
     pub(crate) fn piece(&self, i: usize) -> Option<&[u8]> {
         match self {
             Self::Plain(bytes) => (i == 0).then_some(bytes.as_slice()),
+            Self::Pieces(pieces, _) => pieces.get(i).map(Buffer::as_slice),
             Self::Frame(bytes) => (i == 0).then_some(bytes.as_slice()),
             Self::Blocks { prefix, frame, bytes } => match i.checked_sub(1) {
                 None => Some(prefix),
@@ -97,6 +101,56 @@ pub(crate) fn column(
         encode_column(&mut ctx, field, array.as_ref())?;
     }
     compress(ctx.finish(), compression, executor, apart)
+}
+
+/// Pieces shorter than this are better joined: one more piece of a vectored write takes longer than their copy.
+const PIECE_BYTES: usize = 4 << 10;
+
+/// Encodes numbers without nulls, which are not to be compressed, as the pieces they are in; `None` for all else.
+pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef]) -> Result<Option<EncodedColumns>> {
+    let has_nulls = || arrays.iter().any(|array| array.null_count() > 0);
+    if arrays.len() < 2 || !is_plain(field) || has_nulls() {
+        return Ok(None);
+    }
+    let mut node = FieldNode { len: 0, null_count: 0 };
+    let mut values = Vec::with_capacity(arrays.len());
+    let mut len = 0;
+    for array in arrays {
+        let mut ctx = EncodeCtx::new(&[]);
+        encode_column(&mut ctx, field, array.as_ref())?;
+        // A node, no validity, values.
+        let Encoded { nodes, mut buffers, variadic: _ } = ctx.finish();
+        let (Some(piece), Some(bytes)) = (nodes.first(), buffers.pop()) else { return Ok(None) };
+        node.len += piece.len;
+        len += bytes.len();
+        values.push(bytes);
+    }
+    if len < arrays.len() * PIECE_BYTES {
+        return Ok(None);
+    }
+    let buffers = vec![Stored::Plain(Buffer::default()), Stored::Pieces(values, len)];
+    Ok(Some(EncodedColumns {
+        nodes: vec![node],
+        buffers,
+        raw_bytes: len as u64,
+        ..EncodedColumns::default()
+    }))
+}
+
+/// Whether a field's values are one buffer of numbers.
+fn is_plain(field: &Field) -> bool {
+    use floe_format::DataType as D;
+    let is_number = matches!(
+        field.data_type,
+        D::Int(_)
+            | D::Float(_)
+            | D::Decimal { .. }
+            | D::Date32
+            | D::Time { .. }
+            | D::Timestamp { .. }
+            | D::Duration(_)
+    );
+    is_number && field.dictionary.is_none()
 }
 
 /// Encodes and compresses all columns of a small batch in one go.

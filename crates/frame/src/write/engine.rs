@@ -24,7 +24,7 @@ use super::chunk;
 use super::convert::{Columns, Pieces, estimate};
 use super::dictionaries::{Due, Trackers, has_dictionary};
 use super::emit::{Container, Emitter};
-use super::encode::{EncodedColumns, assemble, column, columns};
+use super::encode::{self, EncodedColumns, assemble, column, columns};
 use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::cumulative;
 use crate::error::format_error;
@@ -489,6 +489,12 @@ fn encode_group(
     let executor = executor(plan.parallel);
     for (i, pieces) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
+        if let (Pieces::Arrays(arrays), None, false) = (&pieces, plan.compression, plan.statistics)
+            && let Some(encoded) = encode::pieces(field, arrays).map_err(format_error)?
+        {
+            out.append(encoded);
+            continue;
+        }
         let array = pieces.join()?;
         let canonical = plan.canonical_views;
         let mut encoded = column(field, &array, remaps, plan.compression, canonical, executor, apart)
