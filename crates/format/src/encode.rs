@@ -89,6 +89,21 @@ impl MessageEncoder {
     /// and for footers beyond 2 GiB.
     pub fn footer(&mut self, footer: &Footer) -> Result<&[u8]> {
         let Footer { schema, dictionaries, batches, metadata, version } = footer;
+        self.footer_of(schema, dictionaries, batches, metadata, *version)
+    }
+
+    /// As [`Self::footer`], of parts that belong to others.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn footer_of(
+        &mut self,
+        schema: &Schema,
+        dictionaries: &[Block],
+        batches: &[Block],
+        metadata: &[(Text, Text)],
+        version: Version,
+    ) -> Result<&[u8]> {
         schema.check_encodable().at(|| "footer")?;
         let blocks = dictionaries.len().saturating_add(batches.len());
         check_size(blocks.saturating_mul(24).saturating_add(key_values_size(metadata))).at(|| "footer")?;

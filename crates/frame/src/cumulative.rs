@@ -4,7 +4,7 @@
 //!   __POLARS_IPC_METADATA = {"record_batch_cum_len":[262144,524288,1000000]}
 //! ```
 
-use floe_format::{KeyValues, Text};
+use floe_format::KeyValues;
 use polars_core::prelude::IdxSize;
 use serde_json::Value;
 
@@ -15,15 +15,18 @@ const CUMULATIVE: &str = "record_batch_cum_len";
 /// what Polars can count it gets no index, rather than a wrong one.
 pub(crate) fn put(metadata: &mut KeyValues, rows: &[u64]) {
     let mut end = 0u64;
-    let cumulative = rows.iter().map(|rows| {
+    let mut text = format!("{{\"{CUMULATIVE}\":[");
+    for (i, rows) in rows.iter().enumerate() {
         end += rows;
-        IdxSize::try_from(end).ok()
-    });
-    if let Some(ends) = cumulative.collect::<Option<Vec<IdxSize>>>() {
-        let value = serde_json::json!({ CUMULATIVE: ends });
-        metadata.retain(|(key, _)| key != KEY);
-        metadata.push((KEY.into(), Text::from(value.to_string())));
+        if IdxSize::try_from(end).is_err() {
+            return;
+        }
+        text.push_str(if i == 0 { "" } else { "," });
+        text.push_str(&end.to_string());
     }
+    text.push_str("]}");
+    metadata.retain(|(key, _)| key != KEY);
+    metadata.push((KEY.into(), text.into()));
 }
 
 /// Where the batches end, in rows, if the footer says so of just so many, each behind the one before it.

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice, Write};
 use std::ops::Range;
 
 use floe_format::constants::{ALIGNMENT, END_OF_STREAM, FILE_MAGIC, FILE_PREFIX};
-use floe_format::{Block, DictionaryHeader, Footer, KeyValues, MessageEncoder, Schema, Version, write_head};
+use floe_format::{Block, DictionaryHeader, KeyValues, MessageEncoder, Schema, Version, write_head};
 use polars_error::{PolarsResult, polars_bail};
 
 use super::encode::EncodedBatch;
@@ -181,18 +181,16 @@ impl<W: Write> Emitter<W> {
         self.step(|this| {
             this.put(&END_OF_STREAM)?;
             if this.container == Container::File {
-                let footer = Footer {
-                    schema: schema.clone(),
-                    dictionaries: std::mem::take(&mut this.dictionaries),
-                    batches: std::mem::take(&mut this.batches),
-                    metadata: footer_metadata(&this.rows),
-                    version: Version::V5,
-                };
-                let bytes = this.encoder.footer(&footer).map_err(format_error)?.to_vec();
+                let metadata = footer_metadata(&this.rows);
+                let bytes = this
+                    .encoder
+                    .footer_of(schema, &this.dictionaries, &this.batches, &metadata, Version::V5)
+                    .map_err(format_error)?;
                 let Ok(len) = i32::try_from(bytes.len()) else {
                     polars_bail!(ComputeError: "the footer takes {} bytes, more than the format allows", bytes.len());
                 };
-                this.put(&bytes)?;
+                this.gathered.extend_from_slice(bytes);
+                this.position += bytes.len() as u64;
                 this.put(&len.to_le_bytes())?;
                 this.put(&FILE_MAGIC)?;
             }
