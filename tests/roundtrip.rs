@@ -434,6 +434,48 @@ fn the_pool_can_be_full_of_callers() {
     });
 }
 
+/// Threads of their own and threads of the pool, each with loops within loops: columns, their fields, parts of those.
+#[test]
+fn callers_are_everywhere_at_once() {
+    within(120, || {
+        use rayon::prelude::*;
+        let rows = 60_000u32;
+        let texts: Vec<String> =
+            (0..rows).map(|row| format!("a text that is not short, number {row}")).collect();
+        let fields = [
+            Column::new("text".into(), texts),
+            Column::new("half".into(), (0..rows).map(|row| f64::from(row) / 2.0).collect::<Vec<f64>>()),
+            Column::new("row".into(), (0..rows).collect::<Vec<u32>>()),
+        ];
+        let series: Vec<Series> =
+            fields.iter().map(|column| column.as_materialized_series().clone()).collect();
+        let nested =
+            StructChunked::from_series("struct".into(), rows as usize, series.iter()).expect("a struct");
+        let columns = fields.into_iter().chain([nested.into_series().into_column()]).collect();
+        let df = DataFrame::new(rows as usize, columns).expect("a frame");
+        let check = |seed: usize| {
+            let compression = [None, Some(IpcCompression::LZ4)][seed % 2];
+            let config = [Config::stream(), Config::file()][seed / 2 % 2];
+            let config =
+                Config { parallel: true, batch_rows: Some(20_000), ..config.with_compression(compression) };
+            let bytes = config.write(&df);
+            for (name, read) in reads(config.file) {
+                if let Some(found) =
+                    read(&bytes).unwrap_or_else(|error| panic!("{config:?}, {name}: {error}"))
+                {
+                    equal_by(name, &df, &found);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for seed in 0..6 {
+                scope.spawn(move || check(seed));
+            }
+            THREAD_POOL.install(|| (0..8).into_par_iter().with_max_len(1).for_each(check));
+        });
+    });
+}
+
 /// Batches that are on their way while the next is given: the bytes are those of batches given one by one.
 #[test]
 fn submitted_batches_make_the_same_bytes() {

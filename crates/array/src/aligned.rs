@@ -168,9 +168,9 @@ fn advise_huge_pages<T>(vec: &mut Vec<T>) {
 #[cfg(not(target_os = "linux"))]
 fn advise_huge_pages<T>(_: &mut Vec<T>) {}
 
-/// Takes the pages from memory that the allocator has handed out before, if it was backed by small ones (as
-/// that of a heap is): they come anew as huge ones then, and reading into memory like that is a fifth faster
-/// from the next time on, since [`recycle`] keeps it. What is zero stays zero.
+/// Takes the pages from memory that the allocator has handed out before, which are small ones (as those of a heap
+/// are): they come anew as huge ones then. That takes as long as fresh memory does, once: [`recycle`] keeps it, and
+/// every later use is faster. What is zero stays zero.
 #[cfg(target_os = "linux")]
 fn make_anew<T>(memory: &mut [MaybeUninit<T>]) {
     if size_of_val(memory) < 2 * HUGE_PAGE {

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! A pool's own scopes either leave the calling thread idle (`install`) or wait until every job that was
-//! spawned has run (`in_place_scope`), be it that it only finds nothing left to do. Both cost: a pool whose
-//! threads have been asleep is woken on one core by the scheduler as often as not, and stays there for
-//! milliseconds, while the core of the caller, who waits, is idle.
+//! spawned has run (`in_place_scope`), be it that it only finds nothing left to do. Both cost: threads that
+//! have been asleep may be woken on one core by the scheduler, and stay there for milliseconds, while the core
+//! of the caller, who waits, is idle.
 //!
 //! Loops may be within loops. There are never more helpers than a [`Crew`] is told, whatever the number of
 //! loops that are open: each helps the oldest that has something to start, until there is none. A caller who

@@ -1,7 +1,7 @@
 //! Arrow arrays to and from the field nodes and buffers of an IPC record batch.
 //!
 //! CPU only: no I/O (bytes come through [`Body`]) and no threads of its own (work is spread
-//! through [`Executor`]). Arrays on this side are Polars' *physical* arrays: string and binary
+//! through [`Executor`]; [`crew`] is how one shares it out to threads that somebody else has). Arrays on this side are Polars' *physical* arrays: string and binary
 //! views, 64-bit list offsets, `i128` decimals, dictionary keys as plain integers. The other side
 //! is whatever the format allows; [`decode`] maps every type of the format to a physical array,
 //! [`encode`] goes back to the types Polars writes.

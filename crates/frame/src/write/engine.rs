@@ -7,7 +7,8 @@
 //!
 //! A batch is submitted as tasks of some columns each; a bounded window of batches is in flight;
 //! the calling thread awaits the oldest, writes it, and submits the next. So the user's `W` needs
-//! no `Send`, memory is bounded by the window, and the bytes are the same for any thread count.
+//! no `Send`, memory is bounded by the window, and the bytes are the same for any thread count. What is
+//! not compressed it helps to encode where it would wait.
 
 use std::collections::VecDeque;
 use std::io::Write;
