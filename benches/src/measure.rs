@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::data::Rng;
 use crate::results::{Entry, Role};
 
 /// One contender of a cell: who it is, and one run of it, which says how long it took.
@@ -62,13 +63,15 @@ const ENOUGH: Duration = Duration::from_secs(2);
 /// Fewer would be no median.
 const MIN_ROUNDS: usize = 3;
 
-/// Runs the contenders in turns: one round to warm up, then up to `rounds` that count. Each round begins with
-/// another contender, so that none always follows the same one.
+/// Runs the contenders in turns: one round to warm up, then up to `rounds` that count. Each round has an order of its
+/// own: whoever follows somebody that has just freed much memory is faster, and none should always be the one. The
+/// orders are the same in every run.
 ///
 /// Medians, fastest and slowest, in milliseconds.
 pub fn alternate(contenders: &mut [Contender<'_>], rounds: usize) -> Vec<Entry> {
     let mut times: Vec<Vec<Duration>> = vec![Vec::with_capacity(rounds); contenders.len()];
-    let n = contenders.len();
+    let mut order: Vec<usize> = (0..contenders.len()).collect();
+    let mut rng = Rng::new(23);
     let mut start = Instant::now();
     let warm_up = usize::from(rounds > 1);
     for round in 0..rounds + warm_up {
@@ -78,8 +81,8 @@ pub fn alternate(contenders: &mut [Contender<'_>], rounds: usize) -> Vec<Entry> 
         if round >= warm_up + MIN_ROUNDS && start.elapsed() > ENOUGH {
             break;
         }
-        for i in 0..n {
-            let i = (i + round) % n;
+        shuffle(&mut order, &mut rng);
+        for &i in &order {
             let time = (contenders[i].run)();
             if round >= warm_up {
                 times[i].push(time);
@@ -91,6 +94,14 @@ pub fn alternate(contenders: &mut [Contender<'_>], rounds: usize) -> Vec<Entry> 
         Entry { who: contender.who.clone(), role: contender.role, value, low, high }
     };
     contenders.iter().zip(times).map(entry).collect()
+}
+
+/// Every order is as likely as any other (Fisher and Yates).
+fn shuffle(order: &mut [usize], rng: &mut Rng) {
+    for last in (1..order.len()).rev() {
+        let other = usize::try_from(rng.below(last as u64 + 1)).unwrap_or(0);
+        order.swap(last, other);
+    }
 }
 
 /// Fastest, median, slowest.
@@ -109,6 +120,21 @@ mod tests {
         let ms = |n: u64| Duration::from_millis(n);
         assert_eq!(spread(vec![ms(9), ms(1), ms(5), ms(2), ms(30)]), [ms(1), ms(5), ms(30)]);
         assert_eq!(spread(vec![]), [ms(0); 3]);
+    }
+
+    #[test]
+    fn orders_differ_and_have_everybody() {
+        let mut rng = Rng::new(23);
+        let mut order: Vec<usize> = (0..6).collect();
+        let mut seen = std::collections::BTreeSet::new();
+        for _ in 0..7 {
+            shuffle(&mut order, &mut rng);
+            let mut all = order.clone();
+            all.sort_unstable();
+            assert_eq!(all, [0, 1, 2, 3, 4, 5]);
+            seen.insert(order.clone());
+        }
+        assert!(seen.len() >= 6, "{seen:?}");
     }
 
     #[test]
