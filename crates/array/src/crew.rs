@@ -294,6 +294,40 @@ mod tests {
         }
     }
 
+    fn until(condition: impl Fn() -> bool) {
+        while !condition() {
+            thread::yield_now();
+        }
+    }
+
+    /// Ends when two threads are inside of it at once.
+    fn meet(met: &AtomicUsize) {
+        met.fetch_add(1, Ordering::Relaxed);
+        until(|| met.load(Ordering::Relaxed) >= 2);
+    }
+
+    /// A loop of two, one for the caller and one for the only helper, who is there when the caller's begins.
+    fn two(crew: &'static Crew, callers: impl Fn() + Sync, helpers: impl Fn() + Sync) {
+        let threads = Threads::default();
+        let caller = thread::current().id();
+        let has_come = AtomicBool::new(false);
+        let work = |_: usize| {
+            if thread::current().id() == caller {
+                until(|| has_come.load(Ordering::Relaxed));
+                callers();
+            } else {
+                has_come.store(true, Ordering::Relaxed);
+                helpers();
+            }
+        };
+        crew.for_each(2, 1, &work, |job| threads.spawn(job));
+    }
+
+    /// A loop within it, in which two threads meet.
+    fn meeting(crew: &'static Crew, met: &AtomicUsize) {
+        crew.for_each(2, 1, &|_| meet(met), |_| panic!("there is a helper already"));
+    }
+
     #[test]
     fn everything_is_done_once() {
         static CREW: Crew = Crew::new();
@@ -335,80 +369,33 @@ mod tests {
     #[test]
     fn who_has_come_is_waited_for() {
         static CREW: Crew = Crew::new();
-        let threads = Threads::default();
-        let (has_come, is_done) = (AtomicBool::new(false), AtomicBool::new(false));
-        let caller = thread::current().id();
-        let work = |_: usize| {
-            if thread::current().id() == caller {
-                while !has_come.load(Ordering::Relaxed) {
-                    thread::yield_now();
-                }
-            } else {
-                has_come.store(true, Ordering::Relaxed);
-                thread::sleep(std::time::Duration::from_millis(20));
-                is_done.store(true, Ordering::Relaxed);
-            }
+        let is_done = AtomicBool::new(false);
+        let late = || {
+            thread::sleep(std::time::Duration::from_millis(20));
+            is_done.store(true, Ordering::Relaxed);
         };
-        CREW.for_each(2, 1, &work, |job| threads.spawn(job));
+        two(&CREW, || {}, late);
         assert!(is_done.into_inner());
     }
 
     #[test]
     fn a_helper_goes_where_there_is_something_to_do() {
         static CREW: Crew = Crew::new();
-        let threads = Threads::default();
-        // The helper is called for the outer loop, of which the caller's first piece is the inner one; that
-        // one ends when two threads are inside of it at once.
-        let caller = thread::current().id();
-        let (helped, met) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let inner = |_: usize| {
-            met.fetch_add(1, Ordering::Relaxed);
-            while met.load(Ordering::Relaxed) < 2 {
-                thread::yield_now();
-            }
-        };
-        let outer = |_: usize| {
-            if thread::current().id() == caller {
-                while !helped.load(Ordering::Relaxed) {
-                    thread::yield_now();
-                }
-                CREW.for_each(2, 1, &inner, |_| panic!("there is a helper already"));
-            } else {
-                helped.store(true, Ordering::Relaxed);
-                while CREW.muster().open.len() < 2 {
-                    thread::yield_now();
-                }
-            }
-        };
-        CREW.for_each(2, 1, &outer, |job| threads.spawn(job));
+        // The helper is called for the outer loop; the inner one is the caller's.
+        let met = AtomicUsize::new(0);
+        two(&CREW, || meeting(&CREW, &met), || until(|| CREW.muster().open.len() == 2));
         assert_eq!(met.into_inner(), 2);
     }
 
     #[test]
     fn a_caller_who_waits_helps_the_helper() {
         static CREW: Crew = Crew::new();
-        let threads = Threads::default();
-        // The inner loop is the helper's, and ends when two threads are inside of it at once.
-        let caller = thread::current().id();
-        let (helped, met) = (AtomicBool::new(false), AtomicUsize::new(0));
-        let inner = |_: usize| {
-            met.fetch_add(1, Ordering::Relaxed);
-            while met.load(Ordering::Relaxed) < 2 {
-                thread::yield_now();
-            }
+        let met = AtomicUsize::new(0);
+        let inner = || {
+            thread::sleep(std::time::Duration::from_millis(10));
+            meeting(&CREW, &met);
         };
-        let outer = |_: usize| {
-            if thread::current().id() == caller {
-                while !helped.load(Ordering::Relaxed) {
-                    thread::yield_now();
-                }
-            } else {
-                helped.store(true, Ordering::Relaxed);
-                thread::sleep(std::time::Duration::from_millis(10));
-                CREW.for_each(2, 1, &inner, |_| panic!("there is a helper already"));
-            }
-        };
-        CREW.for_each(2, 1, &outer, |job| threads.spawn(job));
+        two(&CREW, || {}, inner);
         assert_eq!(met.into_inner(), 2);
     }
 

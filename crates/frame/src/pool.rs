@@ -1,8 +1,9 @@
 //! Polars' thread pool, and waiting for it without getting in its way.
 //!
-//! Work goes to [`THREAD_POOL`], never to a pool of floe's own. A caller may be one of the pool's
-//! threads itself (floe used inside a `par_iter`): then waiting means doing other work of the
-//! pool, or a pool of one thread would wait for itself for ever.
+//! Work goes to [`THREAD_POOL`], never to a pool of floe's own: loops by [`Pool`], in which the caller takes part,
+//! and what is done while the caller does something else by [`Task`]. A caller may be one of the pool's threads
+//! itself (floe used inside a `par_iter`): then waiting for a task means doing other work of the pool, or a pool of
+//! one thread would wait for itself for ever. A loop waits only for threads that are at work in it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -82,24 +83,23 @@ impl<T: Send + 'static> Task<T> {
     /// first, and if it is one of the pool on the pool's other tasks.
     pub(crate) fn wait(self) -> T {
         let in_pool = THREAD_POOL.current_thread_index().is_some();
-        let mut value = locked(&self.shared.value);
+        let Self { shared, queue } = self;
         loop {
-            match value.take() {
+            let value = locked(&shared.value).take();
+            match value {
                 Some(Ok(value)) => return value,
                 Some(Err(panic)) => std::panic::resume_unwind(panic),
-                None => {},
-            }
-            drop(value);
-            if !self.queue.as_ref().is_some_and(Queue::help) {
-                if !in_pool {
-                    let value = locked(&self.shared.value);
-                    let ready = self.shared.ready.wait_while(value, |value| value.is_none());
+                None if queue.as_ref().is_some_and(Queue::help) => {},
+                None if in_pool => {
+                    if THREAD_POOL.yield_now() != Some(rayon::Yield::Executed) {
+                        std::thread::yield_now();
+                    }
+                },
+                None => {
+                    let ready = shared.ready.wait_while(locked(&shared.value), |value| value.is_none());
                     drop(ready.unwrap_or_else(PoisonError::into_inner));
-                } else if THREAD_POOL.yield_now() != Some(rayon::Yield::Executed) {
-                    std::thread::yield_now();
-                }
+                },
             }
-            value = locked(&self.shared.value);
         }
     }
 }

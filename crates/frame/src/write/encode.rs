@@ -1,5 +1,6 @@
 //! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
 
+use floe_array::decode::is_plain;
 use floe_array::encode::Remap;
 use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
 use floe_codec::{Compression, StoredFrame};
@@ -7,6 +8,8 @@ use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Resul
 use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
+use super::convert::estimate;
+use super::emit::GATHER;
 use crate::pool::Task;
 use crate::statistics::ColumnStatistics;
 use crate::trace;
@@ -103,13 +106,12 @@ pub(crate) fn column(
     compress(ctx.finish(), compression, executor, apart)
 }
 
-/// Pieces shorter than this are better joined: one more piece of a vectored write takes longer than their copy.
-const PIECE_BYTES: usize = 4 << 10;
-
-/// Encodes numbers without nulls, which are not to be compressed, as the pieces they are in; `None` for all else.
+/// Encodes numbers without nulls, which are not to be compressed, as the pieces they are in; `None` for all else, and
+/// for pieces that would be gathered: those are better joined here than by the thread that writes.
 pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef]) -> Result<Option<EncodedColumns>> {
     let has_nulls = || arrays.iter().any(|array| array.null_count() > 0);
-    if arrays.len() < 2 || !is_plain(field) || has_nulls() {
+    let bytes = || arrays.iter().map(|array| estimate(array.as_ref())).sum::<usize>();
+    if arrays.len() < 2 || !is_plain(field) || bytes() / arrays.len() < GATHER || has_nulls() {
         return Ok(None);
     }
     let mut node = FieldNode { len: 0, null_count: 0 };
@@ -125,9 +127,6 @@ pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef]) -> Result<Option<Encode
         len += bytes.len();
         values.push(bytes);
     }
-    if len < arrays.len() * PIECE_BYTES {
-        return Ok(None);
-    }
     let buffers = vec![Stored::Plain(Buffer::default()), Stored::Pieces(values, len)];
     Ok(Some(EncodedColumns {
         nodes: vec![node],
@@ -135,22 +134,6 @@ pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef]) -> Result<Option<Encode
         raw_bytes: len as u64,
         ..EncodedColumns::default()
     }))
-}
-
-/// Whether a field's values are one buffer of numbers.
-fn is_plain(field: &Field) -> bool {
-    use floe_format::DataType as D;
-    let is_number = matches!(
-        field.data_type,
-        D::Int(_)
-            | D::Float(_)
-            | D::Decimal { .. }
-            | D::Date32
-            | D::Time { .. }
-            | D::Timestamp { .. }
-            | D::Duration(_)
-    );
-    is_number && field.dictionary.is_none()
 }
 
 /// Encodes and compresses all columns of a small batch in one go.
