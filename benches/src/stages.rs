@@ -45,6 +45,7 @@ fn columns(bench: &Bench) -> Vec<(&'static str, Box<dyn Array>, Field)> {
     let rows = bench.scaled(1_000_000);
     let numbers = data::numbers(rows);
     let strings = data::strings(rows);
+    let filtered = shapes::filtered(rows / 2);
     let nested = shapes::nested(rows / 4 + 1);
     let int = DataType::Int(IntType { bits: 64, signed: true });
     let item = |name: &str, data_type| field(name, data_type, Vec::new());
@@ -58,7 +59,10 @@ fn columns(bench: &Bench) -> Vec<(&'static str, Box<dyn Array>, Field)> {
         ("integers", chunk(&numbers, "medium"), item("a", int)),
         ("strings as offsets", chunk(&strings, "long"), item("a", DataType::LargeUtf8)),
         ("strings as views", chunk(&strings, "long"), item("a", DataType::Utf8View)),
+        ("filtered strings as offsets", chunk(&filtered, "long"), item("a", DataType::LargeUtf8)),
+        ("filtered strings as views", chunk(&filtered, "long"), item("a", DataType::Utf8View)),
         ("short strings, nulls, as offsets", chunk(&strings, "short"), item("a", DataType::LargeUtf8)),
+        ("short strings, nulls, as views", chunk(&strings, "short"), item("a", DataType::Utf8View)),
         ("lists of structs", chunk(&nested, "items"), list),
     ]
 }

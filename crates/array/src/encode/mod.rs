@@ -11,6 +11,7 @@ mod binary;
 mod boolean;
 mod dictionary;
 mod list;
+mod packed;
 mod primitive;
 mod struct_;
 mod view;

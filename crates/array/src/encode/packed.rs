@@ -1,0 +1,199 @@
+//! The bytes of views, one value after another.
+//!
+//! What costs time is not the copying but the waiting: the values of a filtered frame lie anywhere in buffers many
+//! times as large. So values ahead are asked for while those before them are copied ([`AHEAD`]), and a copy is of
+//! whole registers, beyond the end of the value where there is room, instead of a call for its exact length.
+
+use arrow::array::View;
+use floe_format::{Error, Result};
+use polars_buffer::Buffer;
+
+use crate::aligned::try_with_capacity;
+
+/// Bytes that are copied at once, whether a value has as many or not.
+const AT_ONCE: usize = 32;
+/// Values up to this length are copied so; longer ones by a call.
+const SHORT: usize = 8 * AT_ONCE;
+/// So many views ahead a value is asked for from memory.
+pub(super) const AHEAD: usize = 24;
+
+/// A buffer that values are copied to, of a length that is known before.
+pub(super) struct Packed {
+    out: Vec<u8>,
+    at: usize,
+    len: usize,
+}
+
+impl Packed {
+    /// Room for values of `len` bytes together.
+    pub(super) fn new(len: usize) -> Result<Self> {
+        Ok(Self { out: try_with_capacity(len.saturating_add(AT_ONCE))?, at: 0, len })
+    }
+
+    /// Where the next value goes.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The bytes that are left.
+    pub(super) fn room(&self) -> usize {
+        self.len - self.at
+    }
+
+    /// Copies what `view` holds, which is in one of `buffers` if not in itself.
+    #[inline(always)]
+    pub(super) fn push(&mut self, view: &View, buffers: &[Buffer<u8>]) -> Result<()> {
+        let length = view.length as usize;
+        if length > self.room() {
+            // The views have changed since they were measured, which nobody is allowed to do.
+            return Err(Error::invalid("strings are longer than they say"));
+        }
+        debug_assert!(self.len + AT_ONCE <= self.out.capacity());
+        // SAFETY: `at + length <= len`, so that from here on there is room for `length` bytes and for `AT_ONCE`
+        // beyond them (`new`), in an allocation that nothing else refers to. What is written beyond `length` is
+        // written over by the next value, or cut off.
+        let place = unsafe { self.out.as_mut_ptr().add(self.at) };
+        if view.length <= View::MAX_INLINE_SIZE {
+            let inline = (view.as_u128() >> 32).to_le_bytes();
+            // SAFETY: as above, 16 bytes.
+            unsafe { place.cast::<[u8; 16]>().write_unaligned(inline) };
+        } else {
+            let source = source(view, buffers).ok_or_else(outside)?;
+            if length > source.len() {
+                return Err(outside());
+            }
+            if length <= SHORT && source.len() >= length.next_multiple_of(AT_ONCE) {
+                for done in (0..length).step_by(AT_ONCE) {
+                    // SAFETY: both ranges end before the next multiple of `AT_ONCE` behind `length`: the source has
+                    // as much (the condition), and `place` (above). They do not overlap: `out` is new memory.
+                    unsafe {
+                        let from = source.as_ptr().add(done).cast::<[u8; AT_ONCE]>();
+                        place.add(done).cast::<[u8; AT_ONCE]>().write_unaligned(from.read_unaligned());
+                    }
+                }
+            } else {
+                // SAFETY: as above, `length` bytes, which the source has.
+                unsafe { std::ptr::copy_nonoverlapping(source.as_ptr(), place, length) };
+            }
+        }
+        self.at += length;
+        Ok(())
+    }
+
+    /// The values.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        // SAFETY: all of `out[..at]` has been written, and `at <= len`, for which there is room.
+        unsafe { self.out.set_len(self.at) };
+        self.out
+    }
+}
+
+/// The buffer that a view's value is in, from where the value starts.
+#[inline(always)]
+fn source<'a>(view: &View, buffers: &'a [Buffer<u8>]) -> Option<&'a [u8]> {
+    buffers.get(view.buffer_idx as usize)?.get(view.offset as usize..)
+}
+
+#[cold]
+fn outside() -> Error {
+    Error::invalid("a string lies outside of its buffer")
+}
+
+/// Views whose values do not lie one behind another, so that the processor cannot foresee where the next one is.
+pub(super) struct Scattered<'a> {
+    views: &'a [View],
+    buffers: &'a [Buffer<u8>],
+}
+
+/// How many views are looked at to tell.
+const SAMPLE: usize = 64;
+
+impl<'a> Scattered<'a> {
+    /// The views, or none of them if most values of a sample follow one another.
+    pub(super) fn new(views: &'a [View], buffers: &'a [Buffer<u8>]) -> Self {
+        let pairs = views.windows(2).step_by((views.len() / SAMPLE).max(1));
+        let long = |view: &View| view.length > View::MAX_INLINE_SIZE;
+        let (mut apart, mut seen) = (0, 0);
+        for pair in pairs {
+            if let [one, next] = pair
+                && long(one)
+                && long(next)
+            {
+                seen += 1;
+                let end = u64::from(one.offset) + u64::from(one.length);
+                apart += usize::from(one.buffer_idx != next.buffer_idx || u64::from(next.offset) != end);
+            }
+        }
+        Self { views: if apart * 2 > seen { views } else { &[] }, buffers }
+    }
+
+    /// Asks for a value that will soon be copied.
+    #[inline(always)]
+    pub(super) fn ask_for(&self, row: usize) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        if let Some(view) = self.views.get(row).filter(|view| view.length > View::MAX_INLINE_SIZE)
+            && let Some(source) = source(view, self.buffers)
+        {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let last = source.as_ptr().wrapping_add((view.length as usize).min(SHORT) - 1);
+            // SAFETY: a hint, which reads nothing: any address will do. SSE is part of x86-64.
+            unsafe {
+                _mm_prefetch::<_MM_HINT_T0>(source.as_ptr().cast());
+                _mm_prefetch::<_MM_HINT_T0>(last.cast());
+            }
+        }
+        #[cfg(any(not(target_arch = "x86_64"), miri))]
+        let _ = (row, self.views, self.buffers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A view of `data[offset..offset + len]`.
+    fn view(data: &[u8], offset: usize, len: usize) -> View {
+        View::new_from_bytes(&data[offset..offset + len], 0, u32::try_from(offset).unwrap())
+    }
+
+    #[test]
+    fn values_of_any_length_up_to_the_end_of_their_buffer() {
+        let data: Vec<u8> = (0..2 * SHORT).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        let buffers = [Buffer::from(data.clone())];
+        for len in 0..=SHORT + 1 {
+            let starts = [0, 5, data.len() - len];
+            let mut out = Packed::new(len * starts.len()).unwrap();
+            for start in starts {
+                out.push(&view(&data, start, len), &buffers).unwrap();
+            }
+            assert_eq!(out.room(), 0);
+            assert_eq!(out.finish(), starts.map(|start| &data[start..start + len]).concat(), "{len}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_error() {
+        let buffers = [Buffer::from(vec![7u8; 100])];
+        for (length, buffer_idx, offset) in
+            [(20, 1, 0), (20, 0, 81), (20, 0, 101), (101, 0, 0), (u32::MAX, 0, 0)]
+        {
+            let wrong = View { length, prefix: 0, buffer_idx, offset };
+            let mut out = Packed::new(1_000).unwrap();
+            assert!(out.push(&wrong, &buffers).is_err(), "{wrong:?}");
+            assert_eq!(out.finish(), [0u8; 0]);
+        }
+        let mut out = Packed::new(19).unwrap();
+        assert!(out.push(&view(&[7; 100], 0, 20), &buffers).is_err(), "more than was said");
+    }
+
+    #[test]
+    fn what_follows_on_is_not_asked_for() {
+        let data = vec![7u8; 100_000];
+        let buffers = [Buffer::from(data.clone())];
+        let every = |step: usize| (0..1_000).map(|i| view(&data, i * step, 40)).collect::<Vec<_>>();
+        assert_eq!(Scattered::new(&every(40), &buffers).views.len(), 0);
+        assert_eq!(Scattered::new(&every(90), &buffers).views.len(), 1_000);
+        assert_eq!(Scattered::new(&[View::default(); 1_000], &buffers).views.len(), 0);
+        assert_eq!(Scattered::new(&[], &buffers).views.len(), 0);
+    }
+}
