@@ -1,6 +1,7 @@
 //! What a decoder needs from its surroundings: the bytes of a body, and someone to run its work.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use floe_format::Result;
 use polars_buffer::Buffer;
@@ -102,6 +103,31 @@ impl Body for Segments {
 pub trait Executor: Sync {
     /// Calls `work(0)` to `work(n - 1)`, in any order, and returns when all have returned.
     fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync));
+
+    /// Whether all work stays on the calling thread.
+    fn is_serial(&self) -> bool {
+        false
+    }
+}
+
+impl dyn Executor + '_ {
+    /// What `work(0)` to `work(n - 1)` return, in that order.
+    pub fn map<T: Send>(&self, n: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        if n <= 1 || self.is_serial() {
+            return (0..n).map(work).collect();
+        }
+        let slots: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();
+        self.for_each(n, &|i| {
+            let value = work(i);
+            if let Some(slot) = slots.get(i) {
+                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            }
+        });
+        let values = slots.into_iter().filter_map(|s| s.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let values: Vec<T> = values.collect();
+        debug_assert_eq!(values.len(), n, "an executor runs all of the work");
+        values
+    }
 }
 
 /// An [`Executor`] that stays on the calling thread.
@@ -111,5 +137,9 @@ pub struct Serial;
 impl Executor for Serial {
     fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
         (0..n).for_each(work);
+    }
+
+    fn is_serial(&self) -> bool {
+        true
     }
 }

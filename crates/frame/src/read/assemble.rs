@@ -66,27 +66,16 @@ pub(crate) fn decode_frame(
     let jobs = groups.len() * width;
     let is_little = work(schema, projection, batches, &all_starts, joined) < INLINE_BYTES;
     let executor = if is_little { &Serial } else { executor };
-    type Slot = Mutex<Option<PolarsResult<Box<dyn Array>>>>;
-    let results: Vec<Slot> = (0..jobs).map(|_| Mutex::new(None)).collect();
-    let decode = |job: usize| {
+    let arrays = executor.map(jobs, |job| {
         let (group, column) = (&groups[job / width], projection.indices[job % width]);
-        let result = decode_group(
-            schema,
-            column,
-            &batches[group.clone()],
-            &all_starts[group.clone()],
-            budget,
-            executor,
-        );
-        *results[job].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
-    };
-    executor.for_each(jobs, &decode);
-    let mut arrays =
-        results.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let (batches, starts) = (&batches[group.clone()], &all_starts[group.clone()]);
+        decode_group(schema, column, batches, starts, budget, executor)
+    });
+    let mut arrays = arrays.into_iter();
     let mut columns: Vec<Vec<Box<dyn Array>>> = vec![Vec::with_capacity(groups.len()); width];
     for _ in &groups {
         for column in &mut columns {
-            match arrays.next().flatten() {
+            match arrays.next() {
                 Some(array) => column.push(array?),
                 None => polars_bail!(ComputeError: "a column was not decoded"),
             }

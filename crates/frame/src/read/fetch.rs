@@ -2,7 +2,6 @@
 //! makes of buffers that are not compressed are views into those.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use floe_array::recycle::share;
 use floe_array::{Executor, Region, Segments, aligned};
@@ -69,17 +68,13 @@ pub(crate) fn fetch<R: MmapBytesReader>(
     if bytes > buffers.saturating_mul(small) || bytes > most {
         return Ok(None);
     }
-    let read: Vec<Mutex<Option<Result<Buffer<u8>>>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    executor.for_each(jobs.len(), &|i| {
+    let read = executor.map(jobs.len(), |i| {
         let (batch, range) = &jobs[i];
         let start = batches[*batch].body;
-        let bytes = read_range(source, start + range.start..start + range.end);
-        *read[i].lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+        read_range(source, start + range.start..start + range.end)
     });
     let mut bodies = vec![Segments::default(); batches.len()];
     for ((batch, range), bytes) in jobs.iter().zip(read) {
-        let bytes = bytes.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let bytes = bytes.unwrap_or_else(|| Err(Error::invalid("a part of the file was not read")));
         let at = |e: Error| format_error(e.at(format!("record batch {}", batches[*batch].index)));
         bodies[*batch].push(range.start, bytes.map_err(at)?);
     }

@@ -4,9 +4,12 @@
 //! [`Tracker::note`], so they never depend on threads.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8ViewArray};
+use arrow::compute::concatenate::concatenate;
+use arrow::datatypes::ArrowDataType;
 use arrow::types::NativeType;
 use floe_array::encode::Remap;
 use floe_array::{Executor, Serial};
@@ -29,6 +32,10 @@ pub(crate) struct Tracker {
 
 /// Rows that are looked at at once.
 const AT_ONCE: usize = 64 << 10;
+
+/// Texts of categories that are looked up at once.
+#[cfg(feature = "dtype-categorical")]
+const TEXTS: usize = 8 << 10;
 
 /// What of a dictionary has to be written before the next batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -56,9 +63,9 @@ impl Tracker {
 
     /// Adds the categories that have been marked.
     fn add(&mut self, marks: &Marks) {
-        self.remap.resize(marks.used.len().max(self.remap.len()), u32::MAX);
+        self.remap.resize(marks.categories.max(self.remap.len()), u32::MAX);
         let before = self.categories.len();
-        for (category, _) in (0u32..).zip(&marks.used).filter(|(_, used)| used.load(Ordering::Relaxed)) {
+        for category in marks.used() {
             if let Some(position) = self.remap.get_mut(category as usize)
                 && *position == u32::MAX
             {
@@ -98,83 +105,119 @@ impl Tracker {
     }
 
     /// The values from position `from` on, and the note that they are written.
-    pub(crate) fn take(&mut self, from: usize) -> PolarsResult<Utf8ViewArray> {
+    pub(crate) fn take(&mut self, from: usize, executor: &dyn Executor) -> PolarsResult<ArrayRef> {
         self.written = Some(self.len());
         match &self.source {
             #[cfg(feature = "dtype-categorical")]
-            CategorySource::Frozen(frozen) => Ok(frozen.categories().clone()),
+            CategorySource::Frozen(frozen) => Ok(frozen.categories().clone().boxed()),
             #[cfg(feature = "dtype-categorical")]
             CategorySource::Growing(mapping) => {
-                let values = self.categories.iter().skip(from).map(|category| {
+                let text = |category: &u32| {
                     mapping.cat_to_str(*category).ok_or_else(
                         || polars_err!(ComputeError: "category {category} of a column has no text"),
                     )
-                });
-                let values = values.collect::<PolarsResult<Vec<&str>>>()?;
-                Ok(Utf8ViewArray::from_slice_values(values))
+                };
+                // The texts lie anywhere in memory: finding them is what takes long.
+                let parts: Vec<&[u32]> =
+                    self.categories.get(from..).unwrap_or_default().chunks(TEXTS).collect();
+                let part = |i: usize| {
+                    let texts = parts.get(i).copied().unwrap_or_default().iter().map(text);
+                    let texts = texts.collect::<PolarsResult<Vec<&str>>>()?;
+                    Ok(Utf8ViewArray::from_slice_values(texts).boxed())
+                };
+                let arrays = executor.map(parts.len(), part).into_iter().collect::<PolarsResult<Vec<_>>>()?;
+                match arrays.as_slice() {
+                    [] => Ok(Utf8ViewArray::new_empty(ArrowDataType::Utf8View).boxed()),
+                    [one] => Ok(one.clone()),
+                    many => concatenate(&many.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()),
+                }
             },
             #[cfg(not(feature = "dtype-categorical"))]
             CategorySource::None(_) => {
-                let _ = from;
+                let _ = (from, executor);
                 polars_bail!(ComputeError: "categoricals need floe's feature `dtype-categorical`")
             },
         }
     }
 }
 
-/// Which categories are in use: those of the dictionary from the start.
+/// Which categories are in use.
+///
+/// Each thread marks in a set of its own: in one that is shared, threads would wait for each other's cache lines.
 struct Marks {
-    used: Vec<AtomicBool>,
-    /// How many are not, as far as is known.
-    left: AtomicUsize,
+    /// How many categories there are.
+    categories: usize,
+    /// What has been found by threads that are not at work right now.
+    sets: Mutex<Vec<Vec<bool>>>,
+    /// Nothing is left to be found.
+    complete: AtomicBool,
 }
 
-/// Rows after which it is seen whether all categories are in use.
+/// Rows after which it is seen whether all of a few categories are in use.
 const STRETCH: usize = 4 << 10;
 
 impl Marks {
     #[cfg(feature = "dtype-categorical")]
     fn new(categories: usize, positions: &[u32]) -> Self {
-        let known = positions.iter().map(|position| *position != u32::MAX);
-        let used: Vec<AtomicBool> =
-            known.chain(std::iter::repeat(false)).take(categories).map(AtomicBool::new).collect();
-        let left = used.iter().filter(|used| !used.load(Ordering::Relaxed)).count();
-        Self { used, left: AtomicUsize::new(left) }
+        let known = positions.iter().filter(|position| **position != u32::MAX).count();
+        Self { categories, sets: Mutex::default(), complete: AtomicBool::new(known == categories) }
     }
 
     fn mark(&self, keys: &dyn Array) {
+        if self.complete.load(Ordering::Relaxed) {
+            return;
+        }
+        let sets = || self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = sets().pop();
+        let mut set = set.unwrap_or_else(|| vec![false; self.categories]);
         let any = keys.as_any();
         if let Some(keys) = any.downcast_ref::<PrimitiveArray<u32>>() {
-            self.mark_keys(keys);
+            mark_keys(&mut set, keys);
         } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u16>>() {
-            self.mark_keys(keys);
+            mark_keys(&mut set, keys);
         } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u8>>() {
-            self.mark_keys(keys);
+            mark_keys(&mut set, keys);
         }
+        if !set.contains(&false) {
+            self.complete.store(true, Ordering::Relaxed);
+        }
+        sets().push(set);
     }
 
-    fn mark_keys<K: NativeType + Into<u32>>(&self, keys: &PrimitiveArray<K>) {
-        let mark = |key: K| {
-            if let Some(used) = self.used.get(key.into() as usize)
-                && !used.load(Ordering::Relaxed)
-                && !used.swap(true, Ordering::Relaxed)
-            {
-                self.left.fetch_sub(1, Ordering::Relaxed);
-            }
-        };
-        for start in (0..keys.len()).step_by(STRETCH) {
-            if self.left.load(Ordering::Relaxed) == 0 {
-                return;
-            }
-            let end = keys.len().min(start + STRETCH);
-            let values = keys.values().get(start..end).unwrap_or_default();
-            match keys.validity() {
-                None => values.iter().for_each(|key| mark(*key)),
-                Some(validity) => {
-                    let valid = validity.clone().sliced(start, values.len());
-                    values.iter().zip(&valid).filter(|(_, valid)| *valid).for_each(|(key, _)| mark(*key));
-                },
-            }
+    /// The categories in use, in ascending order.
+    fn used(&self) -> impl Iterator<Item = u32> {
+        let mut sets = std::mem::take(&mut *self.sets.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut used = sets.pop().unwrap_or_default();
+        for set in sets {
+            used.iter_mut().zip(set).for_each(|(used, too)| *used |= too);
+        }
+        (0u32..).zip(used).filter_map(|(category, used)| used.then_some(category))
+    }
+}
+
+fn mark_keys<K: NativeType + Into<u32>>(set: &mut [bool], keys: &PrimitiveArray<K>) {
+    let few = set.len() <= STRETCH;
+    for start in (0..keys.len()).step_by(STRETCH) {
+        let end = keys.len().min(start + STRETCH);
+        let values = keys.values().get(start..end).unwrap_or_default();
+        match keys.validity() {
+            // Without branches that depend on what has been found: it is not foreseeable.
+            None => values.iter().for_each(|key| {
+                if let Some(used) = set.get_mut((*key).into() as usize) {
+                    *used = true;
+                }
+            }),
+            Some(validity) => {
+                let valid = validity.clone().sliced(start, values.len());
+                values.iter().zip(&valid).for_each(|(key, valid)| {
+                    if let Some(used) = set.get_mut((*key).into() as usize) {
+                        *used |= valid;
+                    }
+                });
+            },
+        }
+        if few && !set.contains(&false) {
+            return;
         }
     }
 }

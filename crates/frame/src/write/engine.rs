@@ -354,13 +354,12 @@ impl<W: Write> Engine<W> {
                 Due::All => 0,
                 Due::From(position) => position,
             };
-            let values = tracker.take(from)?;
+            let executor = executor(self.parallel);
+            let values = tracker.take(from, executor)?;
             // Batches that use the dictionary as it was come first.
             self.drain(0)?;
             let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
-            let values = Box::new(values) as ArrayRef;
-            let executor = executor(self.parallel);
             let encoded = column(&field, &values, &[], self.plan.compression, true, executor, self.parallel)
                 .and_then(|encoded| assemble(rows, vec![encoded], self.plan.compression));
             let batch = encoded.map_err(format_error)?;

@@ -1,7 +1,6 @@
 //! What batches say about their values, as far as it is bound to them.
 
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use floe_array::Body;
 use floe_format::BatchHeader;
@@ -84,13 +83,11 @@ impl IpcIndex {
         }
         let reading = self.reading()?;
         let schema = schema_fingerprint(&self.schema.written);
-        let slots: Vec<Mutex<PolarsResult<Known>>> = (0..n).map(|_| Mutex::new(Ok(Known::new()))).collect();
-        pool::executor(true).for_each(n, &|i| {
-            let known = self.known_of(&reading, batches.start + i, columns, schema);
-            *slots[i].lock().unwrap_or_else(PoisonError::into_inner) = known;
-        });
-        let known = slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
-        Ok((known.collect::<PolarsResult<_>>()?, reading.bytes()))
+        let known = pool::executor(true)
+            .map(n, |i| self.known_of(&reading, batches.start + i, columns, schema))
+            .into_iter()
+            .collect::<PolarsResult<_>>()?;
+        Ok((known, reading.bytes()))
     }
 
     fn known_of(

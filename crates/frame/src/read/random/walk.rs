@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use floe_format::constants::FILE_MAGIC;
 use floe_format::{Block, Decoder, Error, ErrorKind, Header, IpcLimits, Message, Schema, Step};
@@ -71,10 +71,8 @@ fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
         let header = reading.counted(*block, |source| dictionary_at(source, *block, i, limits))?.header;
         dictionaries.push(DictionaryEntry { block: *block, id: header.id, is_delta: header.is_delta });
     }
-    type Slot = Mutex<PolarsResult<Vec<(Entry, bool)>>>;
     let tasks = footer.batches.len().div_ceil(HEADS_A_TASK);
-    let slots: Vec<Slot> = (0..tasks).map(|_| Mutex::new(Ok(Vec::new()))).collect();
-    pool::executor(true).for_each(tasks, &|task| {
+    let all = pool::executor(true).map(tasks, |task| {
         let start = task * HEADS_A_TASK;
         let blocks = footer.batches.iter().enumerate().skip(start).take(HEADS_A_TASK);
         let entries = blocks.map(|(i, block)| {
@@ -83,11 +81,11 @@ fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
             let entry = Entry { block: *block, rows: batch.header.rows, dictionaries: dictionaries.len() };
             Ok((entry, has_statistics))
         });
-        *slots[task].lock().unwrap_or_else(PoisonError::into_inner) = entries.collect();
+        entries.collect::<PolarsResult<Vec<(Entry, bool)>>>()
     });
     let mut found = Found { schema: Some(footer.schema), dictionaries, ..Found::default() };
-    for slot in slots {
-        for (entry, has_statistics) in slot.into_inner().unwrap_or_else(PoisonError::into_inner)? {
+    for entries in all {
+        for (entry, has_statistics) in entries? {
             found.has_statistics |= has_statistics;
             found.batches.push(entry);
         }
