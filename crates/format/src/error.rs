@@ -1,6 +1,7 @@
 //! Errors as data with a place: what is wrong, and in which message, column and buffer.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 /// What went wrong with the bytes.
@@ -67,9 +68,14 @@ impl fmt::Display for IoError {
     }
 }
 
-/// An error of the format layers, with the place it happened.
+/// An error of the format layers, with the place it happened: as small as a pointer, since every result of these
+/// layers has room for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Details>);
+
+/// What an [`Error`] says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Details {
     /// What went wrong.
     pub kind: ErrorKind,
     /// Where, outermost first: `record batch 3`, `column "a"`, `buffer 2`.
@@ -82,7 +88,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without a place yet.
     pub fn new(kind: ErrorKind) -> Self {
-        Self { kind, place: Vec::new() }
+        Self(Box::new(Details { kind, place: Vec::new() }))
     }
 
     /// [`ErrorKind::Invalid`] with this message.
@@ -103,7 +109,7 @@ impl Error {
     /// The same error, seen from one level further out.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {
-        self.place.insert(0, place.into());
+        self.0.place.insert(0, place.into());
         self
     }
 }
@@ -122,6 +128,14 @@ pub trait ResultExt<T> {
 impl<T> ResultExt<T> for Result<T> {
     fn at<P: Into<String>>(self, place: impl FnOnce() -> P) -> Result<T> {
         self.map_err(|error| error.at(place()))
+    }
+}
+
+impl Deref for Error {
+    type Target = Details;
+
+    fn deref(&self) -> &Details {
+        &self.0
     }
 }
 

@@ -166,11 +166,15 @@ pub(super) struct Validity(Vec<Slot>);
 impl Validity {
     /// One bitmap over all parts; `None` if nothing is null.
     pub(super) fn read(self, ctx: &DecodeCtx<'_>, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
+        Self::read_at(&self.0, ctx, nodes)
+    }
+
+    fn read_at(slots: &[Slot], ctx: &DecodeCtx<'_>, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
         if nodes.iter().all(|node| node.null_count == 0) {
             return Ok(None);
         }
-        let bitmaps = nodes.iter().zip(self.0).map(|(node, slot)| {
-            if node.null_count == 0 { Ok(None) } else { ctx.bits(slot, node.len).map(Some) }
+        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| {
+            if node.null_count == 0 { Ok(None) } else { ctx.bits(*slot, node.len).map(Some) }
         });
         let bitmap = join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
         Ok((bitmap.unset_bits() > 0).then_some(bitmap))
@@ -320,6 +324,21 @@ impl<'a> DecodeCtx<'a> {
     /// been checked against its values: a part without nulls has no bitmap that would back it.
     pub(super) fn validity(&mut self) -> Result<Validity> {
         Ok(Validity(self.slots()?))
+    }
+
+    /// The next array's values and validity, the values of all parts contiguous.
+    pub(super) fn fixed_and_validity<T: NativeType>(&mut self) -> Result<(Buffer<T>, Option<Bitmap>)> {
+        if let [part] = self.parts.as_mut_slice() {
+            // As below, without a list of what there is one of: of small batches that is half of the work.
+            let node = part.node()?;
+            let [validity, values] = [part.buffer()?, part.buffer()?].map(|spec| Slot { part: 0, spec });
+            let values = self.fixed_at(&[values], &[node.len])?;
+            return Ok((values, Validity::read_at(&[validity], self, &[node])?));
+        }
+        let nodes = self.nodes()?;
+        let validity = self.validity()?;
+        let values = self.fixed(&lens(&nodes))?;
+        Ok((values, validity.read(self, &nodes)?))
     }
 
     /// The next buffer as a bitmap of values over all parts.

@@ -13,7 +13,7 @@ use polars_utils::IdxSize;
 use super::DecodeCtx;
 use super::ctx::{Part, lens, total_len};
 use super::fixed::{concat, gather, index};
-use super::primitive::{array, parts};
+use super::primitive::array;
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
 use crate::dictionary::{Category, Lookup};
 use crate::recycle::share;
@@ -68,7 +68,7 @@ fn with_keys<K: NativeType + TryInto<usize>>(
         return translated::<K, u8>(ctx, encoding, &tables);
     }
     let arrays = ctx.each_part(|ctx| {
-        let (keys, validity) = parts::<K>(ctx)?;
+        let (keys, validity) = ctx.fixed_and_validity::<K>()?;
         let lookup = lookup_of(ctx.parts().first(), encoding)?;
         look_up(ctx, lookup, &keys, validity).map_err(|error| at(encoding, error))
     })?;
@@ -117,7 +117,7 @@ where
         && translation.is_identity
     {
         // Such keys stay where they are. What nulls hold is taken over, so it is checked as well.
-        let (keys, validity) = parts::<C>(ctx)?;
+        let (keys, validity) = ctx.fixed_and_validity::<C>()?;
         if are_within(&keys, translation.table.len()) {
             return array(keys, validity);
         }

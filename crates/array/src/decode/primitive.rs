@@ -8,21 +8,11 @@ use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use super::DecodeCtx;
-use super::ctx::lens;
 use crate::recycle::share;
 
 pub(super) fn decode<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
-    let (values, validity) = parts::<T>(ctx)?;
+    let (values, validity) = ctx.fixed_and_validity::<T>()?;
     array(values, validity)
-}
-
-/// The next array's values and validity.
-pub(super) fn parts<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<(Buffer<T>, Option<Bitmap>)> {
-    let nodes = ctx.nodes()?;
-    let validity = ctx.validity()?;
-    let values = ctx.fixed::<T>(&lens(&nodes))?;
-    let validity = validity.read(ctx, &nodes)?;
-    Ok((values, validity))
 }
 
 pub(super) fn array<T: NativeType>(values: Buffer<T>, validity: Option<Bitmap>) -> Result<Box<dyn Array>> {
@@ -75,15 +65,15 @@ pub(super) fn decode_decimal(
     let scaled = |value: i128| value.checked_mul(factor).filter(|v| fits(*v)).ok_or_else(out_of_range);
     let (values, validity) = match bits {
         32 => {
-            let (values, validity) = parts::<i32>(ctx)?;
+            let (values, validity) = ctx.fixed_and_validity::<i32>()?;
             (map_valid(&values, validity.as_ref(), |v| scaled(v.into()))?, validity)
         },
         64 => {
-            let (values, validity) = parts::<i64>(ctx)?;
+            let (values, validity) = ctx.fixed_and_validity::<i64>()?;
             (map_valid(&values, validity.as_ref(), |v| scaled(v.into()))?, validity)
         },
         128 => {
-            let (values, validity) = parts::<i128>(ctx)?;
+            let (values, validity) = ctx.fixed_and_validity::<i128>()?;
             let values = if factor == 1 && precision <= 38 {
                 values
             } else {
@@ -92,7 +82,7 @@ pub(super) fn decode_decimal(
             (values, validity)
         },
         256 => {
-            let (values, validity) = parts::<arrow::types::i256>(ctx)?;
+            let (values, validity) = ctx.fixed_and_validity::<arrow::types::i256>()?;
             let values = map_valid(&values, validity.as_ref(), |v| {
                 scaled(i128::try_from(v.0).map_err(|_| out_of_range())?)
             })?;

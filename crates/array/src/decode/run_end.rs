@@ -6,7 +6,6 @@ use floe_format::{DataType, Error, Field, Result, Version};
 use super::DecodeCtx;
 use super::ctx::total_len;
 use super::fixed::{concat, gather, index};
-use super::primitive::parts;
 use crate::aligned::{byte_len, try_with_capacity};
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) -> Result<Box<dyn Array>> {
@@ -48,9 +47,9 @@ fn read_ends(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Vec<i64>> {
         return Err(Error::invalid("run ends are not integers"));
     };
     let (ends, validity) = match int.bits {
-        16 => widen(parts::<i16>(ctx)?),
-        32 => widen(parts::<i32>(ctx)?),
-        64 => widen(parts::<i64>(ctx)?),
+        16 => widen(ctx.fixed_and_validity::<i16>()?),
+        32 => widen(ctx.fixed_and_validity::<i32>()?),
+        64 => widen(ctx.fixed_and_validity::<i64>()?),
         bits => return Err(Error::invalid(format!("run ends of {bits} bits do not exist"))),
     };
     if validity.is_some() {

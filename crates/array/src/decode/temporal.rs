@@ -9,7 +9,7 @@ use polars_buffer::Buffer;
 
 use super::DecodeCtx;
 use super::ctx::{lens, total_len};
-use super::primitive::{array, map_valid, parts};
+use super::primitive::{array, map_valid};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
@@ -19,11 +19,11 @@ const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
 /// Polars has no such time (24:00 included).
 pub(super) fn decode_time(ctx: &mut DecodeCtx<'_>, unit: TimeUnit) -> Result<Box<dyn Array>> {
     match unit {
-        TimeUnit::Second => scale_times(parts::<i32>(ctx)?, 1_000_000_000),
-        TimeUnit::Millisecond => scale_times(parts::<i32>(ctx)?, 1_000_000),
-        TimeUnit::Microsecond => scale_times(parts::<i64>(ctx)?, 1_000),
+        TimeUnit::Second => scale_times(ctx.fixed_and_validity::<i32>()?, 1_000_000_000),
+        TimeUnit::Millisecond => scale_times(ctx.fixed_and_validity::<i32>()?, 1_000_000),
+        TimeUnit::Microsecond => scale_times(ctx.fixed_and_validity::<i64>()?, 1_000),
         TimeUnit::Nanosecond => {
-            let (values, validity) = parts::<i64>(ctx)?;
+            let (values, validity) = ctx.fixed_and_validity::<i64>()?;
             if !ctx.options().validate || values.iter().all(|v| (0..NANOSECONDS_A_DAY).contains(v)) {
                 return array(values, validity);
             }
@@ -49,7 +49,7 @@ fn scale_times<T: NativeType + Into<i64>>(
 
 /// Seconds become milliseconds, the nearest unit that Polars has.
 pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
-    let (values, validity) = parts::<i64>(ctx)?;
+    let (values, validity) = ctx.fixed_and_validity::<i64>()?;
     let values = map_valid(&values, validity.as_ref(), |v| {
         v.checked_mul(1_000).ok_or_else(|| {
             Error::unsupported(format!(

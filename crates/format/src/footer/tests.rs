@@ -48,7 +48,7 @@ fn an_unset_version_is_that_of_its_time() {
 
 #[test]
 fn the_suffix() {
-    let len = |suffix| footer_len(suffix, &LIMITS).map_err(|error| error.kind);
+    let len = |suffix| footer_len(suffix, &LIMITS).map_err(|error| error.kind.clone());
     assert_eq!(len(b"\x01\x02\0\0ARROW1"), Ok(0x201));
     assert!(matches!(len(b"\x01\x02\0\0ARROW2"), Err(ErrorKind::BadMagic { .. })));
     assert!(matches!(len(b"\0\0\0\0ARROW1"), Err(ErrorKind::Invalid(_))));

@@ -274,7 +274,7 @@ fn depth_and_nodes_are_limited() {
         nested = field("", DataType::List, vec![nested]);
     }
     let schema = schema_of(nested);
-    let kind = |limits| round_trip(&schema, &limits).unwrap_err().kind;
+    let kind = |limits| round_trip(&schema, &limits).unwrap_err().kind.clone();
     let fits = IpcLimits { max_schema_depth: 10, max_schema_nodes: 10, ..*LIMITS };
     assert_eq!(round_trip(&schema, &fits).unwrap(), schema);
     let expected = ErrorKind::Limit { limit: "max_schema_depth", claimed: 10, allowed: 9 };

@@ -263,6 +263,11 @@ impl GrowingFrame {
 
 /// A series of chunks whose physical type is the dtype's.
 fn series(name: &PlSmallStr, chunks: Vec<Box<dyn Array>>, dtype: &DataType) -> PolarsResult<Series> {
+    let is_physical =
+        dtype.is_primitive_numeric() || dtype.is_bool() || dtype.is_string() || dtype.is_binary();
+    if is_physical && !chunks.is_empty() {
+        return Series::try_from((name.clone(), chunks));
+    }
     let mut chunks = chunks.into_iter();
     let Some(first) = chunks.next() else {
         // Not `Series::new_empty`: Polars 0.55.2 panics in it for a `BinaryOffset` in a list in a struct.
