@@ -1,5 +1,7 @@
 //! Structs: a validity bitmap and one array a field.
 
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{Array, StructArray};
@@ -103,27 +105,34 @@ pub(super) fn of_fields(
     Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
 }
 
+/// So many names are compared with each other sooner than they are hashed.
+const FEW: usize = 16;
+
 /// The names with repeated ones told apart, as Polars does: `a`, `a_duplicated_0`, ...
 #[must_use]
-pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let names: Vec<&str> = names.collect();
-    let all: std::collections::HashSet<&str> = names.iter().copied().collect();
-    if all.len() == names.len() {
-        return names.into_iter().map(str::to_owned).collect();
+pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Cow<'a, str>> {
+    let names: Vec<Cow<'a, str>> = names.map(Cow::Borrowed).collect();
+    let is_first = |(i, name)| !names.iter().take(i).any(|other| other == name);
+    if names.len() <= FEW && names.iter().enumerate().all(is_first) {
+        return names;
     }
-    let mut taken: std::collections::HashSet<String> = std::collections::HashSet::with_capacity(names.len());
-    let mut repeats: std::collections::HashMap<&str, usize> = std::collections::HashMap::new();
+    let all: HashSet<Cow<'a, str>> = names.iter().cloned().collect();
+    if all.len() == names.len() {
+        return names;
+    }
+    let mut taken = HashSet::with_capacity(names.len());
+    let mut repeats: HashMap<Cow<'a, str>, usize> = HashMap::new();
     let mut out = Vec::with_capacity(names.len());
     for name in names {
-        if taken.insert(name.to_owned()) {
-            out.push(name.to_owned());
+        if taken.insert(name.clone()) {
+            out.push(name);
             continue;
         }
-        let count = repeats.entry(name).or_default();
+        let count = repeats.entry(name.clone()).or_default();
         loop {
-            let candidate = format!("{name}_duplicated_{count}");
+            let candidate = Cow::Owned(format!("{name}_duplicated_{count}"));
             *count += 1;
-            if !all.contains(candidate.as_str()) && taken.insert(candidate.clone()) {
+            if !all.contains(&candidate) && taken.insert(candidate.clone()) {
                 out.push(candidate);
                 break;
             }

@@ -1,6 +1,8 @@
 //! Unions, which Polars lacks: a struct of the type id and, for each child, a field that is null
 //! where another child is selected.
 
+use std::borrow::Cow;
+
 use arrow::array::{Array, PrimitiveArray, StructArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::{ArrowDataType, Field as ArrowField};
@@ -19,7 +21,7 @@ pub(super) const TYPE_ID: &str = "type_id";
 
 /// The names of the struct that a union becomes.
 #[must_use]
-pub fn field_names(children: &[Field]) -> Vec<String> {
+pub fn field_names(children: &[Field]) -> Vec<Cow<'_, str>> {
     distinct(std::iter::once(TYPE_ID).chain(children.iter().map(|child| child.name.as_str())))
 }
 

@@ -72,7 +72,8 @@ pub(crate) fn decode_frame(
         decode_group(schema, column, batches, starts, budget, executor)
     });
     let mut arrays = arrays.into_iter();
-    let mut columns: Vec<Vec<Box<dyn Array>>> = vec![Vec::with_capacity(groups.len()); width];
+    let chunks = |_| Vec::with_capacity(groups.len());
+    let mut columns: Vec<Vec<Box<dyn Array>>> = (0..width).map(chunks).collect();
     for _ in &groups {
         for column in &mut columns {
             match arrays.next() {

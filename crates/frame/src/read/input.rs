@@ -286,9 +286,22 @@ fn failed(error: io::Error) -> PolarsError {
     io_error(error, "reading an Arrow IPC stream")
 }
 
+/// Bytes that are zeroed before they are read: less work than what it takes to go without.
+const ZEROED: usize = 4 << 10;
+
 /// Reads `len` bytes, fewer only at the end of the input. The vector grows as bytes arrive.
 fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> PolarsResult<()> {
     while out.len() < len {
+        let known = out.len();
+        if len - known <= ZEROED {
+            out.resize(len, 0);
+            let read = out.get_mut(known..).map_or(Ok(0), |rest| read_once(reader, rest));
+            out.truncate(known + read.as_ref().map_or(0, |read| *read));
+            if read? == 0 {
+                return Ok(());
+            }
+            continue;
+        }
         if out.len() == out.capacity() {
             let more = out.capacity().max(4096).min(len - out.len());
             aligned::try_grow(out, more).map_err(format_error)?;

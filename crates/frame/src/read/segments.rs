@@ -8,7 +8,7 @@ use floe_format::{BatchHeader, BufferSpec, DataType, Field};
 /// Neighbouring buffers are read together up to so many bytes.
 const TOGETHER: u64 = 8 << 20;
 /// Bytes between two buffers that are not worth a segment of their own.
-const GAP: u64 = 4 << 10;
+pub(crate) const GAP: u64 = 4 << 10;
 /// Buffers of this size that do not end up in the result as they are stay apart from those that do.
 const APART: u64 = 256 << 10;
 

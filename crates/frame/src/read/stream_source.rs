@@ -18,7 +18,7 @@ use super::flags;
 use super::input::{Input, Item};
 use super::on_disk::StreamBody;
 use super::options::{ColumnCounts, Projection, ReadOptions};
-use super::segments::ranges;
+use super::segments::{GAP, ranges};
 use crate::error::format_error;
 use crate::pool::{self, Task};
 use crate::schema::ReadSchema;
@@ -58,7 +58,11 @@ impl Plan {
         schema: &ReadSchema,
         header: &BatchHeader,
         version: Version,
+        body_len: u64,
     ) -> floe_format::Result<Vec<Range<u64>>> {
+        if body_len > 0 && body_len <= GAP {
+            return Ok(std::iter::once(0..body_len).collect());
+        }
         let starts = self.counts.starts(schema, header, version)?;
         Ok(ranges(header, &starts, &schema.wire.fields, &self.projection.indices))
     }
@@ -187,7 +191,7 @@ impl<R: Read> Stream<R> {
                         },
                         Header::Batch(header) => {
                             let index = self.batches;
-                            let ranges = plan.ranges(&schema, &header, version);
+                            let ranges = plan.ranges(&schema, &header, version, body_len);
                             let ranges =
                                 ranges.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
                             let body = self.input.body(body_len, filled(&header), &ranges, parallel);

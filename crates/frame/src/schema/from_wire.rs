@@ -1,6 +1,7 @@
 //! The format's types to Polars'. Every type of the format has a Polars dtype; where Polars lacks
 //! it, the nearest one that loses nothing (the table is in the README).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use floe_array::decode::{distinct, maintains_offsets, union_field_names};
@@ -40,9 +41,9 @@ pub(crate) struct ReadColumn {
 /// A schema as read.
 pub(crate) struct ReadSchema {
     /// As it was written.
-    pub(crate) written: WireSchema,
+    pub(crate) written: Arc<WireSchema>,
     /// As it is read: the entries of maps are called `key` and `value`, whatever they were called.
-    pub(crate) wire: WireSchema,
+    pub(crate) wire: Arc<WireSchema>,
     pub(crate) columns: Vec<ReadColumn>,
     /// By slot; `None` until a column that uses it is planned.
     pub(crate) targets: Vec<CategoryTarget>,
@@ -54,12 +55,14 @@ impl ReadSchema {
     pub(crate) fn new(wire: WireSchema) -> Self {
         let mut targets = Vec::new();
         let mut slots = Vec::new();
-        let written = wire.clone();
-        let mut wire = wire;
-        wire.fields.iter_mut().for_each(name_map_entries);
+        let written = Arc::new(wire);
+        let mut wire = Arc::clone(&written);
+        if written.fields.iter().any(has_map) {
+            Arc::make_mut(&mut wire).fields.iter_mut().for_each(name_map_entries);
+        }
         let names = distinct(wire.fields.iter().map(|field| field.name.as_str()));
         let columns = wire.fields.iter().zip(names).map(|(field, name)| ReadColumn {
-            name: name.into(),
+            name: name.as_ref().into(),
             dtype: dtype(field, &mut targets, &mut slots)
                 .map_err(|e| e.at(format!("column \"{}\"", field.name))),
         });
@@ -78,6 +81,10 @@ impl ReadSchema {
         }
         Ok(schema)
     }
+}
+
+fn has_map(field: &WireField) -> bool {
+    matches!(field.data_type, WireType::Map { .. }) || field.children.iter().any(has_map)
 }
 
 fn name_map_entries(field: &mut WireField) {
@@ -304,13 +311,13 @@ fn fixed_list(_: DataType, _: usize) -> Wire<DataType> {
 }
 
 #[cfg(feature = "dtype-struct")]
-fn struct_dtype(fields: impl Iterator<Item = Wire<(String, DataType)>>) -> Wire<DataType> {
-    let fields = fields.map(|field| field.map(|(name, dtype)| Field::new(name.into(), dtype)));
+fn struct_dtype<'a>(fields: impl Iterator<Item = Wire<(Cow<'a, str>, DataType)>>) -> Wire<DataType> {
+    let fields = fields.map(|field| field.map(|(name, dtype)| Field::new(name.as_ref().into(), dtype)));
     Ok(DataType::Struct(fields.collect::<Wire<Vec<_>>>()?))
 }
 
 #[cfg(not(feature = "dtype-struct"))]
-fn struct_dtype(_: impl Iterator<Item = Wire<(String, DataType)>>) -> Wire<DataType> {
+fn struct_dtype<'a>(_: impl Iterator<Item = Wire<(Cow<'a, str>, DataType)>>) -> Wire<DataType> {
     Err(needs_feature("dtype-struct"))
 }
 
@@ -320,7 +327,7 @@ fn needs_feature(feature: &str) -> floe_format::Error {
 }
 
 fn interval(unit: IntervalUnit) -> Wire<DataType> {
-    let field = |name: &str, dtype| Ok((name.to_owned(), dtype));
+    let field = |name: &'static str, dtype| Ok((Cow::Borrowed(name), dtype));
     match unit {
         IntervalUnit::YearMonth => struct_dtype([field("months", DataType::Int32)].into_iter()),
         IntervalUnit::DayTime => {
