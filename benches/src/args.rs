@@ -45,7 +45,7 @@ pub const USAGE: &str = "\
 options of a benchmark (behind `--`):
   --quick        all of it once, on a hundredth of the data
   --only TEXT    the cells whose name holds TEXT
-  --rounds N     at most N rounds (the default is 7; a slow cell stops after 3)
+  --rounds N     at most N rounds (the default is 15; a slow cell stops after 5)
   --json FILE    put the results into FILE, relative to the repository's root
 without `--bench`, which `cargo bench` adds, or with --test: everything once, on hardly any data";
 
@@ -62,7 +62,7 @@ impl Args {
     /// An option that is not known, or one that lacks its value.
     pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut args = args.into_iter();
-        let mut out = Self { rounds: 7, ..Self::tiny() };
+        let mut out = Self { rounds: 15, ..Self::tiny() };
         let (mut quick, mut test) = (false, false);
         while let Some(arg) = args.next() {
             let mut value = |what: &str| args.next().ok_or_else(|| format!("{arg} needs {what}"));

@@ -77,6 +77,21 @@ impl Buffers {
         start.elapsed() / cores()
     }
 
+    /// As [`compress`](Self::compress), each buffer then written to a new file: what is left when nothing but the
+    /// codec and the kernel does any work, and no core ever waits.
+    #[must_use]
+    pub fn compress_and_write(&self, compression: Compression, path: &Path) -> Duration {
+        let mut out = Vec::new();
+        let start = Instant::now();
+        let mut file = File::create(path).expect("a file");
+        for buffer in self.iter() {
+            out.clear();
+            let shrunk = floe_codec::compress(compression, buffer, &mut out).expect("compressed");
+            file.write_all(if shrunk { &out } else { buffer }).expect("written");
+        }
+        start.elapsed() / cores()
+    }
+
     /// The compressed buffers, with the length of each.
     #[must_use]
     pub fn compressed(&self, compression: Compression) -> Vec<(usize, Vec<u8>)> {
@@ -113,6 +128,22 @@ pub fn write_bare(bytes: &[u8], path: &Path) {
     bytes.chunks(PIECE).for_each(|piece| out.write_all(piece).expect("written"));
 }
 
+/// A new file of the right length, mapped, and filled by all cores at once: the only way around `write(2)`, of which
+/// one file takes one at a time.
+#[expect(unsafe_code, reason = "the file is the benchmark's own, and nobody else's")]
+pub fn write_mapped(bytes: &[u8], path: &Path) {
+    let file = File::options().read(true).write(true).create_new(true).open(path).expect("a file");
+    file.set_len(bytes.len() as u64).expect("a length");
+    // SAFETY: the file has just been made in the benchmark's own folder, and nobody shortens it.
+    let mut map = unsafe { memmap2::MmapMut::map_mut(&file) }.expect("mapped");
+    let share = bytes.len().div_ceil(usize::try_from(cores()).unwrap_or(1)).max(1);
+    std::thread::scope(|scope| {
+        for (into, from) in map.chunks_mut(share).zip(bytes.chunks(share)) {
+            scope.spawn(|| into.copy_from_slice(from));
+        }
+    });
+}
+
 /// A bare loop of `read(2)` into memory that is there already.
 pub fn read_bare(path: &Path, into: &mut Vec<u8>) {
     let mut file = File::open(path).expect("a file");
@@ -146,7 +177,17 @@ pub fn run(bench: &mut Bench) {
     let path = bench.path("bare");
     bench.cell(
         cell("write(2) into a new file", Codec::Raw),
-        vec![Contender::prepared("write(2)", Role::Limit, || fresh(&path), |()| write_bare(bytes, &path))],
+        vec![
+            Contender::prepared("write(2)", Role::Limit, || fresh(&path), |()| write_bare(bytes, &path)),
+            Contender::prepared(
+                "mapped, all cores",
+                Role::Limit,
+                || fresh(&path),
+                |()| {
+                    write_mapped(bytes, &path);
+                },
+            ),
+        ],
     );
     write_bare(bytes, &path);
     bench.cell(

@@ -61,7 +61,7 @@ impl<'a> Contender<'a> {
 /// A cell that is this slow stops after [`MIN_ROUNDS`].
 const ENOUGH: Duration = Duration::from_secs(2);
 /// Fewer would be no median.
-const MIN_ROUNDS: usize = 3;
+const MIN_ROUNDS: usize = 5;
 
 /// Runs the contenders in turns: one round to warm up, then up to `rounds` that count. Each round has an order of its
 /// own: whoever follows somebody that has just freed much memory is faster, and none should always be the one. The

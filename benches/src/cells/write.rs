@@ -52,16 +52,19 @@ pub fn run(subject: &Subject, bench: &mut Bench, pyarrow: Option<&Pyarrow>, form
             pyarrow.write("subject", format, codec, path)
         }));
     }
-    all.push(match codec.floe() {
-        None => {
-            let bytes = buffers.bytes();
-            Contender::prepared("write(2)", Role::Limit, clean, move |()| write_bare(bytes, path))
-        },
+    let buffers = &buffers;
+    match codec.floe() {
+        None => all.push(Contender::prepared("write(2)", Role::Limit, clean, |()| {
+            write_bare(buffers.bytes(), path);
+        })),
         Some(compression) => {
-            let buffers = &buffers;
-            Contender::new("codec x cores", Role::Limit, move || buffers.compress(compression))
+            all.push(Contender::new("codec x cores", Role::Limit, move || buffers.compress(compression)));
+            all.push(Contender::new("(codec + write(2)) x cores", Role::Limit, move || {
+                clean();
+                buffers.compress_and_write(compression, path)
+            }));
         },
-    });
+    }
     bench.cell(cell, all);
     clean();
 }
