@@ -6,6 +6,7 @@ use std::fmt;
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use arrow_array::cast::AsArray;
 use arrow_ipc::{root_as_footer, root_as_message};
 use floe::prelude::*;
 use floe_tests::arbitrary::Arbitrary;
@@ -122,6 +123,34 @@ fn a_large_categorical_writes_the_categories_in_use() {
         let bytes = config.write(&df);
         assert!(bytes.len() < 4_000, "{} bytes", bytes.len());
         assert_frames_equal(&df, &read(&config, &bytes));
+    }
+}
+
+#[test]
+fn a_dictionary_holds_the_categories_in_use_and_no_others() {
+    // More rows and more categories than one task looks at, half of the categories in use, and not in their order.
+    let words: Vec<String> = (0..30_000).map(|word| format!("word {word}")).collect();
+    let dtype = categories("half in use");
+    let all = Series::new("all".into(), &words).cast(&dtype).expect("categories");
+    let word = |row: usize| row * 7919 % words.len();
+    let values: Vec<Option<&str>> =
+        (0..200_000).map(|row| (word(row) % 2 == 0).then(|| words[word(row)].as_str())).collect();
+    let df = frame(vec![categorical("words", &dtype, &values)]);
+    assert_eq!(all.len(), words.len(), "they are all known while this is written");
+    for config in both() {
+        let bytes = config.write(&df);
+        assert_eq!(bytes, Config { parallel: !config.parallel, ..config }.write(&df));
+        assert_frames_equal(&df, &read(&config, &bytes));
+        if config.file {
+            continue;
+        }
+        let mut reader =
+            arrow_ipc::reader::StreamReader::try_new(bytes.as_slice(), None).expect("arrow-rs reads");
+        let batch = reader.next().expect("a batch").expect("arrow-rs reads");
+        let keys = batch.column(0).as_any_dictionary().values();
+        let texts: Vec<&str> = keys.as_string::<i64>().iter().flatten().collect();
+        let even: Vec<&str> = words.iter().step_by(2).map(String::as_str).collect();
+        assert_eq!(texts, even);
     }
 }
 

@@ -112,6 +112,13 @@ pub trait Executor: Sync {
 
 impl dyn Executor + '_ {
     /// What `work(0)` to `work(n - 1)` return, in that order.
+    ///
+    /// ```
+    /// use floe_array::{Executor, Serial};
+    ///
+    /// let executor: &dyn Executor = &Serial;
+    /// assert_eq!(executor.map(4, |i| i * i), [0, 1, 4, 9]);
+    /// ```
     pub fn map<T: Send>(&self, n: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
         if n <= 1 || self.is_serial() {
             return (0..n).map(work).collect();
@@ -123,8 +130,8 @@ impl dyn Executor + '_ {
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
             }
         });
-        let values = slots.into_iter().filter_map(|s| s.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let values: Vec<T> = values.collect();
+        let value = |slot: Mutex<Option<T>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let values: Vec<T> = slots.into_iter().filter_map(value).collect();
         debug_assert_eq!(values.len(), n, "an executor runs all of the work");
         values
     }

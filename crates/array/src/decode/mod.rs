@@ -12,17 +12,20 @@ mod binary;
 mod boolean;
 mod ctx;
 mod dictionary;
+mod fetch;
 mod fixed;
 mod grow;
 mod list;
 mod make_views;
 mod null;
+mod options;
 mod primitive;
 mod run_end;
 mod skip;
 mod struct_;
 mod temporal;
 mod union;
+mod values;
 mod view;
 
 use arrow::array::Array;
@@ -33,8 +36,9 @@ use floe_format::{
 use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
 
-pub use ctx::{Budget, DecodeCtx, DecodeOptions, Part, Trust};
+pub use ctx::{DecodeCtx, Part};
 pub use grow::{Growing, is_plain};
+pub use options::{Budget, DecodeOptions, Trust};
 pub use skip::{Counts, Start, starts};
 pub use struct_::distinct;
 pub use union::field_names as union_field_names;

@@ -9,7 +9,8 @@ use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
 use floe_format::{Error, Field, FieldNode, Result};
 
-use super::ctx::{Validity, total_len};
+use super::ctx::total_len;
+use super::values::Validity;
 use super::{DecodeCtx, nested_field};
 
 /// Structs of so many rows and more have their fields decoded at once: a column must not keep one core busy while

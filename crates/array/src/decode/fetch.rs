@@ -1,0 +1,252 @@
+//! The bytes of a buffer: found in memory or read, and decompressed.
+
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use floe_codec::Stored;
+use floe_format::{BufferSpec, Codec, Error, ErrorKind, Result};
+use polars_buffer::Buffer;
+
+use super::ctx::{DecodeCtx, Slot};
+use crate::aligned::{self, copy_to_uninit, swap_bytes, too_short, try_with_capacity};
+use crate::body::Body;
+use crate::recycle::share;
+
+/// Buffers of twice this and more are read in stripes of so many bytes.
+const READ_STRIPE: usize = 4 << 20;
+
+/// Where a buffer's bytes are, seen through compression's framing.
+pub(super) enum Found<'a> {
+    Empty,
+    /// In memory that can be shared.
+    Plain(Buffer<u8>),
+    /// To be read.
+    Remote(BufferSpec),
+    Frame {
+        codec: floe_codec::Codec,
+        len: usize,
+        frame: Stretch<'a>,
+    },
+}
+
+/// Stored bytes: shared, lent, or read for the occasion.
+pub(super) enum Stretch<'a> {
+    Shared(Buffer<u8>),
+    Lent(&'a [u8]),
+}
+
+impl Stretch<'_> {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Shared(buffer) => buffer,
+            Self::Lent(slice) => slice,
+        }
+    }
+
+    fn behind_prefix(self) -> Self {
+        match self {
+            Self::Shared(buffer) => Self::Shared(buffer.sliced(8..)),
+            Self::Lent(slice) => Self::Lent(slice.get(8..).unwrap_or_default()),
+        }
+    }
+}
+
+impl<'a> DecodeCtx<'a> {
+    /// The whole buffer, decompressed. A view into the source where possible.
+    pub(super) fn bytes(&self, slot: Slot) -> Result<Buffer<u8>> {
+        self.unpack(self.find(slot)?, slot)
+    }
+
+    fn unpack(&self, found: Found<'_>, slot: Slot) -> Result<Buffer<u8>> {
+        match found {
+            Found::Empty => Ok(Buffer::default()),
+            Found::Plain(buffer) => Ok(buffer),
+            Found::Remote(spec) => {
+                let body = self.body(slot);
+                self.read(body, spec).map(share)
+            },
+            Found::Frame { codec, len, frame } => {
+                let mut out = try_with_capacity::<u8>(len)?;
+                self.decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len])?;
+                // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
+                unsafe { out.set_len(len) };
+                Ok(share(out))
+            },
+        }
+    }
+
+    /// As [`Self::bytes`] for several buffers, in parallel.
+    pub(super) fn bytes_of_all(&self, slots: &[Slot]) -> Result<Vec<Buffer<u8>>> {
+        let found: Vec<Mutex<Buffer<u8>>> = slots.iter().map(|_| Mutex::new(Buffer::default())).collect();
+        self.run(slots.len(), |i| {
+            if let (Some(slot), Some(found)) = (slots.get(i), found.get(i)) {
+                *found.lock().unwrap_or_else(PoisonError::into_inner) = self.bytes(*slot)?;
+            }
+            Ok(())
+        })?;
+        Ok(found.into_iter().map(|b| b.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
+    }
+
+    /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
+    /// machine's byte order. On `Ok` all of `dst` is written.
+    pub(super) fn fill(
+        &self,
+        found: Found<'_>,
+        slot: Slot,
+        dst: &mut [MaybeUninit<u8>],
+        width: usize,
+        is_zeroed: bool,
+    ) -> Result<()> {
+        if dst.is_empty() {
+            return Ok(());
+        }
+        let need = dst.len();
+        match found {
+            Found::Empty => return Err(too_short(need as u64, 0)),
+            Found::Plain(buffer) => {
+                let source = buffer.get(..need).ok_or_else(|| too_short(need as u64, buffer.len() as u64))?;
+                copy_to_uninit(source, dst);
+            },
+            Found::Remote(spec) => {
+                if spec.len < need as u64 {
+                    return Err(too_short(need as u64, spec.len));
+                }
+                let range = spec.offset..spec.offset + need as u64;
+                if !is_zeroed {
+                    dst.fill(MaybeUninit::new(0));
+                }
+                // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
+                self.read_into(self.body(slot), range, unsafe { aligned::assume_init(dst) })?;
+            },
+            Found::Frame { codec, len, frame } if len == need => {
+                self.decompress(codec, frame.as_slice(), dst)?;
+            },
+            Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
+            found @ Found::Frame { .. } => copy_to_uninit(&self.unpack(found, slot)?[..need], dst),
+        }
+        if self.options.big_endian {
+            // SAFETY: every arm above that comes here has written all of `dst`.
+            swap_bytes(unsafe { aligned::assume_init(dst) }, width);
+        }
+        Ok(())
+    }
+
+    fn read(&self, body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
+        let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
+        let mut out = aligned::try_initialised::<u8>(len)?;
+        self.read_into(body, spec.offset..spec.offset + spec.len, &mut out)?;
+        Ok(out)
+    }
+
+    /// Reads a range of a body, a large one in stripes at once.
+    fn read_into(&self, body: &dyn Body, range: Range<u64>, dst: &mut [u8]) -> Result<()> {
+        if dst.len() < 2 * READ_STRIPE {
+            return body.read_into(range, dst);
+        }
+        let mut stripes = Vec::with_capacity(dst.len().div_ceil(READ_STRIPE));
+        let mut start = range.start;
+        for stripe in dst.chunks_mut(READ_STRIPE) {
+            let end = start + stripe.len() as u64;
+            stripes.push(Mutex::new((start..end, stripe)));
+            start = end;
+        }
+        self.run(stripes.len(), |i| {
+            let Some(stripe) = stripes.get(i) else { return Ok(()) };
+            let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
+            let (range, dst) = &mut *stripe;
+            body.read_into(range.clone(), dst)
+        })
+    }
+
+    fn decompress(&self, codec: floe_codec::Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
+        let run = |n: usize, work: &(dyn Fn(usize) + Sync)| self.executor.for_each(n, work);
+        floe_codec::decompress_with(codec, frame, dst, &run).map_err(codec_error)
+    }
+
+    /// Whether the stored bytes can hold `need` bytes at all, before anything is allocated.
+    pub(super) fn check_claim(&self, slot: Slot, need: usize) -> Result<()> {
+        let need = need as u64;
+        let have = match self.codec(slot) {
+            None => slot.spec.len,
+            // The most that a block of the codec can expand to: LZ4's length bytes add 255 each; a
+            // ZSTD block of 4 bytes (header and RLE byte) makes 128 KiB.
+            Some(Codec::Lz4) => slot.spec.len.saturating_mul(255),
+            Some(Codec::Zstd) => (slot.spec.len / 4 + 1).saturating_mul(128 << 10),
+        };
+        if have < need { Err(too_short(need, have)) } else { Ok(()) }
+    }
+
+    /// As [`Self::check_claim`], for layouts that fetch their buffers themselves.
+    pub(super) fn require(&self, slot: Slot, need: usize) -> Result<()> {
+        self.check_claim(slot, need)
+    }
+
+    /// Whether the buffer's bytes, as they are, have to be read.
+    pub(super) fn is_remote(&self, slot: Slot) -> bool {
+        self.codec(slot).is_none() && self.body(slot).shared(0..0).is_none()
+    }
+
+    fn codec(&self, slot: Slot) -> Option<Codec> {
+        self.parts.get(slot.part).and_then(|part| part.header.compression)
+    }
+
+    fn body(&self, slot: Slot) -> &'a dyn Body {
+        self.parts[slot.part].body
+    }
+
+    pub(super) fn find(&self, slot: Slot) -> Result<Found<'a>> {
+        let spec = slot.spec;
+        if spec.len == 0 {
+            return Ok(Found::Empty);
+        }
+        let body = self.body(slot);
+        let range = spec.offset..spec.offset + spec.len;
+        let shared = body.shared(range.clone());
+        let Some(codec) = self.codec(slot) else {
+            return Ok(shared.map_or(Found::Remote(spec), Found::Plain));
+        };
+        let codec = match codec {
+            Codec::Lz4 => floe_codec::Codec::Lz4,
+            Codec::Zstd => floe_codec::Codec::Zstd,
+        };
+        let stored = match (shared, body.lent(range)) {
+            (Some(shared), _) => Stretch::Shared(shared),
+            (None, Some(slice)) => Stretch::Lent(slice),
+            (None, None) => Stretch::Shared(share(self.read(body, spec)?)),
+        };
+        match floe_codec::parse(stored.as_slice()).map_err(codec_error)? {
+            Stored::Empty => Ok(Found::Empty),
+            Stored::Raw(_) => Ok(match stored {
+                Stretch::Shared(buffer) => Found::Plain(buffer.sliced(8..)),
+                Stretch::Lent(_) => Found::Remote(BufferSpec { offset: spec.offset + 8, len: spec.len - 8 }),
+            }),
+            Stored::Frame { len, frame } => {
+                let limits = &self.options.limits;
+                if len > limits.max_buffer_bytes {
+                    return Err(Error::new(ErrorKind::Limit {
+                        limit: "max_buffer_bytes",
+                        claimed: len,
+                        allowed: limits.max_buffer_bytes,
+                    }));
+                }
+                let most = floe_codec::max_decompressed_len(codec, frame);
+                if len > most {
+                    return Err(Error::invalid(format!(
+                        "a frame of {} bytes claims to hold {len} bytes, it cannot hold more than {most}",
+                        frame.len()
+                    )));
+                }
+                self.budget.charge(len, limits)?;
+                let len = usize::try_from(len)
+                    .map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
+                Ok(Found::Frame { codec, len, frame: stored.behind_prefix() })
+            },
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used in map_err")]
+fn codec_error(error: floe_codec::Error) -> Error {
+    Error::new(ErrorKind::Codec(error.to_string()))
+}

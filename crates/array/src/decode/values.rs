@@ -1,0 +1,215 @@
+//! Buffers of all parts as values: one view into the source where there is one part, else one allocation that each
+//! part's buffer is decompressed, read or copied into.
+
+use std::sync::{Mutex, PoisonError};
+
+use arrow::bitmap::{Bitmap, MutableBitmap};
+use arrow::types::NativeType;
+use floe_format::{Error, FieldNode, Result};
+use polars_buffer::Buffer;
+
+use super::ctx::{DecodeCtx, Slot, lens, total_len};
+use super::fetch::Found;
+use crate::aligned::{self, as_uninit_bytes, byte_len, try_with_capacity};
+use crate::recycle::share;
+
+/// What is done to the values of a part, given its number, once they are in place.
+pub(super) type Change<'c, T> = &'c (dyn Fn(usize, &mut [T]) -> Result<()> + Sync);
+
+/// The validity bitmaps of an array, not read yet.
+pub(super) struct Validity(pub(super) Vec<Slot>);
+
+impl Validity {
+    /// One bitmap over all parts; `None` if nothing is null.
+    pub(super) fn read(self, ctx: &DecodeCtx<'_>, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
+        Self::read_at(&self.0, ctx, nodes)
+    }
+
+    fn read_at(slots: &[Slot], ctx: &DecodeCtx<'_>, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
+        if nodes.iter().all(|node| node.null_count == 0) {
+            return Ok(None);
+        }
+        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| {
+            if node.null_count == 0 { Ok(None) } else { ctx.bits(*slot, node.len).map(Some) }
+        });
+        let bitmap = join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
+        Ok((bitmap.unset_bits() > 0).then_some(bitmap))
+    }
+}
+
+impl<'a> DecodeCtx<'a> {
+    /// The next array's values and validity, the values of all parts contiguous.
+    pub(super) fn fixed_and_validity<T: NativeType>(&mut self) -> Result<(Buffer<T>, Option<Bitmap>)> {
+        if let [part] = self.parts.as_mut_slice() {
+            // As below, without a list of what there is one of: of small batches that is half of the work.
+            let node = part.node()?;
+            let [validity, values] = [part.buffer()?, part.buffer()?].map(|spec| Slot { part: 0, spec });
+            let values = self.fixed_at(&[values], &[node.len])?;
+            return Ok((values, Validity::read_at(&[validity], self, &[node])?));
+        }
+        let nodes = self.nodes()?;
+        let validity = self.validity()?;
+        let values = self.fixed(&lens(&nodes))?;
+        Ok((values, validity.read(self, &nodes)?))
+    }
+
+    /// The next buffer as a bitmap of values over all parts.
+    pub(super) fn bitmap(&mut self, nodes: &[FieldNode]) -> Result<Bitmap> {
+        let slots = self.slots()?;
+        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| self.bits(slot, node.len).map(Some));
+        join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)
+    }
+
+    fn bits(&self, slot: Slot, len: usize) -> Result<Bitmap> {
+        let bytes = len.div_ceil(8);
+        let buffer = aligned::typed::<u8>(self.bytes(slot)?, bytes)?;
+        debug_assert!(buffer.len() * 8 >= len);
+        // SAFETY: the buffer has at least `len` bits (`typed` checked) and starts at its storage's
+        // start, since `typed` makes a storage of exactly these bytes.
+        Ok(unsafe { Bitmap::from_inner_unchecked(own_storage(buffer), 0, len, None) })
+    }
+
+    /// The next buffer as `counts[i]` values of each part, contiguous.
+    pub(super) fn fixed<T: NativeType>(&mut self, counts: &[usize]) -> Result<Buffer<T>> {
+        let slots = self.slots()?;
+        self.fixed_at(&slots, counts)
+    }
+
+    /// As [`Self::fixed`], for buffers taken before.
+    pub(super) fn fixed_at<T: NativeType>(&self, slots: &[Slot], counts: &[usize]) -> Result<Buffer<T>> {
+        // A single part may be a view into the source. What is found of it is found once.
+        let mut first = None;
+        if let ([slot], [count]) = (slots, counts) {
+            if *count == 0 {
+                return Ok(Buffer::default());
+            }
+            match self.find(*slot)? {
+                Found::Plain(plain) if !self.options.big_endian || size_of::<T>() == 1 => {
+                    return aligned::typed(plain, *count);
+                },
+                found => first = Some(found),
+            }
+        }
+        self.fill_behind(Vec::new(), slots, counts, first, None).map(share)
+    }
+
+    /// As [`Self::fixed`], behind values that are there.
+    pub(super) fn fixed_onto<T: NativeType>(
+        &mut self,
+        mut known: Vec<T>,
+        counts: &[usize],
+    ) -> Result<Vec<T>> {
+        let slots = self.slots()?;
+        if known.capacity() == 0 {
+            let mut total = 0usize;
+            for (slot, count) in slots.iter().zip(counts) {
+                self.check_claim(*slot, byte_len::<T>(*count)?)?;
+                total = total.saturating_add(*count);
+            }
+            aligned::reserve_more(&mut known, total)?;
+        }
+        self.fill_behind(known, &slots, counts, None, None)
+    }
+
+    /// As [`Self::fixed_onto`], for buffers taken before, with `change` applied to the values of
+    /// each part, given its number: while they are in the cache, and in parallel.
+    pub(super) fn changed_onto<T: NativeType>(
+        &self,
+        known: Vec<T>,
+        slots: &[Slot],
+        counts: &[usize],
+        change: Change<'_, T>,
+    ) -> Result<Vec<T>> {
+        self.fill_behind(known, slots, counts, None, Some(change))
+    }
+
+    /// Writes the parts' values behind `out`'s. `first` is what was found of the first part, if it
+    /// was looked for.
+    fn fill_behind<T: NativeType>(
+        &self,
+        mut out: Vec<T>,
+        slots: &[Slot],
+        counts: &[usize],
+        mut first: Option<Found<'a>>,
+        change: Option<Change<'_, T>>,
+    ) -> Result<Vec<T>> {
+        let mut total = 0usize;
+        for (slot, count) in slots.iter().zip(counts) {
+            self.check_claim(*slot, byte_len::<T>(*count)?)?;
+            total = total
+                .checked_add(*count)
+                .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
+        }
+        byte_len::<T>(total)?;
+        let known = out.len();
+        // Reading into memory wants it initialised; decompressing and copying do not.
+        let fresh = out.capacity() == 0;
+        let zeroed = fresh && slots.iter().any(|slot| self.is_remote(*slot));
+        if zeroed {
+            out = aligned::try_initialised::<T>(total)?;
+            out.clear();
+        } else if fresh {
+            out = try_with_capacity::<T>(total)?;
+        } else {
+            aligned::reserve_more(&mut out, total)?;
+        }
+        let mut rest = as_uninit_bytes(&mut out.spare_capacity_mut()[..total]);
+        let mut jobs = Vec::with_capacity(slots.len());
+        for (slot, count) in slots.iter().zip(counts) {
+            let (here, behind) = rest.split_at_mut(byte_len::<T>(*count)?);
+            rest = behind;
+            jobs.push(Mutex::new((*slot, here, first.take())));
+        }
+        self.run(jobs.len(), |i| {
+            let Some(job) = jobs.get(i) else { return Ok(()) };
+            let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
+            let (slot, dst, found) = &mut *job;
+            let found = match found.take() {
+                Some(found) => found,
+                None => self.find(*slot)?,
+            };
+            self.fill(found, *slot, dst, size_of::<T>(), zeroed)?;
+            match change {
+                // SAFETY: `fill` returned Ok, so that all of `dst` is written.
+                Some(change) => change(i, bytemuck::cast_slice_mut(unsafe { aligned::assume_init(dst) })),
+                None => Ok(()),
+            }
+        })?;
+        drop(jobs);
+        // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
+        // elements behind the `known` ones: each was written completely.
+        unsafe { out.set_len(known + total) };
+        Ok(out)
+    }
+}
+
+/// A storage of exactly the buffer's bytes.
+fn own_storage(buffer: Buffer<u8>) -> polars_buffer::SharedStorage<u8> {
+    if !buffer.is_sliced() {
+        return buffer.into_storage();
+    }
+    // SAFETY: the slice is the buffer's own memory, which the owner handed over keeps alive.
+    unsafe {
+        let slice = std::slice::from_raw_parts(buffer.as_slice().as_ptr(), buffer.len());
+        polars_buffer::SharedStorage::from_slice_with_owner(slice, buffer)
+    }
+}
+
+/// Bitmaps one after another; `None` stands for all set.
+fn join_bitmaps(mut bitmaps: Vec<Option<Bitmap>>, nodes: &[FieldNode]) -> Result<Bitmap> {
+    if bitmaps.len() == 1
+        && let Some(Some(bitmap)) = bitmaps.pop()
+    {
+        return Ok(bitmap);
+    }
+    let total = total_len(nodes)?;
+    aligned::probe(total / 8)?;
+    let mut out = MutableBitmap::with_capacity(total);
+    for (bitmap, node) in bitmaps.iter().zip(nodes) {
+        match bitmap {
+            Some(bitmap) => out.extend_from_bitmap(bitmap),
+            None => out.extend_constant(node.len, true),
+        }
+    }
+    Ok(out.freeze())
+}
