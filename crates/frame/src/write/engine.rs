@@ -8,7 +8,7 @@
 //! A batch is submitted as tasks of some columns each; a bounded window of batches is in flight;
 //! the calling thread awaits the oldest, writes it, and submits the next. So the user's `W` needs
 //! no `Send`, memory is bounded by the window, and the bytes are the same for any thread count. What is
-//! not compressed it helps to encode where it would wait.
+//! not compressed it helps to encode where it would wait; what is written as it lies it writes at once.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -43,8 +43,9 @@ const WINDOW_BATCHES: usize = 2;
 const TASK_BYTES: usize = 256 << 10;
 /// Below this a batch is encoded on the calling thread: handing it over costs more.
 const INLINE_BYTES: usize = 64 << 10;
-/// Values (rows times columns) up to which a frame may be small.
-const SMALL_CELLS: usize = 8 << 10;
+/// What a column that is written as it lies takes, in terms of bytes to be looked at: thousands of them take less
+/// time than waking the pool's threads.
+const COLUMN_BYTES: usize = 8;
 
 /// Everything that shapes the bytes.
 #[derive(Clone, Debug)]
@@ -257,34 +258,32 @@ impl<W: Write> Engine<W> {
         })
     }
 
-    /// The only chunk of each column, if the frame is one small batch without dictionaries: then
-    /// what is done around the encoding would cost more than the encoding.
+    /// The only chunk of each column, if the frame is one batch without dictionaries that is encoded in no time:
+    /// then what is done around the encoding would cost more than the encoding.
     fn small<'d>(&self, df: &'d DataFrame) -> Option<Vec<&'d ArrayRef>> {
         let rows = df.height();
-        let cells = rows.saturating_mul(df.width());
-        let one_batch = rows > 0 && self.batch_size.is_none_or(|size| size >= rows);
-        if !one_batch
+        let most = self.batch_size.unwrap_or(chunk::DEFAULT_ROWS);
+        if rows == 0
+            || rows > most
             || self.plan.statistics
             || self.plan.canonical_views
-            || cells > SMALL_CELLS
             || !self.trackers.is_empty()
             || !self.in_flight.is_empty()
         {
             return None;
         }
-        let mut bytes = 0;
-        let only_chunk = |column: &'d Column| match column {
-            Column::Series(series) => match series.chunks().as_slice() {
-                [one] => {
-                    bytes += estimate(one.as_ref());
-                    Some(one)
-                },
-                _ => None,
-            },
-            Column::Scalar(_) => None,
+        let (mut bytes, mut sum) = (0, 0);
+        let only_chunk = |(field, column): (&Field, &'d Column)| {
+            let Column::Series(series) = column else { return None };
+            let [one] = series.chunks().as_slice() else { return None };
+            let size = estimate(one.as_ref());
+            bytes += size;
+            let as_written =
+                self.plan.compression.is_none() && encode::are_as_written(field, series.chunks());
+            sum += work(as_written, size);
+            (sum < INLINE_BYTES && bytes <= chunk::MAX_BYTES).then_some(one)
         };
-        let chunks = df.columns().iter().map(only_chunk).collect::<Option<Vec<_>>>()?;
-        (bytes < INLINE_BYTES).then_some(chunks)
+        self.plan.schema.wire.fields.iter().zip(df.columns()).map(only_chunk).collect()
     }
 
     fn write_small(
@@ -388,11 +387,24 @@ impl<W: Write> Engine<W> {
         Ok(())
     }
 
+    /// Bytes that encoding has to look at, roughly.
+    fn work(&self, pieces: &[Pieces], sizes: &[usize]) -> usize {
+        let Plan { schema, compression, statistics, .. } = &*self.plan;
+        let as_written = |field: &Field, pieces: &Pieces| match pieces {
+            Pieces::Arrays(arrays) if compression.is_none() && !statistics => {
+                encode::are_as_written(field, arrays)
+            },
+            _ => false,
+        };
+        let columns = schema.wire.fields.iter().zip(pieces).zip(sizes);
+        columns.map(|((field, pieces), size)| work(as_written(field, pieces), *size)).sum()
+    }
+
     /// Starts work on a batch, having made room for it.
     fn submit(&mut self, rows: usize, pieces: Vec<Pieces>, metadata: KeyValues) -> PolarsResult<()> {
         let sizes: Vec<usize> = pieces.iter().map(Pieces::estimated_bytes).collect();
         let bytes: usize = sizes.iter().sum();
-        if !self.parallel || bytes < INLINE_BYTES {
+        if !self.parallel || self.work(&pieces, &sizes) < INLINE_BYTES {
             self.drain(0)?;
             let group = pieces.into_iter().enumerate().collect();
             let columns = encode_group(group, &self.plan, &self.remaps)?;
@@ -476,6 +488,11 @@ pub(crate) fn write_frame<W: Write>(
     let summary = engine.finish()?;
     *broken = false;
     Ok(summary)
+}
+
+/// Bytes that encoding a column of so many has to look at.
+fn work(as_written: bool, size: usize) -> usize {
+    if as_written { COLUMN_BYTES.min(size) } else { size }
 }
 
 fn encode_group(
