@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every benchmark, into docs/benchmarks and the README: about a quarter of an hour on a machine that does nothing else.
+# Every benchmark, into docs/benchmarks and the README: 20 to 25 minutes on a machine that does nothing else.
 #
 #   benches/run.sh [--quick | --only TEXT | --rounds N]
 #

@@ -197,6 +197,29 @@ fn chunks_need_not_be_aligned() {
 }
 
 #[test]
+fn numbers_that_are_written_at_once_are_the_bytes_of_those_that_are_not() {
+    let numbers = |rows: std::ops::Range<i64>| {
+        let values: Vec<i64> = rows.collect();
+        let nullable: Vec<_> = values.iter().map(|value| (value % 5 > 0).then_some(*value)).collect();
+        frame(vec![Column::new("all".into(), values), Column::new("some".into(), nullable)])
+    };
+    // Up to what a batch has when nothing is asked for, and one row more.
+    for rows in [1, 100, 100_001, 262_144, 262_145] {
+        let whole = numbers(0..rows);
+        let mut halves = numbers(0..rows / 2);
+        halves.vstack_mut(&numbers(rows / 2..rows)).expect("the same schema");
+        for config in both() {
+            let one_batch = config.with_batch_rows(usize::try_from(rows).expect("rows"));
+            let bytes = one_batch.write(&whole);
+            assert_eq!(batch_rows(&messages_of(&config, &bytes)), [rows]);
+            assert_eq!(bytes, config.write(&whole), "{rows} rows are one batch without being asked for");
+            assert_eq!(bytes, one_batch.write(&halves), "{rows} rows in two chunks");
+            assert_frames_equal(&whole, &read(&config, &bytes));
+        }
+    }
+}
+
+#[test]
 fn bytes_do_not_depend_on_the_chunks_within_a_batch() {
     // Large enough that chunks are written as they lie, small enough that several are in a batch; odd lengths.
     let chunk = |start: i64, len: i64| {

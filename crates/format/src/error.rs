@@ -71,11 +71,11 @@ impl fmt::Display for IoError {
 /// An error of the format layers, with the place it happened: as small as a pointer, since every result of these
 /// layers has room for one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error(Box<Details>);
+pub struct Error(Box<ErrorDetails>);
 
 /// What an [`Error`] says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Details {
+pub struct ErrorDetails {
     /// What went wrong.
     pub kind: ErrorKind,
     /// Where, outermost first: `record batch 3`, `column "a"`, `buffer 2`.
@@ -88,7 +88,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error without a place yet.
     pub fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Details { kind, place: Vec::new() }))
+        Self(Box::new(ErrorDetails { kind, place: Vec::new() }))
     }
 
     /// [`ErrorKind::Invalid`] with this message.
@@ -132,9 +132,9 @@ impl<T> ResultExt<T> for Result<T> {
 }
 
 impl Deref for Error {
-    type Target = Details;
+    type Target = ErrorDetails;
 
-    fn deref(&self) -> &Details {
+    fn deref(&self) -> &ErrorDetails {
         &self.0
     }
 }

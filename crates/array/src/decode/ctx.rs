@@ -2,8 +2,6 @@
 //!
 //! How the bytes of a buffer are got is in `fetch`, how buffers become values of all parts in `values`.
 
-use std::sync::Mutex;
-
 use floe_format::{BatchHeader, BufferSpec, Error, ErrorKind, Field, FieldNode, Result};
 
 use super::values::Validity;
@@ -181,24 +179,14 @@ impl<'a> DecodeCtx<'a> {
         Ok(Validity(self.slots()?))
     }
 
-    /// Runs `work(0..n)` on the executor and returns the first error in order.
+    /// Runs `work(0..n)` on the executor: all that is returned, or the first error in order.
+    pub(super) fn map<T: Send>(&self, n: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
+        self.executor.map(n, work).into_iter().collect()
+    }
+
+    /// As [`Self::map`], for work that returns nothing.
     pub(super) fn run(&self, n: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
-        if n <= 1 {
-            return if n == 1 { work(0) } else { Ok(()) };
-        }
-        let failed: Mutex<Option<(usize, Error)>> = Mutex::new(None);
-        self.executor.for_each(n, &|i| {
-            if let Err(error) = work(i) {
-                let mut first = failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                if first.as_ref().is_none_or(|(at, _)| i < *at) {
-                    *first = Some((i, error));
-                }
-            }
-        });
-        match failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            Some((_, error)) => Err(error),
-            None => Ok(()),
-        }
+        self.map(n, work).map(drop)
     }
 }
 

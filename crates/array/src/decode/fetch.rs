@@ -78,14 +78,9 @@ impl<'a> DecodeCtx<'a> {
 
     /// As [`Self::bytes`] for several buffers, in parallel.
     pub(super) fn bytes_of_all(&self, slots: &[Slot]) -> Result<Vec<Buffer<u8>>> {
-        let found: Vec<Mutex<Buffer<u8>>> = slots.iter().map(|_| Mutex::new(Buffer::default())).collect();
-        self.run(slots.len(), |i| {
-            if let (Some(slot), Some(found)) = (slots.get(i), found.get(i)) {
-                *found.lock().unwrap_or_else(PoisonError::into_inner) = self.bytes(*slot)?;
-            }
-            Ok(())
-        })?;
-        Ok(found.into_iter().map(|b| b.into_inner().unwrap_or_else(PoisonError::into_inner)).collect())
+        self.map(slots.len(), |i| {
+            slots.get(i).map_or_else(|| Ok(Buffer::default()), |slot| self.bytes(*slot))
+        })
     }
 
     /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
@@ -165,7 +160,7 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// Whether the stored bytes can hold `need` bytes at all, before anything is allocated.
-    pub(super) fn check_claim(&self, slot: Slot, need: usize) -> Result<()> {
+    pub(super) fn require(&self, slot: Slot, need: usize) -> Result<()> {
         let need = need as u64;
         let have = match self.codec(slot) {
             None => slot.spec.len,
@@ -175,11 +170,6 @@ impl<'a> DecodeCtx<'a> {
             Some(Codec::Zstd) => (slot.spec.len / 4 + 1).saturating_mul(128 << 10),
         };
         if have < need { Err(too_short(need, have)) } else { Ok(()) }
-    }
-
-    /// As [`Self::check_claim`], for layouts that fetch their buffers themselves.
-    pub(super) fn require(&self, slot: Slot, need: usize) -> Result<()> {
-        self.check_claim(slot, need)
     }
 
     /// Whether the buffer's bytes, as they are, have to be read.

@@ -28,16 +28,11 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<
         children.iter().map(|child| field(ctx, child)).collect::<Result<Vec<_>>>()?
     } else {
         let forks = ctx.apart(children)?;
-        let jobs: Vec<_> = forks.into_iter().zip(children).map(|job| Mutex::new((job, None))).collect();
-        ctx.run(jobs.len(), |i| {
-            let Some(job) = jobs.get(i) else { return Ok(()) };
-            let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-            let ((fork, child), array) = &mut *job;
-            *array = Some(field(fork, child)?);
-            Ok(())
-        })?;
-        let done = jobs.into_iter().map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner).1);
-        done.collect::<Option<Vec<_>>>().ok_or_else(|| Error::invalid("a field was not decoded"))?
+        let jobs: Vec<_> = forks.into_iter().zip(children).map(Mutex::new).collect();
+        ctx.map(jobs.len(), |i| {
+            let (fork, child) = &mut *jobs[i].lock().unwrap_or_else(PoisonError::into_inner);
+            field(fork, child)
+        })?
     };
     let len = head.len;
     of_fields(children, len, values, head.validity(ctx)?)

@@ -103,7 +103,7 @@ impl<'a> DecodeCtx<'a> {
         if known.capacity() == 0 {
             let mut total = 0usize;
             for (slot, count) in slots.iter().zip(counts) {
-                self.check_claim(*slot, byte_len::<T>(*count)?)?;
+                self.require(*slot, byte_len::<T>(*count)?)?;
                 total = total.saturating_add(*count);
             }
             aligned::reserve_more(&mut known, total)?;
@@ -135,7 +135,7 @@ impl<'a> DecodeCtx<'a> {
     ) -> Result<Vec<T>> {
         let mut total = 0usize;
         for (slot, count) in slots.iter().zip(counts) {
-            self.check_claim(*slot, byte_len::<T>(*count)?)?;
+            self.require(*slot, byte_len::<T>(*count)?)?;
             total = total
                 .checked_add(*count)
                 .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;

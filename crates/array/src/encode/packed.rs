@@ -15,7 +15,7 @@ const AT_ONCE: usize = 32;
 /// Values up to this length are copied so; longer ones by a call.
 const SHORT: usize = 8 * AT_ONCE;
 /// So many views ahead a value is asked for from memory.
-pub(super) const AHEAD: usize = 24;
+const AHEAD: usize = 24;
 
 /// A buffer that values are copied to, of a length that is known before.
 pub(super) struct Packed {
@@ -127,11 +127,11 @@ impl<'a> Scattered<'a> {
         Self { views: if apart * 2 > seen { views } else { &[] }, buffers }
     }
 
-    /// Asks for a value that will soon be copied.
+    /// Asks for the value that will be copied [`AHEAD`] rows behind this one.
     #[inline(always)]
-    pub(super) fn ask_for(&self, row: usize) {
+    pub(super) fn ask_ahead_of(&self, row: usize) {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
-        if let Some(view) = self.views.get(row).filter(|view| view.length > View::MAX_INLINE_SIZE)
+        if let Some(view) = self.views.get(row + AHEAD).filter(|view| view.length > View::MAX_INLINE_SIZE)
             && let Some(source) = source(view, self.buffers)
         {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -143,7 +143,7 @@ impl<'a> Scattered<'a> {
             }
         }
         #[cfg(any(not(target_arch = "x86_64"), miri))]
-        let _ = (row, self.views, self.buffers);
+        let _ = (row + AHEAD, self.views, self.buffers);
     }
 }
 

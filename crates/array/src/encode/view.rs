@@ -12,7 +12,7 @@ use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use super::EncodeCtx;
-use super::packed::{AHEAD, Packed, Scattered};
+use super::packed::{Packed, Scattered};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
@@ -110,7 +110,7 @@ fn compact<T: ViewType + ?Sized>(
                     view.offset -= index(start)?;
                 },
                 None => {
-                    scattered.ask_for(row + AHEAD);
+                    scattered.ask_ahead_of(row);
                     (view.buffer_idx, view.offset) = gathered.push(&view, buffers)?;
                 },
             }
@@ -213,7 +213,7 @@ fn values<T: ViewType + ?Sized>(
     let mut out = Packed::new(len)?;
     for row in rows {
         let Some(view) = views.get(row) else { break };
-        scattered.ask_for(row + AHEAD);
+        scattered.ask_ahead_of(row);
         out.push(view, buffers)?;
     }
     Ok(out.finish())

@@ -221,29 +221,20 @@ impl GrowingFrame {
         executor: &dyn Executor,
     ) -> PolarsResult<()> {
         let (rows, all_starts) = checked(schema, options, batches)?;
-        let failed: Mutex<Option<(usize, PolarsError)>> = Mutex::new(None);
-        executor.for_each(self.columns.len(), &|i| {
+        let decoded = executor.map(self.columns.len(), |i| {
             let mut growing = self.columns[i].lock().unwrap_or_else(PoisonError::into_inner);
             let mut starts = all_starts.as_slice();
             for batches in batches.chunk_by(|a, b| a.options.version() == b.options.version()) {
                 let (here, behind) = starts.split_at(batches.len());
                 starts = behind;
                 let column = projection.indices[i];
-                let decoded = with_column(schema, column, batches, here, budget, executor, |ctx, field| {
+                with_column(schema, column, batches, here, budget, executor, |ctx, field| {
                     growing.decode(ctx, field).map(|rows| (rows, ()))
-                });
-                if let Err(error) = decoded {
-                    let mut first = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    if first.as_ref().is_none_or(|(at, _)| i < *at) {
-                        *first = Some((i, error));
-                    }
-                    return;
-                }
+                })?;
             }
+            Ok(())
         });
-        if let Some((_, error)) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            return Err(error);
-        }
+        decoded.into_iter().collect::<PolarsResult<()>>()?;
         self.rows = self.rows.saturating_add(rows);
         check_rows(self.rows)
     }

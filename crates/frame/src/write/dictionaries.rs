@@ -62,7 +62,7 @@ impl Tracker {
     }
 
     /// Adds the categories that have been marked.
-    fn add(&mut self, marks: &Marks) {
+    fn add(&mut self, marks: Marks) {
         self.remap.resize(marks.categories.max(self.remap.len()), u32::MAX);
         let before = self.categories.len();
         for category in marks.used() {
@@ -185,8 +185,8 @@ impl Marks {
     }
 
     /// The categories in use, in ascending order.
-    fn used(&self) -> impl Iterator<Item = u32> {
-        let mut sets = std::mem::take(&mut *self.sets.lock().unwrap_or_else(PoisonError::into_inner));
+    fn used(self) -> impl Iterator<Item = u32> {
+        let mut sets = self.sets.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut used = sets.pop().unwrap_or_default();
         for set in sets {
             used.iter_mut().zip(set).for_each(|(used, too)| *used |= too);
@@ -274,7 +274,7 @@ impl Trackers {
         } else {
             executor.for_each(jobs.len(), &mark)
         }
-        for (tracker, marks) in self.0.iter_mut().zip(&marks) {
+        for (tracker, marks) in self.0.iter_mut().zip(marks) {
             if let Some(marks) = marks {
                 tracker.add(marks);
             }

@@ -108,15 +108,16 @@ pub(crate) fn column(
 
 /// Whether the buffers of numbers are what is written, if they are not to be compressed: of one array, or of several
 /// without nulls, unless those would be gathered: small ones are better joined here than by the thread that writes.
-pub(crate) fn are_as_written(field: &Field, arrays: &[ArrayRef]) -> bool {
+/// Their values take `bytes`.
+pub(crate) fn are_as_written(field: &Field, arrays: &[ArrayRef], bytes: usize) -> bool {
     let has_nulls = || arrays.iter().any(|array| array.null_count() > 0);
-    let bytes = || arrays.iter().map(|array| estimate(array.as_ref())).sum::<usize>();
-    is_plain(field) && (arrays.len() == 1 || (bytes() / arrays.len().max(1) >= GATHER && !has_nulls()))
+    is_plain(field) && (arrays.len() == 1 || (bytes / arrays.len().max(1) >= GATHER && !has_nulls()))
 }
 
 /// Encodes numbers that are not to be compressed as the several pieces they are in; `None` for all else.
 pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef]) -> Result<Option<EncodedColumns>> {
-    if arrays.len() < 2 || !are_as_written(field, arrays) {
+    let bytes = || arrays.iter().map(|array| estimate(array.as_ref())).sum();
+    if arrays.len() < 2 || !are_as_written(field, arrays, bytes()) {
         return Ok(None);
     }
     let mut node = FieldNode { len: 0, null_count: 0 };

@@ -26,6 +26,7 @@ use super::convert::{Columns, Pieces, estimate};
 use super::dictionaries::{Due, Trackers, has_dictionary};
 use super::emit::{Container, Emitter};
 use super::encode::{self, EncodedColumns, assemble, column, columns};
+use super::options::Options;
 use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::cumulative;
 use crate::error::format_error;
@@ -43,52 +44,8 @@ const WINDOW_BATCHES: usize = 2;
 const TASK_BYTES: usize = 256 << 10;
 /// Below this a batch is encoded on the calling thread: handing it over costs more.
 const INLINE_BYTES: usize = 64 << 10;
-/// What a column that is written as it lies takes, in terms of bytes to be looked at: thousands of them take less
-/// time than waking the pool's threads.
-const COLUMN_BYTES: usize = 8;
-
-/// Everything that shapes the bytes.
-#[derive(Clone, Debug)]
-pub(crate) struct Options {
-    pub(crate) container: Container,
-    pub(crate) compression: Option<IpcCompression>,
-    pub(crate) compat_level: CompatLevel,
-    pub(crate) record_batch_size: Option<usize>,
-    pub(crate) record_batch_statistics: bool,
-    pub(crate) statistics: bool,
-    pub(crate) canonical_views: bool,
-    pub(crate) parallel: bool,
-    pub(crate) dictionary_deltas: bool,
-    pub(crate) schema_metadata: Option<Arc<Metadata>>,
-    pub(crate) field_metadata: Vec<(PlSmallStr, Metadata)>,
-}
-
-impl Options {
-    pub(crate) fn new(container: Container) -> Self {
-        Self {
-            container,
-            compression: None,
-            compat_level: match container {
-                Container::Stream => CompatLevel::oldest(),
-                Container::File => CompatLevel::newest(),
-            },
-            record_batch_size: None,
-            record_batch_statistics: false,
-            statistics: false,
-            canonical_views: false,
-            parallel: true,
-            dictionary_deltas: false,
-            schema_metadata: None,
-            field_metadata: Vec::new(),
-        }
-    }
-
-    /// Sets metadata of a column, in place of what was set before.
-    pub(crate) fn set_field_metadata(&mut self, column: &str, metadata: Metadata) {
-        self.field_metadata.retain(|(known, _)| known != column);
-        self.field_metadata.push((column.into(), metadata));
-    }
-}
+/// What an array that is written as it lies takes, in terms of bytes to be looked at.
+const ARRAY_BYTES: usize = 256;
 
 /// What encoding a batch needs, shared by its tasks.
 struct Plan {
@@ -272,16 +229,17 @@ impl<W: Write> Engine<W> {
         {
             return None;
         }
-        let (mut bytes, mut sum) = (0, 0);
+        let (mut bytes, mut work) = (0, 0);
         let only_chunk = |(field, column): (&Field, &'d Column)| {
             let Column::Series(series) = column else { return None };
             let [one] = series.chunks().as_slice() else { return None };
             let size = estimate(one.as_ref());
             bytes += size;
-            let as_written =
-                self.plan.compression.is_none() && encode::are_as_written(field, series.chunks());
-            sum += work(as_written, size);
-            (sum < INLINE_BYTES && bytes <= chunk::MAX_BYTES).then_some(one)
+            // Thousands of columns that are written as they lie take less time than waking the pool's threads.
+            if self.plan.compression.is_some() || !encode::are_as_written(field, series.chunks(), size) {
+                work += size;
+            }
+            (work < INLINE_BYTES && bytes <= chunk::MAX_BYTES).then_some(one)
         };
         self.plan.schema.wire.fields.iter().zip(df.columns()).map(only_chunk).collect()
     }
@@ -390,14 +348,16 @@ impl<W: Write> Engine<W> {
     /// Bytes that encoding has to look at, roughly.
     fn work(&self, pieces: &[Pieces], sizes: &[usize]) -> usize {
         let Plan { schema, compression, statistics, .. } = &*self.plan;
-        let as_written = |field: &Field, pieces: &Pieces| match pieces {
-            Pieces::Arrays(arrays) if compression.is_none() && !statistics => {
-                encode::are_as_written(field, arrays)
-            },
-            _ => false,
-        };
         let columns = schema.wire.fields.iter().zip(pieces).zip(sizes);
-        columns.map(|((field, pieces), size)| work(as_written(field, pieces), *size)).sum()
+        let work = |((field, pieces), size): ((&Field, &Pieces), &usize)| match pieces {
+            Pieces::Arrays(arrays)
+                if compression.is_none() && !statistics && encode::are_as_written(field, arrays, *size) =>
+            {
+                (arrays.len() * ARRAY_BYTES).min(*size)
+            },
+            _ => *size,
+        };
+        columns.map(work).sum()
     }
 
     /// Starts work on a batch, having made room for it.
@@ -488,11 +448,6 @@ pub(crate) fn write_frame<W: Write>(
     let summary = engine.finish()?;
     *broken = false;
     Ok(summary)
-}
-
-/// Bytes that encoding a column of so many has to look at.
-fn work(as_written: bool, size: usize) -> usize {
-    if as_written { COLUMN_BYTES.min(size) } else { size }
 }
 
 fn encode_group(

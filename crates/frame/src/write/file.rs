@@ -9,8 +9,9 @@ use polars_io::ipc::IpcCompression;
 
 use super::batched::BatchedWriter;
 use super::emit::Container;
-use super::engine::{Engine, Options, write_frame};
+use super::engine::{Engine, write_frame};
 use super::methods::writer_methods;
+use super::options::Options;
 use crate::options::Metadata;
 use crate::summary::WriteSummary;
 

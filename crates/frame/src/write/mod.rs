@@ -13,6 +13,7 @@ mod encode;
 mod engine;
 mod file;
 mod methods;
+mod options;
 mod sink;
 mod statistics;
 mod stream;

@@ -1,0 +1,52 @@
+//! What the writers' builders set.
+
+use std::sync::Arc;
+
+use polars_core::prelude::*;
+use polars_io::ipc::IpcCompression;
+
+use super::emit::Container;
+use crate::options::Metadata;
+
+/// Everything that shapes the bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) container: Container,
+    pub(crate) compression: Option<IpcCompression>,
+    pub(crate) compat_level: CompatLevel,
+    pub(crate) record_batch_size: Option<usize>,
+    pub(crate) record_batch_statistics: bool,
+    pub(crate) statistics: bool,
+    pub(crate) canonical_views: bool,
+    pub(crate) parallel: bool,
+    pub(crate) dictionary_deltas: bool,
+    pub(crate) schema_metadata: Option<Arc<Metadata>>,
+    pub(crate) field_metadata: Vec<(PlSmallStr, Metadata)>,
+}
+
+impl Options {
+    pub(crate) fn new(container: Container) -> Self {
+        Self {
+            container,
+            compression: None,
+            compat_level: match container {
+                Container::Stream => CompatLevel::oldest(),
+                Container::File => CompatLevel::newest(),
+            },
+            record_batch_size: None,
+            record_batch_statistics: false,
+            statistics: false,
+            canonical_views: false,
+            parallel: true,
+            dictionary_deltas: false,
+            schema_metadata: None,
+            field_metadata: Vec::new(),
+        }
+    }
+
+    /// Sets metadata of a column, in place of what was set before.
+    pub(crate) fn set_field_metadata(&mut self, column: &str, metadata: Metadata) {
+        self.field_metadata.retain(|(known, _)| known != column);
+        self.field_metadata.push((column.into(), metadata));
+    }
+}
