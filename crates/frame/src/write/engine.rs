@@ -44,6 +44,8 @@ const WINDOW_BATCHES: usize = 2;
 const TASK_BYTES: usize = 256 << 10;
 /// Below this a batch is encoded on the calling thread: handing it over costs more.
 const INLINE_BYTES: usize = 64 << 10;
+/// The same for a batch that is not compressed and that the caller waits for: there is nothing to do meanwhile.
+const INLINE_RAW_BYTES: usize = 512 << 10;
 /// What an array that is written as it lies takes, in terms of bytes to be looked at.
 const ARRAY_BYTES: usize = 256;
 
@@ -161,7 +163,8 @@ impl<W: Write> Engine<W> {
     /// Writes a whole frame: dictionaries first, then batches. For frames that are all there is.
     pub(crate) fn write_whole(&mut self, df: &DataFrame) -> PolarsResult<()> {
         self.guarded(|this| {
-            if let Some(chunks) = this.small(df) {
+            let waits = true;
+            if let Some(chunks) = this.small(df, waits) {
                 return this.write_small(df, &chunks, &KeyValues::new());
             }
             let columns = Columns::new(df);
@@ -172,15 +175,17 @@ impl<W: Write> Engine<W> {
                 }
             }
             let ranges = chunk::ranges(&columns, this.batch_size);
-            this.submit_ranges(df, &columns, ranges, &KeyValues::new())?;
+            this.submit_ranges(df, &columns, ranges, &KeyValues::new(), waits)?;
             this.drain(0)
         })
     }
 
     /// Writes a frame as one more batch, or several if it is large.
     pub(crate) fn write_more(&mut self, df: &DataFrame, metadata: &KeyValues) -> PolarsResult<()> {
-        self.submit_more(df, metadata)?;
-        self.guarded(|this| this.drain(0))
+        self.guarded(|this| {
+            this.submit(df, metadata, true)?;
+            this.drain(0)
+        })
     }
 
     /// Writes the oldest batch in flight; false if there is none.
@@ -197,27 +202,36 @@ impl<W: Write> Engine<W> {
 
     /// As [`write_more`](Self::write_more), but leaves a window of batches in flight behind.
     pub(crate) fn submit_more(&mut self, df: &DataFrame, metadata: &KeyValues) -> PolarsResult<()> {
-        self.guarded(|this| {
-            if let Some(chunks) = this.small(df) {
-                return this.write_small(df, &chunks, metadata);
-            }
-            let columns = Columns::new(df);
-            if !this.trackers.is_empty() {
-                this.note(&columns);
-                this.write_dictionaries(true)?;
-            }
-            let whole = 0..df.height();
-            let ranges = match this.batch_size {
-                None if df.height() == 0 => vec![whole],
-                rows => chunk::ranges(&columns, rows),
-            };
-            this.submit_ranges(df, &columns, ranges, metadata)
-        })
+        self.guarded(|this| this.submit(df, metadata, false))
+    }
+
+    /// Starts work on a frame, for which the caller `waits`, or does not.
+    fn submit(&mut self, df: &DataFrame, metadata: &KeyValues, waits: bool) -> PolarsResult<()> {
+        if let Some(chunks) = self.small(df, waits) {
+            return self.write_small(df, &chunks, metadata);
+        }
+        let columns = Columns::new(df);
+        if !self.trackers.is_empty() {
+            self.note(&columns);
+            self.write_dictionaries(true)?;
+        }
+        let whole = 0..df.height();
+        let ranges = match self.batch_size {
+            None if df.height() == 0 => vec![whole],
+            rows => chunk::ranges(&columns, rows),
+        };
+        self.submit_ranges(df, &columns, ranges, metadata, waits)
+    }
+
+    /// A batch of less work than this many bytes is encoded on the calling thread.
+    fn inline_bytes(&self, waits: bool) -> usize {
+        let is_raw = self.plan.compression.is_none() && !self.plan.statistics;
+        if waits && is_raw { INLINE_RAW_BYTES } else { INLINE_BYTES }
     }
 
     /// The only chunk of each column, if the frame is one batch without dictionaries that is encoded in no time:
     /// then what is done around the encoding would cost more than the encoding.
-    fn small<'d>(&self, df: &'d DataFrame) -> Option<Vec<&'d ArrayRef>> {
+    fn small<'d>(&self, df: &'d DataFrame, waits: bool) -> Option<Vec<&'d ArrayRef>> {
         let rows = df.height();
         let most = self.batch_size.unwrap_or(chunk::DEFAULT_ROWS);
         if rows == 0
@@ -230,6 +244,7 @@ impl<W: Write> Engine<W> {
             return None;
         }
         let (mut bytes, mut work) = (0, 0);
+        let most_work = self.inline_bytes(waits);
         let only_chunk = |(field, column): (&Field, &'d Column)| {
             let Column::Series(series) = column else { return None };
             let [one] = series.chunks().as_slice() else { return None };
@@ -239,7 +254,7 @@ impl<W: Write> Engine<W> {
             if self.plan.compression.is_some() || !encode::are_as_written(field, series.chunks(), size) {
                 work += size;
             }
-            (work < INLINE_BYTES && bytes <= chunk::MAX_BYTES).then_some(one)
+            (work < most_work && bytes <= chunk::MAX_BYTES).then_some(one)
         };
         self.plan.schema.wire.fields.iter().zip(df.columns()).map(only_chunk).collect()
     }
@@ -332,7 +347,9 @@ impl<W: Write> Engine<W> {
         columns: &Columns,
         ranges: Vec<Range<usize>>,
         metadata: &KeyValues,
+        waits: bool,
     ) -> PolarsResult<()> {
+        let inline_bytes = self.inline_bytes(waits && ranges.len() == 1);
         for range in ranges {
             let mut metadata = metadata.clone();
             if self.flags {
@@ -340,7 +357,7 @@ impl<W: Write> Engine<W> {
             }
             let pieces: Vec<Pieces> =
                 (0..columns.width()).map(|i| columns.slice(i, range.start, range.len())).collect();
-            self.submit(range.len(), pieces, metadata)?;
+            self.submit_batch(range.len(), pieces, metadata, inline_bytes)?;
         }
         Ok(())
     }
@@ -360,11 +377,17 @@ impl<W: Write> Engine<W> {
         columns.map(work).sum()
     }
 
-    /// Starts work on a batch, having made room for it.
-    fn submit(&mut self, rows: usize, pieces: Vec<Pieces>, metadata: KeyValues) -> PolarsResult<()> {
+    /// Starts work on a batch, having made room for it; does it if it is less than `inline_bytes`.
+    fn submit_batch(
+        &mut self,
+        rows: usize,
+        pieces: Vec<Pieces>,
+        metadata: KeyValues,
+        inline_bytes: usize,
+    ) -> PolarsResult<()> {
         let sizes: Vec<usize> = pieces.iter().map(Pieces::estimated_bytes).collect();
         let bytes: usize = sizes.iter().sum();
-        if !self.parallel || self.work(&pieces, &sizes) < INLINE_BYTES {
+        if !self.parallel || self.work(&pieces, &sizes) < inline_bytes {
             self.drain(0)?;
             let group = pieces.into_iter().enumerate().collect();
             let columns = encode_group(group, &self.plan, &self.remaps)?;
