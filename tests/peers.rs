@@ -244,6 +244,52 @@ fn through_arrow_and_back() {
     cases.finish();
 }
 
+/// Columns that are large enough for LZ4 blocks of floe's own making, of each kind of them.
+#[test]
+fn others_read_lz4_of_large_columns() {
+    let rows = 150_000;
+    let mut state = 1u64;
+    let mut below = |n: i64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        i64::try_from(state >> 33).expect("31 bits") % n
+    };
+    let mut ints = |n: i64| (0..rows).map(|_| below(n)).collect::<Vec<i64>>();
+    let (hundreds, millions, seconds) = (ints(1_000), ints(1_000_000), ints(1_000_000));
+    let texts: Vec<Option<String>> =
+        millions.iter().map(|i| (i % 10 > 0).then(|| format!("https://example.com/{i}"))).collect();
+    let scaled: Vec<Option<i128>> = millions.iter().map(|i| Some(i128::from(*i) * 1_000_003)).collect();
+    let times = (0..).zip(&seconds).map(|(i, more): (i64, &i64)| i * 1_000_000 + more).collect::<Vec<_>>();
+    let df = DataFrame::new(
+        hundreds.len(),
+        vec![
+            Column::new("hundreds".into(), hundreds),
+            Column::new(
+                "nulls".into(),
+                millions.iter().map(|i| (i % 7 > 0).then_some(*i)).collect::<Vec<_>>(),
+            ),
+            Column::new("millions".into(), millions),
+            Column::new("steps".into(), (0..rows).collect::<Vec<i64>>()),
+            Column::new("times".into(), times)
+                .cast(&DataType::Datetime(TimeUnit::Microseconds, None))
+                .expect("times"),
+            Column::new("texts".into(), texts),
+            decimals(&scaled, 20, 2).with_name("decimals".into()).into(),
+        ],
+    )
+    .expect("a frame");
+    for config in configs().into_iter().filter(|config| config.compression == Some(IpcCompression::LZ4)) {
+        let bytes = config.write(&df);
+        assert_frames_equal(&df, &polars_reads(config.file, &bytes).expect("Polars reads it"));
+        let (schema, batches) = arrow_reads(config.file, &bytes);
+        let again = arrow_writes(config.file, IpcWriteOptions::default(), &schema, &batches);
+        for (way, read) in reads(config.file) {
+            let found = read(&bytes).unwrap_or_else(|error| panic!("{way}: {error}"));
+            assert_eq!(frames_differ(&df, &found.expect("batches")), Ok(()), "{way}");
+        }
+        assert_frames_equal(&df, &polars_reads(config.file, &again).expect("what arrow-rs read"));
+    }
+}
+
 /// The values themselves, as arrow-rs sees them.
 #[test]
 fn arrow_sees_the_values() {

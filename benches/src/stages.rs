@@ -1,7 +1,7 @@
 //! Each stage by itself, on one thread, for whoever optimises next: encode, compress, decompress, decode,
 //! validate. The crates below `floe` are called directly; nothing here does I/O.
 //!
-//! Data is a million rows (or 16 buffers of 1 MB for the codecs). What the buffers of a cell hold together is
+//! Data is a million rows (or buffers of 2 MiB for the codecs). What the buffers of a cell hold together is
 //! its `bytes`, from which the report makes gigabytes a second.
 
 use arrow::array::{Array, Utf8ViewArray, View};
@@ -143,7 +143,10 @@ fn decode(header: &BatchHeader, body: &Buffer<u8>, field: &Field) -> Box<dyn Arr
     decode_column(&mut DecodeCtx::new(vec![part], &options, &budget, &Serial), field).expect("decoded")
 }
 
-/// Buffers of 1 MB each, of four kinds.
+/// Bytes of a buffer: a column of 8-byte values in a batch of 262,144 rows.
+const BUFFER: usize = 2 << 20;
+
+/// Buffers of several kinds.
 fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let numbers = data::numbers(bench.scaled(2_000_000));
     let bytes_of = |name: &str| {
@@ -156,25 +159,37 @@ fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
                 array.values_iter().flat_map(|value| value.to_le_bytes()).collect()
             },
         };
-        raw.chunks(1_000_000).map(<[u8]>::to_vec).collect::<Vec<_>>()
+        cut(&raw)
     };
     let mut rng = Rng::new(23);
     let noise: Vec<u8> = (0..bench.scaled(2_000_000)).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
+    let (offsets, urls) = text(&data::strings(bench.scaled(800_000)), "long");
     vec![
-        ("small integers", bytes_of("small")),
+        ("integers below 1,000", bytes_of("small")),
+        ("integers below a million", bytes_of("medium")),
+        ("steps", bytes_of("steps")),
+        ("offsets", cut(&offsets)),
         ("prices", bytes_of("prices")),
         ("a random walk", bytes_of("walk")),
-        ("URLs", text(&data::strings(bench.scaled(800_000)), "long")),
-        ("noise, stored raw", noise.chunks(1_000_000).map(<[u8]>::to_vec).collect()),
+        ("URLs", cut(&urls)),
+        ("noise, stored raw", cut(&noise)),
     ]
 }
 
-/// The text of a column, in buffers of 1 MB each.
-fn text(df: &DataFrame, name: &str) -> Vec<Vec<u8>> {
+fn cut(bytes: &[u8]) -> Vec<Vec<u8>> {
+    bytes.chunks(BUFFER).map(<[u8]>::to_vec).collect()
+}
+
+/// Offsets and text of a column.
+fn text(df: &DataFrame, name: &str) -> (Vec<u8>, Vec<u8>) {
     let array = chunk(df, name);
     let strings = array.as_any().downcast_ref::<Utf8ViewArray>().expect("views");
-    let all: Vec<u8> = strings.values_iter().flat_map(str::bytes).collect();
-    all.chunks(1_000_000).map(<[u8]>::to_vec).collect()
+    let (mut offsets, mut text) = (Vec::new(), Vec::new());
+    for value in strings.values_iter() {
+        offsets.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        text.extend_from_slice(value.as_bytes());
+    }
+    (offsets, text)
 }
 
 fn codecs(bench: &mut Bench) {
@@ -184,12 +199,15 @@ fn codecs(bench: &mut Bench) {
             let Some(compression) = codec.floe() else { continue };
             let mut out = Vec::new();
             let mut contenders = vec![Contender::floe(|| compress(compression, &buffers, &mut out))];
-            if let Compression::Zstd { level } = compression {
-                let (buffers, mut zstd) = (&buffers, Zstd::new());
-                contenders.push(Contender::peer("libzstd's own tables", move || {
-                    buffers.iter().map(|buffer| zstd.compress(buffer, level)).sum::<usize>()
-                }));
-            }
+            let (theirs, mut zstd) = (&buffers, Zstd::new());
+            contenders.push(match compression {
+                Compression::Zstd { level } => Contender::peer("libzstd's own tables", move || {
+                    theirs.iter().map(|buffer| zstd.compress(buffer, level)).sum::<usize>()
+                }),
+                Compression::Lz4 => Contender::peer("liblz4, one block", || {
+                    theirs.iter().map(|buffer| lz4_block(buffer).len()).sum::<usize>()
+                }),
+            });
             bench.cell(cell("compress", what, codec, bytes), contenders);
             let frames: Vec<(usize, Vec<u8>)> =
                 buffers.iter().filter_map(|b| frame(compression, b)).collect();
@@ -197,12 +215,31 @@ fn codecs(bench: &mut Bench) {
                 continue;
             }
             let mut out = Vec::new();
-            bench.cell(
-                cell("decompress", what, codec, bytes),
-                vec![Contender::floe(|| crate::limits::decompress(&frames, compression.codec(), &mut out))],
-            );
+            let mut all = vec![0; BUFFER];
+            let blocks: Vec<(usize, Vec<u8>)> = match compression {
+                Compression::Lz4 => buffers.iter().map(|buffer| (buffer.len(), lz4_block(buffer))).collect(),
+                Compression::Zstd { .. } => Vec::new(),
+            };
+            let mut contenders =
+                vec![Contender::floe(|| crate::limits::decompress(&frames, compression.codec(), &mut out))];
+            if !blocks.is_empty() {
+                contenders.push(Contender::peer("liblz4, what it wrote", || {
+                    blocks.iter().map(|(len, block)| lz4_unblock(block, *len, &mut all)).sum::<usize>()
+                }));
+            }
+            bench.cell(cell("decompress", what, codec, bytes), contenders);
         }
     }
+}
+
+/// A block that liblz4 makes of a whole buffer.
+fn lz4_block(buffer: &[u8]) -> Vec<u8> {
+    lz4::block::compress(buffer, None, false).expect("compressed")
+}
+
+fn lz4_unblock(block: &[u8], len: usize, out: &mut [u8]) -> usize {
+    let len = i32::try_from(len).expect("a buffer of some MB");
+    lz4::block::decompress_to_buffer(block, Some(len), out).expect("decompressed")
 }
 
 /// libzstd with a context that is kept, and its own choice of tables.

@@ -12,7 +12,8 @@
 //!
 //! The codec is named once, in the record batch's `BodyCompression`. [`parse`] reads the prefix; writing it is
 //! left to the caller, who knows where the buffer goes. Above this crate `floe-array` decides which buffers to
-//! compress and where their bytes live; below it are liblz4 and libzstd, nothing else. There is no I/O here.
+//! compress and where their bytes live; below it are liblz4 and libzstd, nothing else, but for the LZ4 blocks of
+//! columns of numbers, which are made here. There is no I/O.
 //!
 //! The frames written are the same for the same input, codec and level, whatever was compressed before and on
 //! whichever thread. Any input to [`decompress`] ends in `Ok` with every byte of the destination written, or in
@@ -39,6 +40,8 @@ mod error;
 #[cfg(feature = "lz4")]
 mod lz4;
 mod lz4_frame;
+#[cfg(feature = "lz4")]
+mod lz4_values;
 mod off;
 mod prefix;
 mod probe;

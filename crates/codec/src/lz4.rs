@@ -1,4 +1,4 @@
-//! LZ4 frames through liblz4.
+//! LZ4 frames through liblz4, but for columns of numbers (`lz4_values.rs`).
 //!
 //! Writing is one call of `LZ4F_compressFrame`: its context lies on the stack and starts empty, so the frame
 //! depends on the input alone and there is nothing to keep, to free or to reset. (A kept context would save
@@ -19,6 +19,7 @@ use lz4_sys::{
 };
 
 use crate::lz4_frame::{Block, Blocks, Header};
+use crate::lz4_values::Plan;
 use crate::uninit;
 use crate::{Error, Result, Run};
 
@@ -88,15 +89,20 @@ const END: [u8; 4] = [0; 4];
 ///
 /// Blocks are independent, so the blocks of one frame are those of its pieces' frames, one after another.
 pub(crate) fn append(input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+    let plan = Plan::of(input, append_theirs)?;
+    let append = |input: &[u8], out: &mut Vec<u8>| match plan {
+        Some(plan) => plan.append(input, out),
+        None => append_theirs(input, out),
+    };
     if input.len() <= LARGE {
-        return append_with(&PREFERENCES, input, out);
+        return append(input, out);
     }
     let pieces: Vec<&[u8]> = input.chunks(PIECE).collect();
     let frames: Vec<Mutex<Result<Vec<u8>>>> = pieces.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
     run(pieces.len(), &|i| {
         if let (Some(piece), Some(slot)) = (pieces.get(i), frames.get(i)) {
             let mut frame = Vec::new();
-            let result = append_with(&PREFERENCES, piece, &mut frame);
+            let result = append(piece, &mut frame);
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = result.map(|()| frame);
         }
     });
@@ -116,6 +122,11 @@ pub(crate) fn append(input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()
     }
     out.extend_from_slice(&END);
     Ok(())
+}
+
+/// Appends the frame that liblz4 makes of `input`.
+pub(crate) fn append_theirs(input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    append_with(&PREFERENCES, input, out)
 }
 
 fn append_with(prefs: &LZ4FPreferences, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -278,7 +289,7 @@ fn inflate(block: &[u8], header: Header, dst: &mut [MaybeUninit<u8>], done: usiz
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::ptr::null_mut;
 
     use lz4_sys::{
@@ -319,7 +330,7 @@ mod tests {
     }
 
     /// What liblz4's own frame decoder makes of `frame`, if it is one whole frame of `len` bytes.
-    fn reference(frame: &[u8], len: usize) -> Option<Vec<u8>> {
+    pub(crate) fn reference(frame: &[u8], len: usize) -> Option<Vec<u8>> {
         let mut context = LZ4FDecompressionContext(null_mut());
         // One more, to see a frame that holds more.
         let mut out = vec![0; len + 1];

@@ -11,11 +11,11 @@
 
 use crate::Codec;
 
-const LZ4_BLOCK: usize = 256 << 10;
+pub(crate) const LZ4_BLOCK: usize = 256 << 10;
 /// Magic, version 1 with independent blocks, blocks of 256 KiB at most, byte 1 of the XXH32 of those two.
-const LZ4_HEAD: [u8; 7] = [0x04, 0x22, 0x4D, 0x18, 0x60, 0x50, 0xFB];
-const LZ4_STORED: u32 = 0x8000_0000;
-const LZ4_END: [u8; 4] = [0; 4];
+pub(crate) const LZ4_HEAD: [u8; 7] = [0x04, 0x22, 0x4D, 0x18, 0x60, 0x50, 0xFB];
+pub(crate) const LZ4_STORED: u32 = 0x8000_0000;
+pub(crate) const LZ4_END: [u8; 4] = [0; 4];
 
 const ZSTD_BLOCK: usize = 128 << 10;
 /// Magic, a content size of 8 bytes to follow, a window of 128 KiB (the smallest that allows such blocks).

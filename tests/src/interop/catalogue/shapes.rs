@@ -24,6 +24,7 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::of("chunks", chunks(&wide)),
         Frame::of("batches", self::wide(1000)).batches(300, How::Whole),
         Frame::of("compressible", compressible()).batches(2000, How::Whole),
+        Frame::of("compressible_large", compressible()),
         with_metadata,
         batch_metadata,
     ]
@@ -109,6 +110,7 @@ fn compressible() -> DataFrame {
     };
     let columns = vec![
         plain("count", (0..33_000_i64).map(|row| row / 100).collect()),
+        plain("steps", (0..33_000_i64).collect()),
         plain("noise", (0..33_000).map(|_| noise()).collect::<Vec<u64>>()),
         plain("text", (0..33_000).map(|row| ["the same long text again", "short"][row % 2]).collect()),
         plain("flag", (0..33_000).map(|row| (row % 10 != 0).then_some(row < 2500)).collect()),
