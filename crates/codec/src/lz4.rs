@@ -1,4 +1,4 @@
-//! LZ4 frames through liblz4, but for columns of numbers (`lz4_values.rs`).
+//! LZ4 frames through liblz4, but for columns of numbers (`lz4_values`).
 //!
 //! Writing is one call of `LZ4F_compressFrame`: its context lies on the stack and starts empty, so the frame
 //! depends on the input alone and there is nothing to keep, to free or to reset. (A kept context would save

@@ -1,0 +1,168 @@
+use super::block::{LAST, LONG};
+use super::*;
+use crate::Codec;
+use crate::lz4::tests::reference;
+use crate::tests::{letters, noise, patterns, unpack};
+
+const WAYS: [Way; 4] = [Way::Before, Way::Whole, Way::Tail(1), Way::Tail(2)];
+
+fn plans() -> impl Iterator<Item = Plan> {
+    [8, 16].into_iter().flat_map(|width| WAYS.map(|way| Plan { width, way }))
+}
+
+fn random(len: usize) -> impl Iterator<Item = u64> {
+    let bytes = noise(len + 8);
+    (0..len / 8).map(move |i| u64::from_le_bytes(*bytes[i * 8..].first_chunk().unwrap()))
+}
+
+fn of(values: impl Iterator<Item = u64>) -> Vec<u8> {
+    values.flat_map(u64::to_le_bytes).collect()
+}
+
+/// Name, bytes, and how they should be compressed.
+type Column = (&'static str, Vec<u8>, Option<(usize, Way)>);
+
+/// Columns of `len` bytes.
+fn columns(len: usize) -> Vec<Column> {
+    let below = |n: u64| of(random(len).map(|value| value % n));
+    let decimals = random(len / 2).flat_map(|value| u128::from(value % (1 << 40)).to_le_bytes());
+    let mut offset = 0;
+    let offsets = random(len).map(|value| {
+        offset += value % 20;
+        offset
+    });
+    let start = 1_600_000_000_000_000;
+    let times = (0..).zip(random(len)).map(|(i, value)| start + i * 1_000_000 + value % 1_000_000);
+    #[expect(clippy::cast_precision_loss, reason = "made-up numbers")]
+    let float = |value: u64| (value as f64 / u64::MAX as f64).to_bits();
+    vec![
+        ("steps", of(0..len as u64 / 8), Some((8, Way::Before))),
+        ("offsets", of(offsets), Some((8, Way::Before))),
+        ("timestamps", of(times), Some((8, Way::Before))),
+        ("runs", of((0..len as u64 / 8).map(|i| i / 100)), Some((8, Way::Before))),
+        ("below 1,000", below(1_000), Some((8, Way::Whole))),
+        ("below a million", below(1_000_000), Some((8, Way::Tail(1)))),
+        ("below ten million", below(10_000_000), Some((8, Way::Tail(2)))),
+        ("decimals", decimals.collect(), Some((16, Way::Before))),
+        ("floats", of(random(len).map(float)), None),
+        ("letters", letters(len), None),
+        ("noise", noise(len), None),
+    ]
+}
+
+fn liblz4(input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    crate::lz4::append_theirs(input, out)
+}
+
+/// Checks what decoders may rely on, beyond that a block decodes to what it was made of.
+fn check_block(block: &[u8], len: usize) {
+    fn more(block: &mut &[u8], mut length: usize) -> usize {
+        if length == LONG {
+            while let Some((byte, rest)) = block.split_first() {
+                *block = rest;
+                length += usize::from(*byte);
+                if *byte < 255 {
+                    break;
+                }
+            }
+        }
+        length
+    }
+    let (mut rest, mut at) = (block, 0);
+    loop {
+        let (token, behind) = rest.split_first().unwrap();
+        rest = behind;
+        let literals = more(&mut rest, usize::from(token >> 4));
+        rest = &rest[literals..];
+        at += literals;
+        let Some((offset, behind)) = rest.split_first_chunk() else {
+            assert_eq!((at, rest.len()), (len, 0));
+            assert!(literals >= 5, "the last 5 bytes are literals");
+            break;
+        };
+        rest = behind;
+        let offset = usize::from(u16::from_le_bytes(*offset));
+        assert!((1..=at).contains(&offset));
+        assert!(at + LAST <= len, "the last match begins 12 bytes before the end");
+        at += more(&mut rest, usize::from(token & 15)) + MIN_MATCH;
+    }
+}
+
+fn check(plan: Plan, input: &[u8]) {
+    let mut frame = vec![7];
+    plan.append(input, &mut frame).unwrap();
+    let frame = &frame[1..];
+    assert_eq!(unpack(Codec::Lz4, frame, input.len()).as_deref(), Ok(input), "{plan:?}");
+    assert_eq!(reference(frame, input.len()).as_deref(), Some(input), "{plan:?}");
+    let mut rest = &frame[LZ4_HEAD.len()..];
+    for block in input.chunks(LZ4_BLOCK) {
+        let size = u32::from_le_bytes(*rest.first_chunk().unwrap());
+        let stored = usize::try_from(size & !LZ4_STORED).unwrap();
+        assert!(stored < block.len() || size == LZ4_STORED | u32::try_from(block.len()).unwrap());
+        if size & LZ4_STORED == 0 {
+            check_block(&rest[4..4 + stored], block.len());
+        }
+        rest = &rest[4 + stored..];
+    }
+    assert_eq!(rest, LZ4_END);
+}
+
+#[test]
+fn every_way_keeps_every_column() {
+    for len in (0..100).chain([LZ4_BLOCK - 1, LZ4_BLOCK, LZ4_BLOCK + 1, 3 * LZ4_BLOCK + 77]) {
+        for (_, mut input, _) in columns(len.next_multiple_of(16)) {
+            input.truncate(len);
+            plans().for_each(|plan| check(plan, &input));
+        }
+        for input in patterns(len) {
+            plans().for_each(|plan| check(plan, &input));
+        }
+    }
+}
+
+/// Pieces of all kinds and lengths one after another, so that matches and literals of any length meet.
+#[test]
+fn every_way_keeps_any_mixture() {
+    let kinds = columns(1 << 12);
+    let mut state = random(8 << 12);
+    let mut below = |n: usize| usize::try_from(state.next().unwrap()).unwrap() % n;
+    for _ in 0..200 {
+        let mut input = Vec::new();
+        for _ in 0..below(12) {
+            let (_, column, _) = &kinds[below(kinds.len())];
+            let start = below(column.len());
+            input.extend_from_slice(&column[start..][..below(column.len() - start)]);
+        }
+        plans().for_each(|plan| check(plan, &input));
+    }
+}
+
+#[test]
+fn columns_are_planned_by_what_they_hold() {
+    for len in [MIN_INPUT, 300_000, 1 << 20, 2 << 20] {
+        for (name, input, expected) in columns(len.next_multiple_of(16)) {
+            let plan = Plan::of(&input, liblz4).unwrap();
+            // Of a small input there is too little to tell how often values come again.
+            let expected = expected.filter(|(_, way)| len >= 1 << 20 || *way == Way::Before);
+            assert_eq!(plan.map(|plan| (plan.width, plan.way)), expected, "{name}, {len}");
+            let small = Plan::of(&input[..MIN_INPUT - 1], liblz4);
+            assert_eq!(small, Ok(None), "{name}: too small for a sample");
+        }
+    }
+}
+
+#[test]
+fn frames_are_about_as_small_as_those_of_liblz4() {
+    for (name, input, expected) in columns(2 << 20) {
+        let Some((width, way)) = expected else { continue };
+        let (mut own, mut theirs) = (Vec::new(), Vec::new());
+        Plan { width, way }.append(&input, &mut own).unwrap();
+        liblz4(&input, &mut theirs).unwrap();
+        assert!(
+            own.len() <= theirs.len() + theirs.len() / TOLERANCE,
+            "{name}: {} {}",
+            own.len(),
+            theirs.len()
+        );
+    }
+}

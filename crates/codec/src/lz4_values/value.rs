@@ -1,0 +1,62 @@
+//! Values of 8 and 16 bytes: what of them is compared, and how they are remembered.
+
+use super::block::HASH_BITS;
+
+/// A number of a column.
+pub(super) trait Value: Copy + Eq {
+    /// As it lies in the column.
+    type Bytes: Copy + Eq;
+    const WIDTH: usize;
+
+    fn split(bytes: &[u8]) -> &[Self::Bytes];
+    fn load(bytes: Self::Bytes) -> Self;
+    /// How many of the lowest, and of the highest, bytes two values have in common.
+    fn common(self, other: Self) -> (usize, usize);
+    fn hash(self) -> usize;
+    /// Without so many of the lowest bytes.
+    fn without(self, bytes: usize) -> Self;
+}
+
+macro_rules! value {
+    ($type:ty, $width:literal, $fold:expr) => {
+        impl Value for $type {
+            type Bytes = [u8; $width];
+            const WIDTH: usize = $width;
+
+            fn split(bytes: &[u8]) -> &[Self::Bytes] {
+                bytes.as_chunks().0
+            }
+
+            #[inline(always)]
+            fn load(bytes: Self::Bytes) -> Self {
+                Self::from_le_bytes(bytes)
+            }
+
+            #[inline(always)]
+            fn common(self, other: Self) -> (usize, usize) {
+                let differ = self ^ other;
+                let bytes = |bits: u32| usize::try_from(bits / 8).unwrap_or(0);
+                (bytes(differ.trailing_zeros()), bytes(differ.leading_zeros()))
+            }
+
+            #[inline(always)]
+            fn hash(self) -> usize {
+                let fold: fn(Self) -> u64 = $fold;
+                let spread = fold(self).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - HASH_BITS);
+                usize::try_from(spread).unwrap_or(0)
+            }
+
+            #[inline(always)]
+            fn without(self, bytes: usize) -> Self {
+                self >> (8 * bytes)
+            }
+        }
+    };
+}
+
+value!(u64, 8, |value| value);
+value!(u128, 16, |value| low_half(value) ^ low_half(value >> 64).rotate_left(32));
+
+fn low_half(value: u128) -> u64 {
+    u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0)
+}
