@@ -31,16 +31,17 @@ mod value;
 
 use self::block::{Block, MIN_MATCH, NOTHING_SEEN, Seen, Target};
 use self::value::Value;
+use crate::probe::sample;
 use crate::stored::{LZ4_BLOCK, LZ4_END, LZ4_HEAD, LZ4_STORED};
 use crate::{Error, Result, uninit};
 
 /// Inputs below this are left to liblz4: the sample would be too large a part of them.
 const MIN_INPUT: usize = if cfg!(fuzzing) { 64 } else { 256 << 10 };
-/// The sample is two pieces, each this part of the input or this many bytes, whichever is less.
-const SAMPLE_PART: usize = 32;
-const SAMPLE_MOST: usize = 32 << 10;
-/// Pieces below this do not show how often values come again.
-const SAMPLE_WINDOW: usize = if cfg!(fuzzing) { 0 } else { SAMPLE_MOST };
+/// Each piece of the sample is this part of the input or this many bytes, whichever is less.
+const PIECE_PART: usize = 128;
+const PIECE_MOST: usize = 8 << 10;
+/// Smaller pieces do not show how often values come again.
+const PIECE_OF_WINDOW: usize = if cfg!(fuzzing) { 0 } else { PIECE_MOST };
 /// By which part the sample may become larger than with liblz4.
 const TOLERANCE: usize = 8;
 
@@ -70,7 +71,8 @@ impl Plan {
         if input.len() < MIN_INPUT {
             return Ok(None);
         }
-        let sample = sample(input);
+        let piece = (input.len() / PIECE_PART).next_multiple_of(16).min(PIECE_MOST);
+        let sample = sample(input, piece);
         let widths = [(8, alike::<u64>(&sample)), (16, alike::<u128>(&sample))].into_iter();
         let widths = widths.filter_map(|(width, alike)| alike.then_some(width));
         // The fastest comes first.
@@ -82,7 +84,7 @@ impl Plan {
         if len <= most {
             return Ok(Some(plan));
         }
-        if sample.len() < 2 * SAMPLE_WINDOW {
+        if piece < PIECE_OF_WINDOW {
             return Ok(None);
         }
         let ways = [Way::Whole, Way::Tail(1), Way::Tail(2)].into_iter();
@@ -155,16 +157,6 @@ impl Plan {
         target.put_at(start, &(size | flag).to_le_bytes())?;
         Ok(())
     }
-}
-
-/// Two pieces of an input, one after the other.
-fn sample(input: &[u8]) -> Vec<u8> {
-    let len = (input.len() / SAMPLE_PART).min(SAMPLE_MOST).next_multiple_of(16);
-    let piece = |third: usize| {
-        let start = input.len() / 3 * third / 16 * 16;
-        input.get(start..start + len).unwrap_or_default()
-    };
-    [piece(1), piece(2)].concat()
 }
 
 /// Whether at least a quarter of the values are like the ones before them.
