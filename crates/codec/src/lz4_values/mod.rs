@@ -1,8 +1,8 @@
 //! LZ4 blocks of columns of numbers, made value by value.
 //!
 //! liblz4 looks for a match at every byte. Most large buffers of Arrow hold values of 8 or 16 bytes: integers,
-//! timestamps, decimals, offsets of strings and lists. Those repeat in few ways, and looking for these alone takes a
-//! half to a third of the time:
+//! timestamps, decimals, offsets of strings and lists. Those repeat in few ways, and looking for these alone takes
+//! about half the time, for offsets less:
 //!
 //! ```text
 //!   Way      a value is like ..              becomes
