@@ -20,6 +20,7 @@ use lz4_sys::{
 
 use crate::lz4_frame::{Block, Blocks, Header};
 use crate::lz4_values::Plan;
+use crate::stored::{LZ4_END, LZ4_HEAD};
 use crate::uninit;
 use crate::{Error, Result, Run};
 
@@ -80,11 +81,6 @@ pub(crate) fn check() -> Result<()> {
 const LARGE: usize = 16 << 20;
 /// The size of a piece: a multiple of the block's.
 const PIECE: usize = 4 << 20;
-/// A frame's header, without content size and dictionary.
-const HEADER: usize = 7;
-/// The block size 0 that ends a frame.
-const END: [u8; 4] = [0; 4];
-
 /// Appends the frame of `input` to `out`.
 ///
 /// Blocks are independent, so the blocks of one frame are those of its pieces' frames, one after another.
@@ -108,19 +104,20 @@ pub(crate) fn append(input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()
     });
     let frames = frames.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
     let frames = frames.collect::<Result<Vec<Vec<u8>>>>()?;
-    let blocks = |frame: &Vec<u8>| HEADER..frame.len().saturating_sub(END.len()).max(HEADER);
+    let blocks =
+        |frame: &Vec<u8>| LZ4_HEAD.len()..frame.len().saturating_sub(LZ4_END.len()).max(LZ4_HEAD.len());
     let len: usize = frames.iter().map(|frame| blocks(frame).len()).sum();
-    out.try_reserve_exact(HEADER + len + END.len())
+    out.try_reserve_exact(LZ4_HEAD.len() + len + LZ4_END.len())
         .map_err(|_| Error::new(format!("a frame of {len} bytes does not fit in memory")))?;
     // The first piece is a full one, so its header names the size of the largest blocks.
-    out.extend_from_slice(frames.first().and_then(|frame| frame.get(..HEADER)).unwrap_or_default());
+    out.extend_from_slice(frames.first().and_then(|frame| frame.get(..LZ4_HEAD.len())).unwrap_or_default());
     for frame in &frames {
         let blocks = frame.get(blocks(frame));
         out.extend_from_slice(
             blocks.ok_or_else(|| Error::new("a piece of an LZ4 frame was not compressed"))?,
         );
     }
-    out.extend_from_slice(&END);
+    out.extend_from_slice(&LZ4_END);
     Ok(())
 }
 
@@ -397,10 +394,10 @@ pub(crate) mod tests {
         let input = ints(SPREAD);
         let mut frame = Vec::new();
         append_with(&prefs, &input[..300_000], &mut frame).unwrap();
-        frame.truncate(frame.len() - END.len());
+        frame.truncate(frame.len() - LZ4_END.len());
         let mut rest = Vec::new();
         append_with(&prefs, &input[300_000..], &mut rest).unwrap();
-        frame.extend_from_slice(&rest[HEADER..]);
+        frame.extend_from_slice(&rest[LZ4_HEAD.len()..]);
         let mut out = vec![MaybeUninit::new(0); SPREAD];
         decompress_with(&frame, &mut out, &|n, work| (0..n).for_each(work)).unwrap();
         // SAFETY: all of it was initialised above.

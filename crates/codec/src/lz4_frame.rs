@@ -16,6 +16,7 @@ pub(crate) use walk::{Block, Blocks, Header};
 
 #[cfg(feature = "lz4")]
 mod walk {
+    use crate::stored::LZ4_STORED;
     use crate::xxh32::xxh32;
     use crate::{Error, Result};
 
@@ -29,7 +30,6 @@ mod walk {
     const FLG_RESERVED: u8 = 0b0000_0010;
     const DICTIONARY: u8 = 0b0000_0001;
     const BD_RESERVED: u8 = 0b1000_1111;
-    const STORED: u32 = 0x8000_0000;
 
     fn corrupt(what: &str) -> Error {
         Error::new(format!("an LZ4 frame is corrupt: {what}"))
@@ -136,7 +136,7 @@ mod walk {
             if word == 0 {
                 return Ok(None);
             }
-            let size = usize::try_from(word & !STORED)
+            let size = usize::try_from(word & !LZ4_STORED)
                 .ok()
                 .filter(|size| *size <= self.header.block_max)
                 .ok_or_else(|| corrupt("a block is larger than the header allows"))?;
@@ -144,7 +144,7 @@ mod walk {
             if self.header.block_checksum && take_u32(&mut self.src, "block checksums")? != xxh32(block) {
                 return Err(corrupt("a block's checksum is wrong"));
             }
-            Ok(Some(if word & STORED != 0 { Block::Stored(block) } else { Block::Compressed(block) }))
+            Ok(Some(if word & LZ4_STORED != 0 { Block::Stored(block) } else { Block::Compressed(block) }))
         }
 
         /// Checks what follows the end mark, given the content.

@@ -19,7 +19,7 @@
 //! A value's high bytes are most like those of the value right before it, which is what liblz4 takes for sequences and
 //! offsets. But a decoder that copies what it has only just written waits for its own stores: such a block decompresses
 //! at a quarter of the speed of others. `Before` therefore looks [`block::BACK`] bytes back, and what it writes is read three
-//! times as fast, by whichever reader (`cargo bench -p floe-benches --bench stages`, "steps" and "offsets").
+//! times as fast by liblz4, in whichever reader (`cargo bench -p floe-benches --bench stages`, "steps" and "offsets").
 //!
 //! What is written is an LZ4 block like any other
 //! ([format](https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md)).
@@ -157,6 +157,11 @@ impl Plan {
         target.put_at(start, &(size | flag).to_le_bytes())?;
         Ok(())
     }
+}
+
+/// Whether values of a sample are so much alike that it shrinks.
+pub(crate) fn repeats(sample: &[u8]) -> bool {
+    alike::<u64>(sample) || alike::<u128>(sample)
 }
 
 /// Whether at least a quarter of the values are like the ones before them.

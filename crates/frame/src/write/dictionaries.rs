@@ -13,7 +13,7 @@ use arrow::datatypes::ArrowDataType;
 use arrow::types::NativeType;
 use floe_array::encode::Remap;
 use floe_array::{Executor, Serial};
-use floe_format::Field;
+use floe_format::{Field, KeyValues};
 use polars_core::prelude::*;
 
 use crate::schema::{CategorySource, WriteSchema};
@@ -321,4 +321,17 @@ fn collect_keys(field: &Field, array: &dyn Array, keys: &mut Vec<(usize, ArrayRe
 /// Whether a field or one below it is dictionary encoded.
 pub(crate) fn has_dictionary(field: &Field) -> bool {
     field.dictionary.is_some() || field.children.iter().any(has_dictionary)
+}
+
+/// The values of a categorical's dictionary.
+pub(crate) fn dictionary_field(views: bool) -> Field {
+    use floe_format::DataType as WireType;
+    Field {
+        name: "categories".into(),
+        nullable: true,
+        data_type: if views { WireType::Utf8View } else { WireType::LargeUtf8 },
+        children: Vec::new(),
+        dictionary: None,
+        metadata: KeyValues::new(),
+    }
 }

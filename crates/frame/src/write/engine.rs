@@ -19,14 +19,13 @@ use floe_array::encode::Remap;
 use floe_codec::Compression;
 use floe_format::{Field, KeyValues, Text};
 use polars_core::prelude::*;
-use polars_io::ipc::IpcCompression;
 
 use super::chunk;
 use super::convert::{Columns, Pieces, estimate};
-use super::dictionaries::{Due, Trackers, has_dictionary};
+use super::dictionaries::{Due, Trackers, dictionary_field, has_dictionary};
 use super::emit::{Container, Emitter};
 use super::encode::{self, EncodedColumns, assemble, column, columns};
-use super::options::Options;
+use super::options::{Options, codec};
 use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::cumulative;
 use crate::error::format_error;
@@ -47,7 +46,7 @@ const INLINE_BYTES: usize = 64 << 10;
 /// The same for a batch that is not compressed and that the caller waits for: there is nothing to do meanwhile.
 const INLINE_RAW_BYTES: usize = 512 << 10;
 /// What an array that is written as it lies takes, in terms of bytes to be looked at.
-const ARRAY_BYTES: usize = 256;
+const ARRAY_BYTES: usize = 64;
 
 /// What encoding a batch needs, shared by its tasks.
 struct Plan {
@@ -223,6 +222,14 @@ impl<W: Write> Engine<W> {
         self.submit_ranges(df, &columns, ranges, metadata, waits)
     }
 
+    /// Bytes that encoding a column of so many has to look at, roughly. Thousands of arrays that are written as they lie
+    /// take less time than waking the pool's threads.
+    fn work(&self, field: &Field, arrays: &[ArrayRef], size: usize) -> usize {
+        let Plan { compression, statistics, .. } = &*self.plan;
+        let as_written = compression.is_none() && !statistics && encode::are_as_written(field, arrays, size);
+        if as_written { size.min(arrays.len() * ARRAY_BYTES) } else { size }
+    }
+
     /// A batch of less work than this many bytes is encoded on the calling thread.
     fn inline_bytes(&self, waits: bool) -> usize {
         let is_raw = self.plan.compression.is_none() && !self.plan.statistics;
@@ -250,10 +257,7 @@ impl<W: Write> Engine<W> {
             let [one] = series.chunks().as_slice() else { return None };
             let size = estimate(one.as_ref());
             bytes += size;
-            // Thousands of columns that are written as they lie take less time than waking the pool's threads.
-            if self.plan.compression.is_some() || !encode::are_as_written(field, series.chunks(), size) {
-                work += size;
-            }
+            work += self.work(field, series.chunks(), size);
             (work < most_work && bytes <= chunk::MAX_BYTES).then_some(one)
         };
         self.plan.schema.wire.fields.iter().zip(df.columns()).map(only_chunk).collect()
@@ -362,21 +366,6 @@ impl<W: Write> Engine<W> {
         Ok(())
     }
 
-    /// Bytes that encoding has to look at, roughly.
-    fn work(&self, pieces: &[Pieces], sizes: &[usize]) -> usize {
-        let Plan { schema, compression, statistics, .. } = &*self.plan;
-        let columns = schema.wire.fields.iter().zip(pieces).zip(sizes);
-        let work = |((field, pieces), size): ((&Field, &Pieces), &usize)| match pieces {
-            Pieces::Arrays(arrays)
-                if compression.is_none() && !statistics && encode::are_as_written(field, arrays, *size) =>
-            {
-                (arrays.len() * ARRAY_BYTES).min(*size)
-            },
-            _ => *size,
-        };
-        columns.map(work).sum()
-    }
-
     /// Starts work on a batch, having made room for it; does it if it is less than `inline_bytes`.
     fn submit_batch(
         &mut self,
@@ -387,7 +376,12 @@ impl<W: Write> Engine<W> {
     ) -> PolarsResult<()> {
         let sizes: Vec<usize> = pieces.iter().map(Pieces::estimated_bytes).collect();
         let bytes: usize = sizes.iter().sum();
-        if !self.parallel || self.work(&pieces, &sizes) < inline_bytes {
+        let work = |((field, pieces), size): ((&Field, &Pieces), &usize)| match pieces {
+            Pieces::Arrays(arrays) => self.work(field, arrays, *size),
+            Pieces::Scalar(_) => *size,
+        };
+        let work: usize = self.plan.schema.wire.fields.iter().zip(&pieces).zip(&sizes).map(work).sum();
+        if !self.parallel || work < inline_bytes {
             self.drain(0)?;
             let group = pieces.into_iter().enumerate().collect();
             let columns = encode_group(group, &self.plan, &self.remaps)?;
@@ -500,26 +494,6 @@ fn encode_group(
         out.append(encoded);
     }
     Ok(out)
-}
-
-/// The values of a categorical's dictionary.
-fn dictionary_field(views: bool) -> Field {
-    use floe_format::DataType as WireType;
-    Field {
-        name: "categories".into(),
-        nullable: true,
-        data_type: if views { WireType::Utf8View } else { WireType::LargeUtf8 },
-        children: Vec::new(),
-        dictionary: None,
-        metadata: KeyValues::new(),
-    }
-}
-
-fn codec(compression: IpcCompression) -> Compression {
-    match compression {
-        IpcCompression::LZ4 => Compression::Lz4,
-        IpcCompression::ZSTD(level) => Compression::Zstd { level: level.compression_level() },
-    }
 }
 
 fn footer_key_values(custom: Option<&Metadata>, rows: &[u64], statistics: Option<Text>) -> KeyValues {

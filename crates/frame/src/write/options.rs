@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use floe_codec::Compression;
 use polars_core::prelude::*;
 use polars_io::ipc::IpcCompression;
 
@@ -48,5 +49,13 @@ impl Options {
     pub(crate) fn set_field_metadata(&mut self, column: &str, metadata: Metadata) {
         self.field_metadata.retain(|(known, _)| known != column);
         self.field_metadata.push((column.into(), metadata));
+    }
+}
+
+/// As the codec crate says it.
+pub(crate) fn codec(compression: IpcCompression) -> Compression {
+    match compression {
+        IpcCompression::LZ4 => Compression::Lz4,
+        IpcCompression::ZSTD(level) => Compression::Zstd { level: level.compression_level() },
     }
 }
