@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!              +-----------------+------------------------------------+
-//! stored as    | i64 LE: length  | one LZ4 frame or one ZSTD frame    |   Stored::Frame
+//! stored as    | i64 LE: length  | one LZ4 frame, or ZSTD frames      |   Stored::Frame
 //! one of       +-----------------+------------------------------------+
 //!              | i64 LE: -1      | the bytes as they are              |   Stored::Raw (read, not written)
 //!              +-----------------+------------------------------------+
@@ -43,6 +43,7 @@ mod lz4_frame;
 #[cfg(feature = "lz4")]
 mod lz4_values;
 mod off;
+mod pieces;
 mod prefix;
 mod probe;
 mod stored;
@@ -113,6 +114,8 @@ impl Compression {
 
 /// Appends the frame that holds `input` to `out`, without a length prefix, if that is worth the time.
 ///
+/// ZSTD at levels up to 8 makes frames of 4 MiB each of what is larger than 8 MiB.
+///
 /// Returns `false`, with `out` as it was, for an input of 256 KiB or more of which an evenly spread sample does not
 /// shrink (with ZSTD: at levels up to 3, above which size goes before time): a [`StoredFrame`] is for that.
 ///
@@ -140,8 +143,8 @@ fn one_by_one(n: usize, work: &(dyn Fn(usize) + Sync)) {
     (0..n).for_each(work);
 }
 
-/// As [`compress`], with someone to run the pieces of a large input (LZ4 only: ZSTD has one stream per frame). The
-/// bytes do not depend on who that is.
+/// As [`compress`], with someone to run the pieces of a large input: its LZ4 blocks, or its ZSTD frames. The bytes do
+/// not depend on who that is.
 ///
 /// # Errors
 /// As [`compress`].
@@ -212,7 +215,7 @@ pub fn compress_always_with(
     compression.check()?;
     match compression {
         Compression::Lz4 => lz4::append(input, out, run),
-        Compression::Zstd { level } => zstd::append(input, level, out),
+        Compression::Zstd { level } => zstd::append(input, level, out, run),
     }
 }
 
@@ -221,8 +224,8 @@ pub fn compress_always_with(
 /// On `Ok` every byte of `dst` is written. After an error `dst` may be written in part.
 ///
 /// # Errors
-/// If the codec's feature is not enabled, or `frame` is not one whole, valid frame of `dst.len()` bytes with
-/// nothing after it.
+/// If the codec's feature is not enabled, or `frame` is not one whole, valid LZ4 frame (or one or more of ZSTD) of
+/// `dst.len()` bytes with nothing after it.
 ///
 /// ```
 /// use std::mem::MaybeUninit;
@@ -238,8 +241,8 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
     }
 }
 
-/// As [`decompress`], with the parts of a large frame decompressed through `run` where the codec allows it: LZ4's
-/// independent blocks.
+/// As [`decompress`], with the parts of a large frame decompressed through `run` where they can be: LZ4's independent
+/// blocks, and ZSTD frames that state their size.
 ///
 /// # Errors
 /// As [`decompress`].
@@ -258,14 +261,14 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
 pub fn decompress_with(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
     match codec {
         Codec::Lz4 => lz4::decompress_with(frame, dst, run),
-        Codec::Zstd => zstd::decompress(frame, dst),
+        Codec::Zstd => zstd::decompress_with(frame, dst, run),
     }
 }
 
 /// An upper bound of how many bytes `frame` can decompress to, whatever it claims.
 ///
 /// A length prefix above it is a lie: refuse it before allocating. The bound comes from the formats (one byte of
-/// LZ4 adds at most 255, four bytes of ZSTD at most a block of 128 KiB) and from the size a ZSTD frame states.
+/// LZ4 adds at most 255, four bytes of ZSTD at most a block of 128 KiB) and from the sizes ZSTD frames state.
 /// It is not a check of the frame, and needs no feature.
 ///
 /// ```

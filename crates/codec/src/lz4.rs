@@ -21,8 +21,7 @@ use lz4_sys::{
 use crate::lz4_frame::{Block, Blocks, Header};
 use crate::lz4_values::Plan;
 use crate::stored::{LZ4_END, LZ4_HEAD};
-use crate::uninit;
-use crate::{Error, Result, Run};
+use crate::{Error, Result, Run, pieces, uninit};
 
 // Stable API of liblz4 (`lz4frame.h`, `lz4.h`), compiled into lz4-sys' library but not bound by it.
 unsafe extern "C" {
@@ -81,6 +80,7 @@ pub(crate) fn check() -> Result<()> {
 const LARGE: usize = 16 << 20;
 /// The size of a piece: a multiple of the block's.
 const PIECE: usize = 4 << 20;
+
 /// Appends the frame of `input` to `out`.
 ///
 /// Blocks are independent, so the blocks of one frame are those of its pieces' frames, one after another.
@@ -93,22 +93,11 @@ pub(crate) fn append(input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()
     if input.len() <= LARGE {
         return append(input, out);
     }
-    let pieces: Vec<&[u8]> = input.chunks(PIECE).collect();
-    let frames: Vec<Mutex<Result<Vec<u8>>>> = pieces.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
-    run(pieces.len(), &|i| {
-        if let (Some(piece), Some(slot)) = (pieces.get(i), frames.get(i)) {
-            let mut frame = Vec::new();
-            let result = append(piece, &mut frame);
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = result.map(|()| frame);
-        }
-    });
-    let frames = frames.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner));
-    let frames = frames.collect::<Result<Vec<Vec<u8>>>>()?;
+    let frames = pieces::compress(input, PIECE, run, append)?;
     let blocks =
         |frame: &Vec<u8>| LZ4_HEAD.len()..frame.len().saturating_sub(LZ4_END.len()).max(LZ4_HEAD.len());
     let len: usize = frames.iter().map(|frame| blocks(frame).len()).sum();
-    out.try_reserve_exact(LZ4_HEAD.len() + len + LZ4_END.len())
-        .map_err(|_| Error::new(format!("a frame of {len} bytes does not fit in memory")))?;
+    pieces::reserve(out, LZ4_HEAD.len() + len + LZ4_END.len())?;
     // The first piece is a full one, so its header names the size of the largest blocks.
     out.extend_from_slice(frames.first().and_then(|frame| frame.get(..LZ4_HEAD.len())).unwrap_or_default());
     for frame in &frames {

@@ -14,12 +14,12 @@ pub enum Stored<'a> {
     Empty,
     /// Prefix -1: the bytes after the prefix are the buffer.
     Raw(&'a [u8]),
-    /// One frame of the body's codec.
+    /// A frame of the body's codec, or of ZSTD several.
     Frame {
         /// How many bytes the prefix says the frame holds: a claim, to be held against
         /// [`max_decompressed_len`](crate::max_decompressed_len) before memory is allocated for it.
         len: u64,
-        /// The frame, from its magic number to the end of the stored buffer.
+        /// It, from its magic number to the end of the stored buffer.
         frame: &'a [u8],
     },
 }

@@ -25,6 +25,7 @@ pub(super) fn frames() -> Vec<Frame> {
         Frame::of("batches", self::wide(1000)).batches(300, How::Whole),
         Frame::of("compressible", compressible()).batches(2000, How::Whole),
         Frame::of("compressible_large", compressible()),
+        Frame::of("megabytes", megabytes()),
         with_metadata,
         batch_metadata,
     ]
@@ -53,6 +54,13 @@ fn empty() -> DataFrame {
         }
     }
     DataFrame::new(0, columns).expect("distinct names")
+}
+
+/// Few values that take much, so that the buffer of their bytes is several ZSTD frames.
+fn megabytes() -> DataFrame {
+    let all: String = (0..300_000).map(|i| (i % 4_099).to_string()).collect();
+    let texts: Vec<&str> = (0..9).filter_map(|row| all.get(row..)).collect();
+    DataFrame::new(9, vec![Column::new("texts".into(), texts)]).expect("one column")
 }
 
 /// One column of each physical layout; every third value or so null, so that bitmaps have an offset in a slice.

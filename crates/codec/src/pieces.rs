@@ -1,0 +1,31 @@
+//! A large input in pieces that are compressed apart from each other.
+#![cfg(any(feature = "lz4", feature = "zstd"))]
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::{Error, Result, Run};
+
+/// What `append` makes of each `size` bytes of `input`, in their order.
+pub(crate) fn compress(
+    input: &[u8],
+    size: usize,
+    run: Run<'_>,
+    append: impl Fn(&[u8], &mut Vec<u8>) -> Result<()> + Sync,
+) -> Result<Vec<Vec<u8>>> {
+    let pieces: Vec<&[u8]> = input.chunks(size).collect();
+    let frames: Vec<Mutex<Result<Vec<u8>>>> = pieces.iter().map(|_| Mutex::new(Ok(Vec::new()))).collect();
+    run(pieces.len(), &|i| {
+        if let (Some(piece), Some(slot)) = (pieces.get(i), frames.get(i)) {
+            let mut frame = Vec::new();
+            let result = append(piece, &mut frame);
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = result.map(|()| frame);
+        }
+    });
+    frames.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+}
+
+/// Room in `out` for a frame of so many bytes.
+pub(crate) fn reserve(out: &mut Vec<u8>, len: usize) -> Result<()> {
+    out.try_reserve_exact(len)
+        .map_err(|_| Error::new(format!("a frame of {len} bytes does not fit in memory")))
+}
