@@ -220,6 +220,34 @@ fn numbers_that_are_written_at_once_are_the_bytes_of_those_that_are_not() {
 }
 
 #[test]
+fn strings_that_lie_in_order_are_the_bytes_of_those_that_do_not() {
+    // Longer than a view holds, but for those that are empty; over several of the buffers that Polars makes.
+    let rows = 70_001u32;
+    let text = |row: u32| match row % 10 {
+        3 => String::new(),
+        digit => format!("text number {row} of {rows}, {}", u64::from(row) * u64::from(digit)),
+    };
+    let in_order = Column::new("texts".into(), (0..rows).map(text).collect::<Vec<_>>());
+    let mut sorted: Vec<u32> = (0..rows).step_by(2).collect();
+    sorted.extend((1..rows).step_by(2));
+    let place = |row: u32| if row % 2 == 0 { row / 2 } else { rows.div_ceil(2) + row / 2 };
+    let places = IdxCa::from_vec("".into(), (0..rows).map(place).collect());
+    let scattered = Column::new("texts".into(), sorted.into_iter().map(text).collect::<Vec<_>>());
+    let scattered = frame(vec![scattered.take(&places).expect("rows")]);
+    let in_order = frame(vec![in_order]);
+    assert_frames_equal(&in_order, &scattered);
+    let raw = both().map(|config| Config { newest: false, ..config });
+    let compressed = raw.clone().map(|config| Config { compression: Some(IpcCompression::LZ4), ..config });
+    for config in raw.into_iter().chain(compressed) {
+        for (from, len) in [(0, 70_001), (1_003, 60_000), (5, 20)] {
+            let [ordered, scattered] = [&in_order, &scattered].map(|df| config.write(&df.slice(from, len)));
+            assert_eq!(ordered, scattered, "{config:?}, {len} rows from {from}");
+            assert_frames_equal(&in_order.slice(from, len), &read(&config, &ordered));
+        }
+    }
+}
+
+#[test]
 fn bytes_do_not_depend_on_the_chunks_within_a_batch() {
     // Large enough that chunks are written as they lie, small enough that several are in a batch; odd lengths.
     let chunk = |start: i64, len: i64| {

@@ -6,6 +6,7 @@
 
 use arrow::array::{Array, Utf8ViewArray, View};
 use floe_array::decode::{Budget, Start};
+use floe_array::encode::EncodedBuffer;
 use floe_array::{
     DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Part, Serial, decode_column, encode_column,
     validate,
@@ -85,7 +86,7 @@ fn encode(array: &dyn Array, field: &Field) -> Encoded {
 fn arrays(bench: &mut Bench) {
     for (what, array, field) in columns(bench) {
         let encoded = encode(array.as_ref(), &field);
-        let bytes = encoded.buffers.iter().map(Buffer::len).sum();
+        let bytes = encoded.buffers.iter().map(EncodedBuffer::len).sum();
         bench.cell(
             cell("encode", what, Codec::Raw, bytes),
             vec![Contender::floe(|| encode(array.as_ref(), &field))],
@@ -106,12 +107,13 @@ fn batch(rows: usize, encoded: &Encoded, codec: Codec) -> (BatchHeader, Buffer<u
     let mut body: Vec<u8> = Vec::new();
     let mut specs = Vec::new();
     for buffer in &encoded.buffers {
+        let buffer = buffer.clone().join().expect("in memory");
         let stored = match codec.floe() {
             None => buffer.as_slice().to_vec(),
             Some(_) if buffer.is_empty() => Vec::new(),
             Some(compression) => {
                 let mut out = i64::try_from(buffer.len()).expect("a length").to_le_bytes().to_vec();
-                floe_codec::compress_always(compression, buffer, &mut out).expect("compressed");
+                floe_codec::compress_always(compression, &buffer, &mut out).expect("compressed");
                 out
             },
         };

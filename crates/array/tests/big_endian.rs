@@ -9,6 +9,7 @@ use arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use arrow::offset::OffsetsBuffer;
 use arrow::types::NativeType;
 use floe_array::decode::{Budget, Start};
+use floe_array::encode::EncodedBuffer;
 use floe_array::{
     DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Part, Serial, decode_column, encode_column,
 };
@@ -62,7 +63,8 @@ impl Column {
         let mut ctx = EncodeCtx::new(&[]);
         encode_column(&mut ctx, &field, array).expect("it can be encoded");
         let encoded = ctx.finish();
-        let buffers = encoded.buffers.iter().map(|buffer| buffer.as_slice().to_vec()).collect();
+        let bytes = |buffer: EncodedBuffer| buffer.join().expect("memory").as_slice().to_vec();
+        let buffers = encoded.buffers.into_iter().map(bytes).collect();
         Self { field, nodes: encoded.nodes, buffers, variadic: encoded.variadic }
     }
 

@@ -291,7 +291,7 @@ const ZSTD: floe_codec::Compression = floe_codec::Compression::Zstd { level: 1 }
 fn batch(encoded: &Encoded, compression: Option<floe_codec::Compression>) -> Batch {
     let (mut layout, mut body, mut specs) = (BodyLayout::default(), Vec::new(), Vec::new());
     for buffer in &encoded.buffers {
-        let mut stored = buffer.as_slice().to_vec();
+        let mut stored = buffer.clone().join().expect("memory").as_slice().to_vec();
         if let Some(compression) = compression
             && !stored.is_empty()
         {
@@ -482,7 +482,7 @@ impl Hand {
     }
 
     fn bytes(mut self, bytes: &[u8]) -> Self {
-        self.0.buffers.push(bytes.to_vec().into());
+        self.0.buffers.push(Buffer::from(bytes.to_vec()).into());
         self
     }
 

@@ -9,6 +9,7 @@
 
 mod binary;
 mod boolean;
+mod buffer;
 mod dictionary;
 mod list;
 mod packed;
@@ -23,6 +24,7 @@ use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Result}
 use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
 
+pub use buffer::EncodedBuffer;
 pub use dictionary::Remap;
 
 /// The flattened columns of a record batch, in order: what its header and body are made of.
@@ -31,7 +33,7 @@ pub struct Encoded {
     /// One node an array, depth-first.
     pub nodes: Vec<FieldNode>,
     /// The buffers, uncompressed and unpadded.
-    pub buffers: Vec<Buffer<u8>>,
+    pub buffers: Vec<EncodedBuffer>,
     /// How many data buffers each view array has.
     pub variadic: Vec<usize>,
 }
@@ -83,8 +85,8 @@ impl<'a> EncodeCtx<'a> {
         }
     }
 
-    fn bytes(&mut self, buffer: Buffer<u8>) {
-        self.out.buffers.push(buffer);
+    fn bytes(&mut self, buffer: impl Into<EncodedBuffer>) {
+        self.out.buffers.push(buffer.into());
     }
 
     fn values<T: arrow::types::NativeType>(&mut self, values: &Buffer<T>) {

@@ -4,6 +4,11 @@
 //! holds on to. [`encode`] looks at what is used and writes that: the buffers as they lie when
 //! most of them is in use, the used range of each when it is dense, gathered values otherwise. If
 //! canonical views are wanted, values are always gathered.
+//!
+//! Offsets want the values one behind another, in the order of the rows. Long strings that nobody has filtered or
+//! sorted lie just so: [`encode_offsets`] hands them over as they lie then, and copies them only else.
+
+use std::ops::Range;
 
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
@@ -11,8 +16,8 @@ use arrow::bitmap::iterator::TrueIdxIter;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
-use super::EncodeCtx;
 use super::packed::{Packed, Scattered};
+use super::{EncodeCtx, EncodedBuffer};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
@@ -188,17 +193,73 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
     let data = match nulls(array).filter(|validity| !nulls_are_empty(views, validity)) {
         None => {
             offsets.extend(views.iter().map(|view| add(view.length)));
-            values(array, 0..array.len(), end)
+            match in_place(views, array.data_buffers()) {
+                Some(data) => data,
+                None => values(array, 0..array.len(), end)?,
+            }
         },
         Some(validity) => {
             let length = |(view, valid): (&View, bool)| if valid { view.length } else { 0 };
             offsets.extend(views.iter().zip(validity).map(|pair| add(length(pair))));
-            values(array, TrueIdxIter::new(array.len(), Some(validity)), end)
+            values(array, TrueIdxIter::new(array.len(), Some(validity)), end)?
         },
     };
     ctx.values(&share(offsets));
-    ctx.bytes(share(data?));
+    ctx.bytes(data);
     Ok(())
+}
+
+/// Pieces that are shorter than this on average are better copied together.
+const PIECE: usize = 4 << 10;
+/// So many pieces are looked at before giving up: buffers of columns start small.
+const FEW: usize = 16;
+
+/// The values of views whose bytes lie in buffers in the order of the rows, as they lie there: all in one buffer, or in
+/// a few. `None` if they do not lie so, or a value is in its view, or outside of its buffer.
+fn in_place(views: &[View], buffers: &[Buffer<u8>]) -> Option<EncodedBuffer> {
+    // So few are not worth a look.
+    if views.len() < FEW {
+        return None;
+    }
+    let mut stretches: Vec<(u32, Range<usize>)> = Vec::new();
+    let mut before = 0;
+    for view in views {
+        if view.length == 0 {
+            continue;
+        }
+        if view.length <= View::MAX_INLINE_SIZE {
+            return None;
+        }
+        let (start, len) = (view.offset as usize, view.length as usize);
+        match stretches.last_mut() {
+            Some((buffer, stretch)) if *buffer == view.buffer_idx && stretch.end == start => {
+                stretch.end += len;
+                continue;
+            },
+            Some((_, stretch)) => before += stretch.len(),
+            None => {},
+        }
+        if stretches.len() >= FEW && before < stretches.len() * PIECE {
+            return None;
+        }
+        stretches.push((view.buffer_idx, start..start + len));
+    }
+    let total = before + stretches.last().map_or(0, |(_, stretch)| stretch.len());
+    if total < stretches.len() * PIECE {
+        return None;
+    }
+    let piece = |(buffer, stretch): (u32, Range<usize>)| {
+        let buffer = buffers.get(buffer as usize).filter(|buffer| stretch.end <= buffer.len())?;
+        Some(buffer.clone().sliced(stretch))
+    };
+    let mut pieces = stretches.into_iter().map(piece).collect::<Option<Vec<_>>>()?;
+    match pieces.pop() {
+        Some(only) if pieces.is_empty() => Some(only.into()),
+        last => {
+            pieces.extend(last);
+            Some(EncodedBuffer::Pieces(pieces))
+        },
+    }
 }
 
 /// The bytes of the values of some rows, `len` in all.
@@ -206,7 +267,7 @@ fn values<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
     rows: impl Iterator<Item = usize>,
     len: i64,
-) -> Result<Vec<u8>> {
+) -> Result<EncodedBuffer> {
     let len = usize::try_from(len).map_err(|_| Error::unsupported("more strings than memory"))?;
     let (views, buffers) = (array.views(), array.data_buffers());
     let scattered = Scattered::new(views, buffers);
@@ -216,5 +277,74 @@ fn values<T: ViewType + ?Sized>(
         scattered.ask_ahead_of(row);
         out.push(view, buffers)?;
     }
-    Ok(out.finish())
+    Ok(share(out.finish()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Buffers of `bytes` each, full of different bytes.
+    fn buffers(n: usize, bytes: usize) -> Vec<Buffer<u8>> {
+        let byte = |i: usize| u8::try_from(i % 251).unwrap();
+        (0..n).map(|n| (0..bytes).map(|i| byte(i + 7 * n)).collect::<Vec<u8>>().into()).collect()
+    }
+
+    fn view(buffers: &[Buffer<u8>], buffer: usize, range: Range<usize>) -> View {
+        let offset = u32::try_from(range.start).unwrap();
+        View::new_from_bytes(&buffers[buffer][range], u32::try_from(buffer).unwrap(), offset)
+    }
+
+    /// Views of all bytes of a buffer, so many each.
+    fn every(buffers: &[Buffer<u8>], buffer: usize, len: usize) -> Vec<View> {
+        let len_of_all = buffers[buffer].len();
+        (0..len_of_all / len).map(|i| view(buffers, buffer, i * len..(i + 1) * len)).collect()
+    }
+
+    fn joined(found: Option<EncodedBuffer>) -> Option<Vec<u8>> {
+        found.map(|found| found.join().unwrap().as_slice().to_vec())
+    }
+
+    #[test]
+    fn values_that_follow_one_another_stay_where_they_are() {
+        let buffers = buffers(3, 8_000);
+        let mut views = every(&buffers, 1, 40);
+        views.insert(0, View::default());
+        views.insert(9, View::default());
+        let found = in_place(&views, &buffers);
+        assert!(matches!(&found, Some(EncodedBuffer::Whole(whole)) if whole.as_ptr() == buffers[1].as_ptr()));
+        assert_eq!(joined(found).as_deref(), Some(buffers[1].as_slice()));
+        // From within one buffer on to another, in any order of the buffers.
+        let mut views = every(&buffers, 2, 50);
+        views.drain(..5);
+        views.extend(every(&buffers, 0, 100));
+        let found = in_place(&views, &buffers);
+        assert!(matches!(&found, Some(EncodedBuffer::Pieces(pieces)) if pieces.len() == 2));
+        assert_eq!(joined(found), Some([&buffers[2][250..], &buffers[0]].concat()));
+    }
+
+    #[test]
+    fn all_else_is_copied() {
+        let buffers = buffers(40, 8_000);
+        let all = every(&buffers, 0, 40);
+        let with = |at: usize, view: View| {
+            let mut views = all.clone();
+            views[at] = view;
+            in_place(&views, &buffers).is_none()
+        };
+        assert!(with(3, View::new_from_bytes(b"inline", 0, 0)));
+        let outside = View { length: 40, prefix: 0, buffer_idx: 0, offset: 8_000 };
+        let nowhere = View { buffer_idx: 40, ..outside };
+        for view in [outside, nowhere] {
+            assert!(with(100, view), "{view:?}");
+            assert!(with(all.len() - 1, view), "{view:?}");
+        }
+        let third: Vec<View> = all.iter().copied().step_by(3).collect();
+        assert!(in_place(&third, &buffers).is_none(), "filtered");
+        let short: Vec<View> =
+            (0..40).flat_map(|buffer| every(&buffers[..], buffer, 40)[..50].to_vec()).collect();
+        assert!(in_place(&short, &buffers).is_none(), "pieces of 2,000 bytes");
+        assert!(in_place(&all[..100], &buffers).is_none(), "too little to bother");
+        assert!(in_place(&[View::default(); 100], &buffers).is_none_or(|bytes| bytes.is_empty()));
+    }
 }

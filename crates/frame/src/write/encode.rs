@@ -1,7 +1,7 @@
 //! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
 
 use floe_array::decode::is_plain;
-use floe_array::encode::Remap;
+use floe_array::encode::{EncodedBuffer, Remap};
 use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
 use floe_codec::{Compression, StoredFrame};
 use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Result};
@@ -17,9 +17,7 @@ use crate::trace;
 /// A buffer as it goes out.
 pub(crate) enum Stored {
     /// As it is.
-    Plain(Buffer<u8>),
-    /// As it is, in pieces that follow one another: so many bytes in all.
-    Pieces(Vec<Buffer<u8>>, usize),
+    Plain(EncodedBuffer),
     /// Prefix and frame.
     Frame(Vec<u8>),
     /// Prefix and a frame whose blocks are parts of the buffer as they are: compression would not shrink it.
@@ -30,7 +28,6 @@ impl Stored {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Plain(bytes) => bytes.len(),
-            Self::Pieces(_, len) => *len,
             Self::Frame(bytes) => bytes.len(),
             Self::Blocks { prefix, frame, .. } => prefix.len() + frame.len(),
         }
@@ -39,8 +36,7 @@ impl Stored {
     /// The pieces that make it up, from 0 until there is none.
     pub(crate) fn piece(&self, i: usize) -> Option<&[u8]> {
         match self {
-            Self::Plain(bytes) => (i == 0).then_some(bytes.as_slice()),
-            Self::Pieces(pieces, _) => pieces.get(i).map(Buffer::as_slice),
+            Self::Plain(bytes) => bytes.piece(i),
             Self::Frame(bytes) => (i == 0).then_some(bytes.as_slice()),
             Self::Blocks { prefix, frame, bytes } => match i.checked_sub(1) {
                 None => Some(prefix),
@@ -131,9 +127,9 @@ pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef]) -> Result<Option<Encode
         let (Some(piece), Some(bytes)) = (nodes.first(), buffers.pop()) else { return Ok(None) };
         node.len += piece.len;
         len += bytes.len();
-        values.push(bytes);
+        values.push(bytes.join()?);
     }
-    let buffers = vec![Stored::Plain(Buffer::default()), Stored::Pieces(values, len)];
+    let buffers = vec![Stored::Plain(Buffer::default().into()), Stored::Plain(EncodedBuffer::Pieces(values))];
     Ok(Some(EncodedColumns {
         nodes: vec![node],
         buffers,
@@ -177,7 +173,7 @@ fn compress(
 /// Compresses the buffers of a column. With `apart` all large ones but the last become tasks of their own: else a
 /// column of lists or strings, whose buffers are several, would keep one thread when the others have nothing left.
 fn store_all(
-    buffers: Vec<Buffer<u8>>,
+    buffers: Vec<EncodedBuffer>,
     compression: Compression,
     executor: &'static dyn Executor,
     apart: bool,
@@ -192,7 +188,7 @@ fn store_all(
                 store(buffer, compression, executor)
             });
             later.push((i, task));
-            now.push(Stored::Plain(Buffer::default()));
+            now.push(Stored::Plain(Buffer::default().into()));
         } else {
             now.push(store(buffer, compression, executor)?);
         }
@@ -200,11 +196,12 @@ fn store_all(
     Ok((now, later))
 }
 
-fn store(buffer: Buffer<u8>, compression: Compression, executor: &dyn Executor) -> Result<Stored> {
+fn store(buffer: EncodedBuffer, compression: Compression, executor: &dyn Executor) -> Result<Stored> {
     if buffer.is_empty() {
         // A buffer of no bytes needs no prefix (and most readers want none).
         return Ok(Stored::Plain(buffer));
     }
+    let buffer = buffer.join()?;
     let len = i64::try_from(buffer.len()).map_err(|_| Error::invalid("a buffer of more than 2^63 bytes"))?;
     let prefix = len.to_le_bytes();
     let mut out = prefix.to_vec();
