@@ -230,7 +230,7 @@ fn strings_that_lie_in_order_are_the_bytes_of_those_that_do_not() {
     let in_order = Column::new("texts".into(), (0..rows).map(text).collect::<Vec<_>>());
     let mut sorted: Vec<u32> = (0..rows).step_by(2).collect();
     sorted.extend((1..rows).step_by(2));
-    let place = |row: u32| if row % 2 == 0 { row / 2 } else { rows.div_ceil(2) + row / 2 };
+    let place = |row: u32| if row.is_multiple_of(2) { row / 2 } else { rows.div_ceil(2) + row / 2 };
     let places = IdxCa::from_vec("".into(), (0..rows).map(place).collect());
     let scattered = Column::new("texts".into(), sorted.into_iter().map(text).collect::<Vec<_>>());
     let scattered = frame(vec![scattered.take(&places).expect("rows")]);
