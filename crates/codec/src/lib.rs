@@ -52,10 +52,13 @@ mod tests;
 #[cfg(feature = "zstd")]
 mod tuning;
 mod uninit;
+mod value;
 #[cfg(feature = "lz4")]
 mod xxh32;
 #[cfg(feature = "zstd")]
 mod zstd;
+#[cfg(feature = "zstd")]
+mod zstd_values;
 
 use std::mem::MaybeUninit;
 

@@ -15,6 +15,7 @@ use std::thread::LocalKey;
 use zstd_safe::{CCtx, CParameter, DCtx, WriteBuf};
 
 use crate::tuning::Tuning;
+use crate::zstd_values::Plan;
 use crate::{Error, Result, Run, pieces, uninit};
 
 /// Above this level a context's tables are too large to keep for the life of a thread.
@@ -102,6 +103,15 @@ pub(crate) fn append(input: &[u8], level: i32, out: &mut Vec<u8>, run: Run<'_>) 
 }
 
 fn append_frame(input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
+    let theirs = |input: &[u8], out: &mut Vec<u8>| append_theirs(input, level, out);
+    match Plan::of(input, level, theirs)? {
+        Some(plan) => plan.append(input, level, out),
+        None => theirs(input, out),
+    }
+}
+
+/// Appends the frame that libzstd makes of `input`.
+fn append_theirs(input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
     let mut context = take(&COMPRESS, CCtx::try_create)?;
     let Tuning { long, short, min_match } = Tuning::of(level, input);
     let write = |dst: &mut [MaybeUninit<u8>]| {

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::value::Value;
+use crate::value::Value;
 use crate::{Error, uninit};
 
 /// The shortest match of the format, and how far back one may be.
@@ -16,7 +16,7 @@ pub(super) const LONG: usize = 15;
 pub(super) const LAST: usize = 12;
 
 /// The base-2 logarithm of how many values are remembered by their hashes.
-pub(super) const HASH_BITS: u32 = 13;
+const HASH_BITS: u32 = 13;
 /// Where in the block the last value of each hash is.
 pub(super) type Seen = [u16; 1 << HASH_BITS];
 pub(super) const NOTHING_SEEN: Seen = [0; 1 << HASH_BITS];
@@ -102,7 +102,7 @@ impl Block<'_> {
                 continue;
             }
             if LOOK {
-                let slot = &mut seen[value.without(BUT).hash()];
+                let slot = &mut seen[value.without(BUT).hash(HASH_BITS)];
                 let known = usize::from(std::mem::replace(slot, u16::try_from(i).unwrap_or(0)));
                 let offset = (i - known) * V::WIDTH;
                 if offset <= MAX_OFFSET && V::load(values[known]).without(BUT) == value.without(BUT) {

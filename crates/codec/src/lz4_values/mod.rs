@@ -27,12 +27,11 @@
 mod block;
 #[cfg(test)]
 mod tests;
-mod value;
 
 use self::block::{Block, MIN_MATCH, NOTHING_SEEN, Seen, Target};
-use self::value::Value;
 use crate::probe::sample;
 use crate::stored::{LZ4_BLOCK, LZ4_END, LZ4_HEAD, LZ4_STORED};
+use crate::value::Value;
 use crate::{Error, Result, uninit};
 
 /// Inputs below this are left to liblz4: the sample would be too large a part of them.

@@ -1,9 +1,10 @@
-//! Values of 8 and 16 bytes: what of them is compared, and how they are remembered.
+//! Values of 4, 8 and 16 bytes: what of them is compared, and how they are remembered.
+#![cfg(any(feature = "lz4", feature = "zstd"))]
 
-use super::block::HASH_BITS;
+use std::ops::{BitAnd, BitXor, Range};
 
 /// A number of a column.
-pub(super) trait Value: Copy + Eq {
+pub(crate) trait Value: Copy + Eq + BitAnd<Output = Self> + BitXor<Output = Self> {
     /// As it lies in the column.
     type Bytes: Copy + Eq;
     const WIDTH: usize;
@@ -12,9 +13,12 @@ pub(super) trait Value: Copy + Eq {
     fn load(bytes: Self::Bytes) -> Self;
     /// How many of the lowest, and of the highest, bytes two values have in common.
     fn common(self, other: Self) -> (usize, usize);
-    fn hash(self) -> usize;
+    /// Of so many bits.
+    fn hash(self, bits: u32) -> usize;
     /// Without so many of the lowest bytes.
     fn without(self, bytes: usize) -> Self;
+    /// All bits of those bytes, the lowest first.
+    fn mask(bytes: Range<usize>) -> Self;
 }
 
 macro_rules! value {
@@ -40,9 +44,9 @@ macro_rules! value {
             }
 
             #[inline(always)]
-            fn hash(self) -> usize {
+            fn hash(self, bits: u32) -> usize {
                 let fold: fn(Self) -> u64 = $fold;
-                let spread = fold(self).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - HASH_BITS);
+                let spread = fold(self).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - bits);
                 usize::try_from(spread).unwrap_or(0)
             }
 
@@ -50,10 +54,17 @@ macro_rules! value {
             fn without(self, bytes: usize) -> Self {
                 self >> (8 * bytes)
             }
+
+            fn mask(bytes: Range<usize>) -> Self {
+                let mut mask = [0; $width];
+                mask.iter_mut().take(bytes.end).skip(bytes.start).for_each(|byte| *byte = u8::MAX);
+                Self::from_le_bytes(mask)
+            }
         }
     };
 }
 
+value!(u32, 4, u64::from);
 value!(u64, 8, |value| value);
 value!(u128, 16, |value| low_half(value) ^ low_half(value >> 64).rotate_left(32));
 

@@ -1,0 +1,196 @@
+//! The sequences of a frame, and libzstd's entropy coding of them.
+//!
+//! `ZSTD_compressSequences` is of libzstd's experimental interface, there since 1.5.0 and exported by static and shared
+//! builds alike. It is told to validate what it is given: should a sequence be wrong, that is an error, and not more.
+
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::ptr::NonNull;
+
+use zstd_sys::{
+    ZSTD_CCtx, ZSTD_CCtx_setParameter, ZSTD_Sequence, ZSTD_cParameter as Parameter, ZSTD_compressSequences,
+    ZSTD_createCCtx, ZSTD_freeCCtx, ZSTD_isError,
+};
+
+use super::{MIN_MATCH, Part, Whence};
+use crate::value::Value;
+use crate::{Error, Result, uninit};
+
+/// How far back a part is that is as before: some values of either width. (Of the value right before, decoders would wait
+/// for what they have only just stored.)
+pub(super) const BACK: usize = 32;
+/// The base-2 logarithm of how far back a part may be: that of the window of level 3.
+const WINDOW_LOG: u8 = 21;
+/// The base-2 logarithm of how many parts are remembered by their hashes.
+const HASH_BITS: u32 = 16;
+/// Bytes of a block: the most that the format allows.
+const BLOCK: usize = 128 << 10;
+
+/// Sequences that a thread keeps memory for.
+const KEPT: usize = (4 << 20) / 8 + 64;
+
+/// The parameters of libzstd that are always the same.
+const SETTINGS: [(Parameter, i32); 7] = [
+    // `ZSTD_c_blockDelimiters`: `ZSTD_sf_explicitBlockDelimiters`.
+    (Parameter::ZSTD_c_experimentalParam11, 1),
+    // `ZSTD_c_validateSequences`.
+    (Parameter::ZSTD_c_experimentalParam12, 1),
+    // `ZSTD_c_repcodeResolution`: `ZSTD_ps_enable`. An offset that is always the same then takes no bits.
+    (Parameter::ZSTD_c_experimentalParam19, 1),
+    (Parameter::ZSTD_c_minMatch, 3),
+    (Parameter::ZSTD_c_windowLog, WINDOW_LOG as i32),
+    // Tables for looking for matches, which nobody does: as small as can be.
+    (Parameter::ZSTD_c_hashLog, 6),
+    (Parameter::ZSTD_c_chainLog, 6),
+];
+
+/// A context of libzstd with its settings, and memory for sequences.
+struct Coder {
+    context: NonNull<ZSTD_CCtx>,
+    sequences: Vec<ZSTD_Sequence>,
+}
+
+thread_local! {
+    static CODER: Cell<Option<Coder>> = const { Cell::new(None) };
+}
+
+/// Appends the frame of `input` to `out`.
+pub(super) fn append(part: Option<&Part>, input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
+    let kept = CODER.try_with(Cell::take).ok().flatten();
+    let mut coder = kept.map_or_else(Coder::new, Ok)?;
+    sequences(part, input, &mut coder.sequences);
+    coder.append(input, level, out)?;
+    if coder.sequences.capacity() > KEPT {
+        coder.sequences = Vec::new();
+    }
+    // After an error the context is dropped instead, as it is by a thread that is past keeping it.
+    let _ = CODER.try_with(|slot| slot.set(Some(coder)));
+    Ok(())
+}
+
+impl Coder {
+    fn new() -> Result<Self> {
+        // SAFETY: the call takes nothing and returns a new context, or null.
+        let context = NonNull::new(unsafe { ZSTD_createCCtx() });
+        let context = context.ok_or_else(|| Error::new("no memory for a ZSTD context"))?;
+        let coder = Self { context, sequences: Vec::new() };
+        SETTINGS.into_iter().try_for_each(|(parameter, value)| coder.set(parameter, value))?;
+        Ok(coder)
+    }
+
+    fn set(&self, parameter: Parameter, value: i32) -> Result<()> {
+        // SAFETY: the context is live, and no frame is being made.
+        checked(unsafe { ZSTD_CCtx_setParameter(self.context.as_ptr(), parameter, value) }).map(drop)
+    }
+
+    /// Appends the frame that the sequences are of.
+    fn append(&mut self, input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
+        self.set(Parameter::ZSTD_c_compressionLevel, level)?;
+        let write = |dst: &mut [MaybeUninit<u8>]| {
+            // SAFETY: pointers and lengths are those of live slices, `dst` is borrowed mutably, and the context is
+            // live and used by nobody else. The sequences are validated (`SETTINGS`), and end with a delimiter as the
+            // setting for delimiters asks for (`sequences`).
+            checked(unsafe {
+                ZSTD_compressSequences(
+                    self.context.as_ptr(),
+                    dst.as_mut_ptr().cast(),
+                    dst.len(),
+                    self.sequences.as_ptr(),
+                    self.sequences.len(),
+                    input.as_ptr().cast(),
+                    input.len(),
+                )
+            })
+        };
+        // SAFETY: `ZSTD_compressSequences` returns how many bytes it wrote from the start of `dst`.
+        unsafe { uninit::append(out, zstd_safe::compress_bound(input.len()), write) }
+    }
+}
+
+impl Drop for Coder {
+    fn drop(&mut self) {
+        // SAFETY: the context is from `ZSTD_createCCtx`, and nobody has it after this. The call cannot fail.
+        unsafe { ZSTD_freeCCtx(self.context.as_ptr()) };
+    }
+}
+
+/// A size that libzstd returned, or the error that it is.
+fn checked(code: usize) -> Result<usize> {
+    // SAFETY: the call only compares.
+    if unsafe { ZSTD_isError(code) } == 0 {
+        return Ok(code);
+    }
+    Err(Error::new(format!("ZSTD could not compress a buffer: {}", zstd_safe::get_error_name(code))))
+}
+
+/// Fills `out` with the sequences of all blocks, each with the delimiter at its end.
+fn sequences(part: Option<&Part>, input: &[u8], out: &mut Vec<ZSTD_Sequence>) {
+    out.clear();
+    match part {
+        None => input.chunks(BLOCK).for_each(|block| out.push(delimiter(block.len()))),
+        Some(Part { width, bytes, whence }) => match (width, whence) {
+            (4, Whence::Before) => fill::<u32, false>(input, bytes, out),
+            (4, Whence::Seen) => fill::<u32, true>(input, bytes, out),
+            (16, Whence::Before) => fill::<u128, false>(input, bytes, out),
+            (16, Whence::Seen) => fill::<u128, true>(input, bytes, out),
+            (_, Whence::Before) => fill::<u64, false>(input, bytes, out),
+            (_, Whence::Seen) => fill::<u64, true>(input, bytes, out),
+        },
+    }
+}
+
+/// Looks for a part of each value.
+fn fill<V: Value, const SEEN: bool>(input: &[u8], bytes: &Range<usize>, out: &mut Vec<ZSTD_Sequence>) {
+    debug_assert!(bytes.len() >= MIN_MATCH && bytes.end <= V::WIDTH);
+    let mask = V::mask(bytes.clone());
+    let values = V::split(input);
+    let mut seen = vec![0u32; if SEEN { 1 << HASH_BITS } else { 0 }];
+    out.reserve(values.len() + input.len().div_ceil(BLOCK));
+    let (before, behind, len) = (short(bytes.start), short(V::WIDTH - bytes.end), short(bytes.len()));
+    let whole = short(V::WIDTH);
+    for (block, in_block) in input.chunks(BLOCK).enumerate() {
+        let mut literals = 0;
+        let first = block * (BLOCK / V::WIDTH);
+        for i in first..first + in_block.len() / V::WIDTH {
+            let part = V::load(values[i]) & mask;
+            let known = if SEEN {
+                usize::try_from(std::mem::replace(&mut seen[part.hash(HASH_BITS)], short(i)))
+                    .unwrap_or(usize::MAX)
+            } else {
+                i.wrapping_sub(BACK / V::WIDTH)
+            };
+            let offset = i.wrapping_sub(known).wrapping_mul(V::WIDTH);
+            let is_there =
+                known < i && (!SEEN || offset <= 1 << WINDOW_LOG) && V::load(values[known]) & mask == part;
+            if is_there {
+                let sequence = ZSTD_Sequence {
+                    offset: short(offset),
+                    litLength: literals + before,
+                    matchLength: len,
+                    rep: 0,
+                };
+                out.push(sequence);
+                literals = behind;
+            } else {
+                literals += whole;
+            }
+        }
+        // Values do not always fill the last block.
+        out.push(delimiter(0));
+        let rest = short(in_block.len() % V::WIDTH);
+        if let Some(end) = out.last_mut() {
+            end.litLength = literals + rest;
+        }
+    }
+}
+
+/// What ends a block, behind so many literals.
+fn delimiter(literals: usize) -> ZSTD_Sequence {
+    ZSTD_Sequence { offset: 0, litLength: short(literals), matchLength: 0, rep: 0 }
+}
+
+/// Frames are of some megabytes.
+fn short(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
