@@ -49,16 +49,12 @@ mod probe;
 mod stored;
 #[cfg(test)]
 mod tests;
-#[cfg(feature = "zstd")]
-mod tuning;
 mod uninit;
 mod value;
 #[cfg(feature = "lz4")]
 mod xxh32;
 #[cfg(feature = "zstd")]
 mod zstd;
-#[cfg(feature = "zstd")]
-mod zstd_values;
 
 use std::mem::MaybeUninit;
 

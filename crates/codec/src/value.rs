@@ -6,7 +6,7 @@ use std::ops::{BitAnd, BitXor, Range};
 /// A number of a column.
 pub(crate) trait Value: Copy + Eq + BitAnd<Output = Self> + BitXor<Output = Self> {
     /// As it lies in the column.
-    type Bytes: Copy + Eq;
+    type Bytes: Copy + Eq + 'static;
     const WIDTH: usize;
 
     fn split(bytes: &[u8]) -> &[Self::Bytes];

@@ -13,13 +13,10 @@ use zstd_sys::{
     ZSTD_createCCtx, ZSTD_freeCCtx, ZSTD_isError,
 };
 
-use super::{MIN_MATCH, Part, Whence};
+use super::part::{BACK, MIN_MATCH, Part, Whence};
 use crate::value::Value;
 use crate::{Error, Result, uninit};
 
-/// How far back a part is that is as before: some values of either width. (Of the value right before, decoders would wait
-/// for what they have only just stored.)
-pub(super) const BACK: usize = 32;
 /// The base-2 logarithm of how far back a part may be: that of the window of level 3.
 const WINDOW_LOG: u8 = 21;
 /// The base-2 logarithm of how many parts are remembered by their hashes.
@@ -128,7 +125,7 @@ fn checked(code: usize) -> Result<usize> {
 fn sequences(part: Option<&Part>, input: &[u8], out: &mut Vec<ZSTD_Sequence>) {
     out.clear();
     match part {
-        None => input.chunks(BLOCK).for_each(|block| out.push(delimiter(block.len()))),
+        None => input.chunks(BLOCK).for_each(|block| out.push(delimiter(short(block.len())))),
         Some(Part { width, bytes, whence }) => match (width, whence) {
             (4, Whence::Before) => fill::<u32, false>(input, bytes, out),
             (4, Whence::Seen) => fill::<u32, true>(input, bytes, out),
@@ -142,52 +139,55 @@ fn sequences(part: Option<&Part>, input: &[u8], out: &mut Vec<ZSTD_Sequence>) {
 
 /// Looks for a part of each value.
 fn fill<V: Value, const SEEN: bool>(input: &[u8], bytes: &Range<usize>, out: &mut Vec<ZSTD_Sequence>) {
-    debug_assert!(bytes.len() >= MIN_MATCH && bytes.end <= V::WIDTH);
+    debug_assert!(bytes.len() >= MIN_MATCH && bytes.start < V::WIDTH && bytes.len() <= V::WIDTH);
+    // A part that goes on in the value behind is one of values that begin later.
+    let skip = bytes.end.saturating_sub(V::WIDTH);
+    let (head, input) = input.split_at_checked(skip).unwrap_or((input, &[]));
+    let bytes = bytes.start - skip..bytes.end - skip;
     let mask = V::mask(bytes.clone());
     let values = V::split(input);
     let mut seen = vec![0u32; if SEEN { 1 << HASH_BITS } else { 0 }];
-    out.reserve(values.len() + input.len().div_ceil(BLOCK));
-    let (before, behind, len) = (short(bytes.start), short(V::WIDTH - bytes.end), short(bytes.len()));
-    let whole = short(V::WIDTH);
-    for (block, in_block) in input.chunks(BLOCK).enumerate() {
-        let mut literals = 0;
-        let first = block * (BLOCK / V::WIDTH);
-        for i in first..first + in_block.len() / V::WIDTH {
-            let part = V::load(values[i]) & mask;
+    // Room for what is before the first value, and behind the last one.
+    let in_block = BLOCK / V::WIDTH - 2;
+    out.reserve(values.len() + values.len() / in_block + 1);
+    let (whole, before) = (short(V::WIDTH), short(bytes.start));
+    let (len, behind) = (short(bytes.len()), short(V::WIDTH - bytes.end));
+    let mut literals = short(head.len());
+    for first in (0..values.len()).step_by(in_block) {
+        for (i, value) in values.iter().enumerate().take(first + in_block).skip(first) {
+            let part = V::load(*value) & mask;
             let known = if SEEN {
-                usize::try_from(std::mem::replace(&mut seen[part.hash(HASH_BITS)], short(i)))
-                    .unwrap_or(usize::MAX)
+                let place = std::mem::replace(&mut seen[part.hash(HASH_BITS)], short(i));
+                usize::try_from(place).unwrap_or(usize::MAX)
             } else {
                 i.wrapping_sub(BACK / V::WIDTH)
             };
             let offset = i.wrapping_sub(known).wrapping_mul(V::WIDTH);
-            let is_there =
-                known < i && (!SEEN || offset <= 1 << WINDOW_LOG) && V::load(values[known]) & mask == part;
-            if is_there {
-                let sequence = ZSTD_Sequence {
-                    offset: short(offset),
-                    litLength: literals + before,
-                    matchLength: len,
-                    rep: 0,
-                };
-                out.push(sequence);
+            let there = known < i && (!SEEN || offset <= 1 << WINDOW_LOG);
+            if there && V::load(values[known]) & mask == part {
+                out.push(sequence(short(offset), literals + before, len));
                 literals = behind;
             } else {
                 literals += whole;
             }
         }
-        // Values do not always fill the last block.
-        out.push(delimiter(0));
-        let rest = short(in_block.len() % V::WIDTH);
-        if let Some(end) = out.last_mut() {
-            end.litLength = literals + rest;
-        }
+        out.push(delimiter(literals));
+        literals = 0;
+    }
+    let rest = short(input.len() % V::WIDTH) + literals;
+    match out.last_mut() {
+        Some(end) => end.litLength += rest,
+        None => out.push(delimiter(rest)),
     }
 }
 
 /// What ends a block, behind so many literals.
-fn delimiter(literals: usize) -> ZSTD_Sequence {
-    ZSTD_Sequence { offset: 0, litLength: short(literals), matchLength: 0, rep: 0 }
+fn delimiter(literals: u32) -> ZSTD_Sequence {
+    sequence(0, literals, 0)
+}
+
+fn sequence(offset: u32, literals: u32, len: u32) -> ZSTD_Sequence {
+    ZSTD_Sequence { offset, litLength: literals, matchLength: len, rep: 0 }
 }
 
 /// Frames are of some megabytes.

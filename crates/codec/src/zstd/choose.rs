@@ -5,8 +5,7 @@
 
 use std::ops::Range;
 
-use super::frame::BACK;
-use super::{MIN_MATCH, Part, Whence};
+use super::part::{BACK, MIN_MATCH, Part, Whence};
 use crate::value::Value;
 
 /// A bit.
@@ -19,6 +18,7 @@ const OFTEN: [usize; 3] = [15, 12, 8];
 /// rounding errors.
 const SEEN_OF_8: [Range<usize>; 10] = [0..8, 1..8, 2..8, 0..5, 0..6, 0..7, 1..5, 1..6, 1..7, 2..6];
 const SEEN_OF_4: [Range<usize>; 3] = [0..4, 0..3, 1..4];
+const SEEN_OF_16: [Range<usize>; 2] = [0..16, 0..12];
 /// That is not looked at for less than this part of the sample, in eighths: then high bytes are all the same.
 const WORTH_A_LOOK: u64 = 3;
 /// Bits that the code of an offset takes beside its own.
@@ -33,17 +33,20 @@ const MANY: usize = 1 << 24;
 /// The base-2 logarithm of how many parts are remembered while looking.
 const SLOTS: u32 = 12;
 
-/// The part of the values of `sample` that makes the smallest frame of so many bytes; `None` if nothing saves as much as
-/// it costs. And how many bytes the sample is of it.
-pub(super) fn part(sample: &[u8], len: usize) -> (Option<Part>, usize) {
+/// The part that makes the smallest frame of so many bytes of which `sample` is one, `None` if looking for something
+/// saves less than it costs; and what the sample comes to then, in bytes. (Text has no values to have a part of.)
+pub(super) fn part(sample: &[u8], len: usize, is_text: bool) -> (Option<Part>, usize) {
     let counts = Counts::of(sample);
     let literals = counts.literals(1, 0..0, 0, sample.len());
     let mut best = Best { bits: literals - literals / GAIN, part: None };
-    before::<u64>(sample, &mut best);
-    before::<u128>(sample, &mut best);
-    if best.bits > sample.len() as u64 * ONE * WORTH_A_LOOK {
+    if !is_text {
+        before::<u64>(sample, &mut best);
+        before::<u128>(sample, &mut best);
+    }
+    if !is_text && best.bits > sample.len() as u64 * ONE * WORTH_A_LOOK {
         SEEN_OF_8.into_iter().for_each(|bytes| seen::<u64>(sample, len, &counts, bytes, &mut best));
         SEEN_OF_4.into_iter().for_each(|bytes| seen::<u32>(sample, len, &counts, bytes, &mut best));
+        SEEN_OF_16.into_iter().for_each(|bytes| seen::<u128>(sample, len, &counts, bytes, &mut best));
     }
     (best.part, usize::try_from(best.bits / ONE / 8).unwrap_or(usize::MAX))
 }
@@ -65,51 +68,56 @@ impl Best {
 /// Considers the parts that are as in the value before.
 fn before<V: Value>(sample: &[u8], best: &mut Best) {
     let nothing = V::mask(0..0);
-    let values = V::split(sample);
-    let pairs = || values.iter().zip(values.iter().skip(BACK / V::WIDTH));
-    let differences = || pairs().map(|(before, value)| V::load(*before) ^ V::load(*value));
     let masks: [V; WIDEST] = std::array::from_fn(|i| V::mask(i..i + 1));
     let mut same = [0usize; WIDEST];
-    for differ in differences() {
+    for differ in differences::<V>(sample) {
         for (same, mask) in same.iter_mut().zip(&masks).take(V::WIDTH) {
             *same += usize::from(differ & *mask == nothing);
         }
     }
+    let all = sample.len() / V::WIDTH;
     let mut last = 0..0;
     for often in OFTEN {
-        let bytes = longest(same.get(..V::WIDTH).unwrap_or_default(), values.len() * often / 16);
+        let bytes = longest(same.get(..V::WIDTH).unwrap_or_default(), all * often / 16);
         if bytes.len() < MIN_MATCH || bytes == last {
             continue;
         }
         last = bytes.clone();
+        let skip = bytes.end.saturating_sub(V::WIDTH);
+        let (start, end) = (bytes.start - skip, bytes.end - skip);
+        let sample = sample.get(skip..).unwrap_or_default();
         // Counted one by one: the values that are not as before may be unlike the others.
-        let mask = V::mask(bytes.clone());
+        let mask = V::mask(start..end);
         let mut hits = 0;
         let mut literals = [0; 256];
-        for (differ, value) in differences().zip(sample.chunks_exact(V::WIDTH).skip(BACK / V::WIDTH)) {
+        let values = sample.chunks_exact(V::WIDTH).skip(BACK / V::WIDTH);
+        for (differ, value) in differences::<V>(sample).zip(values) {
             let hit = differ & mask == nothing;
             hits += usize::from(hit);
-            let (low, high) = if hit { (bytes.start, bytes.end) } else { (V::WIDTH, V::WIDTH) };
-            value
-                .iter()
-                .take(low)
-                .chain(value.iter().skip(high))
-                .for_each(|byte| literals[usize::from(*byte)] += 1);
+            let (low, high) = if hit { (start, end) } else { (V::WIDTH, V::WIDTH) };
+            let rest = value.iter().take(low).chain(value.iter().skip(high));
+            rest.for_each(|byte| literals[usize::from(*byte)] += 1);
         }
-        let bits = huffman(literals) + sequences(hits, values.len(), 0);
+        let bits = huffman(literals) + sequences(hits, all, 0);
         best.or(bits, Part { width: V::WIDTH, bytes, whence: Whence::Before });
     }
 }
 
-/// The longest stretch of bytes of which each is the same often enough.
+/// In which bits values differ from those before.
+fn differences<V: Value>(sample: &[u8]) -> impl Iterator<Item = V> {
+    let values = V::split(sample);
+    let pairs = values.iter().zip(values.iter().skip(BACK / V::WIDTH));
+    pairs.map(|(before, value)| V::load(*before) ^ V::load(*value))
+}
+
+/// The longest stretch of bytes of which each is the same often enough; it may go on in the value behind.
 fn longest(same: &[usize], enough: usize) -> Range<usize> {
     let mut longest = 0..0;
-    let mut start = 0;
-    for (i, same) in same.iter().enumerate() {
-        if *same < enough {
-            start = i + 1;
-        } else if i + 1 - start > longest.len() {
-            longest = start..i + 1;
+    for start in 0..same.len() {
+        let stretch = same.iter().cycle().skip(start).take(same.len());
+        let len = stretch.take_while(|same| **same >= enough).count();
+        if len > longest.len() {
+            longest = start..start + len;
         }
     }
     longest

@@ -27,32 +27,42 @@ const PIECE: usize = 8;
 
 /// What is told to libzstd; 0 leaves a choice to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Tuning {
+pub(super) struct Tuning {
     /// The base-2 logarithm of how many places the table of 8 bytes has.
-    pub(crate) long: u32,
+    pub(super) long: u32,
     /// That of the table of `min_match` bytes.
-    pub(crate) short: u32,
+    pub(super) short: u32,
     /// How many bytes the shortest match has.
-    pub(crate) min_match: u32,
+    pub(super) min_match: u32,
+    /// Only the short table is there (strategy `fast`).
+    pub(super) fast: bool,
 }
 
 impl Tuning {
+    /// One table, of 128 KiB.
+    pub(super) const FAST: Self = Self { long: 15, short: 0, min_match: 6, fast: true };
+
+    /// Whether the tables of the level are chosen here.
+    pub(super) fn chooses(level: i32) -> bool {
+        LEVELS.contains(&level)
+    }
+
     /// The choice for `input` at `level`.
-    pub(crate) fn of(level: i32, input: &[u8]) -> Self {
-        if !LEVELS.contains(&level) || input.len() <= SMALL {
+    pub(super) fn of(level: i32, input: &[u8]) -> Self {
+        if !Self::chooses(level) || input.len() <= SMALL {
             return Self::default();
         }
         match (input.len() > LARGE, is_text(input)) {
-            (false, false) => Self { long: 14, short: 16, min_match: 0 },
-            (false, true) => Self { long: 14, short: 16, min_match: 6 },
-            (true, false) => Self { long: 15, short: 16, min_match: 0 },
-            (true, true) => Self { long: 14, short: 17, min_match: 6 },
+            (false, false) => Self { long: 14, short: 16, min_match: 0, fast: false },
+            (false, true) => Self { long: 14, short: 16, min_match: 6, fast: false },
+            (true, false) => Self { long: 15, short: 16, min_match: 0, fast: false },
+            (true, true) => Self { long: 14, short: 17, min_match: 6, fast: false },
         }
     }
 }
 
 /// Whether nearly all of a spread sample is ASCII that can be printed.
-fn is_text(input: &[u8]) -> bool {
+pub(super) fn is_text(input: &[u8]) -> bool {
     let stride = input.len() / PIECES;
     let sample = input.chunks(stride.max(PIECE)).flat_map(|chunk| chunk.iter().take(PIECE));
     let is_odd = |byte: &&u8| !(byte.is_ascii_graphic() || byte.is_ascii_whitespace());
@@ -112,7 +122,7 @@ mod tests {
             ("URLs, 200 KB", urls.into_bytes()[..200_000].to_vec(), 0.90),
         ] {
             let mut own = Vec::new();
-            crate::zstd::append(&input, 3, &mut own, &crate::one_by_one).unwrap();
+            super::super::append(&input, 3, &mut own, &crate::one_by_one).unwrap();
             let mut theirs = vec![0; zstd_safe::compress_bound(input.len())];
             let len = zstd_safe::compress(&mut theirs[..], &input, 3).unwrap();
             #[expect(clippy::cast_precision_loss, reason = "a ratio")]
