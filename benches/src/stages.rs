@@ -165,7 +165,12 @@ fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     };
     let mut rng = Rng::new(23);
     let noise: Vec<u8> = (0..bench.scaled(2_000_000)).flat_map(|_| rng.next_u64().to_le_bytes()).collect();
-    let (offsets, urls) = text(&data::strings(bench.scaled(800_000)), "long");
+    let strings = data::strings(bench.scaled(800_000));
+    let (offsets, urls) = text(&strings, "long");
+    let (_, ids) = text(&strings, "short");
+    let keys: Vec<u8> = (0..bench.scaled(2_000_000))
+        .flat_map(|_| u32::try_from(rng.below(100_000)).expect("a key").to_le_bytes())
+        .collect();
     vec![
         ("integers below 1,000", bytes_of("small")),
         ("integers below a million", bytes_of("medium")),
@@ -173,6 +178,9 @@ fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("offsets", cut(&offsets)),
         ("prices", bytes_of("prices")),
         ("a random walk", bytes_of("walk")),
+        ("keys below 100,000", cut(&keys)),
+        ("views of short strings", cut(&views(&strings, "short"))),
+        ("identifiers", cut(&ids)),
         ("URLs", cut(&urls)),
         ("noise, stored raw", cut(&noise)),
     ]
@@ -194,6 +202,13 @@ fn text(df: &DataFrame, name: &str) -> (Vec<u8>, Vec<u8>) {
     (offsets, text)
 }
 
+/// The views of a column.
+fn views(df: &DataFrame, name: &str) -> Vec<u8> {
+    let array = chunk(df, name);
+    let strings = array.as_any().downcast_ref::<Utf8ViewArray>().expect("views");
+    strings.views().iter().flat_map(|view| view.as_u128().to_le_bytes()).collect()
+}
+
 fn codecs(bench: &mut Bench) {
     for (what, buffers) in buffers(bench) {
         let bytes = buffers.iter().map(Vec::len).sum();
@@ -205,7 +220,7 @@ fn codecs(bench: &mut Bench) {
             contenders.push(match compression {
                 Compression::Zstd { level } => {
                     let mut zstd = Zstd::new();
-                    Contender::peer("libzstd's own tables", move || {
+                    Contender::peer("libzstd, level 3", move || {
                         theirs.iter().map(|buffer| zstd.compress(buffer, level)).sum::<usize>()
                     })
                 },
@@ -247,7 +262,7 @@ fn lz4_unblock(block: &[u8], len: usize, out: &mut [u8]) -> usize {
     lz4::block::decompress_to_buffer(block, Some(len), out).expect("decompressed")
 }
 
-/// libzstd with a context that is kept, and its own choice of tables.
+/// libzstd with a context that is kept, as it is.
 struct Zstd {
     context: zstd_safe::CCtx<'static>,
     out: Vec<u8>,

@@ -12,8 +12,8 @@
 //!
 //! The codec is named once, in the record batch's `BodyCompression`. [`parse`] reads the prefix; writing it is
 //! left to the caller, who knows where the buffer goes. Above this crate `floe-array` decides which buffers to
-//! compress and where their bytes live; below it are liblz4 and libzstd, nothing else, but for the LZ4 blocks of
-//! columns of numbers, which are made here. There is no I/O.
+//! compress and where their bytes live; below it are liblz4 and libzstd, nothing else, but for columns of numbers: their
+//! LZ4 blocks are made here, and the matches of their ZSTD frames are found here. There is no I/O.
 //!
 //! The frames written are the same for the same input, codec and level, whatever was compressed before and on
 //! whichever thread. Any input to [`decompress`] ends in `Ok` with every byte of the destination written, or in

@@ -4,25 +4,31 @@
 //!   __POLARS_IPC_METADATA = {"record_batch_cum_len":[262144,524288,1000000]}
 //! ```
 
+use std::fmt::Write;
+
 use floe_format::KeyValues;
 use polars_core::prelude::IdxSize;
 use serde_json::Value;
 
 const KEY: &str = "__POLARS_IPC_METADATA";
 const CUMULATIVE: &str = "record_batch_cum_len";
+/// What a number takes, mostly, and what is around the numbers.
+const DIGITS: usize = 8;
 
 /// Puts the index of batches of so many rows into the footer's metadata, in place of one that is there. Beyond
 /// what Polars can count it gets no index, rather than a wrong one.
 pub(crate) fn put(metadata: &mut KeyValues, rows: &[u64]) {
     let mut end = 0u64;
-    let mut text = format!("{{\"{CUMULATIVE}\":[");
+    let mut text = String::with_capacity(CUMULATIVE.len() + DIGITS * (1 + rows.len()));
+    text.extend(["{\"", CUMULATIVE, "\":["]);
     for (i, rows) in rows.iter().enumerate() {
         end += rows;
         if IdxSize::try_from(end).is_err() {
             return;
         }
         text.push_str(if i == 0 { "" } else { "," });
-        text.push_str(&end.to_string());
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{end}");
     }
     text.push_str("]}");
     metadata.retain(|(key, _)| key != KEY);

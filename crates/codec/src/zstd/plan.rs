@@ -11,13 +11,11 @@
 //! frames become smaller than libzstd's. `cargo bench -p floe-benches --bench stages` has times and sizes of both.
 
 use super::part::{Part, Whence};
-use super::tuning::{Tuning, is_text};
+use super::tuning::{SAMPLED, Tuning, is_text};
 use super::{choose, search, sequences};
 use crate::Result;
 use crate::probe::sample;
 
-/// Inputs below this are libzstd's: the sample would be too large a part of them.
-const MIN_INPUT: usize = if cfg!(fuzzing) { 64 } else { 512 << 10 };
 /// Each piece of the sample is this part of the input or this many bytes, whichever is less.
 const PIECE_PART: usize = 64;
 const PIECE_MOST: usize = 4 << 10;
@@ -43,7 +41,7 @@ impl Plan {
     /// The plan for `input`.
     pub(super) fn of(input: &[u8], level: i32) -> Result<Self> {
         let level_3 = Self::Search(Tuning::of(level, input));
-        if input.len() < MIN_INPUT || !Tuning::chooses(level) {
+        if input.len() < SAMPLED || !Tuning::chooses(level) {
             return Ok(level_3);
         }
         let sample = sample(input, (input.len() / PIECE_PART).next_multiple_of(16).min(PIECE_MOST));
