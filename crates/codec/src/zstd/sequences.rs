@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::ptr::NonNull;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use zstd_sys::{
     ZSTD_CCtx, ZSTD_CCtx_setParameter, ZSTD_Sequence, ZSTD_cParameter as Parameter, ZSTD_compressSequences,
@@ -24,8 +25,11 @@ const HASH_BITS: u32 = 16;
 /// Bytes of a block: the most that the format allows.
 const BLOCK: usize = 128 << 10;
 
-/// Sequences that a thread keeps memory for.
-const KEPT: usize = (4 << 20) / 8 + 64;
+/// Memory for sequences is as much as the input takes twice over, and used again; more than so many pieces of it, or
+/// pieces for more than so many sequences, are not kept. (Not one a thread: there may be many.)
+const KEPT: usize = 8;
+const KEPT_LEN: usize = (4 << 20) / 8 + 64;
+static SHELF: Mutex<Vec<Vec<ZSTD_Sequence>>> = Mutex::new(Vec::new());
 
 /// The parameters of libzstd that are always the same.
 const SETTINGS: [(Parameter, i32); 7] = [
@@ -42,24 +46,29 @@ const SETTINGS: [(Parameter, i32); 7] = [
     (Parameter::ZSTD_c_chainLog, 6),
 ];
 
-/// A context of libzstd with its settings, and memory for sequences.
-struct Coder {
-    context: NonNull<ZSTD_CCtx>,
-    sequences: Vec<ZSTD_Sequence>,
-}
+/// A context of libzstd with its settings.
+struct Coder(NonNull<ZSTD_CCtx>);
 
 thread_local! {
     static CODER: Cell<Option<Coder>> = const { Cell::new(None) };
+}
+
+fn shelf() -> MutexGuard<'static, Vec<Vec<ZSTD_Sequence>>> {
+    SHELF.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Appends the frame of `input` to `out`.
 pub(super) fn append(part: Option<&Part>, input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
     let kept = CODER.try_with(Cell::take).ok().flatten();
     let mut coder = kept.map_or_else(Coder::new, Ok)?;
-    sequences(part, input, &mut coder.sequences);
-    coder.append(input, level, out)?;
-    if coder.sequences.capacity() > KEPT {
-        coder.sequences = Vec::new();
+    let mut all = shelf().pop().unwrap_or_default();
+    sequences(part, input, &mut all)?;
+    coder.append(&all, input, level, out)?;
+    if all.capacity() <= KEPT_LEN {
+        let mut shelf = shelf();
+        if shelf.len() < KEPT {
+            shelf.push(all);
+        }
     }
     // After an error the context is dropped instead, as it is by a thread that is past keeping it.
     let _ = CODER.try_with(|slot| slot.set(Some(coder)));
@@ -70,19 +79,18 @@ impl Coder {
     fn new() -> Result<Self> {
         // SAFETY: the call takes nothing and returns a new context, or null.
         let context = NonNull::new(unsafe { ZSTD_createCCtx() });
-        let context = context.ok_or_else(|| Error::new("no memory for a ZSTD context"))?;
-        let coder = Self { context, sequences: Vec::new() };
+        let coder = Self(context.ok_or_else(|| Error::new("no memory for a ZSTD context"))?);
         SETTINGS.into_iter().try_for_each(|(parameter, value)| coder.set(parameter, value))?;
         Ok(coder)
     }
 
     fn set(&self, parameter: Parameter, value: i32) -> Result<()> {
         // SAFETY: the context is live, and no frame is being made.
-        checked(unsafe { ZSTD_CCtx_setParameter(self.context.as_ptr(), parameter, value) }).map(drop)
+        checked(unsafe { ZSTD_CCtx_setParameter(self.0.as_ptr(), parameter, value) }).map(drop)
     }
 
-    /// Appends the frame that the sequences are of.
-    fn append(&mut self, input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
+    /// Appends the frame that all the sequences are of.
+    fn append(&mut self, all: &[ZSTD_Sequence], input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
         self.set(Parameter::ZSTD_c_compressionLevel, level)?;
         let write = |dst: &mut [MaybeUninit<u8>]| {
             // SAFETY: pointers and lengths are those of live slices, `dst` is borrowed mutably, and the context is
@@ -90,11 +98,11 @@ impl Coder {
             // setting for delimiters asks for (`sequences`).
             checked(unsafe {
                 ZSTD_compressSequences(
-                    self.context.as_ptr(),
+                    self.0.as_ptr(),
                     dst.as_mut_ptr().cast(),
                     dst.len(),
-                    self.sequences.as_ptr(),
-                    self.sequences.len(),
+                    all.as_ptr(),
+                    all.len(),
                     input.as_ptr().cast(),
                     input.len(),
                 )
@@ -108,7 +116,7 @@ impl Coder {
 impl Drop for Coder {
     fn drop(&mut self) {
         // SAFETY: the context is from `ZSTD_createCCtx`, and nobody has it after this. The call cannot fail.
-        unsafe { ZSTD_freeCCtx(self.context.as_ptr()) };
+        unsafe { ZSTD_freeCCtx(self.0.as_ptr()) };
     }
 }
 
@@ -122,10 +130,14 @@ fn checked(code: usize) -> Result<usize> {
 }
 
 /// Fills `out` with the sequences of all blocks, each with the delimiter at its end.
-fn sequences(part: Option<&Part>, input: &[u8], out: &mut Vec<ZSTD_Sequence>) {
+fn sequences(part: Option<&Part>, input: &[u8], out: &mut Vec<ZSTD_Sequence>) -> Result<()> {
     out.clear();
     match part {
-        None => input.chunks(BLOCK).for_each(|block| out.push(delimiter(short(block.len())))),
+        None => {
+            reserve(out, input.len().div_ceil(BLOCK))?;
+            out.extend(input.chunks(BLOCK).map(|block| delimiter(short(block.len()))));
+            Ok(())
+        },
         Some(Part { width, bytes, whence }) => match (width, whence) {
             (4, Whence::Before) => fill::<u32, false>(input, bytes, out),
             (4, Whence::Seen) => fill::<u32, true>(input, bytes, out),
@@ -138,7 +150,11 @@ fn sequences(part: Option<&Part>, input: &[u8], out: &mut Vec<ZSTD_Sequence>) {
 }
 
 /// Looks for a part of each value.
-fn fill<V: Value, const SEEN: bool>(input: &[u8], bytes: &Range<usize>, out: &mut Vec<ZSTD_Sequence>) {
+fn fill<V: Value, const SEEN: bool>(
+    input: &[u8],
+    bytes: &Range<usize>,
+    out: &mut Vec<ZSTD_Sequence>,
+) -> Result<()> {
     debug_assert!(bytes.len() >= MIN_MATCH && bytes.start < V::WIDTH && bytes.len() <= V::WIDTH);
     // A part that goes on in the value behind is one of values that begin later.
     let skip = bytes.end.saturating_sub(V::WIDTH);
@@ -149,7 +165,7 @@ fn fill<V: Value, const SEEN: bool>(input: &[u8], bytes: &Range<usize>, out: &mu
     let mut seen = vec![0u32; if SEEN { 1 << HASH_BITS } else { 0 }];
     // Room for what is before the first value, and behind the last one.
     let in_block = BLOCK / V::WIDTH - 2;
-    out.reserve(values.len() + values.len() / in_block + 1);
+    reserve(out, values.len() + values.len() / in_block + 1)?;
     let (whole, before) = (short(V::WIDTH), short(bytes.start));
     let (len, behind) = (short(bytes.len()), short(V::WIDTH - bytes.end));
     let mut literals = short(head.len());
@@ -179,6 +195,11 @@ fn fill<V: Value, const SEEN: bool>(input: &[u8], bytes: &Range<usize>, out: &mu
         Some(end) => end.litLength += rest,
         None => out.push(delimiter(rest)),
     }
+    Ok(())
+}
+
+fn reserve(out: &mut Vec<ZSTD_Sequence>, more: usize) -> Result<()> {
+    out.try_reserve(more).map_err(|e| Error::new(format!("no memory for {more} ZSTD sequences: {e}")))
 }
 
 /// What ends a block, behind so many literals.
