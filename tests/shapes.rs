@@ -237,7 +237,7 @@ fn strings_that_lie_in_order_are_the_bytes_of_those_that_do_not() {
     let in_order = frame(vec![in_order]);
     assert_frames_equal(&in_order, &scattered);
     let raw = both().map(|config| Config { newest: false, ..config });
-    let compressed = raw.clone().map(|config| Config { compression: Some(IpcCompression::LZ4), ..config });
+    let compressed = raw.map(|config| Config { compression: Some(IpcCompression::LZ4), ..config });
     for config in raw.into_iter().chain(compressed) {
         for (from, len) in [(0, 70_001), (1_003, 60_000), (5, 20)] {
             let [ordered, scattered] = [&in_order, &scattered].map(|df| config.write(&df.slice(from, len)));

@@ -18,10 +18,11 @@ use floe_format::{
 use polars_buffer::Buffer;
 use polars_core::prelude::{Column, DataFrame};
 
-use crate::contenders::Codec;
+use crate::args::Scale;
+use crate::contenders::{Codec, Format, eager, floe};
 use crate::data::{self, Rng, shapes};
 use crate::measure::Contender;
-use crate::results::Cell;
+use crate::results::{Cell, Entry, Role, Unit};
 use crate::runner::Bench;
 
 /// Every stage.
@@ -29,6 +30,35 @@ pub fn run(bench: &mut Bench) {
     arrays(bench);
     codecs(bench);
     validation(bench);
+    sizes(bench);
+}
+
+/// What whole files take, beside Polars' own: frames are not made as the libraries would make them.
+fn sizes(bench: &mut Bench) {
+    let frames: [(&str, DataFrame); 5] = [
+        ("numbers", data::numbers(bench.scaled(1_000_000))),
+        ("strings", data::strings(bench.scaled(1_000_000))),
+        ("categoricals", shapes::categoricals(bench.scaled(1_000_000))),
+        ("lists of structs", shapes::nested(bench.scaled(250_000))),
+        ("TPC-H lineitem", data::real::lineitem(if bench.args.scale == Scale::Full { 0.05 } else { 0.0001 })),
+    ];
+    let mb = |bytes: &[u8]| f64::from(u32::try_from(bytes.len() / 1000).unwrap_or(u32::MAX)) / 1e3;
+    for (what, df) in frames {
+        for codec in [Codec::Lz4, Codec::Zstd] {
+            let cell = Cell { unit: Unit::Mb, bytes: None, ..cell("size of files", what, codec, 0) };
+            if !bench.wants(&cell.title()) {
+                continue;
+            }
+            let mut theirs = Vec::new();
+            eager::write_to(&mut df.clone(), Format::File, codec, &mut theirs);
+            let own = floe::to_vec(&df, Format::File, codec, None);
+            let entries = vec![
+                Entry::single("floe", Role::Floe, mb(&own)),
+                Entry::single("Polars", Role::Peer, mb(&theirs)),
+            ];
+            bench.push(Cell { entries, ..cell });
+        }
+    }
 }
 
 fn cell(stage: &str, what: &str, codec: Codec, bytes: usize) -> Cell {

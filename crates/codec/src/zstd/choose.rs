@@ -19,8 +19,8 @@ const OFTEN: [usize; 3] = [15, 12, 8];
 const SEEN_OF_8: [Range<usize>; 10] = [0..8, 1..8, 2..8, 0..5, 0..6, 0..7, 1..5, 1..6, 1..7, 2..6];
 const SEEN_OF_4: [Range<usize>; 3] = [0..4, 0..3, 1..4];
 const SEEN_OF_16: [Range<usize>; 2] = [0..16, 0..12];
-/// That is not looked at for less than this part of the sample, in eighths: then high bytes are all the same.
-const WORTH_A_LOOK: u64 = 3;
+/// Bits of a value that are fewer than what an offset takes: then there is nothing to look for.
+const WORTH_A_LOOK: u64 = 20;
 /// Bits that the code of an offset takes beside its own.
 const OFFSET_CODE: u64 = 2;
 /// A part that saves less than one part in so many is not worth the time.
@@ -43,10 +43,10 @@ pub(super) fn part(sample: &[u8], len: usize, is_text: bool) -> (Option<Part>, u
         before::<u64>(sample, &mut best);
         before::<u128>(sample, &mut best);
     }
-    if !is_text && best.bits > sample.len() as u64 * ONE * WORTH_A_LOOK {
-        SEEN_OF_8.into_iter().for_each(|bytes| seen::<u64>(sample, len, &counts, bytes, &mut best));
-        SEEN_OF_4.into_iter().for_each(|bytes| seen::<u32>(sample, len, &counts, bytes, &mut best));
-        SEEN_OF_16.into_iter().for_each(|bytes| seen::<u128>(sample, len, &counts, bytes, &mut best));
+    if !is_text {
+        seen::<u64>(sample, len, &counts, &SEEN_OF_8, &mut best);
+        seen::<u32>(sample, len, &counts, &SEEN_OF_4, &mut best);
+        seen::<u128>(sample, len, &counts, &SEEN_OF_16, &mut best);
     }
     (best.part, usize::try_from(best.bits / ONE / 8).unwrap_or(usize::MAX))
 }
@@ -123,9 +123,19 @@ fn longest(same: &[usize], enough: usize) -> Range<usize> {
     longest
 }
 
-/// Considers a part that is looked for in all values of a frame of so many bytes.
-fn seen<V: Value>(sample: &[u8], len: usize, counts: &Counts, bytes: Range<usize>, best: &mut Best) {
+/// Considers parts that are looked for in all values of a frame of so many bytes.
+fn seen<V: Value>(sample: &[u8], len: usize, counts: &Counts, parts: &[Range<usize>], best: &mut Best) {
     let values = V::split(sample);
+    if best.bits > values.len() as u64 * WORTH_A_LOOK * ONE {
+        for bytes in parts {
+            let bits = bits_if_seen::<V>(values, len, counts, bytes.clone());
+            best.or(bits, Part { width: V::WIDTH, bytes: bytes.clone(), whence: Whence::Seen });
+        }
+    }
+}
+
+/// What a part comes to that is looked for in all of what there was.
+fn bits_if_seen<V: Value>(values: &[V::Bytes], len: usize, counts: &Counts, bytes: Range<usize>) -> u64 {
     let mask = V::mask(bytes.clone());
     let mut slots = [0u16; 1 << SLOTS];
     let mut found = 0;
@@ -140,9 +150,8 @@ fn seen<V: Value>(sample: &[u8], len: usize, counts: &Counts, bytes: Range<usize
     let all = len / V::WIDTH;
     let hits = values.len() * repeated(different, all) / all.max(1);
     let offset = u64::from((different.max(1) * V::WIDTH).ilog2());
-    let literals = counts.literals(V::WIDTH, bytes.clone(), hits, values.len());
-    let bits = literals + sequences(hits, values.len(), offset + OFFSET_CODE + LOOK);
-    best.or(bits, Part { width: V::WIDTH, bytes, whence: Whence::Seen });
+    let literals = counts.literals(V::WIDTH, bytes, hits, values.len());
+    literals + sequences(hits, values.len(), offset + OFFSET_CODE + LOOK)
 }
 
 /// How many different values there are, if of `all` that were drawn so many had been there before.

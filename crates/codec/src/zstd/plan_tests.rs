@@ -60,6 +60,7 @@ fn columns() -> Vec<Column> {
         ("times", of(times), None, 1.09),
         ("decimals", decimals.collect(), Some(part(16, 3..16, Whence::Before)), 0.90),
         ("views", random(n / 2).flat_map(view).collect(), Some(part(16, 11..22, Whence::Before)), 1.0),
+        ("few views", random(n / 2).flat_map(|value| view(value % 4_000)).collect(), None, 1.0),
         ("prices", of(random(n).map(|value| hundredths(value % 100_000))), None, 1.0),
         ("few prices", of(random(n).map(|value| hundredths(value % 2_000))), None, 0.95),
         ("keys below 100,000", keys(100_000), Some(Plan::Nothing), 1.01),
