@@ -1,7 +1,9 @@
 //! Values of 4, 8 and 16 bytes: what of them is compared, and how they are remembered.
 #![cfg(any(feature = "lz4", feature = "zstd"))]
 
-use std::ops::{BitAnd, BitXor, Range};
+#[cfg(feature = "zstd")]
+use std::ops::Range;
+use std::ops::{BitAnd, BitXor};
 
 /// A number of a column.
 pub(crate) trait Value: Copy + Eq + BitAnd<Output = Self> + BitXor<Output = Self> {
@@ -12,12 +14,15 @@ pub(crate) trait Value: Copy + Eq + BitAnd<Output = Self> + BitXor<Output = Self
     fn split(bytes: &[u8]) -> &[Self::Bytes];
     fn load(bytes: Self::Bytes) -> Self;
     /// How many of the lowest, and of the highest, bytes two values have in common.
+    #[cfg(feature = "lz4")]
     fn common(self, other: Self) -> (usize, usize);
     /// Of so many bits.
     fn hash(self, bits: u32) -> usize;
     /// Without so many of the lowest bytes.
+    #[cfg(feature = "lz4")]
     fn without(self, bytes: usize) -> Self;
     /// All bits of those bytes, the lowest first.
+    #[cfg(feature = "zstd")]
     fn mask(bytes: Range<usize>) -> Self;
 }
 
@@ -36,6 +41,7 @@ macro_rules! value {
                 Self::from_le_bytes(bytes)
             }
 
+            #[cfg(feature = "lz4")]
             #[inline(always)]
             fn common(self, other: Self) -> (usize, usize) {
                 let differ = self ^ other;
@@ -50,11 +56,13 @@ macro_rules! value {
                 usize::try_from(spread).unwrap_or(0)
             }
 
+            #[cfg(feature = "lz4")]
             #[inline(always)]
             fn without(self, bytes: usize) -> Self {
                 self >> (8 * bytes)
             }
 
+            #[cfg(feature = "zstd")]
             fn mask(bytes: Range<usize>) -> Self {
                 let mut mask = [0; $width];
                 mask.iter_mut().take(bytes.end).skip(bytes.start).for_each(|byte| *byte = u8::MAX);
