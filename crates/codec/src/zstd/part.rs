@@ -14,7 +14,7 @@
 //! ```
 //!
 //! All sequences of a frame are then alike (so many literals, a match of so many bytes, mostly at the same offset), which
-//! FSE codes in next to no bits: frames are mostly smaller than libzstd's own, take a half to a third of the time, and
+//! FSE codes in next to no bits: most frames are smaller than libzstd's own, take two thirds to a half of the time, and
 //! are read faster, by every reader.
 
 use std::ops::Range;
