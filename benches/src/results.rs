@@ -67,6 +67,12 @@ pub enum Unit {
     Mb,
 }
 
+/// Bytes in [`Unit::Mb`], to the kilobyte.
+#[must_use]
+pub fn megabytes(bytes: u64) -> f64 {
+    f64::from(u32::try_from(bytes / 1000).unwrap_or(u32::MAX)) / 1e3
+}
+
 impl Unit {
     /// As it is printed.
     #[must_use]

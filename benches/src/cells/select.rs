@@ -14,7 +14,7 @@ use crate::contenders::pyarrow::Pyarrow;
 use crate::contenders::{Codec, Format, arrow_rs, eager, floe, lazy};
 use crate::data::shapes;
 use crate::measure::Contender;
-use crate::results::{Cell, Entry, Goal, Role, Unit};
+use crate::results::{Cell, Entry, Goal, Role, Unit, megabytes};
 use crate::runner::Bench;
 
 const GROUP: &str = "2 of 16 columns (1M rows)";
@@ -64,12 +64,15 @@ fn one(bench: &mut Bench, pyarrow: Option<&Pyarrow>, df: &DataFrame, codec: Code
     bench.cell(cell("read file", vec![Goal::peer(1.0), Goal::than("floe, those two alone", 1.0 / 1.3)]), all);
     let cell = cell("bytes read", vec![Goal::than("a file of those two alone", 1.0 / 1.1)]);
     if bench.wants(&cell.title()) {
-        let mb = |n: u64| f64::from(u32::try_from(n / 1000).unwrap_or(u32::MAX)) / 1e3;
         let counted = count(&path, &wanted());
         let entries = vec![
-            Entry::single("floe", Role::Floe, mb(counted)),
-            Entry::single("a file of those two alone", Role::Limit, mb(bytes_alone.len() as u64)),
-            Entry::single("the whole file", Role::Limit, mb(std::fs::metadata(&path).expect("a file").len())),
+            Entry::single("floe", Role::Floe, megabytes(counted)),
+            Entry::single("a file of those two alone", Role::Limit, megabytes(bytes_alone.len() as u64)),
+            Entry::single(
+                "the whole file",
+                Role::Limit,
+                megabytes(std::fs::metadata(&path).expect("a file").len()),
+            ),
         ];
         bench.push(Cell { unit: Unit::Mb, entries, ..cell });
     }

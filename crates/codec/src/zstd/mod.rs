@@ -48,9 +48,16 @@ thread_local! {
 }
 
 /// Takes the thread's context, or makes one if there is none or the thread is past destroying it.
-fn take<T>(slot: &'static Slot<T>, create: fn() -> Option<T>) -> Result<T> {
-    let kept = slot.try_with(Cell::take).ok().flatten();
-    kept.or_else(create).ok_or_else(|| Error::new("no memory for a ZSTD context"))
+fn take<T>(slot: &'static Slot<T>, create: fn() -> Result<T>) -> Result<T> {
+    slot.try_with(Cell::take).ok().flatten().map_or_else(create, Ok)
+}
+
+fn no_memory() -> Error {
+    Error::new("no memory for a ZSTD context")
+}
+
+fn not_compressed(code: usize) -> Error {
+    Error::new(format!("ZSTD could not compress a buffer: {}", zstd_safe::get_error_name(code)))
 }
 
 /// Gives the context back for the thread's next call.
@@ -118,7 +125,7 @@ fn append_frame(input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
 
 /// Appends the frame for which libzstd looks for matches.
 fn search(input: &[u8], level: i32, tuning: Tuning, out: &mut Vec<u8>) -> Result<()> {
-    let mut context = take(&COMPRESS, CCtx::try_create)?;
+    let mut context = take(&COMPRESS, || CCtx::try_create().ok_or_else(no_memory))?;
     let Tuning { long, short, min_match, fast } = tuning;
     let write = |dst: &mut [MaybeUninit<u8>]| {
         let set = [
@@ -132,9 +139,7 @@ fn search(input: &[u8], level: i32, tuning: Tuning, out: &mut Vec<u8>) -> Result
         let ready = context.reset(ResetDirective::SessionAndParameters).map(drop);
         let ready =
             ready.and_then(|()| all.into_iter().try_for_each(|one| context.set_parameter(one).map(drop)));
-        ready.and_then(|()| context.compress2(&mut Dst::new(dst), input)).map_err(|code| {
-            Error::new(format!("ZSTD could not compress a buffer: {}", zstd_safe::get_error_name(code)))
-        })
+        ready.and_then(|()| context.compress2(&mut Dst::new(dst), input)).map_err(not_compressed)
     };
     // SAFETY: `ZSTD_compress2` returns how many bytes it wrote from the start of `dst`.
     unsafe { uninit::append(out, zstd_safe::compress_bound(input.len()), write)? };
@@ -183,7 +188,7 @@ pub(crate) fn decompress_with(frames: &[u8], dst: &mut [MaybeUninit<u8>], run: R
 /// Decompresses whole frames into all of `dst`.
 fn fill(frames: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
     let expected = dst.len();
-    let mut context = take(&DECOMPRESS, DCtx::try_create)?;
+    let mut context = take(&DECOMPRESS, || DCtx::try_create().ok_or_else(no_memory))?;
     let written = context.decompress(&mut Dst::new(dst), frames).map_err(|code| {
         Error::new(format!("a ZSTD frame is corrupt: {}", zstd_safe::get_error_name(code)))
     })?;

@@ -8,7 +8,8 @@
 //!
 //! The sample is compressed in both of libzstd's ways, and with the part that an estimate (`choose.rs`) says is best.
 //! What takes less time is taken if it is hardly larger: by one part in [`FAST_TOLERANCE`] or [`OWN_TOLERANCE`]. Most
-//! frames become smaller than libzstd's. `cargo bench -p floe-benches --bench stages` has times and sizes of both.
+//! frames become smaller than libzstd's. `cargo bench -p floe-benches --bench stages` has the times beside libzstd's, and
+//! sizes of files beside Polars'.
 
 use super::part::{Part, Whence};
 use super::tuning::{SAMPLED, Tuning, is_text};

@@ -15,6 +15,7 @@ use zstd_sys::{
 };
 
 use super::part::{BACK, MIN_MATCH, Part, Whence};
+use super::{keep, no_memory, not_compressed, take};
 use crate::value::Value;
 use crate::{Error, Result, uninit};
 
@@ -59,8 +60,7 @@ fn shelf() -> MutexGuard<'static, Vec<Vec<ZSTD_Sequence>>> {
 
 /// Appends the frame of `input` to `out`.
 pub(super) fn append(part: Option<&Part>, input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
-    let kept = CODER.try_with(Cell::take).ok().flatten();
-    let mut coder = kept.map_or_else(Coder::new, Ok)?;
+    let mut coder = take(&CODER, Coder::new)?;
     let mut all = shelf().pop().unwrap_or_default();
     sequences(part, input, &mut all)?;
     coder.append(&all, input, level, out)?;
@@ -70,8 +70,8 @@ pub(super) fn append(part: Option<&Part>, input: &[u8], level: i32, out: &mut Ve
             shelf.push(all);
         }
     }
-    // After an error the context is dropped instead, as it is by a thread that is past keeping it.
-    let _ = CODER.try_with(|slot| slot.set(Some(coder)));
+    // After an error the context is dropped instead.
+    keep(&CODER, coder);
     Ok(())
 }
 
@@ -79,7 +79,7 @@ impl Coder {
     fn new() -> Result<Self> {
         // SAFETY: the call takes nothing and returns a new context, or null.
         let context = NonNull::new(unsafe { ZSTD_createCCtx() });
-        let coder = Self(context.ok_or_else(|| Error::new("no memory for a ZSTD context"))?);
+        let coder = Self(context.ok_or_else(no_memory)?);
         SETTINGS.into_iter().try_for_each(|(parameter, value)| coder.set(parameter, value))?;
         Ok(coder)
     }
@@ -126,7 +126,7 @@ fn checked(code: usize) -> Result<usize> {
     if unsafe { ZSTD_isError(code) } == 0 {
         return Ok(code);
     }
-    Err(Error::new(format!("ZSTD could not compress a buffer: {}", zstd_safe::get_error_name(code))))
+    Err(not_compressed(code))
 }
 
 /// Fills `out` with the sequences of all blocks, each with the delimiter at its end.
