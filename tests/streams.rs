@@ -8,6 +8,7 @@ use floe::prelude::*;
 use floe_tests::arbitrary::{Arbitrary, dtypes};
 use floe_tests::config::Config;
 use floe_tests::equal::assert_frames_equal;
+use floe_tests::messages::messages;
 use floe_tests::run::Cases;
 use polars_core::prelude::*;
 
@@ -148,6 +149,126 @@ fn a_large_body_that_ends_early_is_truncated() {
             }
         }
     }
+}
+
+/// Numbers of every type and width, with nulls in some batches and not in others, beside columns of other kinds.
+fn numbers(rows: usize) -> DataFrame {
+    let values: Vec<i64> = (0..rows as i64).map(|i| i * i % 1_009 - 400).collect();
+    let nulls = values.iter().enumerate().map(|(i, v)| (i < rows / 2 || i % 5 > 0).then_some(*v));
+    let source = [Column::new("".into(), &values), Column::new("".into(), nulls.collect::<Vec<_>>())];
+    let time = |unit| DataType::Datetime(unit, None);
+    let dtypes = [
+        DataType::Int8,
+        DataType::Int16,
+        DataType::Int32,
+        DataType::Int64,
+        DataType::Int128,
+        DataType::UInt8,
+        DataType::UInt16,
+        DataType::UInt32,
+        DataType::UInt64,
+        DataType::Float32,
+        DataType::Float64,
+        DataType::Date,
+        DataType::Time,
+        time(TimeUnit::Milliseconds),
+        DataType::Duration(TimeUnit::Nanoseconds),
+        DataType::Boolean,
+        DataType::String,
+    ];
+    let columns = dtypes.iter().enumerate().flat_map(|(i, dtype)| {
+        source.iter().enumerate().map(move |(k, source)| {
+            let values = if *dtype == DataType::Time {
+                // Not below midnight.
+                source.cast(&DataType::UInt8).and_then(|v| v.cast(&DataType::Int64))
+            } else {
+                Ok(source.clone())
+            };
+            values.and_then(|v| v.cast(dtype)).expect("a cast").with_name(format!("{i} {k}").into())
+        })
+    });
+    DataFrame::new(rows, columns.collect()).expect("columns of one length")
+}
+
+#[test]
+fn numbers_are_the_same_wherever_they_are_read_to() {
+    let rows = 70_000;
+    let df = numbers(4 * rows + 12_345);
+    let write =
+        |compression, rows| Config::stream().with_compression(compression).with_batch_rows(rows).write(&df);
+    let (raw, lz4) = (write(None, rows), write(Some(IpcCompression::LZ4), rows));
+    // The first batches are raw and large; one behind them is compressed, or all are.
+    let (of_raw, of_lz4) = (messages(&raw).0, messages(&lz4).0);
+    let mut spliced = raw[..of_raw[3].start].to_vec();
+    spliced.extend_from_slice(&lz4[of_lz4[3].start..of_lz4[3].end]);
+    spliced.extend_from_slice(&raw[of_raw[3].end..]);
+    let mut cases = Cases::new();
+    for (name, bytes) in [
+        ("raw", &raw),
+        ("spliced", &spliced),
+        ("lz4", &lz4),
+        ("one batch", &write(None, df.height())),
+        ("small batches", &write(None, 3_000)),
+    ] {
+        for (step, parallel, projection) in [
+            (usize::MAX, true, None),
+            (65_537, true, None),
+            (1_000_003, false, None),
+            (usize::MAX, true, Some(vec![])),
+            (100_003, true, Some(vec![7, 6, 33, 0])),
+            (usize::MAX, false, Some(vec![32])),
+        ] {
+            let expected = match &projection {
+                None => df.clone(),
+                Some(indices) => {
+                    let columns = indices.iter().map(|i| df.columns()[*i].clone()).collect();
+                    DataFrame::new(df.height(), columns).expect("columns of one length")
+                },
+            };
+            cases.run(format!("{name}, {step}, {parallel}, {projection:?}"), || {
+                let reader = reader(bytes, step, true, parallel).with_projection(projection.clone());
+                let found = reader.finish().expect("a stream");
+                assert_frames_equal(&expected, &found);
+                assert_eq!(found.first_col_n_chunks(), if expected.width() > 0 { 1 } else { 0 });
+            });
+        }
+        cases.run(format!("{name}, first rows"), || {
+            let found = reader(bytes, usize::MAX, true, true).with_n_rows(Some(2 * rows + 5)).finish();
+            assert_frames_equal(&df.head(Some(2 * rows + 5)), &found.expect("a stream"));
+        });
+    }
+    cases.finish();
+}
+
+/// Heads that lie about lengths and places are found out, whether numbers are read in place or from memory; and if
+/// they are believed, both see the same.
+#[test]
+fn broken_heads_say_the_same_of_a_reader_and_of_memory() {
+    let df = numbers(210_000).select(["3 0", "3 1", "10 0", "16 0"]).expect("columns");
+    let mut bytes = Config::stream().with_batch_rows(70_000).write(&df);
+    let last = messages(&bytes).0[3];
+    let (mut broken, mut read) = (0, 0);
+    for at in (last.start..last.body).step_by(3) {
+        for flip in [0x01, 0x80] {
+            bytes[at] ^= flip;
+            let of_reader = reader(&bytes, usize::MAX, true, true).finish();
+            let of_memory = IpcStreamReader::from_bytes(bytes.clone()).finish();
+            match (of_reader, of_memory) {
+                (Ok(of_reader), Ok(of_memory)) => {
+                    read += 1;
+                    assert_frames_equal(&of_memory, &of_reader);
+                },
+                (Err(_), Err(_)) => broken += 1,
+                (of_reader, of_memory) => panic!(
+                    "byte {at} ^ {flip}: the reader says {:?}, memory says {:?}",
+                    of_reader.map(|df| df.shape()),
+                    of_memory.map(|df| df.shape())
+                ),
+            }
+            bytes[at] ^= flip;
+        }
+    }
+    assert!(broken > 10 && read > 10, "{broken} broken, {read} read");
 }
 
 #[test]

@@ -65,8 +65,7 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
         return Ok(());
     }
     let need = vec.len().saturating_add(additional);
-    let first = need.saturating_mul(FIRST_GROWTH).min(FIRST_MOST / size_of::<T>().max(1));
-    let most = need.saturating_mul(GROWTH).max(first);
+    let most = several_times::<T>(need);
     let mut larger = match recycle::take_up_to(need, most) {
         Some(kept) => kept,
         None => {
@@ -81,6 +80,48 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
     }
     *vec = larger;
     Ok(())
+}
+
+/// From this size on, allocators get zeroed memory from the system, which takes nothing until it is used; less than
+/// that they may have to zero.
+const ZEROED_FOR_FREE: usize = 32 << 20;
+
+/// As [`reserve_more`] for bytes that are initialised, of which the first `known` are kept: `additional` more.
+///
+/// # Errors
+/// When the allocator refuses even what is needed now.
+pub(crate) fn grow_initialised(bytes: &mut Vec<u8>, known: usize, additional: usize) -> Result<()> {
+    let need = known.saturating_add(additional);
+    if bytes.len() >= need {
+        return Ok(());
+    }
+    if bytes.capacity() >= need {
+        bytes.resize(need, 0);
+        return Ok(());
+    }
+    let most = several_times::<u8>(need);
+    let mut larger = match recycle::take_initialised_up_to(need, most) {
+        Some(kept) => kept,
+        None if most >= ZEROED_FOR_FREE => try_initialised(most).or_else(|_| try_initialised(need))?,
+        None => {
+            recycle::make_room(need);
+            fresh(most).or_else(|_| fresh(need))?
+        },
+    };
+    larger.resize(need.max(larger.len()), 0);
+    let stretches = larger.chunks_mut(STRETCH).zip(bytes[..known].chunks_mut(STRETCH));
+    for (into, stretch) in stretches {
+        into[..stretch.len()].copy_from_slice(stretch);
+        give_back(stretch);
+    }
+    *bytes = larger;
+    Ok(())
+}
+
+/// How much memory is taken for so many elements and those that may come.
+fn several_times<T>(need: usize) -> usize {
+    let first = need.saturating_mul(FIRST_GROWTH).min(FIRST_MOST / size_of::<T>().max(1));
+    need.saturating_mul(GROWTH).max(first)
 }
 
 /// Lets the system have the memory of values that are not needed any more, before its owner goes.

@@ -64,6 +64,19 @@ impl Block {
     }
 }
 
+impl Block {
+    /// The elements that were written when the memory was last used, `most` of them: they hold anything.
+    fn into_initialised<T: NativeType>(self, most: usize) -> Vec<T> {
+        let initialised = (self.initialised / size_of::<T>()).min(most);
+        let mut vec = self.into_vec::<T>();
+        settle(&mut vec.spare_capacity_mut()[..initialised]);
+        // SAFETY: so many elements were written. The system may have made them zeros since, but that is over with
+        // `settle`; either is a valid `T` (`Pod`).
+        unsafe { vec.set_len(initialised) };
+        vec
+    }
+}
+
 /// What is kept: the oldest first.
 struct Shelf {
     blocks: VecDeque<Block>,
@@ -206,15 +219,14 @@ pub(crate) fn take<T>(len: usize) -> Option<Vec<T>> {
 
 /// The same with elements in it, which hold anything.
 pub(crate) fn take_initialised<T: NativeType>(len: usize) -> Option<Vec<T>> {
-    let block = take_block::<T>(len)?;
-    let initialised = (block.initialised / size_of::<T>()).min(len);
-    let mut vec = block.into_vec::<T>();
-    settle(&mut vec.spare_capacity_mut()[..len]);
-    // SAFETY: so many elements were written when the memory was last used. The system may have made
-    // them zeros since, but that is over with `settle`; either is a valid `T` (`Pod`).
-    unsafe { vec.set_len(initialised) };
+    let mut vec = take_block::<T>(len)?.into_initialised(len);
     vec.resize(len, T::default());
     Some(vec)
+}
+
+/// As [`take_up_to`] with those elements in it that were there when it was used last: they hold anything.
+pub(crate) fn take_initialised_up_to<T: NativeType>(need: usize, most: usize) -> Option<Vec<T>> {
+    Some(take_block_up_to::<T>(need, most)?.into_initialised(usize::MAX))
 }
 
 /// Writes to every page, so that the system no longer takes it, contents and all.
@@ -236,9 +248,13 @@ fn take_block<T>(len: usize) -> Option<Block> {
 
 /// The same for `need` elements and as many more as there are, up to `most`.
 pub(crate) fn take_up_to<T>(need: usize, most: usize) -> Option<Vec<T>> {
+    Some(take_block_up_to::<T>(need, most)?.into_vec())
+}
+
+fn take_block_up_to<T>(need: usize, most: usize) -> Option<Block> {
     let need = need.checked_mul(size_of::<T>())?;
     let most = most.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= LARGE)?;
-    Some(shelf().take(Layout::new::<T>(), need..=most, |size, known| size > known)?.into_vec())
+    shelf().take(Layout::new::<T>(), need..=most, |size, known| size > known)
 }
 
 /// A buffer of the vector's values, whose memory is used again when the last one to hold it goes.

@@ -17,7 +17,7 @@ use super::ctx::lens;
 use super::{
     DecodeCtx, binary, decode, dictionary, empty_values, list, maintains_offsets, primitive, struct_, view,
 };
-use crate::aligned::{reserve_more, try_with_capacity};
+use crate::aligned::{byte_len, grow_initialised, reserve_more, too_short, try_with_capacity, typed};
 use crate::dictionary::Dictionaries;
 use crate::recycle::share;
 
@@ -50,6 +50,12 @@ enum State {
     Struct {
         children: Vec<Field>,
         fields: Vec<Growing>,
+        validity: Option<Bitmap>,
+    },
+    /// Values of a plain field, as they were read, and room for more.
+    Bytes {
+        kind: PrimitiveType,
+        bytes: Vec<u8>,
         validity: Option<Bitmap>,
     },
 }
@@ -96,6 +102,9 @@ impl Growing {
         let before = self.rows;
         let state = match std::mem::take(&mut self.state) {
             State::Arrays(arrays) if arrays.is_empty() => State::of(field),
+            State::Bytes { kind, bytes, validity } => {
+                State::Arrays(vec![of_bytes(kind, bytes, before, validity)?])
+            },
             state => state,
         };
         let added;
@@ -138,9 +147,49 @@ impl Growing {
                 let validity = join_validity((validity, before), (more, added));
                 (State::Struct { children, fields, validity }, added)
             },
+            State::Bytes { .. } => return Err(not_that_layout()),
         };
         self.rows += added;
         Ok(added)
+    }
+
+    /// Adds `rows` of a [plain](is_plain) field, whose values are the first of `stored` bytes: `read` is given memory
+    /// to fill, once or several times. More is taken as bytes arrive.
+    ///
+    /// # Errors
+    /// Those of `read`, after which nothing of the column is left; when there are fewer bytes than the rows need, or
+    /// the allocator refuses; when the field is not plain.
+    pub fn read(
+        &mut self,
+        field: &Field,
+        rows: usize,
+        validity: Option<Bitmap>,
+        stored: u64,
+        read: &mut dyn FnMut(&mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        let (kind, mut bytes, known) = match std::mem::take(&mut self.state) {
+            State::Bytes { kind, bytes, validity } => (kind, bytes, validity),
+            state if is_plain(field) => {
+                let known = Self { rows: self.rows, state }.finish()?;
+                to_bytes(known.map_or_else(|| empty_values(field, &Dictionaries::default()), Ok)?)?
+            },
+            _ => return Err(not_that_layout()),
+        };
+        let (mut at, need) = (byte_len_of(kind, self.rows)?, byte_len_of(kind, rows)?);
+        if stored < need as u64 {
+            return Err(too_short(need as u64, stored));
+        }
+        let end = byte_len_of(kind, self.rows.saturating_add(rows))?;
+        while at < end {
+            let more = (end - at).min(at.max(FIRST_READ));
+            grow_initialised(&mut bytes, at, more)?;
+            read(&mut bytes[at..at + more])?;
+            at += more;
+        }
+        let validity = join_validity((known, self.rows), (validity, rows));
+        self.rows += rows;
+        self.state = State::Bytes { kind, bytes, validity };
+        Ok(())
     }
 
     /// All rows as one array. `None` if nothing has been decoded.
@@ -167,6 +216,7 @@ impl Growing {
                 let values = fields.into_iter().map(Self::finish).collect::<Result<Option<Vec<_>>>>()?;
                 values.map(|values| struct_::of_fields(&children, self.rows, values, validity)).transpose()
             },
+            State::Bytes { kind, bytes, validity } => of_bytes(kind, bytes, self.rows, validity).map(Some),
         }
     }
 }
@@ -251,6 +301,41 @@ where
     let Some(more) = onto(&mut values)? else { return Ok(Err(primitive::array(values.into(), known)?)) };
     let validity = join_validity((known, before), (more, values.len() - before));
     primitive::array(values.into(), validity).map(Ok)
+}
+
+/// Memory that is taken before values have arrived; afterwards as much as has arrived.
+const FIRST_READ: usize = 64 << 20;
+
+/// An array's values as bytes, with room for more behind them, and its validity.
+fn to_bytes(array: Box<dyn Array>) -> Result<(PrimitiveType, Vec<u8>, Option<Bitmap>)> {
+    let PhysicalType::Primitive(kind) = array.dtype().to_physical_type() else {
+        return Err(not_that_layout());
+    };
+    with_match_primitive_type_full!(kind, |$T| {
+        let array: PrimitiveArray<$T> = own(array).map_err(|_| not_that_layout())?;
+        let (_, values, validity) = array.into_inner();
+        let values: &[u8] = bytemuck::cast_slice(values.as_slice());
+        let mut bytes = Vec::new();
+        grow_initialised(&mut bytes, 0, values.len())?;
+        bytes[..values.len()].copy_from_slice(values);
+        Ok((kind, bytes, validity))
+    })
+}
+
+/// Values out of their bytes: the same memory, if it is aligned for them.
+fn of_bytes(
+    kind: PrimitiveType,
+    mut bytes: Vec<u8>,
+    rows: usize,
+    validity: Option<Bitmap>,
+) -> Result<Box<dyn Array>> {
+    bytes.truncate(byte_len_of(kind, rows)?);
+    bytes.shrink_to_fit();
+    with_match_primitive_type_full!(kind, |$T| primitive::array(typed::<$T>(share(bytes), rows)?, validity))
+}
+
+fn byte_len_of(kind: PrimitiveType, rows: usize) -> Result<usize> {
+    with_match_primitive_type_full!(kind, |$T| byte_len::<$T>(rows))
 }
 
 /// Decodes values to views behind those there are; returns the validity of the new ones.

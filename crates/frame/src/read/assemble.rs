@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Array;
+use arrow::bitmap::Bitmap;
 use floe_array::decode::{Budget, Growing, Start, decode_column, is_plain};
 use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part, Serial};
 use floe_format::{BatchHeader, Error, Field};
@@ -199,22 +200,44 @@ fn with_column<T>(
     Ok(out)
 }
 
-/// A frame of which one window of batches after another is decoded.
+/// A frame of which one window of batches after another is decoded, or some of its columns.
 pub(crate) struct GrowingFrame {
-    columns: Vec<Mutex<Growing>>,
+    columns: Vec<GrowingColumn>,
     rows: usize,
 }
 
+struct GrowingColumn {
+    /// Its place in the projection, ...
+    at: usize,
+    /// ... and in the schema.
+    index: usize,
+    growing: Mutex<Growing>,
+}
+
 impl GrowingFrame {
-    pub(crate) fn new(projection: &Projection) -> Self {
-        Self { columns: projection.indices.iter().map(|_| Mutex::default()).collect(), rows: 0 }
+    /// The columns at some places of the projection, and all others.
+    pub(crate) fn split(projection: &Projection, places: &[usize]) -> (Self, Self) {
+        let columns = projection.indices.iter().enumerate();
+        let columns =
+            columns.map(|(at, index)| GrowingColumn { at, index: *index, growing: Mutex::default() });
+        let (here, others) = columns.partition(|column| places.contains(&column.at));
+        (Self { columns: here, rows: 0 }, Self { columns: others, rows: 0 })
+    }
+
+    /// Its columns' places in the schema.
+    pub(crate) fn indices(&self) -> impl Iterator<Item = usize> {
+        self.columns.iter().map(|column| column.index)
+    }
+
+    /// Whether it has no columns.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.columns.is_empty()
     }
 
     /// Decodes batches behind those before them.
     pub(crate) fn decode(
         &mut self,
         schema: &ReadSchema,
-        projection: &Projection,
         options: &ReadOptions,
         batches: &[BatchInput<'_>],
         budget: &Budget,
@@ -222,13 +245,13 @@ impl GrowingFrame {
     ) -> PolarsResult<()> {
         let (rows, all_starts) = checked(schema, options, batches)?;
         let decoded = executor.map(self.columns.len(), |i| {
-            let mut growing = self.columns[i].lock().unwrap_or_else(PoisonError::into_inner);
+            let GrowingColumn { index, growing, .. } = &self.columns[i];
+            let mut growing = growing.lock().unwrap_or_else(PoisonError::into_inner);
             let mut starts = all_starts.as_slice();
             for batches in batches.chunk_by(|a, b| a.options.version() == b.options.version()) {
                 let (here, behind) = starts.split_at(batches.len());
                 starts = behind;
-                let column = projection.indices[i];
-                with_column(schema, column, batches, here, budget, executor, |ctx, field| {
+                with_column(schema, *index, batches, here, budget, executor, |ctx, field| {
                     growing.decode(ctx, field).map(|rows| (rows, ()))
                 })?;
             }
@@ -239,13 +262,32 @@ impl GrowingFrame {
         check_rows(self.rows)
     }
 
-    /// The frame, of one chunk a column.
-    pub(crate) fn finish(self, projection: &Projection) -> PolarsResult<DataFrame> {
-        let mut out = Vec::with_capacity(self.columns.len());
-        for ((growing, dtype), name) in
-            self.columns.into_iter().zip(&projection.dtypes).zip(&projection.names)
-        {
-            let growing = growing.into_inner().unwrap_or_else(PoisonError::into_inner);
+    /// Reads the next rows of its column number `column`: see [`Growing::read`].
+    pub(crate) fn read(
+        &mut self,
+        column: usize,
+        fields: &[Field],
+        rows: usize,
+        validity: Option<Bitmap>,
+        stored: u64,
+        read: &mut dyn FnMut(&mut [u8]) -> floe_format::Result<()>,
+    ) -> floe_format::Result<()> {
+        let GrowingColumn { index, growing, .. } = &mut self.columns[column];
+        let growing = growing.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let field = &fields[*index];
+        growing
+            .read(field, rows, validity, stored, read)
+            .map_err(|e| e.at(format!("column \"{}\"", field.name)))
+    }
+
+    /// The frame of these columns and of those that were split off, of one chunk a column.
+    pub(crate) fn finish(self, split_off: Self, projection: &Projection) -> PolarsResult<DataFrame> {
+        let mut columns = self.columns;
+        columns.extend(split_off.columns);
+        columns.sort_by_key(|column| column.at);
+        let mut out = Vec::with_capacity(columns.len());
+        for ((column, dtype), name) in columns.into_iter().zip(&projection.dtypes).zip(&projection.names) {
+            let growing = column.growing.into_inner().unwrap_or_else(PoisonError::into_inner);
             let array = growing.finish().map_err(format_error)?;
             out.push(series(name, array.into_iter().collect(), dtype)?.into_column());
         }

@@ -60,7 +60,9 @@ pub(crate) fn fetch<R: MmapBytesReader>(
         };
         buffers += projection.indices.iter().map(used).sum::<usize>() as u64;
         jobs.extend(
-            ranges(batch.header, &starts, fields, &projection.indices).into_iter().map(|range| (i, range)),
+            ranges(batch.header, &starts, fields, &projection.indices, &[])
+                .into_iter()
+                .map(|range| (i, range)),
         );
     }
     let bytes: u64 = jobs.iter().map(|(_, range)| range.end - range.start).sum();

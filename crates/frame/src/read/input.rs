@@ -7,6 +7,7 @@
 //!   memory     | a |   | c     | d     |            three segments: c and d are large
 //! ```
 //!
+//! Values of numbers are not kept as segments when they can be read to where they stay: see [`super::in_place`].
 //! Large segments lie on huge pages, and the pages of the next one are made on the pool while this
 //! one is read.
 
@@ -15,13 +16,14 @@ use std::ops::Range;
 
 use floe_array::recycle::share;
 use floe_array::{Region, Segments, aligned};
-use floe_format::{Decoder, Error, ErrorKind, IpcLimits, Message, Next, Step, next_message};
+use floe_format::{Decoder, Error, ErrorKind, IpcLimits, Message, Next, Result, Step, next_message};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
+use super::in_place::InPlace;
 use super::on_disk::{OnDisk, StreamBody};
 use super::source::LARGE;
-use crate::error::{format_error, io_error};
+use crate::error::format_error;
 use crate::pool::Task;
 
 /// Where a stream comes from.
@@ -85,12 +87,13 @@ impl<R: Read> Input<R> {
     }
 
     /// The body of the message that came last, which has so many buffers with bytes: at least these ranges of it,
-    /// ascending, apart, and within its length.
+    /// ascending, apart, and within its length. What is read `in_place`, from a reader only, is not among them.
     pub(crate) fn body(
         &mut self,
         len: u64,
         buffers: usize,
         ranges: &[Range<u64>],
+        in_place: Option<InPlace<'_>>,
         parallel: bool,
     ) -> PolarsResult<StreamBody> {
         let len =
@@ -105,7 +108,8 @@ impl<R: Read> Input<R> {
             Self::OnDisk { disk, .. } => disk.body(len, buffers),
             Self::Reader { reader, ahead, .. } => {
                 let ahead = if parallel { Some(ahead) } else { None };
-                BodyReader { reader, ahead, len, position: 0 }.read(ranges).map(StreamBody::Read)
+                let body = BodyReader { reader, ahead, len, position: 0 }.read(ranges, in_place);
+                body.map(StreamBody::Read).map_err(format_error)
             },
         }
     }
@@ -117,12 +121,12 @@ fn read_head<R: Read>(reader: &mut R, decoder: &mut Decoder) -> PolarsResult<Ite
         let need = decoder.needed();
         bytes.clear();
         let fresh = decoder.is_at_boundary();
-        read_up_to(reader, &mut bytes, need)?;
+        read_up_to(reader, &mut bytes, need).map_err(format_error)?;
         if bytes.is_empty() && fresh && need > 0 {
             return Ok(Item::End { marked: false });
         }
         if bytes.len() < need {
-            return Err(truncated("a message's head", need, bytes.len()));
+            return Err(format_error(truncated("a message's head", need, bytes.len())));
         }
         match decoder.feed(&bytes).map_err(format_error)? {
             Step::Need(_) => {},
@@ -141,41 +145,65 @@ struct BodyReader<'a, R> {
 }
 
 impl<R: Read> BodyReader<'_, R> {
-    fn read(mut self, ranges: &[Range<u64>]) -> PolarsResult<Segments> {
+    fn read(mut self, ranges: &[Range<u64>], mut in_place: Option<InPlace<'_>>) -> Result<Segments> {
         let mut body = Segments::default();
         let sizes = ranges.iter().map(|range| to_usize(range.end - range.start));
         let mut sizes = sizes.skip(1);
         for range in ranges {
+            self.values(in_place.as_mut(), &body, range.start)?;
             self.skip_to(to_usize(range.start))?;
             let next = sizes.next().unwrap_or(0);
             let len = to_usize(range.end).saturating_sub(self.position);
             let bytes = if len < LARGE { self.small(len)? } else { self.large(len, next)? };
             body.push(range.start, bytes);
         }
+        self.values(in_place.as_mut(), &body, u64::MAX)?;
         self.skip_to(self.len)?;
         Ok(body)
     }
 
-    fn small(&mut self, len: usize) -> PolarsResult<Buffer<u8>> {
-        let mut bytes = aligned::try_with_capacity(len).map_err(format_error)?;
+    /// Values that are read in place and begin before `until`.
+    fn values(&mut self, in_place: Option<&mut InPlace<'_>>, body: &Segments, until: u64) -> Result<()> {
+        let Some(in_place) = in_place else { return Ok(()) };
+        while let Some(start) = in_place.next_before(until) {
+            self.skip_to(to_usize(start))?;
+            in_place.read(body, &mut |dst| self.exact(dst))?;
+        }
+        Ok(())
+    }
+
+    /// Fills `dst`.
+    fn exact(&mut self, dst: &mut [u8]) -> Result<()> {
+        let mut have = 0;
+        while let Some(rest) = dst.get_mut(have..).filter(|rest| !rest.is_empty()) {
+            match read_once(self.reader, rest)? {
+                0 => break,
+                read => have += read,
+            }
+        }
+        self.arrived(have, dst.len())
+    }
+
+    fn small(&mut self, len: usize) -> Result<Buffer<u8>> {
+        let mut bytes = aligned::try_with_capacity(len)?;
         read_up_to(self.reader, &mut bytes, len)?;
         self.arrived(bytes.len(), len)?;
         Ok(share(bytes))
     }
 
     /// Reads a segment onto huge pages; `next` bytes are what the one behind it takes.
-    fn large(&mut self, len: usize, next: usize) -> PolarsResult<Buffer<u8>> {
+    fn large(&mut self, len: usize, next: usize) -> Result<Buffer<u8>> {
         let room = len.min(READ_AHEAD);
         let mut region = match self.ahead.as_mut().and_then(|ahead| ahead.take(room)) {
             Some(region) => region,
-            None => Region::new(room).map_err(format_error)?,
+            None => Region::new(room)?,
         };
         let mut have = 0;
         while have < len {
             let dst = region.as_mut_slice();
             let room = dst.len();
             if have == room {
-                region.grow(have.saturating_mul(GROWTH).min(len)).map_err(format_error)?;
+                region.grow(have.saturating_mul(GROWTH).min(len))?;
                 continue;
             }
             let read = read_once(self.reader, &mut dst[have..])?;
@@ -196,7 +224,7 @@ impl<R: Read> BodyReader<'_, R> {
     }
 
     /// Reads what nobody needs.
-    fn skip_to(&mut self, position: usize) -> PolarsResult<()> {
+    fn skip_to(&mut self, position: usize) -> Result<()> {
         let mut left = position.saturating_sub(self.position);
         let mut scratch = vec![0; left.min(SCRATCH)];
         while left > 0 {
@@ -208,9 +236,9 @@ impl<R: Read> BodyReader<'_, R> {
         Ok(())
     }
 
-    fn arrived(&mut self, have: usize, need: usize) -> PolarsResult<()> {
+    fn arrived(&mut self, have: usize, need: usize) -> Result<()> {
         self.position += have;
-        if have < need { Err(body_truncated(self.len, self.position)) } else { Ok(()) }
+        if have < need { Err(truncated("a message's body", self.len, self.position)) } else { Ok(()) }
     }
 }
 
@@ -260,16 +288,16 @@ fn to_usize(position: u64) -> usize {
 }
 
 pub(crate) fn body_truncated(need: usize, have: usize) -> PolarsError {
-    truncated("a message's body", need, have)
+    format_error(truncated("a message's body", need, have))
 }
 
-pub(crate) fn truncated(what: &str, need: usize, have: usize) -> PolarsError {
+pub(crate) fn truncated(what: &str, need: usize, have: usize) -> Error {
     let error = Error::new(ErrorKind::Truncated { need: need as u64, have: have as u64 });
-    format_error(error.at(what.to_owned()))
+    error.at(what)
 }
 
 /// One read of some bytes: none only at the end of the input.
-fn read_once<R: Read>(reader: &mut R, out: &mut [u8]) -> PolarsResult<usize> {
+fn read_once<R: Read>(reader: &mut R, out: &mut [u8]) -> Result<usize> {
     loop {
         match reader.read(out) {
             Ok(n) if n <= out.len() => return Ok(n),
@@ -282,15 +310,15 @@ fn read_once<R: Read>(reader: &mut R, out: &mut [u8]) -> PolarsResult<usize> {
     }
 }
 
-fn failed(error: io::Error) -> PolarsError {
-    io_error(error, "reading an Arrow IPC stream")
+fn failed(error: io::Error) -> Error {
+    Error::io(error).at("an Arrow IPC stream")
 }
 
 /// Bytes that are zeroed before they are read: less work than what it takes to go without.
 const ZEROED: usize = 4 << 10;
 
 /// Reads `len` bytes, fewer only at the end of the input. The vector grows as bytes arrive.
-fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> PolarsResult<()> {
+fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> Result<()> {
     while out.len() < len {
         let known = out.len();
         if len - known <= ZEROED {
@@ -304,7 +332,7 @@ fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> PolarsR
         }
         if out.len() == out.capacity() {
             let more = out.capacity().max(4096).min(len - out.len());
-            aligned::try_grow(out, more).map_err(format_error)?;
+            aligned::try_grow(out, more)?;
         }
         let room = (out.capacity() - out.len()).min(len - out.len());
         match reader.by_ref().take(room as u64).read_to_end(out) {

@@ -17,6 +17,7 @@ mod fetch;
 mod file;
 mod flags;
 mod heads;
+mod in_place;
 mod index;
 mod input;
 mod methods;

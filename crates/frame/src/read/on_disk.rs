@@ -86,7 +86,11 @@ impl OnDisk {
             }
             if have < need as u64 {
                 self.at += have;
-                return Err(truncated("a message's head", need, usize::try_from(have).unwrap_or(0)));
+                return Err(format_error(truncated(
+                    "a message's head",
+                    need,
+                    usize::try_from(have).unwrap_or(0),
+                )));
             }
             let bytes = self.heads.get(self.at..self.at + have, self.len, |range| self.file.read(range))?;
             self.at += have;

@@ -12,13 +12,14 @@ pub(crate) const GAP: u64 = 4 << 10;
 /// Buffers of this size that do not end up in the result as they are stay apart from those that do.
 const APART: u64 = 256 << 10;
 
-/// The ranges of a body that hold all buffers of the columns: ascending, apart, each buffer within
-/// one. `starts` says where the columns' buffers begin.
+/// The ranges of a body that hold all buffers of the columns, but for the values of those that are read
+/// `in_place`: ascending, apart, each buffer within one. `starts` says where the columns' buffers begin.
 pub(crate) fn ranges(
     header: &BatchHeader,
     starts: &[Start],
     fields: &[Field],
     columns: &[usize],
+    in_place: &[usize],
 ) -> Vec<Range<u64>> {
     let mut buffers = Vec::with_capacity(header.buffers.len());
     for column in columns {
@@ -28,7 +29,8 @@ pub(crate) fn ranges(
             continue;
         };
         let apart = header.compression.is_none() && becomes_views(field);
-        let own = header.buffers.get(from.buffer..to.buffer).unwrap_or_default();
+        let end = if in_place.contains(column) { from.buffer + 1 } else { to.buffer };
+        let own = header.buffers.get(from.buffer..end).unwrap_or_default();
         let own = own.iter().filter(|buffer| buffer.len > 0);
         buffers.extend(own.map(|buffer| (*buffer, apart && buffer.len >= APART)));
     }

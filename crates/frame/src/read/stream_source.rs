@@ -15,6 +15,7 @@ use super::assemble::{BatchInput, GrowingFrame, check_rows, decode_frame, finish
 use super::dictionaries::Store;
 use super::fetch::{Placed, fetch};
 use super::flags;
+use super::in_place::{self, InPlace};
 use super::input::{Input, Item};
 use super::on_disk::StreamBody;
 use super::options::{ColumnCounts, Projection, ReadOptions};
@@ -52,24 +53,36 @@ struct Plan {
 }
 
 impl Plan {
-    /// The ranges of a batch's body that the projected columns need.
-    fn ranges(
+    /// The ranges of a batch's body that the projected columns need, beside what is read in place.
+    fn ranges<'a>(
         &mut self,
-        schema: &ReadSchema,
+        schema: &'a ReadSchema,
         header: &BatchHeader,
         version: Version,
         body_len: u64,
-    ) -> floe_format::Result<Vec<Range<u64>>> {
-        if body_len > 0 && body_len <= GAP {
-            return Ok(std::iter::once(0..body_len).collect());
+        in_place: Option<&'a mut GrowingFrame>,
+    ) -> floe_format::Result<(Vec<Range<u64>>, Option<InPlace<'a>>)> {
+        if body_len > 0 && body_len <= GAP && !cfg!(fuzzing) {
+            return Ok((std::iter::once(0..body_len).collect(), None));
         }
         let starts = self.counts.starts(schema, header, version)?;
-        Ok(ranges(header, &starts, &schema.wire.fields, &self.projection.indices))
+        let kept = |in_place: &[usize]| {
+            ranges(header, &starts, &schema.wire.fields, &self.projection.indices, in_place)
+        };
+        if let Some(frame) = in_place {
+            let kept = kept(&frame.indices().collect::<Vec<_>>());
+            if let Some(in_place) = InPlace::new(frame, schema, header, &starts, &kept) {
+                return Ok((kept, Some(in_place)));
+            }
+        }
+        Ok((kept(&[]), None))
     }
 }
 
 /// Batches of about so many bytes are decoded together; those on disk take none yet, so that all of them are.
 const WINDOW_BYTES: usize = 8 << 20;
+/// The first batches, of which nothing is read in place: so many bytes tell how the others will be.
+const FIRST_BYTES: usize = if cfg!(fuzzing) { 1 } else { 1 << 20 };
 /// What a batch counts for at least: windows have at most 1,024 of them.
 const MIN_BATCH: usize = 16 << 10;
 /// Windows being decoded while the next one is read.
@@ -79,6 +92,7 @@ const WINDOWS: usize = 2;
 #[derive(Default)]
 struct Window {
     batches: Vec<StreamBatch>,
+    bytes: usize,
     rows: usize,
     is_last: bool,
 }
@@ -116,7 +130,7 @@ impl<R: Read> Stream<R> {
         match self.input.next(&options.limits)? {
             Item::Message(message) => match message.header {
                 Header::Schema(schema) => {
-                    self.input.body(message.body_len, 0, &[], options.parallel)?;
+                    self.input.body(message.body_len, 0, &[], None, options.parallel)?;
                     let schema = Arc::new(ReadSchema::new(schema));
                     self.schema = Some(Arc::clone(&schema));
                     Ok(schema)
@@ -150,6 +164,15 @@ impl<R: Read> Stream<R> {
 
     /// The next record batch, not decoded yet; nothing at the end, or when enough rows are read.
     pub(crate) fn next_batch(&mut self, options: &ReadOptions) -> PolarsResult<Option<StreamBatch>> {
+        self.next_batch_onto(options, None)
+    }
+
+    /// As [`Self::next_batch`]; the columns of `in_place` have its rows then.
+    fn next_batch_onto(
+        &mut self,
+        options: &ReadOptions,
+        mut in_place: Option<&mut GrowingFrame>,
+    ) -> PolarsResult<Option<StreamBatch>> {
         let schema = self.plan(options)?;
         if self.ended.is_some() || options.n_rows.is_some_and(|n| self.rows >= n) {
             return Ok(None);
@@ -180,7 +203,8 @@ impl<R: Read> Stream<R> {
                             let all = 0..body_len;
                             let wanted = plan.store.wants(header.id) && body_len > 0;
                             let wanted = if wanted { std::slice::from_ref(&all) } else { &[] };
-                            let body = self.input.body(body_len, filled(&header.batch), wanted, parallel);
+                            let body =
+                                self.input.body(body_len, filled(&header.batch), wanted, None, parallel);
                             let body = body.map_err(|e| place(self.batches, e))?;
                             if plan.store.wants(header.id) {
                                 let decode = options.decode_options(&schema, version);
@@ -191,22 +215,21 @@ impl<R: Read> Stream<R> {
                         },
                         Header::Batch(header) => {
                             let index = self.batches;
-                            let ranges = plan.ranges(&schema, &header, version, body_len);
-                            let ranges =
-                                ranges.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
-                            let body = self.input.body(body_len, filled(&header), &ranges, parallel);
+                            let wanted =
+                                plan.ranges(&schema, &header, version, body_len, in_place.as_deref_mut());
+                            let (ranges, values) =
+                                wanted.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
+                            let is_read = values.is_some();
+                            let body = self.input.body(body_len, filled(&header), &ranges, values, parallel);
                             let body = body.map_err(|e| place(index, e))?;
                             self.batches += 1;
                             self.rows = self.rows.saturating_add(header.rows);
                             let dictionaries = plan.store.snapshot();
-                            return Ok(Some(StreamBatch {
-                                header,
-                                body,
-                                metadata,
-                                version,
-                                dictionaries,
-                                index,
-                            }));
+                            let batch = StreamBatch { header, body, metadata, version, dictionaries, index };
+                            if let Some(frame) = in_place.filter(|_| !is_read) {
+                                self.decoding(options)?.onto(frame, std::slice::from_ref(&batch))?;
+                            }
+                            return Ok(Some(batch));
                         },
                     }
                 },
@@ -223,57 +246,94 @@ impl<R: Read> Stream<R> {
             }
             return self.decode(&batches, options, 0);
         }
-        let first = self.window(options)?;
+        let mut first = Window::default();
+        self.extend(&mut first, FIRST_BYTES, options, None)?;
+        let suited = match &self.input {
+            Input::Reader { .. } if options.rechunk => self.suited(&first, options)?,
+            _ => Vec::new(),
+        };
+        if suited.is_empty() {
+            self.extend(&mut first, WINDOW_BYTES, options, None)?;
+        }
         if first.is_last {
             return self.decode(&first.batches, options, 0);
         }
-        if options.rechunk { self.read_joined(first, options) } else { self.read_in_chunks(first, options) }
+        if options.rechunk {
+            self.read_joined(first, &suited, options)
+        } else {
+            self.read_in_chunks(first, options)
+        }
     }
 
-    /// Batches to be decoded together, and whether there are no more.
-    fn window(&mut self, options: &ReadOptions) -> PolarsResult<Window> {
+    /// The columns, by their places in the projection, that are better read in place, as these batches look.
+    fn suited(&mut self, first: &Window, options: &ReadOptions) -> PolarsResult<Vec<usize>> {
+        let (schema, projection) = (self.plan(options)?, self.projection(options)?);
+        Ok(in_place::suited(&schema, &projection, &first.batches))
+    }
+
+    /// Batches to be decoded together, and whether there are no more. The columns of `in_place` have their rows then.
+    fn window(&mut self, options: &ReadOptions, in_place: Option<&mut GrowingFrame>) -> PolarsResult<Window> {
         let mut window = Window::default();
-        let mut bytes = 0;
-        while bytes < WINDOW_BYTES {
-            let Some(batch) = self.next_batch(options)? else {
-                window.is_last = true;
-                break;
-            };
-            bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH));
-            window.rows = window.rows.saturating_add(batch.header.rows);
-            window.batches.push(batch);
-        }
+        self.extend(&mut window, WINDOW_BYTES, options, in_place)?;
         Ok(window)
     }
 
+    /// Adds batches until there are so many bytes.
+    fn extend(
+        &mut self,
+        window: &mut Window,
+        bytes: usize,
+        options: &ReadOptions,
+        mut in_place: Option<&mut GrowingFrame>,
+    ) -> PolarsResult<()> {
+        while window.bytes < bytes && !window.is_last {
+            let Some(batch) = self.next_batch_onto(options, in_place.as_deref_mut())? else {
+                window.is_last = true;
+                break;
+            };
+            window.bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH));
+            window.rows = window.rows.saturating_add(batch.header.rows);
+            window.batches.push(batch);
+        }
+        Ok(())
+    }
+
     /// Decodes windows one behind the other, each while the next one is read.
-    fn read_joined(&mut self, first: Window, options: &ReadOptions) -> PolarsResult<DataFrame> {
+    /// Of these columns the values are read in place.
+    fn read_joined(
+        &mut self,
+        first: Window,
+        in_place: &[usize],
+        options: &ReadOptions,
+    ) -> PolarsResult<DataFrame> {
         let projection = self.projection(options)?;
-        let mut frame = GrowingFrame::new(&projection);
+        let (mut read, mut frame) = GrowingFrame::split(&projection, in_place);
+        self.decoding(options)?.onto(&mut read, &first.batches)?;
+        let mut in_place = (!read.is_empty()).then_some(&mut read);
         let mut metadata = Vec::new();
         let mut window = first;
         loop {
             let Window { mut batches, is_last, .. } = window;
             metadata.extend(batches.iter_mut().map(|batch| std::mem::take(&mut batch.metadata)));
             let decoding = self.decoding(options)?;
-            if is_last || !options.parallel {
+            if is_last || !options.parallel || frame.is_empty() {
                 decoding.onto(&mut frame, &batches)?;
                 if is_last {
                     break;
                 }
-                window = self.window(options)?;
+                window = self.window(options, in_place.as_deref_mut())?;
             } else {
                 let task = Task::spawn(move || {
                     decoding.onto(&mut frame, &batches)?;
                     PolarsResult::Ok(frame)
                 });
                 // An error of the batches that are being decoded comes before one behind them.
-                let next = self.window(options);
+                let next = self.window(options, in_place.as_deref_mut());
                 frame = task.wait()?;
                 window = next?;
             }
         }
-        let mut df = frame.finish(&projection)?;
+        let mut df = frame.finish(read, &projection)?;
         flags::restore(&mut df, &projection, metadata.iter())?;
         finish_frame(df, options, 0)
     }
@@ -301,7 +361,7 @@ impl<R: Read> Stream<R> {
         };
         let (mut window, mut before) = (first, 0usize);
         loop {
-            let Window { batches, rows, is_last } = window;
+            let Window { batches, rows, is_last, .. } = window;
             let decoding = self.decoding(options)?;
             if batches.is_empty() {
                 debug_assert!(is_last, "only the end of the stream makes a window empty");
@@ -320,7 +380,7 @@ impl<R: Read> Stream<R> {
             }
             before = before.saturating_add(rows);
             check_rows(before)?;
-            window = self.window(options)?;
+            window = self.window(options, None)?;
         }
     }
 
@@ -360,9 +420,9 @@ impl Decoding {
 
     /// Batches behind those of a frame.
     fn onto(&self, frame: &mut GrowingFrame, batches: &[StreamBatch]) -> PolarsResult<()> {
-        let Self { schema, projection, options, budget } = self;
+        let Self { schema, options, budget, .. } = self;
         let executor = pool::executor(options.parallel);
-        frame.decode(schema, projection, options, &self.inputs(batches), budget, executor)
+        frame.decode(schema, options, &self.inputs(batches), budget, executor)
     }
 
     /// Bodies that are on disk, if it is better to read them as wholes.
