@@ -285,6 +285,22 @@ pub fn typed<T: NativeType>(bytes: Buffer<u8>, len: usize) -> Result<Buffer<T>> 
     Ok(share(out))
 }
 
+/// As [`typed`], as a slice of the storage of `bytes`, for which nothing is allocated. Where values have a bitmap they are
+/// better off with a storage of their own: the C data interface has one offset for both, and copies bitmaps that
+/// have another.
+pub(crate) fn typed_slice<T: NativeType>(bytes: Buffer<u8>, len: usize) -> Result<Buffer<T>> {
+    let start = bytes.storage_ptr().cast::<T>();
+    let offset = bytes.offset();
+    if !start.is_aligned() || !offset.is_multiple_of(size_of::<T>()) || bytes.len() < byte_len::<T>(len)? {
+        return typed(bytes, len);
+    }
+    let first = offset / size_of::<T>();
+    // SAFETY: the storage is aligned (checked above), every bit pattern is a `T` (`Pod`), and as many values as fit into
+    // it are fewer bytes than it has. What its memory is given back with is kept in it, whatever its type.
+    let storage = unsafe { bytes.into_storage().transmute_unchecked::<T>() };
+    Ok(Buffer::from_storage(storage).sliced(first..first + len))
+}
+
 /// `len` elements of `T` in bytes.
 ///
 /// # Errors

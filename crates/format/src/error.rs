@@ -126,6 +126,7 @@ pub trait ResultExt<T> {
 }
 
 impl<T> ResultExt<T> for Result<T> {
+    #[inline]
     fn at<P: Into<String>>(self, place: impl FnOnce() -> P) -> Result<T> {
         self.map_err(|error| error.at(place()))
     }

@@ -44,7 +44,8 @@ impl<'a> DecodeCtx<'a> {
             // As below, without a list of what there is one of: of small batches that is half of the work.
             let node = part.node()?;
             let [validity, values] = [part.buffer()?, part.buffer()?].map(|spec| Slot { part: 0, spec });
-            let values = self.fixed_at(&[values], &[node.len])?;
+            let view = if node.null_count == 0 { aligned::typed_slice } else { aligned::typed };
+            let values = self.fixed_by(&[values], &[node.len], view)?;
             return Ok((values, Validity::read_at(&[validity], self, &[node])?));
         }
         let nodes = self.nodes()?;
@@ -77,6 +78,16 @@ impl<'a> DecodeCtx<'a> {
 
     /// As [`Self::fixed`], for buffers taken before.
     pub(super) fn fixed_at<T: NativeType>(&self, slots: &[Slot], counts: &[usize]) -> Result<Buffer<T>> {
+        self.fixed_by(slots, counts, aligned::typed)
+    }
+
+    /// The same, with views into the source made by `view`.
+    fn fixed_by<T: NativeType>(
+        &self,
+        slots: &[Slot],
+        counts: &[usize],
+        view: fn(Buffer<u8>, usize) -> Result<Buffer<T>>,
+    ) -> Result<Buffer<T>> {
         // A single part may be a view into the source. What is found of it is found once.
         let mut first = None;
         if let ([slot], [count]) = (slots, counts) {
@@ -85,7 +96,7 @@ impl<'a> DecodeCtx<'a> {
             }
             match self.find(*slot)? {
                 Found::Plain(plain) if !self.options.big_endian || size_of::<T>() == 1 => {
-                    return aligned::typed(plain, *count);
+                    return view(plain, *count);
                 },
                 found => first = Some(found),
             }
