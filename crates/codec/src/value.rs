@@ -1,9 +1,7 @@
 //! Values of 4, 8 and 16 bytes: what of them is compared, and how they are remembered.
 #![cfg(any(feature = "lz4", feature = "zstd"))]
 
-#[cfg(feature = "zstd")]
-use std::ops::Range;
-use std::ops::{BitAnd, BitXor};
+use std::ops::{BitAnd, BitXor, Range};
 
 /// A number of a column.
 pub(crate) trait Value: Copy + Eq + BitAnd<Output = Self> + BitXor<Output = Self> {
@@ -18,11 +16,7 @@ pub(crate) trait Value: Copy + Eq + BitAnd<Output = Self> + BitXor<Output = Self
     fn common(self, other: Self) -> (usize, usize);
     /// Of so many bits.
     fn hash(self, bits: u32) -> usize;
-    /// Without so many of the lowest bytes.
-    #[cfg(feature = "lz4")]
-    fn without(self, bytes: usize) -> Self;
     /// All bits of those bytes, the lowest first.
-    #[cfg(feature = "zstd")]
     fn mask(bytes: Range<usize>) -> Self;
 }
 
@@ -56,13 +50,6 @@ macro_rules! value {
                 usize::try_from(spread).unwrap_or(0)
             }
 
-            #[cfg(feature = "lz4")]
-            #[inline(always)]
-            fn without(self, bytes: usize) -> Self {
-                self >> (8 * bytes)
-            }
-
-            #[cfg(feature = "zstd")]
             fn mask(bytes: Range<usize>) -> Self {
                 let mut mask = [0; $width];
                 mask.iter_mut().take(bytes.end).skip(bytes.start).for_each(|byte| *byte = u8::MAX);

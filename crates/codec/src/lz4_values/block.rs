@@ -21,6 +21,41 @@ const HASH_BITS: u32 = 13;
 pub(super) type Seen = [u16; 1 << HASH_BITS];
 pub(super) const NOTHING_SEEN: Seen = [0; 1 << HASH_BITS];
 
+/// What of a value is looked for: some of its bytes, the lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Values are taken to begin so many bytes later: the first ones are the last ones of the value before then.
+    pub(super) shift: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+impl Part {
+    pub(super) const NONE: Self = Self { shift: 0, from: 0, to: 0 };
+
+    pub(super) fn is_whole(self, width: usize) -> bool {
+        self == Self { shift: 0, from: 0, to: width }
+    }
+
+    /// How many values of the second half of a sample have a part that is known by then, and how many there are.
+    pub(super) fn hits<V: Value>(self, sample: &[u8], seen: &mut Seen) -> (usize, usize) {
+        seen.fill(0);
+        let mask = V::mask(self.from..self.to);
+        let values = V::split(sample.get(self.shift..).unwrap_or_default());
+        let half = values.len() / 2;
+        let (mut hits, mut before) = (0, 0);
+        for (value, i) in values.iter().zip(0u16..) {
+            if usize::from(i) == half {
+                before = hits;
+            }
+            let value = V::load(*value) & mask;
+            let known = std::mem::replace(&mut seen[value.hash(HASH_BITS)], i);
+            hits += usize::from(V::load(values[usize::from(known)]) & mask == value);
+        }
+        (hits - before, values.len() - half)
+    }
+}
+
 /// Where a frame goes.
 pub(super) struct Target<'a> {
     pub(super) dst: &'a mut [MaybeUninit<u8>],
@@ -83,18 +118,24 @@ pub(super) struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Makes the block: of matches with values before, if it `LOOK`s further also of all values but for the lowest
-    /// bytes, of which it leaves out so many.
-    pub(super) fn fill<V: Value, const LOOK: bool, const BUT: usize>(&mut self, seen: &mut Seen) -> Put {
+    /// Makes the block: of matches with values before. If it `LOOK`s further, it looks for that part of values, which is
+    /// all of them or not.
+    pub(super) fn fill<V: Value, const LOOK: bool, const WHOLE: bool>(
+        &mut self,
+        seen: &mut Seen,
+        part: Part,
+    ) -> Put {
         if LOOK {
             // Blocks are independent.
             seen.fill(0);
         }
-        let values = V::split(self.src);
-        let values = values.get(..self.src.len().saturating_sub(LAST) / V::WIDTH).unwrap_or_default();
+        let Part { shift, from, to } = part;
+        let mask = V::mask(from..to);
+        let values = V::split(self.src.get(shift..).unwrap_or_default());
+        let values = values.get(..self.src.len().saturating_sub(shift + LAST) / V::WIDTH).unwrap_or_default();
         let mut i = 1;
         while let Some(bytes) = values.get(i) {
-            let (value, start) = (V::load(*bytes), i * V::WIDTH);
+            let (value, start) = (V::load(*bytes), shift + i * V::WIDTH);
             if value == V::load(values[i - 1]) {
                 let count = run(values, i, i - 1);
                 self.repeat(start, V::WIDTH, count * V::WIDTH)?;
@@ -102,12 +143,12 @@ impl Block<'_> {
                 continue;
             }
             if LOOK {
-                let slot = &mut seen[value.without(BUT).hash(HASH_BITS)];
+                let slot = &mut seen[(value & mask).hash(HASH_BITS)];
                 let known = usize::from(std::mem::replace(slot, u16::try_from(i).unwrap_or(0)));
                 let offset = (i - known) * V::WIDTH;
-                if offset <= MAX_OFFSET && V::load(values[known]).without(BUT) == value.without(BUT) {
-                    if BUT > 0 {
-                        self.repeat(start + BUT, offset, V::WIDTH - BUT)?;
+                if offset <= MAX_OFFSET && V::load(values[known]) & mask == value & mask {
+                    if !WHOLE {
+                        self.repeat(start + from, offset, to - from)?;
                         i += 1;
                     } else if values.get(i + 1) != values.get(known + 1) {
                         self.repeat(start, offset, V::WIDTH)?;
