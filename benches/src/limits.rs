@@ -1,10 +1,12 @@
 //! What the machine allows, whoever writes the code: copying, the kernel's read and write, and what the cores
 //! compress in memory.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem::MaybeUninit;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use floe_codec::Compression;
@@ -92,6 +94,17 @@ impl Buffers {
         start.elapsed() / cores()
     }
 
+    /// All cores compress them at once, each into warm memory of its own.
+    pub fn compress_at_once(&self, compression: Compression) {
+        at_once(self.iter().collect(), |buffer| {
+            thread_local!(static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
+            OUT.with_borrow_mut(|out| {
+                out.clear();
+                floe_codec::compress(compression, buffer, out).expect("compressed");
+            });
+        });
+    }
+
     /// The compressed buffers, with the length of each.
     #[must_use]
     pub fn compressed(&self, compression: Compression) -> Vec<(usize, Vec<u8>)> {
@@ -117,6 +130,75 @@ pub fn decompress(
         floe_codec::decompress(codec, frame, &mut out[..*len]).expect("decompressed");
     }
     start.elapsed() / cores()
+}
+
+/// Writes the frames to a file, one behind the other.
+pub fn write_frames(frames: &[(usize, Vec<u8>)], path: &Path) {
+    let mut file = File::create(path).expect("a file");
+    frames.iter().for_each(|(_, frame)| file.write_all(frame).expect("written"));
+}
+
+/// How long one core takes to read those frames from a file and decompress each to its place in one warm allocation,
+/// over the number of cores: what is left when nothing but the codec and the kernel does any work, and no core ever
+/// waits.
+#[must_use]
+pub fn read_and_decompress(
+    path: &Path,
+    frames: &[(usize, Vec<u8>)],
+    codec: floe_codec::Codec,
+    out: &mut Vec<MaybeUninit<u8>>,
+) -> Duration {
+    out.resize(frames.iter().map(|(len, _)| *len).sum(), MaybeUninit::new(0));
+    let mut stored = vec![0; frames.iter().map(|(_, frame)| frame.len()).max().unwrap_or(0)];
+    let (mut rest, mut file) = (out.as_mut_slice(), File::open(path).expect("a file"));
+    let start = Instant::now();
+    for (len, frame) in frames {
+        let stored = &mut stored[..frame.len()];
+        file.read_exact(stored).expect("read");
+        let (here, behind) = std::mem::take(&mut rest).split_at_mut(*len);
+        rest = behind;
+        floe_codec::decompress(codec, stored, here).expect("decompressed");
+    }
+    start.elapsed() / cores()
+}
+
+/// All cores decompress those buffers at once, each to its place in one warm allocation: unlike [`decompress`] with
+/// what the memory allows.
+fn decompress_at_once(frames: &[(usize, Vec<u8>)], codec: floe_codec::Codec, out: &mut [MaybeUninit<u8>]) {
+    let mut rest = out;
+    let jobs = frames.iter().map(|(len, frame)| {
+        let (here, behind) = std::mem::take(&mut rest).split_at_mut(*len);
+        rest = behind;
+        (frame, here)
+    });
+    let jobs: Vec<_> = jobs.collect();
+    at_once(jobs, |(frame, out)| floe_codec::decompress(codec, frame, out).expect("decompressed"));
+}
+
+/// Runs the jobs on a thread for each core: whoever is free takes the next.
+fn at_once<J: Send>(jobs: Vec<J>, run: impl Fn(J) + Sync) {
+    let jobs = Mutex::new(jobs.into_iter());
+    let next = || jobs.lock().expect("no job panics while it is taken").next();
+    std::thread::scope(|scope| {
+        for _ in 0..cores() {
+            scope.spawn(|| {
+                while let Some(job) = next() {
+                    run(job);
+                }
+            });
+        }
+    });
+}
+
+/// Where a cache line begins, and a page does not.
+const LINE: usize = 64;
+
+/// The bytes behind a cache line's beginning, and so many before them.
+fn at_a_line(bytes: &[u8]) -> (Vec<u8>, usize) {
+    let mut memory = vec![0; bytes.len() + LINE];
+    let start = memory.as_ptr().addr().next_multiple_of(LINE) - memory.as_ptr().addr();
+    memory[start..][..bytes.len()].copy_from_slice(bytes);
+    (memory, start)
 }
 
 /// Pieces in which the bare loops read and write.
@@ -175,10 +257,17 @@ pub fn run(bench: &mut Bench) {
         vec![Contender::limit("memcpy", || bytes.to_vec())],
     );
     let path = bench.path("bare");
+    let (aligned, start) = at_a_line(bytes);
     bench.cell(
         cell("write(2) into a new file", Codec::Raw),
         vec![
             Contender::prepared("write(2)", Role::Limit, || fresh(&path), |()| write_bare(bytes, &path)),
+            Contender::prepared(
+                "write(2), 64-byte aligned",
+                Role::Limit,
+                || fresh(&path),
+                |()| write_bare(&aligned[start..][..bytes.len()], &path),
+            ),
             Contender::prepared(
                 "mapped, all cores",
                 Role::Limit,
@@ -194,20 +283,29 @@ pub fn run(bench: &mut Bench) {
         cell("read(2) into warm memory", Codec::Raw),
         vec![Contender::limit("read(2)", || read_bare(&path, &mut warm))],
     );
-    drop(warm);
+    drop((warm, aligned));
     for codec in [Codec::Lz4, Codec::Zstd] {
         let Some(compression) = codec.floe() else { continue };
         bench.cell(
             cell("all cores compress in memory", codec),
-            vec![Contender::new("codec x cores", Role::Limit, || buffers.compress(compression))],
+            vec![
+                Contender::new("codec x cores", Role::Limit, || buffers.compress(compression)),
+                Contender::limit("at once", || buffers.compress_at_once(compression)),
+            ],
         );
         let frames = buffers.compressed(compression);
-        let mut out = Vec::new();
+        let (mut out, mut all) = (Vec::new(), Vec::new());
+        all.resize(frames.iter().map(|(len, _)| len).sum(), MaybeUninit::new(0));
         bench.cell(
             cell("all cores decompress in memory", codec),
-            vec![Contender::new("codec x cores", Role::Limit, || {
-                decompress(&frames, compression.codec(), &mut out)
-            })],
+            vec![
+                Contender::new("codec x cores", Role::Limit, || {
+                    decompress(&frames, compression.codec(), &mut out)
+                }),
+                Contender::limit("at once", || {
+                    decompress_at_once(&frames, compression.codec(), &mut all);
+                }),
+            ],
         );
     }
 }

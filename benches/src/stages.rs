@@ -200,6 +200,12 @@ fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let keys: Vec<u8> = (0..bench.scaled(2_000_000))
         .flat_map(|_| u32::try_from(rng.below(100_000)).expect("a key").to_le_bytes())
         .collect();
+    let dates: Vec<u8> = (0..bench.scaled(2_000_000))
+        .flat_map(|_| u32::try_from(8_000 + rng.below(2_500)).expect("a day").to_le_bytes())
+        .collect();
+    let decimals: Vec<u8> = (0..bench.scaled(1_000_000))
+        .flat_map(|_| u128::from(90_000 + rng.below(10_000_000)).to_le_bytes())
+        .collect();
     vec![
         ("integers below 1,000", bytes_of("small")),
         ("integers below a million", bytes_of("medium")),
@@ -207,6 +213,8 @@ fn buffers(bench: &Bench) -> Vec<(&'static str, Vec<Vec<u8>>)> {
         ("offsets", cut(&offsets)),
         ("prices", bytes_of("prices")),
         ("a random walk", bytes_of("walk")),
+        ("dates", cut(&dates)),
+        ("decimals", cut(&decimals)),
         ("keys below 100,000", cut(&keys)),
         ("views of short strings", cut(&views(&strings, "short"))),
         ("identifiers", cut(&ids)),

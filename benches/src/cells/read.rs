@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::contenders::pyarrow::Pyarrow;
 use crate::contenders::{Codec, Format, arrow_rs, eager, floe, lazy};
-use crate::limits::{Buffers, decompress, fresh, read_bare};
+use crate::limits::{Buffers, decompress, fresh, read_and_decompress, read_bare, write_frames};
 use crate::measure::{Contender, alternate};
 use crate::results::{Cell, Entry, Goal, Role};
 use crate::runner::Bench;
@@ -14,7 +14,9 @@ pub const NAMES: [&str; 4] = ["read file", "read stream", "read file, in chunks"
 fn goals(codec: Codec) -> Vec<Goal> {
     match codec {
         Codec::Raw => vec![Goal::peer(1.3)],
-        Codec::Lz4 | Codec::Zstd => vec![Goal::peer(1.5), Goal::than("Polars", 3.0)],
+        Codec::Lz4 | Codec::Zstd => {
+            vec![Goal::peer(1.5), Goal::than("Polars", 3.0), Goal::than("(read(2) + codec) x cores", 0.85)]
+        },
     }
 }
 
@@ -30,14 +32,14 @@ pub fn run(subject: &Subject, bench: &mut Bench, pyarrow: Option<&Pyarrow>, form
     if !bench.wants(&joined.title()) && !with_chunks {
         return;
     }
-    let path = bench.path("read");
+    let (path, bare) = (bench.path("read"), bench.path("frames"));
     let path = path.as_path();
     let bytes = floe::to_vec(&subject.df, format, codec, Some(subject.batch_rows));
     std::fs::write(path, bytes).expect("written");
     let frames = codec
         .floe()
         .map(|compression| (Buffers::of(&subject.df, format).compressed(compression), compression.codec()));
-    let (mut warm, mut out) = (Vec::new(), Vec::new());
+    let (mut warm, mut out, mut whole) = (Vec::new(), Vec::new(), Vec::new());
     let mut all = vec![
         Contender::floe(|| floe::read(format, path, true, None)),
         Contender::peer("Polars", || eager::read(format, path, true, None)),
@@ -55,6 +57,12 @@ pub fn run(subject: &Subject, bench: &mut Bench, pyarrow: Option<&Pyarrow>, form
             Contender::new("codec x cores", Role::Limit, || decompress(frames, *codec, &mut out))
         },
     });
+    if let Some((frames, codec)) = &frames {
+        write_frames(frames, &bare);
+        all.push(Contender::new("(read(2) + codec) x cores", Role::Limit, || {
+            read_and_decompress(&bare, frames, *codec, &mut whole)
+        }));
+    }
     if with_chunks {
         all.push(Contender::floe(|| floe::read(format, path, false, None)));
         all.push(Contender::peer("Polars", || eager::read(format, path, false, None)));
@@ -63,6 +71,7 @@ pub fn run(subject: &Subject, bench: &mut Bench, pyarrow: Option<&Pyarrow>, form
     drop(all);
     split(bench, joined, chunks, &entries, with_chunks);
     fresh(path);
+    fresh(&bare);
 }
 
 /// The last two entries, if there are chunks, take the place of the first two.
