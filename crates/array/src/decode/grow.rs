@@ -1,6 +1,6 @@
 //! A column of which one part after another is decoded, nobody knows how many: onto the end of one
 //! contiguous array where its layout is simple (values of one width, booleans, views), else as
-//! arrays that are joined at the end.
+//! arrays that are joined at the end. Values that need no decoding can be read there from a stream: [`Growing::read`].
 
 use arrow::Either;
 use arrow::array::{Array, BooleanArray, PrimitiveArray};
