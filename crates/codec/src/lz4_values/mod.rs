@@ -45,7 +45,7 @@ const MIN_INPUT: usize = if cfg!(fuzzing) { 64 } else { 256 << 10 };
 const PIECE_PART: usize = 128;
 const PIECE_MOST: usize = 8 << 10;
 /// Smaller pieces do not show how often values come again.
-const PIECE_OF_WINDOW: usize = if cfg!(fuzzing) { 0 } else { PIECE_MOST };
+const PIECE_OF_WINDOW: usize = if cfg!(fuzzing) { 0 } else { 4 << 10 };
 /// By which part the sample may become larger than with liblz4.
 const TOLERANCE: usize = 8;
 
@@ -53,8 +53,10 @@ const TOLERANCE: usize = 8;
 const SEQUENCE: usize = 3;
 /// Of values of which at least one in so many has no known part a processor cannot foresee which.
 const SURPRISES: usize = 16;
-/// By which part a sample has to shrink at least to be worth a try.
+/// By which part a sample has to shrink at least to be worth the time.
 const LEAST_GAIN: usize = 16;
+/// Of what becomes so many times smaller liblz4 skips more than is looked at here.
+const LONG_MATCHES: usize = 8;
 
 /// Bytes of values of a width.
 const fn part(width: usize, shift: usize, from: usize, to: usize) -> Plan {
@@ -98,7 +100,7 @@ impl Plan {
     /// The plan for `input`, of which `theirs` compresses a sample; `None` if that is better.
     pub(crate) fn of(
         input: &[u8],
-        theirs: impl Fn(&[u8], &mut Vec<u8>) -> Result<()>,
+        theirs: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<()>,
     ) -> Result<Option<Self>> {
         if input.len() < MIN_INPUT {
             return Ok(None);
@@ -108,30 +110,22 @@ impl Plan {
         let widths = [(8, alike::<u64>(&sample)), (16, alike::<u128>(&sample))].into_iter();
         let widths = widths.filter_map(|(width, alike)| alike.then_some(width));
         let before = Self::smallest(&sample, widths.map(|width| Self { width, way: Way::Before }))?;
-        let most = || -> Result<usize> {
-            let mut frame = Vec::new();
-            theirs(&sample, &mut frame)?;
-            Ok(frame.len() + frame.len() / TOLERANCE)
-        };
-        let known = match before {
-            None => None,
-            // The fastest comes first.
-            Some((len, plan)) => match most()? {
-                most if len <= most => return Ok(Some(plan)),
-                most => Some(most),
-            },
-        };
-        if piece < PIECE_OF_WINDOW {
+        let shows_parts = piece >= PIECE_OF_WINDOW;
+        if before.is_none() && !shows_parts {
             return Ok(None);
         }
-        let guesses = Guess::all(&sample);
-        if known.is_none()
-            && !guesses.iter().any(|guess| guess.len < sample.len() - sample.len() / LEAST_GAIN)
-        {
+        let mut frame = Vec::new();
+        theirs(&sample, &mut frame)?;
+        let most = frame.len() + frame.len() / TOLERANCE;
+        // The fastest comes first.
+        if let Some((_, plan)) = before.filter(|(len, _)| *len <= most) {
+            return Ok(Some(plan));
+        }
+        if !shows_parts || frame.len() < sample.len() / LONG_MATCHES {
             return Ok(None);
         }
-        let most = known.map_or_else(most, Ok)?;
-        let guesses = guesses.into_iter().filter(|guess| guess.len <= most);
+        let most = most.min(sample.len() - sample.len() / LEAST_GAIN);
+        let guesses = Guess::all(&sample).into_iter().filter(|guess| guess.len <= most);
         Ok(guesses.min_by_key(|guess| (guess.surprises, guess.len)).map(|guess| guess.plan))
     }
 
