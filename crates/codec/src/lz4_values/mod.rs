@@ -63,20 +63,12 @@ const fn part(width: usize, shift: usize, from: usize, to: usize) -> Plan {
     Plan { width, way: Way::Part(Part { shift, from, to }) }
 }
 
-/// The parts that are tried.
-const PARTS: [Plan; 12] = [
-    part(8, 0, 0, 8),
-    part(8, 0, 1, 8),
-    part(8, 0, 2, 8),
-    part(8, 0, 3, 8),
-    part(8, 7, 0, 7),
-    part(8, 7, 0, 6),
-    part(8, 7, 0, 5),
-    part(8, 0, 0, 6),
-    part(16, 0, 0, 16),
-    part(16, 0, 1, 16),
-    part(16, 0, 2, 16),
-    part(16, 0, 4, 16),
+/// The parts that are tried: in each row the first is a part of all others, and known whenever one of them is.
+const PARTS: [&[Plan]; 4] = [
+    &[part(8, 0, 3, 8), part(8, 0, 2, 8), part(8, 0, 1, 8), part(8, 0, 0, 8)],
+    &[part(8, 7, 0, 5), part(8, 7, 0, 6), part(8, 7, 0, 7)],
+    &[part(8, 0, 0, 6)],
+    &[part(16, 0, 4, 16), part(16, 0, 2, 16), part(16, 0, 1, 16), part(16, 0, 0, 16)],
 ];
 
 /// How a value is looked for.
@@ -125,7 +117,7 @@ impl Plan {
             return Ok(None);
         }
         let most = most.min(sample.len() - sample.len() / LEAST_GAIN);
-        let guesses = Guess::all(&sample).into_iter().filter(|guess| guess.len <= most);
+        let guesses = Guess::all(&sample, most).into_iter();
         Ok(guesses.min_by_key(|guess| (guess.surprises, guess.len)).map(|guess| guess.plan))
     }
 
@@ -198,25 +190,38 @@ impl Plan {
 struct Guess {
     plan: Plan,
     len: usize,
+    /// What it would be if as many values had all their bytes in the match.
+    least: usize,
     /// A processor that knows what comes is twice as fast.
     surprises: bool,
 }
 
 impl Guess {
-    /// One for each of the parts.
-    fn all(sample: &[u8]) -> Vec<Self> {
-        let mut seen = NOTHING_SEEN;
-        let guess = |plan: Plan| {
-            let Way::Part(part) = plan.way else { return None };
-            let (hits, values) = match plan.width {
-                16 => part.hits::<u128>(sample, &mut seen),
-                _ => part.hits::<u64>(sample, &mut seen),
-            };
-            let saved = (part.to - part.from).saturating_sub(SEQUENCE);
-            let len = (values * plan.width - hits * saved) * 2;
-            Some(Self { plan, len, surprises: hits < values - values / SURPRISES })
+    fn of(sample: &[u8], plan: Plan, seen: &mut Seen) -> Option<Self> {
+        let Way::Part(part) = plan.way else { return None };
+        let (hits, values) = match plan.width {
+            16 => part.hits::<u128>(sample, seen),
+            _ => part.hits::<u64>(sample, seen),
         };
-        PARTS.into_iter().filter_map(guess).collect()
+        let len = |matched: usize| (values * plan.width - hits * matched.saturating_sub(SEQUENCE)) * 2;
+        let surprises = hits < values - values / SURPRISES;
+        Some(Self { plan, len: len(part.to - part.from), least: len(plan.width), surprises })
+    }
+
+    /// Those of the parts that make the sample no larger than `most`.
+    fn all(sample: &[u8], most: usize) -> Vec<Self> {
+        let mut seen = NOTHING_SEEN;
+        let mut out = Vec::new();
+        for row in PARTS {
+            for plan in row {
+                let Some(guess) = Self::of(sample, *plan, &mut seen) else { continue };
+                if guess.least > most {
+                    break;
+                }
+                out.extend(Some(guess).filter(|guess| guess.len <= most));
+            }
+        }
+        out
     }
 }
 

@@ -5,7 +5,8 @@ use crate::lz4::tests::reference;
 use crate::tests::{letters, noise, patterns, unpack};
 
 fn plans() -> impl Iterator<Item = Plan> {
-    [8, 16].map(|width| Plan { width, way: Way::Before }).into_iter().chain(PARTS)
+    let before = [8, 16].map(|width| Plan { width, way: Way::Before });
+    before.into_iter().chain(PARTS.concat())
 }
 
 fn random(len: usize) -> impl Iterator<Item = u64> {
