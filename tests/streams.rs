@@ -43,6 +43,13 @@ fn reader(bytes: &[u8], step: usize, rechunk: bool, parallel: bool) -> IpcStream
     IpcStreamReader::new(Steps::new(bytes, step)).set_rechunk(rechunk).with_parallel(parallel)
 }
 
+/// The columns at some places, or all.
+fn projected(df: &DataFrame, projection: Option<&[usize]>) -> DataFrame {
+    let Some(indices) = projection else { return df.clone() };
+    let columns = indices.iter().map(|i| df.columns()[*i].clone()).collect();
+    DataFrame::new(df.height(), columns).expect("columns of one length")
+}
+
 #[test]
 fn windows_of_batches_join_in_every_dtype() {
     let mut cases = Cases::new();
@@ -114,14 +121,7 @@ fn every_projection_of_large_bodies_is_read_exactly() {
                     }
                     let source = reader.into_inner();
                     assert_eq!(source.read, end, "the source stands behind the end marker");
-                    let columns = df.columns();
-                    let expected = match &projection {
-                        None => df.clone(),
-                        Some(indices) => {
-                            let columns = indices.iter().map(|i| columns[*i].clone()).collect();
-                            DataFrame::new(df.height(), columns).expect("columns of one length")
-                        },
-                    };
+                    let expected = projected(&df, projection.as_deref());
                     assert_frames_equal(&expected, &found.expect("a batch"));
                     let whole = IpcStreamReader::new(&bytes[..]).set_rechunk(rechunk);
                     let whole = whole.with_projection(projection.clone()).finish().expect("a stream");
@@ -202,10 +202,21 @@ fn numbers_are_the_same_wherever_they_are_read_to() {
     let mut spliced = raw[..of_raw[3].start].to_vec();
     spliced.extend_from_slice(&lz4[of_lz4[3].start..of_lz4[3].end]);
     spliced.extend_from_slice(&raw[of_raw[3].end..]);
+    // After them, one of each kind by turns.
+    let short = rows / 4;
+    let (raw_short, lz4_short) = (write(None, short), write(Some(IpcCompression::LZ4), short));
+    let (of_raw_short, of_lz4_short) = (messages(&raw_short).0, messages(&lz4_short).0);
+    let mut alternating = raw_short[..of_raw_short[8].start].to_vec();
+    for i in 8..of_raw_short.len() {
+        let (bytes, of) = if i % 2 == 0 { (&lz4_short, of_lz4_short[i]) } else { (&raw_short, of_raw_short[i]) };
+        alternating.extend_from_slice(&bytes[of.start..of.end]);
+    }
+    alternating.extend_from_slice(&raw_short[of_raw_short[of_raw_short.len() - 1].end..]);
     let mut cases = Cases::new();
     for (name, bytes) in [
         ("raw", &raw),
         ("spliced", &spliced),
+        ("alternating", &alternating),
         ("lz4", &lz4),
         ("one batch", &write(None, df.height())),
         ("small batches", &write(None, 3_000)),
@@ -218,13 +229,7 @@ fn numbers_are_the_same_wherever_they_are_read_to() {
             (100_003, true, Some(vec![7, 6, 33, 0])),
             (usize::MAX, false, Some(vec![32])),
         ] {
-            let expected = match &projection {
-                None => df.clone(),
-                Some(indices) => {
-                    let columns = indices.iter().map(|i| df.columns()[*i].clone()).collect();
-                    DataFrame::new(df.height(), columns).expect("columns of one length")
-                },
-            };
+            let expected = projected(&df, projection.as_deref());
             cases.run(format!("{name}, {step}, {parallel}, {projection:?}"), || {
                 let reader = reader(bytes, step, true, parallel).with_projection(projection.clone());
                 let found = reader.finish().expect("a stream");

@@ -190,10 +190,10 @@ fn at_once<J: Send>(jobs: Vec<J>, run: impl Fn(J) + Sync) {
     });
 }
 
-/// Where a cache line begins, and a page does not.
+/// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// The bytes behind a cache line's beginning, and so many before them.
+/// A copy of the bytes that begins with a cache line: memory, and where in it they begin.
 fn at_a_line(bytes: &[u8]) -> (Vec<u8>, usize) {
     let mut memory = vec![0; bytes.len() + LINE];
     let start = memory.as_ptr().addr().next_multiple_of(LINE) - memory.as_ptr().addr();

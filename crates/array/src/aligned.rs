@@ -350,3 +350,27 @@ pub(crate) fn swap_bytes(bytes: &mut [u8], width: usize) {
         _ => bytes.chunks_exact_mut(width).for_each(<[u8]>::reverse),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_of_the_storage_is_the_same_memory() {
+        let values: Vec<u64> = (0..100).map(|i| i * 0x0102_0304_0506_0708).collect();
+        let storage = Buffer::from(bytemuck::cast_slice::<u64, u8>(&values).to_vec());
+        // Behind 8 bytes or 12 the values are not where their type wants them in every storage.
+        for (start, len) in [(0, 100), (8, 99), (16, 3), (12, 98), (1, 0), (800, 0)] {
+            let bytes = storage.clone().sliced(start..800);
+            let found = typed_slice::<u64>(bytes.clone(), len).unwrap();
+            assert_eq!(bytemuck::cast_slice::<u64, u8>(&found), &bytes[..8 * len], "{start}, {len}");
+            let (old, new) = (bytes.as_slice().as_ptr(), found.as_slice().as_ptr().cast::<u8>());
+            assert!(len == 0 || (old == new) == old.cast::<u64>().is_aligned(), "{start}, {len}");
+        }
+        let few = storage.clone().sliced(0..15);
+        assert!(typed_slice::<u64>(few, 2).is_err(), "15 bytes are not two values");
+        // The memory outlives what it was a part of, and goes with the last of its slices.
+        let slice = typed_slice::<u64>(storage.sliced(8..800), 99).unwrap();
+        assert_eq!(slice.as_slice(), &values[1..]);
+    }
+}

@@ -62,9 +62,7 @@ impl Block {
         // layout is that of an array of `T`, of the capacity given; no value is claimed to be there.
         unsafe { Vec::from_raw_parts(block.start.as_ptr().cast(), 0, block.layout.size() / size_of::<T>()) }
     }
-}
 
-impl Block {
     /// The elements that were written when the memory was last used, `most` of them: they hold anything.
     fn into_initialised<T: NativeType>(self, most: usize) -> Vec<T> {
         let initialised = (self.initialised / size_of::<T>()).min(most);

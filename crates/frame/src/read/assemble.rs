@@ -204,6 +204,11 @@ fn with_column<T>(
 pub(crate) struct GrowingFrame {
     columns: Vec<GrowingColumn>,
     rows: usize,
+    /// Whether anything has been read to where it stays.
+    has_read: bool,
+    /// Whether batches have been decoded behind that. From then on all are: what is read is kept otherwise than what is
+    /// decoded, and to change from one to the other copies all of it.
+    only_decodes: bool,
 }
 
 struct GrowingColumn {
@@ -215,18 +220,27 @@ struct GrowingColumn {
 }
 
 impl GrowingFrame {
-    /// The columns at some places of the projection, and all others.
+    fn new(columns: Vec<GrowingColumn>) -> Self {
+        Self { columns, rows: 0, has_read: false, only_decodes: false }
+    }
+
+    /// The columns at some places of the projection, which ascend, and all others.
     pub(crate) fn split(projection: &Projection, places: &[usize]) -> (Self, Self) {
         let columns = projection.indices.iter().enumerate();
         let columns =
             columns.map(|(at, index)| GrowingColumn { at, index: *index, growing: Mutex::default() });
-        let (here, others) = columns.partition(|column| places.contains(&column.at));
-        (Self { columns: here, rows: 0 }, Self { columns: others, rows: 0 })
+        let (here, others) = columns.partition(|column| places.binary_search(&column.at).is_ok());
+        (Self::new(here), Self::new(others))
     }
 
     /// Its columns' places in the schema.
     pub(crate) fn indices(&self) -> impl Iterator<Item = usize> {
         self.columns.iter().map(|column| column.index)
+    }
+
+    /// Whether what follows may be read to where it stays.
+    pub(crate) fn takes_reads(&self) -> bool {
+        !self.only_decodes
     }
 
     /// Whether it has no columns.
@@ -243,6 +257,7 @@ impl GrowingFrame {
         budget: &Budget,
         executor: &dyn Executor,
     ) -> PolarsResult<()> {
+        self.only_decodes = self.has_read;
         let (rows, all_starts) = checked(schema, options, batches)?;
         let decoded = executor.map(self.columns.len(), |i| {
             let GrowingColumn { index, growing, .. } = &self.columns[i];
@@ -272,6 +287,7 @@ impl GrowingFrame {
         stored: u64,
         read: &mut dyn FnMut(&mut [u8]) -> floe_format::Result<()>,
     ) -> floe_format::Result<()> {
+        self.has_read = true;
         let GrowingColumn { index, growing, .. } = &mut self.columns[column];
         let growing = growing.get_mut().unwrap_or_else(PoisonError::into_inner);
         let field = &fields[*index];

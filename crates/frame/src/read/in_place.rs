@@ -10,7 +10,8 @@
 //! ```
 //!
 //! A batch that does not suit (it is compressed, its buffers lie in another order or have other lengths) is read as
-//! segments, and its numbers are decoded before anything else is read, so that rows stay in their order.
+//! segments, and its numbers are decoded before anything else is read, so that rows stay in their order. So are all that
+//! follow it.
 
 use std::collections::VecDeque;
 use std::ops::Range;

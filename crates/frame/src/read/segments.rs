@@ -13,7 +13,8 @@ pub(crate) const GAP: u64 = 4 << 10;
 const APART: u64 = 256 << 10;
 
 /// The ranges of a body that hold all buffers of the columns, but for the values of those that are read
-/// `in_place`: ascending, apart, each buffer within one. `starts` says where the columns' buffers begin.
+/// `in_place`, in ascending order: ascending, apart, each buffer within one. `starts` says where the columns' buffers
+/// begin.
 pub(crate) fn ranges(
     header: &BatchHeader,
     starts: &[Start],
@@ -29,7 +30,7 @@ pub(crate) fn ranges(
             continue;
         };
         let apart = header.compression.is_none() && becomes_views(field);
-        let end = if in_place.contains(column) { from.buffer + 1 } else { to.buffer };
+        let end = if in_place.binary_search(column).is_ok() { from.buffer + 1 } else { to.buffer };
         let own = header.buffers.get(from.buffer..end).unwrap_or_default();
         let own = own.iter().filter(|buffer| buffer.len > 0);
         buffers.extend(own.map(|buffer| (*buffer, apart && buffer.len >= APART)));

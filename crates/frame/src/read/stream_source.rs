@@ -69,8 +69,10 @@ impl Plan {
         let kept = |in_place: &[usize]| {
             ranges(header, &starts, &schema.wire.fields, &self.projection.indices, in_place)
         };
-        if let Some(frame) = in_place {
-            let kept = kept(&frame.indices().collect::<Vec<_>>());
+        if let Some(frame) = in_place.filter(|frame| frame.takes_reads()) {
+            let mut columns: Vec<usize> = frame.indices().collect();
+            columns.sort_unstable();
+            let kept = kept(&columns);
             if let Some(in_place) = InPlace::new(frame, schema, header, &starts, &kept) {
                 return Ok((kept, Some(in_place)));
             }
