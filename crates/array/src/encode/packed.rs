@@ -88,6 +88,33 @@ impl Packed {
     }
 }
 
+/// The values of views that hold them themselves, and behind the `ends` of those before them where they end: in one go,
+/// since the views are most of what is moved.
+///
+/// # Errors
+/// When a view says that its value is elsewhere.
+pub(super) fn inline_values(views: &[View], ends: &mut Vec<i64>) -> Result<Vec<u8>> {
+    const LONGEST: usize = View::MAX_INLINE_SIZE as usize;
+    let mut out = try_with_capacity::<u8>(views.len() * LONGEST + size_of::<View>())?;
+    let place = out.as_mut_ptr();
+    let (mut at, mut longest) = (0, 0);
+    ends.extend(views.iter().map(|view| {
+        longest = longest.max(view.length as usize);
+        let inline = (view.as_u128() >> 32).to_le_bytes();
+        // SAFETY: each value before took `LONGEST` bytes at most, for which there is room, and for 16 bytes behind all
+        // of them, in an allocation that nothing else refers to. What is too much is written over, or cut off.
+        unsafe { place.add(at).cast::<[u8; 16]>().write_unaligned(inline) };
+        at += (view.length as usize).min(LONGEST);
+        i64::try_from(at).unwrap_or(i64::MAX)
+    }));
+    if longest > LONGEST {
+        return Err(outside());
+    }
+    // SAFETY: all of `out[..at]` has been written, as above.
+    unsafe { out.set_len(at) };
+    Ok(out)
+}
+
 /// The buffer that a view's value is in, from where the value starts.
 #[inline(always)]
 fn source<'a>(view: &View, buffers: &'a [Buffer<u8>]) -> Option<&'a [u8]> {
@@ -95,7 +122,7 @@ fn source<'a>(view: &View, buffers: &'a [Buffer<u8>]) -> Option<&'a [u8]> {
 }
 
 #[cold]
-fn outside() -> Error {
+pub(super) fn outside() -> Error {
     Error::invalid("a string lies outside of its buffer")
 }
 

@@ -16,7 +16,7 @@ use arrow::bitmap::iterator::TrueIdxIter;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
-use super::packed::{Packed, Scattered};
+use super::packed::{Packed, Scattered, inline_values, outside};
 use super::{EncodeCtx, EncodedBuffer};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
@@ -27,6 +27,17 @@ struct Used {
     start: usize,
     end: usize,
     bytes: usize,
+}
+
+impl Used {
+    const NOTHING: Self = Self { start: usize::MAX, end: 0, bytes: 0 };
+
+    #[inline(always)]
+    fn join(&mut self, other: Self) {
+        self.start = self.start.min(other.start);
+        self.end = self.end.max(other.end);
+        self.bytes += other.bytes;
+    }
 }
 
 pub(super) fn encode<T: ViewType + ?Sized>(
@@ -55,15 +66,18 @@ fn nulls_are_empty(views: &[View], validity: &Bitmap) -> bool {
 
 /// Which range of each buffer the array's values lie in, and how much of it they are.
 fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<Used> {
-    let mut used = vec![Used { start: usize::MAX, end: 0, bytes: 0 }; array.data_buffers().len()];
+    let mut used = vec![Used::NOTHING; array.data_buffers().len()];
+    // Values of one buffer follow one another, mostly: what is known of it stays in registers.
+    let (mut open, mut here) = (0, Used::NOTHING);
     let mut note = |view: &View| {
-        if view.length > View::MAX_INLINE_SIZE
-            && let Some(used) = used.get_mut(view.buffer_idx as usize)
-        {
+        if view.length > View::MAX_INLINE_SIZE {
+            if view.buffer_idx != open {
+                let known = std::mem::replace(&mut here, Used::NOTHING);
+                used.get_mut(open as usize).into_iter().for_each(|used| used.join(known));
+                open = view.buffer_idx;
+            }
             let (start, len) = (view.offset as usize, view.length as usize);
-            used.start = used.start.min(start);
-            used.end = used.end.max(start + len);
-            used.bytes += len;
+            here.join(Used { start, end: start + len, bytes: len });
         }
     };
     match nulls(array) {
@@ -73,6 +87,7 @@ fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<Used> {
             views.filter(|(_, valid)| *valid).for_each(|(view, _)| note(view));
         },
     }
+    used.get_mut(open as usize).into_iter().for_each(|used| used.join(here));
     used
 }
 
@@ -100,6 +115,9 @@ fn compact<T: ViewType + ?Sized>(
         }
     }
     let rest: usize = used.iter().zip(&place).filter(|(_, p)| p.is_none()).map(|(u, _)| u.bytes).sum();
+    if rest == 0 && nulls(array).is_none_or(|validity| nulls_are_empty(views, validity)) {
+        return Ok((share(moved(views, &place)?), kept));
+    }
     let mut gathered = Gathered::new(kept, rest)?;
     let scattered = Scattered::new(views, buffers);
     let mut out = try_with_capacity::<View>(array.len())?;
@@ -123,6 +141,27 @@ fn compact<T: ViewType + ?Sized>(
         out.push(view);
     }
     Ok((share(out), gathered.finish()))
+}
+
+/// Views of values that stay in their buffers: which one that is now, and how much less is before them.
+fn moved(views: &[View], place: &[Option<(u32, usize)>]) -> Result<Vec<View>> {
+    let place: Vec<(u32, u32)> = place
+        .iter()
+        .map(|place| place.map_or(Ok((0, 0)), |(buffer, start)| Ok((buffer, index(start)?))))
+        .collect::<Result<_>>()?;
+    let Some(last) = place.len().checked_sub(1) else { return Err(outside()) };
+    let mut out = try_with_capacity::<View>(views.len())?;
+    let mut largest = 0;
+    // Short and long values may come in any order: nothing here depends on which, but for what is kept.
+    out.extend(views.iter().map(|view| {
+        let is_long = view.length > View::MAX_INLINE_SIZE;
+        let at = if is_long { view.buffer_idx as usize } else { 0 };
+        largest = largest.max(at);
+        let (buffer_idx, start) = place[at.min(last)];
+        let moved = View { buffer_idx, offset: view.offset.wrapping_sub(start), ..*view };
+        if is_long { moved } else { *view }
+    }));
+    if largest > last { Err(outside()) } else { Ok(out) }
 }
 
 fn index(value: usize) -> Result<u32> {
@@ -191,6 +230,9 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
     };
     // What a null holds is left out. Mostly it holds nothing, and there is no need to look.
     let data = match nulls(array).filter(|validity| !nulls_are_empty(views, validity)) {
+        None if array.data_buffers().is_empty() && views.len() <= INLINE_ROWS => {
+            share(inline_values(views, &mut offsets)?).into()
+        },
         None => {
             offsets.extend(views.iter().map(|view| add(view.length)));
             match in_place(views, array.data_buffers()) {
@@ -208,6 +250,9 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
     ctx.bytes(data);
     Ok(())
 }
+
+/// So many rows at most are given room for the largest values that views can hold themselves.
+const INLINE_ROWS: usize = 1 << 20;
 
 /// Pieces that are shorter than this on average are better copied together.
 const PIECE: usize = 4 << 10;

@@ -189,7 +189,8 @@ pub(crate) fn estimate(array: &dyn Array) -> usize {
     }
 }
 
-fn scale(bytes: usize, used: usize, all: usize) -> usize {
+/// So much of `bytes` as `used` is of `all`.
+pub(crate) fn scale(bytes: usize, used: usize, all: usize) -> usize {
     usize::try_from(bytes as u128 * used as u128 / all as u128).unwrap_or(usize::MAX)
 }
 

@@ -9,7 +9,6 @@ use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
 use super::convert::estimate;
-use super::emit::GATHER;
 use crate::pool::Task;
 use crate::statistics::ColumnStatistics;
 use crate::trace;
@@ -102,12 +101,15 @@ pub(crate) fn column(
     compress(ctx.finish(), compression, executor, apart)
 }
 
+/// Pieces shorter than this are joined by the pool: the writing thread takes longer for a vectored write of many than of
+/// one, and has to be waited for.
+const JOIN: usize = 16 << 10;
+
 /// Whether the buffers of numbers are what is written, if they are not to be compressed: of one array, or of several
-/// without nulls, unless those would be gathered: small ones are better joined here than by the thread that writes.
-/// Their values take `bytes`.
+/// without nulls that are not so short that they are better joined. Their values take `bytes`.
 pub(crate) fn are_as_written(field: &Field, arrays: &[ArrayRef], bytes: usize) -> bool {
     let has_nulls = || arrays.iter().any(|array| array.null_count() > 0);
-    is_plain(field) && (arrays.len() == 1 || (bytes / arrays.len().max(1) >= GATHER && !has_nulls()))
+    is_plain(field) && (arrays.len() == 1 || (bytes / arrays.len().max(1) >= JOIN && !has_nulls()))
 }
 
 /// Encodes numbers that are not to be compressed as the several pieces they are in; `None` for all else.

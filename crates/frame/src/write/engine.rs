@@ -21,7 +21,7 @@ use floe_format::{Field, KeyValues, Text};
 use polars_core::prelude::*;
 
 use super::chunk;
-use super::convert::{Columns, Pieces, estimate};
+use super::convert::{Columns, Pieces, estimate, scale};
 use super::dictionaries::{Due, Trackers, dictionary_field, has_dictionary};
 use super::emit::{Container, Emitter};
 use super::encode::{self, EncodedColumns, assemble, column, columns};
@@ -41,6 +41,8 @@ const WINDOW_BYTES: usize = 48 << 20;
 const WINDOW_BATCHES: usize = 2;
 /// Columns are put together into tasks of about this many bytes.
 const TASK_BYTES: usize = 256 << 10;
+/// Tasks of a batch for each thread, at most about so many.
+const TASKS: usize = 8;
 /// Below this a batch is encoded on the calling thread: handing it over costs more.
 const INLINE_BYTES: usize = 64 << 10;
 /// The same for a batch that is not compressed and that the caller waits for: there is nothing to do meanwhile.
@@ -76,6 +78,8 @@ pub(crate) struct Engine<W> {
     queue: Option<Queue>,
     in_flight: VecDeque<Pending>,
     bytes_in_flight: usize,
+    /// What the last batch that was written took, and what it had been thought to take.
+    last_size: (usize, usize),
 }
 
 /// A batch on its way.
@@ -134,6 +138,7 @@ impl<W: Write> Engine<W> {
             queue: compression.is_none().then(Queue::default),
             in_flight: VecDeque::new(),
             bytes_in_flight: 0,
+            last_size: (1, 1),
             plan,
         })
     }
@@ -387,14 +392,17 @@ impl<W: Write> Engine<W> {
             let columns = encode_group(group, &self.plan, &self.remaps)?;
             return self.emit(rows, vec![columns], &metadata);
         }
-        while self.in_flight.len() >= WINDOW_BATCHES && self.bytes_in_flight + bytes > WINDOW_BYTES {
+        while self.in_flight.len() >= WINDOW_BATCHES
+            && self.likely(self.bytes_in_flight + bytes) > WINDOW_BYTES
+        {
             self.drain(self.in_flight.len() - 1)?;
         }
         let mut tasks = Vec::new();
         let mut group = Vec::new();
         let mut group_bytes = 0;
         let last = pieces.len().saturating_sub(1);
-        let target = TASK_BYTES.max(bytes / (threads() * 8).max(1));
+        let tasks_most = (threads() * TASKS).max(1);
+        let target = if sizes.len() <= tasks_most { TASK_BYTES } else { TASK_BYTES.max(bytes / tasks_most) };
         for (i, (pieces, size)) in pieces.into_iter().zip(sizes).enumerate() {
             group.push((i, pieces));
             group_bytes += size;
@@ -414,6 +422,13 @@ impl<W: Write> Engine<W> {
         Ok(())
     }
 
+    /// What batches take that are thought to take so many bytes, if they are like the last one: strings that are a
+    /// part of some buffers are thought to take all of those.
+    fn likely(&self, bytes: usize) -> usize {
+        let (took, thought) = self.last_size;
+        scale(bytes, took.min(thought), thought.max(1))
+    }
+
     /// Writes the oldest batches in flight until `keep` are left.
     fn drain(&mut self, keep: usize) -> PolarsResult<()> {
         while self.in_flight.len() > keep {
@@ -421,6 +436,8 @@ impl<W: Write> Engine<W> {
             let Pending { rows, bytes, metadata, tasks } = pending;
             let columns = tasks.into_iter().map(Task::wait).collect::<PolarsResult<Vec<_>>>()?;
             self.bytes_in_flight -= bytes;
+            let took: u64 = columns.iter().map(|columns| columns.raw_bytes).sum();
+            self.last_size = (usize::try_from(took).unwrap_or(usize::MAX), bytes);
             self.emit(rows, columns, &metadata)?;
         }
         Ok(())
