@@ -5,7 +5,8 @@
 //! itself (floe used inside a `par_iter`): then waiting for a task means doing other work of the pool, or a pool of
 //! one thread would wait for itself for ever. A loop waits only for threads that are at work in it.
 
-use std::collections::VecDeque;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use floe_array::Executor;
@@ -44,7 +45,7 @@ pub(crate) fn executor(parallel: bool) -> &'static dyn Executor {
 /// A value that a task of the pool will deliver.
 pub(crate) struct Task<T> {
     shared: Arc<Shared<T>>,
-    /// Where it waits for a thread, if not in the pool's own queue.
+    /// Where it waits for a thread, if whoever waits for it is to work on what is there.
     queue: Option<Queue>,
 }
 
@@ -79,8 +80,8 @@ impl<T: Send + 'static> Task<T> {
         locked(&self.shared.value).is_some()
     }
 
-    /// Waits for the value. A thread that waits works meanwhile: on what is in the same queue, the oldest
-    /// first, and if it is one of the pool on the pool's other tasks.
+    /// Waits for the value. A thread that waits works meanwhile: on what is in the same queue, if that wants help, and
+    /// if it is one of the pool on the pool's other tasks.
     pub(crate) fn wait(self) -> T {
         let in_pool = THREAD_POOL.current_thread_index().is_some();
         let Self { shared, queue } = self;
@@ -89,7 +90,7 @@ impl<T: Send + 'static> Task<T> {
             match value {
                 Some(Ok(value)) => return value,
                 Some(Err(panic)) => std::panic::resume_unwind(panic),
-                None if queue.as_ref().is_some_and(Queue::help) => {},
+                None if queue.as_ref().is_some_and(Queue::run_one) => {},
                 None if in_pool => {
                     if THREAD_POOL.yield_now() != Some(rayon::Yield::Executed) {
                         std::thread::yield_now();
@@ -104,52 +105,111 @@ impl<T: Send + 'static> Task<T> {
     }
 }
 
-/// Tasks of somebody who writes as fast as they are done, the oldest first: for all threads of the pool but one,
-/// since the writing thread needs a core itself, and for that one where it would wait.
-///
-/// (Not for work that takes much longer than writing, as compression does: there the writing thread is late for
-/// the next batch as often as it is a help.)
-#[derive(Clone, Default)]
-pub(crate) struct Queue(Arc<Mutex<Queued>>);
+/// Tasks of batches that are written one after another: those of the oldest batch come first, so that it can be written
+/// while the others are worked on, and of one batch the largest, so that none of them is left for the end.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    queued: Arc<Mutex<Queued>>,
+    writer: Writer,
+}
+
+/// What the thread does that waits for tasks, to write what they make.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// It works where it would wait, and one thread less of the pool does: writing takes as long as the tasks do, so that it
+    /// needs a core itself.
+    Helps,
+    /// It only waits. Tasks take much longer than writing, as compression does: it would be late for the next batch as
+    /// often as it is a help.
+    Waits,
+}
 
 #[derive(Default)]
 struct Queued {
-    jobs: VecDeque<Job>,
-    /// Threads that have been asked to work, and have not found the queue empty.
+    jobs: BinaryHeap<Waiting>,
+    /// How many there have been.
+    pushed: u64,
+    /// Threads that have been asked to work until the queue is empty, and have not found it so.
     workers: usize,
 }
 
+/// A task that waits for a thread, in the order in which they are taken.
+struct Waiting {
+    rank: (Reverse<u64>, usize, Reverse<u64>),
+    job: Job,
+}
+
+impl Ord for Waiting {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.rank.cmp(&other.rank)
+    }
+}
+
+impl PartialOrd for Waiting {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Waiting {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank == other.rank
+    }
+}
+
+impl Eq for Waiting {}
+
 impl Queue {
-    /// A task behind all others.
-    pub(crate) fn push<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+    pub(crate) fn new(writer: Writer) -> Self {
+        Self { queued: Arc::default(), writer }
+    }
+
+    /// A task of batch number `batch` that is to look at so many bytes.
+    pub(crate) fn push<T: Send + 'static>(
+        &self,
+        batch: u64,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Task<T> {
         let (shared, job) = Task::job(work);
-        let mut queued = locked(&self.0);
-        queued.jobs.push_back(job);
-        if queued.workers < threads().saturating_sub(1).max(1) {
-            queued.workers += 1;
-            drop(queued);
-            let queue = self.clone();
-            THREAD_POOL.spawn_fifo(move || queue.work());
+        let mut queued = locked(&self.queued);
+        let rank = (Reverse(batch), bytes, Reverse(queued.pushed));
+        queued.pushed += 1;
+        queued.jobs.push(Waiting { rank, job });
+        let queue = self.clone();
+        match self.writer {
+            Writer::Waits => {
+                drop(queued);
+                THREAD_POOL.spawn_fifo(move || _ = queue.run_one());
+                Task { shared, queue: None }
+            },
+            Writer::Helps => {
+                if queued.workers < threads().saturating_sub(1).max(1) {
+                    queued.workers += 1;
+                    drop(queued);
+                    THREAD_POOL.spawn_fifo(move || queue.work());
+                }
+                Task { shared, queue: Some(self.clone()) }
+            },
         }
-        Task { shared, queue: Some(self.clone()) }
     }
 
-    /// Runs the oldest job; whether there was one.
-    fn help(&self) -> bool {
-        let job = locked(&self.0).jobs.pop_front();
-        job.map(|job| job()).is_some()
+    /// Runs the task that comes first; whether there was one.
+    fn run_one(&self) -> bool {
+        let first = locked(&self.queued).jobs.pop();
+        first.map(|waiting| (waiting.job)()).is_some()
     }
 
-    /// What a thread of the pool does.
+    /// What a thread of the pool does where the writing one helps.
     fn work(&self) {
         loop {
-            let mut queued = locked(&self.0);
-            let Some(job) = queued.jobs.pop_front() else {
+            let mut queued = locked(&self.queued);
+            let Some(waiting) = queued.jobs.pop() else {
                 queued.workers -= 1;
                 return;
             };
             drop(queued);
-            job();
+            (waiting.job)();
         }
     }
 }

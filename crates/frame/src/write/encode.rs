@@ -9,7 +9,7 @@ use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
 use super::convert::estimate;
-use crate::pool::Task;
+use crate::pool::{Queue, Task};
 use crate::statistics::ColumnStatistics;
 use crate::trace;
 
@@ -83,6 +83,9 @@ impl EncodedColumns {
     }
 }
 
+/// Where large buffers of a column become tasks of their own: in the queue, as those of a batch of this number.
+pub(crate) type Apart<'a> = Option<(&'a Queue, u64)>;
+
 /// Encodes and compresses one column; with `apart` in several tasks, for which [`assemble`] waits.
 pub(crate) fn column(
     field: &Field,
@@ -91,7 +94,7 @@ pub(crate) fn column(
     compression: Option<Compression>,
     canonical_views: bool,
     executor: &'static dyn Executor,
-    apart: bool,
+    apart: Apart<'_>,
 ) -> Result<EncodedColumns> {
     let mut ctx = EncodeCtx::new(remaps).with_canonical_views(canonical_views);
     {
@@ -151,14 +154,14 @@ pub(crate) fn columns(
     for (field, array) in fields.iter().zip(arrays) {
         encode_column(&mut ctx, field, array.as_ref())?;
     }
-    compress(ctx.finish(), compression, &Serial, false)
+    compress(ctx.finish(), compression, &Serial, None)
 }
 
 fn compress(
     encoded: Encoded,
     compression: Option<Compression>,
     executor: &'static dyn Executor,
-    apart: bool,
+    apart: Apart<'_>,
 ) -> Result<EncodedColumns> {
     let Encoded { nodes, buffers, variadic } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
@@ -178,14 +181,17 @@ fn store_all(
     buffers: Vec<EncodedBuffer>,
     compression: Compression,
     executor: &'static dyn Executor,
-    apart: bool,
+    apart: Apart<'_>,
 ) -> Result<(Vec<Stored>, Later)> {
-    let last = if apart { buffers.iter().rposition(|buffer| buffer.len() >= APART_BYTES) } else { None };
+    let last = buffers.iter().rposition(|buffer| buffer.len() >= APART_BYTES);
     let mut later = Vec::new();
     let mut now = Vec::with_capacity(buffers.len());
     for (i, buffer) in buffers.into_iter().enumerate() {
-        if buffer.len() >= APART_BYTES && last.is_some_and(|last| i < last) {
-            let task = Task::spawn(move || {
+        if let Some((queue, batch)) = apart
+            && buffer.len() >= APART_BYTES
+            && last.is_some_and(|last| i < last)
+        {
+            let task = queue.push(batch, buffer.len(), move || {
                 let _span = trace::span("compress");
                 store(buffer, compression, executor)
             });

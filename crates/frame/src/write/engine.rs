@@ -30,7 +30,7 @@ use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::cumulative;
 use crate::error::format_error;
 use crate::options::Metadata;
-use crate::pool::{Queue, Task, executor, threads};
+use crate::pool::{Queue, Task, Writer, executor, threads};
 use crate::schema::WriteSchema;
 use crate::statistics::{ColumnStatistics, KEY};
 use crate::summary::WriteSummary;
@@ -74,8 +74,9 @@ pub(crate) struct Engine<W> {
     parallel: bool,
     deltas: bool,
     container: Container,
-    /// For batches that are not compressed: see [`Queue`].
-    queue: Option<Queue>,
+    queue: Queue,
+    /// Batches that have been put into it.
+    queued: u64,
     in_flight: VecDeque<Pending>,
     bytes_in_flight: usize,
     /// What the last batch that was written took, and what it had been thought to take.
@@ -135,7 +136,8 @@ impl<W: Write> Engine<W> {
             parallel: *parallel,
             deltas: *dictionary_deltas,
             container: *container,
-            queue: compression.is_none().then(Queue::default),
+            queue: Queue::new(if compression.is_none() { Writer::Helps } else { Writer::Waits }),
+            queued: 0,
             in_flight: VecDeque::new(),
             bytes_in_flight: 0,
             last_size: (1, 1),
@@ -341,7 +343,8 @@ impl<W: Write> Engine<W> {
             self.drain(0)?;
             let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
-            let encoded = column(&field, &values, &[], self.plan.compression, true, executor, self.parallel)
+            let apart = self.parallel.then_some((&self.queue, self.queued));
+            let encoded = column(&field, &values, &[], self.plan.compression, true, executor, apart)
                 .and_then(|encoded| assemble(rows, vec![encoded], self.plan.compression));
             let batch = encoded.map_err(format_error)?;
             let id = i64::try_from(slot).unwrap_or(i64::MAX);
@@ -389,7 +392,7 @@ impl<W: Write> Engine<W> {
         if !self.parallel || work < inline_bytes {
             self.drain(0)?;
             let group = pieces.into_iter().enumerate().collect();
-            let columns = encode_group(group, &self.plan, &self.remaps)?;
+            let columns = encode_group(group, &self.plan, &self.remaps, &self.queue, self.queued)?;
             return self.emit(rows, vec![columns], &metadata);
         }
         while self.in_flight.len() >= WINDOW_BATCHES
@@ -407,16 +410,14 @@ impl<W: Write> Engine<W> {
             group.push((i, pieces));
             group_bytes += size;
             if group_bytes >= target || i == last {
-                group_bytes = 0;
                 let group = std::mem::take(&mut group);
                 let (plan, remaps) = (Arc::clone(&self.plan), Arc::clone(&self.remaps));
-                let work = move || encode_group(group, &plan, &remaps);
-                tasks.push(match &self.queue {
-                    Some(queue) => queue.push(work),
-                    None => Task::spawn(work),
-                });
+                let (queue, batch) = (self.queue.clone(), self.queued);
+                let work = move || encode_group(group, &plan, &remaps, &queue, batch);
+                tasks.push(self.queue.push(batch, std::mem::take(&mut group_bytes), work));
             }
         }
+        self.queued += 1;
         self.bytes_in_flight += bytes;
         self.in_flight.push_back(Pending { rows, bytes, metadata, tasks });
         Ok(())
@@ -488,10 +489,12 @@ fn encode_group(
     group: Vec<(usize, Pieces)>,
     plan: &Plan,
     remaps: &[Option<Remap>],
+    queue: &Queue,
+    batch: u64,
 ) -> PolarsResult<EncodedColumns> {
     let mut out = EncodedColumns::default();
     // Statistics look at the bytes that are written.
-    let apart = plan.parallel && !plan.statistics;
+    let apart = (plan.parallel && !plan.statistics).then_some((queue, batch));
     let executor = executor(plan.parallel);
     for (i, pieces) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
