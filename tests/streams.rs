@@ -208,7 +208,8 @@ fn numbers_are_the_same_wherever_they_are_read_to() {
     let (of_raw_short, of_lz4_short) = (messages(&raw_short).0, messages(&lz4_short).0);
     let mut alternating = raw_short[..of_raw_short[8].start].to_vec();
     for i in 8..of_raw_short.len() {
-        let (bytes, of) = if i % 2 == 0 { (&lz4_short, of_lz4_short[i]) } else { (&raw_short, of_raw_short[i]) };
+        let (bytes, of) =
+            if i % 2 == 0 { (&lz4_short, of_lz4_short[i]) } else { (&raw_short, of_raw_short[i]) };
         alternating.extend_from_slice(&bytes[of.start..of.end]);
     }
     alternating.extend_from_slice(&raw_short[of_raw_short[of_raw_short.len() - 1].end..]);

@@ -19,7 +19,8 @@
 //! is the fastest; then, by how many values of the sample's second half are known from before, the part that
 //! makes it smallest, of those that are found nearly always if there is one: a processor foresees what always happens,
 //! and is about twice as fast then. No way is taken that liblz4 makes smaller by more than [`TOLERANCE`]: text is left
-//! to it.
+//! to it. A small buffer has no room for a sample, but a few values show whether they [rise](`rise`), of which `Before`
+//! finds all there is.
 //!
 //! A value's high bytes are most like those of the value right before it, which is what liblz4 takes for sequences and
 //! offsets. But a decoder that copies what it has only just written waits for its own stores: such a block decompresses
@@ -39,8 +40,16 @@ use crate::stored::{LZ4_BLOCK, LZ4_END, LZ4_HEAD, LZ4_STORED};
 use crate::value::Value;
 use crate::{Error, Result, uninit};
 
-/// Inputs below this are left to liblz4: the sample would be too large a part of them.
-const MIN_INPUT: usize = if cfg!(fuzzing) { 64 } else { 256 << 10 };
+/// Inputs below this are left to liblz4, unless their values rise: the sample would be too large a part of them.
+const MIN_INPUT: usize = if cfg!(fuzzing) { 256 } else { 256 << 10 };
+/// Inputs below this are left to liblz4.
+const MIN_RISING: usize = if cfg!(fuzzing) { 64 } else { 4 << 10 };
+/// Pieces of the sample that shows whether values rise.
+const PIECE_RISING: usize = 256;
+/// Of so many values one may fall: where one piece of a sample meets the next, and now and then.
+const FALLS: usize = 16;
+/// By how much values may rise steadily: low bytes that come again and again are found by liblz4, if the step is large.
+const STEADY_MOST: u64 = 16;
 /// Each piece of the sample is this part of the input or this many bytes, whichever is less.
 const PIECE_PART: usize = 128;
 const PIECE_MOST: usize = 8 << 10;
@@ -95,7 +104,8 @@ impl Plan {
         theirs: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<()>,
     ) -> Result<Option<Self>> {
         if input.len() < MIN_INPUT {
-            return Ok(None);
+            let rises = input.len() >= MIN_RISING && rise(&sample(input, PIECE_RISING));
+            return Ok(rises.then_some(Self { width: 8, way: Way::Before }));
         }
         let piece = (input.len() / PIECE_PART).next_multiple_of(16).min(PIECE_MOST);
         let sample = sample(input, piece);
@@ -225,6 +235,20 @@ impl Guess {
         }
         out
     }
+}
+
+/// Whether the values of a sample rise, as offsets, times and row numbers do: by little, and in their lowest bytes. All are
+/// different then but for runs of equal ones, so that there is nothing to be found but the high bytes of those before.
+fn rise(sample: &[u8]) -> bool {
+    let values = u64::split(sample);
+    let falls = values.windows(3).filter(|three| {
+        let [first, before, value] = [0, 1, 2].map(|i| u64::load(three[i]));
+        let (low, high) = value.common(before);
+        let step = value.wrapping_sub(before);
+        let is_steady = step > STEADY_MOST && step == before.wrapping_sub(first);
+        value < before || (value > before && (high < MIN_MATCH || low > 0 || is_steady))
+    });
+    falls.count() <= values.len() / FALLS
 }
 
 /// Whether values of a sample are so much alike that it shrinks.

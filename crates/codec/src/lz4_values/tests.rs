@@ -75,6 +75,26 @@ fn liblz4(input: &[u8], out: &mut Vec<u8>) -> Result<()> {
     crate::lz4::append_theirs(input, out)
 }
 
+#[test]
+fn what_rises_is_found_where_its_high_bytes_are_all_that_repeats() {
+    let plan = |values: &[u64]| Plan::of(&of(values.iter().copied()), liblz4).unwrap().is_some();
+    let noise: Vec<u64> = random(32_000).collect();
+    let rising =
+        |step: u64| (0..).zip(&noise).map(|(i, noise)| i * step + noise % (step + 1)).collect::<Vec<_>>();
+    assert!(plan(&rising(1)) && plan(&rising(1_001)) && plan(&rising(999_983)));
+    assert!(plan(&(0..4_000).collect::<Vec<_>>()), "row numbers");
+    assert!(!plan(&(0..4_000).map(|i| i * 60).collect::<Vec<_>>()), "low bytes come again and again");
+    assert!(plan(&[7; 4_000]), "one run");
+    assert!(!plan(&(0..4_000).map(|i| i << 16).collect::<Vec<_>>()), "low bytes repeat, too");
+    assert!(!plan(&rising(1 << 40)), "high bytes do not");
+    assert!(!plan(&random(32_000).map(|value| value % 1_000_000).collect::<Vec<_>>()), "any order");
+    let mut some = rising(3);
+    (0..4_000).step_by(40).for_each(|i| some[i] = 0);
+    assert!(plan(&some), "one in 40 falls");
+    (0..4_000).step_by(9).for_each(|i| some[i] = 0);
+    assert!(!plan(&some), "one in 9 falls");
+}
+
 /// Checks what decoders may rely on, beyond that a block decodes to what it was made of.
 fn check_block(block: &[u8], len: usize) {
     fn more(block: &mut &[u8], mut length: usize) -> usize {
@@ -167,7 +187,13 @@ fn columns_are_planned_by_what_they_hold() {
             let expected = expected.filter(|plan| len >= 1 << 20 || plan.way == Way::Before);
             assert_eq!(plan, expected, "{name}, {len}");
             let small = Plan::of(&input[..MIN_INPUT - 1], liblz4);
-            assert_eq!(small, Ok(None), "{name}: too small for a sample");
+            let rising = ["steps", "offsets", "timestamps", "runs"].contains(&name);
+            assert_eq!(
+                small.unwrap().is_some(),
+                rising,
+                "{name}: too small for a sample, but for what rises"
+            );
+            assert_eq!(Plan::of(&input[..MIN_RISING - 1], liblz4), Ok(None), "{name}: too small");
         }
     }
 }
@@ -175,6 +201,20 @@ fn columns_are_planned_by_what_they_hold() {
 #[test]
 fn frames_are_about_as_small_as_those_of_liblz4() {
     let (mut all_own, mut all_theirs) = (0, 0);
+    for len in [MIN_RISING, 20_000, 100_000] {
+        for (name, input, _) in columns(len) {
+            let Some(plan) = Plan::of(&input, liblz4).unwrap() else { continue };
+            let (mut own, mut theirs) = (Vec::new(), Vec::new());
+            plan.append(&input, &mut own).unwrap();
+            liblz4(&input, &mut theirs).unwrap();
+            assert!(
+                own.len() <= theirs.len() + theirs.len() / 10 + 50,
+                "{name}, {len}: {} {}",
+                own.len(),
+                theirs.len()
+            );
+        }
+    }
     for (name, input, expected) in columns(2 << 20) {
         let Some(plan) = expected else { continue };
         let (mut own, mut theirs) = (Vec::new(), Vec::new());
