@@ -26,6 +26,8 @@ pub(super) struct Part {
 const PART_BYTES: u64 = 8 << 20;
 /// Rows that make a part.
 const PART_ROWS: usize = 512 << 10;
+/// Parts of a group for each thread: while one is late with its part, the others take more than theirs.
+const PARTS_A_THREAD: usize = 4;
 /// Groups that a plan should not have more of, at the price of larger parts.
 const GROUPS_MOST: usize = 512;
 
@@ -57,7 +59,7 @@ pub(super) fn groups(layout: &Layout, parts: Vec<Part>) -> Vec<Vec<Part>> {
     };
     let parts: Vec<(Part, u64)> =
         parts.into_iter().map(|part| (size(&part), part)).map(|(s, p)| (p, s)).collect();
-    cut(parts, THREAD_POOL.current_num_threads().max(1))
+    cut(parts, THREAD_POOL.current_num_threads().max(1) * PARTS_A_THREAD)
 }
 
 /// Groups of at least `width` parts each, if there are so many.

@@ -41,16 +41,17 @@ impl Group {
             part.ok_or_else(|| polars_err!(ComputeError: "the scan has no part {number}"))
         };
         let parts = first.u32()?.iter().flatten().map(part).collect::<PolarsResult<Vec<&Part>>>()?;
-        // All at once means: nobody else decodes at the same time.
+        // All at once means: nobody else decodes at the same time. Else the engine's threads do, and where they have
+        // nothing left, those of the pool help with the columns of a part.
         let alone = parts.len() == self.parts.len();
         let mut frames = match parts.as_slice() {
             [] => vec![self.part(&Part { member: 0, batches: 0..0, before: 0, rows: 0 }, &names, false)?],
-            [one] => vec![self.part(one, &names, alone)?],
+            [one] => vec![self.part(one, &names, true)?],
             many if alone => {
                 let read = || many.par_iter().map(|part| self.part(part, &names, false)).collect();
                 THREAD_POOL.install::<_, PolarsResult<Vec<DataFrame>>>(read)?
             },
-            many => many.iter().map(|part| self.part(part, &names, false)).collect::<PolarsResult<_>>()?,
+            many => many.iter().map(|part| self.part(part, &names, true)).collect::<PolarsResult<_>>()?,
         }
         .into_iter();
         let mut out = frames.next().unwrap_or_default();
