@@ -217,3 +217,37 @@ impl Queue {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_batch_comes_first_and_of_it_the_largest_task() {
+        let queue = Queue::new(Writer::Helps);
+        let (done, order) =
+            (Arc::new(Mutex::new(Vec::new())), [(1, 50), (0, 10), (2, 999), (0, 30), (1, 70), (0, 30)]);
+        // As if all threads of the pool were at work elsewhere.
+        locked(&queue.queued).workers = usize::MAX;
+        let push = |(i, (batch, bytes)): (usize, (u64, usize))| {
+            let done = Arc::clone(&done);
+            queue.push(batch, bytes, move || locked(&done).push(i))
+        };
+        let tasks: Vec<Task<()>> = order.into_iter().enumerate().map(push).collect();
+        assert!(tasks.iter().all(|task| !task.is_done()));
+        // Whoever waits for the last of them does all that comes before it.
+        tasks.into_iter().rev().for_each(Task::wait);
+        assert_eq!(*locked(&done), [3, 5, 1, 4, 0, 2]);
+        assert!(!queue.run_one(), "nothing is left");
+    }
+
+    #[test]
+    fn tasks_of_both_kinds_are_all_done() {
+        for writer in [Writer::Helps, Writer::Waits] {
+            let queue = Queue::new(writer);
+            let tasks: Vec<Task<usize>> =
+                (0..1_000).map(|i| queue.push(i as u64 % 7, i % 13, move || i)).collect();
+            assert!(tasks.into_iter().map(Task::wait).eq(0..1_000));
+        }
+    }
+}

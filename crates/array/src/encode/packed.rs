@@ -199,6 +199,28 @@ mod tests {
     }
 
     #[test]
+    fn values_in_their_views_are_packed_in_one_go() {
+        let data: Vec<u8> = (1..=12).collect();
+        let views: Vec<View> = (0..1_000).map(|i| View::new_from_bytes(&data[..i * 7 % 13], 0, 0)).collect();
+        for views in [&views[..], &views[..1], &[]] {
+            let mut ends = vec![0];
+            let values = inline_values(views, &mut ends).unwrap();
+            let expected: Vec<&[u8]> = views.iter().map(|view| &data[..view.length as usize]).collect();
+            assert_eq!(values, expected.concat());
+            let pairs: Vec<&[u8]> = ends
+                .windows(2)
+                .map(|pair| &values[usize::try_from(pair[0]).unwrap()..usize::try_from(pair[1]).unwrap()])
+                .collect();
+            assert_eq!(pairs, expected);
+        }
+        let long = View { length: 13, ..View::default() };
+        for length in [13, u32::MAX] {
+            let views = [views[5], View { length, ..long }, views[7]];
+            assert!(inline_values(&views, &mut vec![0]).is_err(), "a value of {length} bytes elsewhere");
+        }
+    }
+
+    #[test]
     fn what_is_not_there_is_an_error() {
         let buffers = [Buffer::from(vec![7u8; 100])];
         for (length, buffer_idx, offset) in

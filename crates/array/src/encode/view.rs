@@ -351,6 +351,47 @@ mod tests {
     }
 
     #[test]
+    fn the_used_parts_of_buffers_move_with_their_views() {
+        let buffers = buffers(4, 8_000);
+        // Of buffer 1 most of a part in the middle, of buffer 3 all, by turns and among short values; of the others none.
+        let mut views = Vec::new();
+        for (one, three) in every(&buffers, 1, 40)[20..120].iter().zip(every(&buffers, 3, 80)) {
+            views.extend([*one, View::new_from_bytes(b"short", 0, 0), three, View::default()]);
+        }
+        // SAFETY: the views were made of the buffers.
+        let array = unsafe {
+            BinaryViewArrayGeneric::<[u8]>::new_unchecked_unknown_md(
+                <[u8]>::DATA_TYPE,
+                views.clone().into(),
+                buffers.clone().into(),
+                None,
+                None,
+            )
+        };
+        let used = usage(&array);
+        let known = |used: &Used| (used.start.min(used.end), used.end, used.bytes);
+        let expected = [(0, 0, 0), (800, 4_800, 4_000), (0, 0, 0), (0, 8_000, 8_000)];
+        assert_eq!(used.iter().map(known).collect::<Vec<_>>(), expected);
+        let (moved_views, kept) = compact(&array, false).unwrap();
+        assert_eq!(kept.iter().map(Buffer::len).collect::<Vec<_>>(), [4_000, 8_000]);
+        for (before, after) in views.iter().zip(moved_views.iter()) {
+            let value = |view: &View, buffers: &[Buffer<u8>]| match view.length {
+                0..=View::MAX_INLINE_SIZE => view.as_u128().to_le_bytes().to_vec(),
+                _ => {
+                    let start = view.offset as usize;
+                    buffers[view.buffer_idx as usize][start..start + view.length as usize].to_vec()
+                },
+            };
+            assert_eq!(value(before, &buffers), value(after, &kept));
+        }
+        let place = [None, Some((0, 800))];
+        let inside = every(&buffers, 1, 40)[30];
+        assert!(moved(&[inside], &place).is_ok());
+        assert!(moved(&[inside, View { buffer_idx: 2, ..inside }], &place).is_err(), "no such buffer");
+        assert!(moved(&[inside], &[]).is_err(), "no buffers");
+    }
+
+    #[test]
     fn values_that_follow_one_another_stay_where_they_are() {
         let buffers = buffers(3, 8_000);
         let mut views = every(&buffers, 1, 40);

@@ -13,7 +13,7 @@ use crate::summary::WriteSummary;
 
 /// Pieces shorter than this are gathered before they are written, longer ones handed over as
 /// they are: a copy of so many bytes takes longer than one more piece of a vectored write.
-const GATHER: usize = 4 << 10;
+pub(super) const GATHER: usize = 4 << 10;
 
 /// What is gathered is written when it comes to this many bytes.
 const GATHERED_MOST: usize = 1 << 20;

@@ -9,6 +9,7 @@ use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
 use super::convert::estimate;
+use super::emit::GATHER;
 use crate::pool::{Queue, Task};
 use crate::statistics::ColumnStatistics;
 use crate::trace;
@@ -104,21 +105,22 @@ pub(crate) fn column(
     compress(ctx.finish(), compression, executor, apart)
 }
 
-/// Pieces shorter than this are joined by the pool: the writing thread takes longer for a vectored write of many than of
-/// one, and has to be waited for.
+/// Pieces shorter than this are joined, if that is done by the pool: the writing thread takes longer for a vectored write
+/// of many than of one, and has to be waited for.
 const JOIN: usize = 16 << 10;
 
 /// Whether the buffers of numbers are what is written, if they are not to be compressed: of one array, or of several
-/// without nulls that are not so short that they are better joined. Their values take `bytes`.
-pub(crate) fn are_as_written(field: &Field, arrays: &[ArrayRef], bytes: usize) -> bool {
+/// without nulls that are not so short that they are better joined, in `parallel` to writing. Their values take `bytes`.
+pub(crate) fn are_as_written(field: &Field, arrays: &[ArrayRef], bytes: usize, parallel: bool) -> bool {
+    let least = if parallel { JOIN } else { GATHER };
     let has_nulls = || arrays.iter().any(|array| array.null_count() > 0);
-    is_plain(field) && (arrays.len() == 1 || (bytes / arrays.len().max(1) >= JOIN && !has_nulls()))
+    is_plain(field) && (arrays.len() == 1 || (bytes / arrays.len().max(1) >= least && !has_nulls()))
 }
 
 /// Encodes numbers that are not to be compressed as the several pieces they are in; `None` for all else.
-pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef]) -> Result<Option<EncodedColumns>> {
+pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef], parallel: bool) -> Result<Option<EncodedColumns>> {
     let bytes = || arrays.iter().map(|array| estimate(array.as_ref())).sum();
-    if arrays.len() < 2 || !are_as_written(field, arrays, bytes()) {
+    if arrays.len() < 2 || !are_as_written(field, arrays, bytes(), parallel) {
         return Ok(None);
     }
     let mut node = FieldNode { len: 0, null_count: 0 };

@@ -8,7 +8,8 @@
 //! A batch is submitted as tasks of some columns each; a bounded window of batches is in flight;
 //! the calling thread awaits the oldest, writes it, and submits the next. So the user's `W` needs
 //! no `Send`, memory is bounded by the window, and the bytes are the same for any thread count. What is
-//! not compressed it helps to encode where it would wait; what is written as it lies it writes at once.
+//! not compressed it helps to encode where it would wait; what is written as it lies it writes at once. Tasks of the
+//! oldest batch come first, and of those the largest: see [`Queue`].
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -232,8 +233,9 @@ impl<W: Write> Engine<W> {
     /// Bytes that encoding a column of so many has to look at, roughly. Thousands of arrays that are written as they lie
     /// take less time than waking the pool's threads.
     fn work(&self, field: &Field, arrays: &[ArrayRef], size: usize) -> usize {
-        let Plan { compression, statistics, .. } = &*self.plan;
-        let as_written = compression.is_none() && !statistics && encode::are_as_written(field, arrays, size);
+        let Plan { compression, statistics, parallel, .. } = &*self.plan;
+        let as_written =
+            compression.is_none() && !statistics && encode::are_as_written(field, arrays, size, *parallel);
         if as_written { size.min(arrays.len() * ARRAY_BYTES) } else { size }
     }
 
@@ -395,9 +397,7 @@ impl<W: Write> Engine<W> {
             let columns = encode_group(group, &self.plan, &self.remaps, &self.queue, self.queued)?;
             return self.emit(rows, vec![columns], &metadata);
         }
-        while self.in_flight.len() >= WINDOW_BATCHES
-            && self.likely(self.bytes_in_flight + bytes) > WINDOW_BYTES
-        {
+        while self.is_full(bytes) {
             self.drain(self.in_flight.len() - 1)?;
         }
         let mut tasks = Vec::new();
@@ -423,11 +423,16 @@ impl<W: Write> Engine<W> {
         Ok(())
     }
 
-    /// What batches take that are thought to take so many bytes, if they are like the last one: strings that are a
-    /// part of some buffers are thought to take all of those.
-    fn likely(&self, bytes: usize) -> usize {
+    /// Whether a batch that is thought to take so many bytes has to wait for one to be written. Strings that are a part
+    /// of some buffers are thought to take all of those: if batches are like the last one, which nobody knows, there is
+    /// room for twice as many of them.
+    fn is_full(&self, bytes: usize) -> bool {
         let (took, thought) = self.last_size;
-        scale(bytes, took.min(thought), thought.max(1))
+        let bytes = self.bytes_in_flight + bytes;
+        let likely = scale(bytes, took.min(thought), thought.max(1));
+        let batches = self.in_flight.len();
+        batches >= WINDOW_BATCHES
+            && (likely > WINDOW_BYTES || (bytes > WINDOW_BYTES && batches >= 2 * WINDOW_BATCHES))
     }
 
     /// Writes the oldest batches in flight until `keep` are left.
@@ -499,7 +504,7 @@ fn encode_group(
     for (i, pieces) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
         if let (Pieces::Arrays(arrays), None, false) = (&pieces, plan.compression, plan.statistics)
-            && let Some(encoded) = encode::pieces(field, arrays).map_err(format_error)?
+            && let Some(encoded) = encode::pieces(field, arrays, plan.parallel).map_err(format_error)?
         {
             out.append(encoded);
             continue;
