@@ -46,8 +46,8 @@ const MIN_INPUT: usize = if cfg!(fuzzing) { 256 } else { 256 << 10 };
 const MIN_RISING: usize = if cfg!(fuzzing) { 64 } else { 4 << 10 };
 /// Pieces of the sample that shows whether values rise.
 const PIECE_RISING: usize = 256;
-/// Of so many values one may fall: where one piece of a sample meets the next, and now and then.
-const FALLS: usize = 16;
+/// Of so many values one may rise by too much: where one piece of a sample meets the next, and now and then.
+const LEAPS: usize = 16;
 /// By how much values may rise steadily: low bytes that come again and again are found by liblz4, if the step is large.
 const STEADY_MOST: u64 = 16;
 /// Each piece of the sample is this part of the input or this many bytes, whichever is less.
@@ -239,16 +239,19 @@ impl Guess {
 
 /// Whether the values of a sample rise, as offsets, times and row numbers do: by little, and in their lowest bytes. All are
 /// different then but for runs of equal ones, so that there is nothing to be found but the high bytes of those before.
+/// From one piece of the sample to the next they rise as well: what begins anew each day comes again.
 fn rise(sample: &[u8]) -> bool {
     let values = u64::split(sample);
-    let falls = values.windows(3).filter(|three| {
+    let (mut falls, mut leaps) = (0, 0);
+    for three in values.windows(3) {
         let [first, before, value] = [0, 1, 2].map(|i| u64::load(three[i]));
         let (low, high) = value.common(before);
         let step = value.wrapping_sub(before);
         let is_steady = step > STEADY_MOST && step == before.wrapping_sub(first);
-        value < before || (value > before && (high < MIN_MATCH || low > 0 || is_steady))
-    });
-    falls.count() <= values.len() / FALLS
+        falls += usize::from(value < before);
+        leaps += usize::from(value > before && (high < MIN_MATCH || low > 0 || is_steady));
+    }
+    falls <= 1 && leaps <= values.len() / LEAPS
 }
 
 /// Whether values of a sample are so much alike that it shrinks.
