@@ -5,8 +5,8 @@
 //! itself (floe used inside a `par_iter`): then waiting for a task means doing other work of the pool, or a pool of
 //! one thread would wait for itself for ever. A loop waits only for threads that are at work in it.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use floe_array::Executor;
@@ -126,38 +126,15 @@ pub(crate) enum Writer {
 
 #[derive(Default)]
 struct Queued {
-    jobs: BinaryHeap<Waiting>,
+    jobs: BTreeMap<Rank, Job>,
     /// How many there have been.
     pushed: u64,
     /// Threads that have been asked to work until the queue is empty, and have not found it so.
     workers: usize,
 }
 
-/// A task that waits for a thread, in the order in which they are taken.
-struct Waiting {
-    rank: (Reverse<u64>, usize, Reverse<u64>),
-    job: Job,
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank.cmp(&other.rank)
-    }
-}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        self.rank == other.rank
-    }
-}
-
-impl Eq for Waiting {}
+/// Where a task stands: its batch, its bytes, and how many were pushed before it.
+type Rank = (u64, Reverse<usize>, u64);
 
 impl Queue {
     pub(crate) fn new(writer: Writer) -> Self {
@@ -173,9 +150,9 @@ impl Queue {
     ) -> Task<T> {
         let (shared, job) = Task::job(work);
         let mut queued = locked(&self.queued);
-        let rank = (Reverse(batch), bytes, Reverse(queued.pushed));
+        let rank = (batch, Reverse(bytes), queued.pushed);
         queued.pushed += 1;
-        queued.jobs.push(Waiting { rank, job });
+        queued.jobs.insert(rank, job);
         let queue = self.clone();
         match self.writer {
             Writer::Waits => {
@@ -196,20 +173,20 @@ impl Queue {
 
     /// Runs the task that comes first; whether there was one.
     fn run_one(&self) -> bool {
-        let first = locked(&self.queued).jobs.pop();
-        first.map(|waiting| (waiting.job)()).is_some()
+        let first = locked(&self.queued).jobs.pop_first();
+        first.map(|(_, job)| job()).is_some()
     }
 
     /// What a thread of the pool does where the writing one helps.
     fn work(&self) {
         loop {
             let mut queued = locked(&self.queued);
-            let Some(waiting) = queued.jobs.pop() else {
+            let Some((_, job)) = queued.jobs.pop_first() else {
                 queued.workers -= 1;
                 return;
             };
             drop(queued);
-            (waiting.job)();
+            job();
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! liblz4 looks for a match at every byte. Most large buffers of Arrow hold values of 4, 8 or 16 bytes: integers,
 //! floats, timestamps, decimals, offsets, views of strings. Those repeat in few ways, and looking for these alone takes
-//! 0.4 to 0.65 of the time (`cargo bench -p floe-benches --bench stages` has both):
+//! a third to two thirds of the time (`cargo bench -p floe-benches --bench stages` has both):
 //!
 //! ```text
 //!   Way          a value is like ..            becomes
