@@ -10,7 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_ipc::{root_as_footer, root_as_message};
 use floe::prelude::*;
 use floe_tests::arbitrary::Arbitrary;
-use floe_tests::config::{Config, codecs, concat};
+use floe_tests::config::{Config, codecs, concat, reads};
 use floe_tests::equal::{assert_frames_equal, frames_differ};
 use floe_tests::messages::{Kind, Message, footer, messages};
 use floe_tests::run::Cases;
@@ -339,6 +339,52 @@ fn batches_are_written_as_they_are_given() {
             batch_rows(&messages_of(&config, &bytes)).into_iter().filter(|&rows| rows > 0).collect();
         assert_eq!(rows, [5, 1, 300]);
     }
+}
+
+/// Frames so large that buffers are still being made while those before them are written.
+#[test]
+fn large_raw_batches_are_the_same_bytes_with_one_thread_and_many() {
+    let rows = 70_000;
+    let text = |i: usize| match i % 11 {
+        3 => None,
+        short if short < 6 => Some(format!("row {i}")),
+        _ => Some(format!("row number {i} of a column of long and short strings")),
+    };
+    let strings: Vec<Option<String>> = (0..rows).map(text).collect();
+    let of = [&[1, 2][..], &[3], &[]].map(|values: &[i64]| Series::new("".into(), values));
+    let lists: Vec<Series> = of.iter().cycle().take(rows).cloned().collect();
+    let nulls = (0..70_000).map(|i| (i % 5 > 0).then_some(f64::from(i)));
+    let whole = frame(vec![
+        Column::new("strings".into(), &strings),
+        Column::new("numbers".into(), (0..70_000i64).collect::<Vec<_>>()),
+        Column::new("lists".into(), lists),
+        Column::new("nulls".into(), nulls.collect::<Vec<_>>()),
+        Column::new("more strings".into(), strings.iter().rev().cloned().collect::<Vec<_>>()),
+    ]);
+    let mask = BooleanChunked::from_iter_values("mask".into(), (0..rows).map(|i| i % 3 != 1));
+    let mut chunked = whole.slice(0, 900);
+    for start in (900..70_000).step_by(900) {
+        chunked.vstack_mut_owned(whole.slice(start, 900)).expect("the same schema");
+    }
+    let frames = [whole.slice(123, rows - 200), whole.filter(&mask).expect("a mask"), chunked, whole];
+    let mut cases = Cases::new();
+    for (i, df) in frames.iter().enumerate() {
+        for config in both() {
+            for newest in [false, true] {
+                for batch_rows in [30_000, rows] {
+                    let config = Config { newest, compression: None, ..config.with_batch_rows(batch_rows) };
+                    cases.run(format!("frame {i}, {config:?}"), || {
+                        let [one, many] =
+                            [false, true].map(|parallel| Config { parallel, ..config }.write(df));
+                        assert!(one == many);
+                        let (_, read) = reads(config.file)[0];
+                        assert_frames_equal(df, &read(&many).expect("a frame").expect("batches"));
+                    });
+                }
+            }
+        }
+    }
+    cases.finish();
 }
 
 // --- Summary ---

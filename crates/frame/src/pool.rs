@@ -106,7 +106,7 @@ impl<T: Send + 'static> Task<T> {
 }
 
 /// Tasks of batches that are written one after another: those of the oldest batch come first, so that it can be written
-/// while the others are worked on, and of one batch the largest, so that none of them is left for the end.
+/// while the others are worked on, and of one batch by their [`Turn`].
 #[derive(Clone)]
 pub(crate) struct Queue {
     queued: Arc<Mutex<Queued>>,
@@ -133,24 +133,41 @@ struct Queued {
     workers: usize,
 }
 
-/// Where a task stands: its batch, its bytes, and how many were pushed before it.
-type Rank = (u64, Reverse<usize>, u64);
+/// Where a task stands: its batch, its turn, and how many were pushed before it.
+type Rank = (u64, Turn, u64);
+
+/// When a task comes, of those of one batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Turn {
+    /// Nothing can be written before it is done. The largest of these come first, so that none of them is left for the
+    /// end: it is to look at so many bytes.
+    Largest(Reverse<usize>),
+    /// Behind all of those: what it makes of this column is waited for when that is written.
+    InOrder { column: usize },
+}
+
+impl Turn {
+    /// The turn of a task that is to look at so many bytes.
+    pub(crate) fn of_bytes(bytes: usize) -> Self {
+        Self::Largest(Reverse(bytes))
+    }
+}
 
 impl Queue {
     pub(crate) fn new(writer: Writer) -> Self {
         Self { queued: Arc::default(), writer }
     }
 
-    /// A task of batch number `batch` that is to look at so many bytes.
+    /// Adds a task of batch number `batch`.
     pub(crate) fn push<T: Send + 'static>(
         &self,
         batch: u64,
-        bytes: usize,
+        turn: Turn,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Task<T> {
         let (shared, job) = Task::job(work);
         let mut queued = locked(&self.queued);
-        let rank = (batch, Reverse(bytes), queued.pushed);
+        let rank = (batch, turn, queued.pushed);
         queued.pushed += 1;
         queued.jobs.insert(rank, job);
         let queue = self.clone();
@@ -200,21 +217,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_batch_comes_first_and_of_it_the_largest_task() {
+    fn the_oldest_batch_comes_first_and_of_it_the_largest_task_that_is_waited_for() {
         let queue = Queue::new(Writer::Helps);
-        let (done, order) =
-            (Arc::new(Mutex::new(Vec::new())), [(1, 50), (0, 10), (2, 999), (0, 30), (1, 70), (0, 30)]);
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let (bytes, in_order) = (Turn::of_bytes, |column| Turn::InOrder { column });
+        let order = [
+            (1, bytes(50)),
+            (0, bytes(10)),
+            (2, bytes(999)),
+            (0, bytes(30)),
+            (0, in_order(7)),
+            (1, bytes(70)),
+            (0, in_order(2)),
+            (0, bytes(30)),
+        ];
         // As if all threads of the pool were at work elsewhere.
         locked(&queue.queued).workers = usize::MAX;
-        let push = |(i, (batch, bytes)): (usize, (u64, usize))| {
+        let push = |(i, (batch, turn)): (usize, (u64, Turn))| {
             let done = Arc::clone(&done);
-            queue.push(batch, bytes, move || locked(&done).push(i))
+            queue.push(batch, turn, move || locked(&done).push(i))
         };
         let tasks: Vec<Task<()>> = order.into_iter().enumerate().map(push).collect();
         assert!(tasks.iter().all(|task| !task.is_done()));
         // Whoever waits for the last of them does all that comes before it.
         tasks.into_iter().rev().for_each(Task::wait);
-        assert_eq!(*locked(&done), [3, 5, 1, 4, 0, 2]);
+        assert_eq!(*locked(&done), [3, 7, 1, 6, 4, 5, 0, 2]);
         assert!(!queue.run_one(), "nothing is left");
     }
 
@@ -223,7 +250,7 @@ mod tests {
         for writer in [Writer::Helps, Writer::Waits] {
             let queue = Queue::new(writer);
             let tasks: Vec<Task<usize>> =
-                (0..1_000).map(|i| queue.push(i as u64 % 7, i % 13, move || i)).collect();
+                (0..1_000).map(|i| queue.push(i as u64 % 7, Turn::of_bytes(i % 13), move || i)).collect();
             assert!(tasks.into_iter().map(Task::wait).eq(0..1_000));
         }
     }

@@ -1,6 +1,6 @@
 //! What encoding makes of an array's memory: mostly nothing, it is written from where it lies.
 
-use floe_format::Result;
+use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use crate::aligned::try_with_capacity;
@@ -22,6 +22,8 @@ pub enum EncodedBuffer {
     Whole(Buffer<u8>),
     /// In several.
     Pieces(Vec<Buffer<u8>>),
+    /// Not made yet; it will be of so many bytes. See [`Promise`](super::Promise).
+    Promised(usize),
 }
 
 impl EncodedBuffer {
@@ -31,6 +33,7 @@ impl EncodedBuffer {
         match self {
             Self::Whole(bytes) => bytes.len(),
             Self::Pieces(pieces) => pieces.iter().map(Buffer::len).sum(),
+            Self::Promised(len) => *len,
         }
     }
 
@@ -40,19 +43,20 @@ impl EncodedBuffer {
         self.len() == 0
     }
 
-    /// The pieces in their order, from 0 until there is none.
+    /// The pieces in their order, from 0 until there is none. What is promised has none.
     #[must_use]
     pub fn piece(&self, i: usize) -> Option<&[u8]> {
         match self {
             Self::Whole(bytes) => (i == 0).then_some(bytes.as_slice()),
             Self::Pieces(pieces) => pieces.get(i).map(Buffer::as_slice),
+            Self::Promised(_) => None,
         }
     }
 
     /// All bytes in one place: a copy, if they are in several.
     ///
     /// # Errors
-    /// When the allocator refuses.
+    /// When the allocator refuses, or they are only promised.
     pub fn join(self) -> Result<Buffer<u8>> {
         match self {
             Self::Whole(bytes) => Ok(bytes),
@@ -60,6 +64,9 @@ impl EncodedBuffer {
                 let mut out = try_with_capacity(pieces.iter().map(Buffer::len).sum())?;
                 pieces.iter().for_each(|piece| out.extend_from_slice(piece));
                 Ok(share(out))
+            },
+            Self::Promised(len) => {
+                Err(Error::invalid(format!("a buffer of {len} bytes is still to be made")))
             },
         }
     }

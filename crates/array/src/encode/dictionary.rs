@@ -8,7 +8,7 @@ use arrow::types::NativeType;
 use floe_format::{DictionaryEncoding, Error, Result};
 use polars_buffer::Buffer;
 
-use super::{EncodeCtx, down};
+use super::{EncodeCtx, as_bytes, down};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
@@ -52,7 +52,13 @@ where
         None => ctx.values(array.values()),
         Some(remap) if remap.is_identity && array.validity().is_none() => ctx.values(array.values()),
         Some(remap) => {
-            ctx.values(&renumber(array.values(), array.validity(), &remap.positions)?);
+            let positions = Arc::clone(&remap.positions);
+            let lens = |array: &PrimitiveArray<K>| Some(vec![size_of_val(array.values().as_slice())]);
+            let renumbered = move |array: &PrimitiveArray<K>| {
+                let keys = renumber(array.values(), array.validity(), &positions)?;
+                Ok(vec![as_bytes(keys).into()])
+            };
+            return ctx.make(array, lens, renumbered);
         },
     }
     Ok(())

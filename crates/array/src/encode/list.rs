@@ -3,19 +3,18 @@
 use arrow::array::{FixedSizeListArray, ListArray};
 use floe_format::{Field, Result};
 
-use super::binary::from_zero;
+use super::binary::offsets;
 use super::{EncodeCtx, child};
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &ListArray<i64>) -> Result<()> {
     ctx.node_and_validity(array);
-    let (offsets, first, last) = from_zero(array.offsets().buffer());
-    ctx.values(&offsets);
+    let used = offsets(ctx, array.offsets().buffer())?;
     let values = array.values();
     let field = child(field)?;
-    if first == 0 && last == values.len() {
+    if used == (0..values.len()) {
         return super::encode(ctx, field, values.as_ref());
     }
-    super::encode(ctx, field, values.sliced(first, last - first).as_ref())
+    super::encode(ctx, field, values.sliced(used.start, used.len()).as_ref())
 }
 
 pub(super) fn encode_fixed(ctx: &mut EncodeCtx<'_>, field: &Field, array: &FixedSizeListArray) -> Result<()> {

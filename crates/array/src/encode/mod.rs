@@ -14,6 +14,7 @@ mod dictionary;
 mod list;
 mod packed;
 mod primitive;
+mod promise;
 mod struct_;
 mod view;
 
@@ -26,6 +27,8 @@ use polars_utils::float16::pf16;
 
 pub use buffer::EncodedBuffer;
 pub use dictionary::Remap;
+pub use primitive::encode_joined;
+pub use promise::Promise;
 
 /// The flattened columns of a record batch, in order: what its header and body are made of.
 #[derive(Debug, Default)]
@@ -36,6 +39,8 @@ pub struct Encoded {
     pub buffers: Vec<EncodedBuffer>,
     /// How many data buffers each view array has.
     pub variadic: Vec<usize>,
+    /// What makes the buffers that are [promised](EncodedBuffer::Promised), in their order.
+    pub promises: Vec<Promise>,
 }
 
 /// Where encoding puts its output, and what dictionary keys become.
@@ -43,6 +48,7 @@ pub struct EncodeCtx<'a> {
     out: Encoded,
     remaps: &'a [Option<Remap>],
     canonical_views: bool,
+    promises: bool,
 }
 
 impl<'a> EncodeCtx<'a> {
@@ -50,7 +56,7 @@ impl<'a> EncodeCtx<'a> {
     /// dictionary-encoded field become; without one they are written as they are.
     #[must_use]
     pub fn new(remaps: &'a [Option<Remap>]) -> Self {
-        Self { out: Encoded::default(), remaps, canonical_views: false }
+        Self { out: Encoded::default(), remaps, canonical_views: false, promises: false }
     }
 
     /// Whether the data of views is always copied together in the order of the rows: what is written
@@ -58,6 +64,35 @@ impl<'a> EncodeCtx<'a> {
     #[must_use]
     pub fn with_canonical_views(self, canonical_views: bool) -> Self {
         Self { canonical_views, ..self }
+    }
+
+    /// Whether buffers that have to be made are only [promised](Promise), where it is known how long they will be.
+    ///
+    /// ```
+    /// use arrow::array::Utf8ViewArray;
+    /// use floe_array::{EncodeCtx, encode_column};
+    /// # use floe_format::{DataType, Field};
+    /// # let field = Field {
+    /// #     name: "s".into(), nullable: true, data_type: DataType::LargeUtf8, children: vec![],
+    /// #     dictionary: None, metadata: vec![],
+    /// # };
+    ///
+    /// let strings = Utf8ViewArray::from_slice_values(vec!["views to offsets"; 5_000]);
+    /// let mut ctx = EncodeCtx::new(&[]).with_promises(true);
+    /// encode_column(&mut ctx, &field, &strings)?; // Large strings, with offsets.
+    /// let encoded = ctx.finish();
+    /// let lens: Vec<usize> = encoded.buffers.iter().map(|buffer| buffer.len()).collect();
+    /// assert_eq!(lens, [0, 5_001 * 8, 5_000 * 16]); // No validity, offsets, values.
+    /// for promise in encoded.promises {
+    ///     assert_eq!(promise.first(), 1);
+    ///     let made = promise.keep()?;
+    ///     assert!(made.iter().map(|buffer| buffer.len()).eq([5_001 * 8, 5_000 * 16]));
+    /// }
+    /// # floe_format::Result::Ok(())
+    /// ```
+    #[must_use]
+    pub fn with_promises(self, promises: bool) -> Self {
+        Self { promises, ..self }
     }
 
     /// Makes room for so many more plain columns.

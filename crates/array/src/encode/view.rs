@@ -17,7 +17,7 @@ use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use super::packed::{Packed, Scattered, inline_values, outside};
-use super::{EncodeCtx, EncodedBuffer};
+use super::{EncodeCtx, EncodedBuffer, as_bytes};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
@@ -45,12 +45,15 @@ pub(super) fn encode<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
-    let (views, buffers) = compact(array, ctx.canonical_views)?;
-    ctx.values(&views);
-    ctx.out.variadic.push(buffers.len());
-    for buffer in buffers {
-        ctx.bytes(buffer);
-    }
+    let Some(layout) = Layout::of(array, ctx.canonical_views)? else {
+        ctx.values(array.views());
+        ctx.out.variadic.push(array.data_buffers().len());
+        array.data_buffers().iter().for_each(|buffer| ctx.bytes(buffer.clone()));
+        return Ok(());
+    };
+    let (lens, first) = (layout.lens(array.len()), ctx.out.buffers.len());
+    ctx.make(array, |_| lens, |array| layout.make(array))?;
+    ctx.out.variadic.push(ctx.out.buffers.len() - first - 1);
     Ok(())
 }
 
@@ -91,56 +94,93 @@ fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<Used> {
     used
 }
 
-fn compact<T: ViewType + ?Sized>(
-    array: &BinaryViewArrayGeneric<T>,
-    canonical: bool,
-) -> Result<(Buffer<View>, Vec<Buffer<u8>>)> {
-    let (views, buffers) = (array.views(), array.data_buffers());
-    let used = usage(array);
-    let mostly = |bytes: usize, of: usize| bytes >= of - of / 4;
-    let mut all = buffers.iter().zip(&used);
-    if all.all(|(buffer, used)| used.bytes > 0 && mostly(used.bytes, buffer.len()))
-        && (!canonical || used.is_empty())
-        && nulls(array).is_none_or(|validity| nulls_are_empty(views, validity))
-    {
-        return Ok((views.clone(), buffers.iter().cloned().collect()));
-    }
-    // Each buffer in use is kept as a range if its values are dense there; else it is gathered.
-    let mut kept = Vec::new();
-    let mut place: Vec<Option<(u32, usize)>> = vec![None; used.len()];
-    for (i, (buffer, used)) in buffers.iter().zip(&used).enumerate() {
-        if !canonical && used.bytes > 0 && mostly(used.bytes, used.end - used.start) {
-            place[i] = Some((index(kept.len())?, used.start));
-            kept.push(buffer.clone().sliced(used.start..used.end));
+/// How views are written that cannot be as they are.
+struct Layout {
+    /// The parts of data buffers that are written as they lie.
+    kept: Vec<Buffer<u8>>,
+    /// Of each of the array's buffers that is: which one of those, and what is cut off in front.
+    place: Vec<Option<(u32, usize)>>,
+    /// Bytes of values in the other buffers, which are gathered.
+    rest: usize,
+    /// Nulls are views of something, which is not written.
+    nulls_hold: bool,
+}
+
+impl Layout {
+    /// `None` if views and buffers are written as they are.
+    fn of<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>, canonical: bool) -> Result<Option<Self>> {
+        let buffers = array.data_buffers();
+        let used = usage(array);
+        let nulls_hold = nulls(array).is_some_and(|validity| !nulls_are_empty(array.views(), validity));
+        let mostly = |bytes: usize, of: usize| bytes >= of - of / 4;
+        let mut all = buffers.iter().zip(&used);
+        if all.all(|(buffer, used)| used.bytes > 0 && mostly(used.bytes, buffer.len()))
+            && (!canonical || used.is_empty())
+            && !nulls_hold
+        {
+            return Ok(None);
         }
-    }
-    let rest: usize = used.iter().zip(&place).filter(|(_, p)| p.is_none()).map(|(u, _)| u.bytes).sum();
-    if rest == 0 && nulls(array).is_none_or(|validity| nulls_are_empty(views, validity)) {
-        return Ok((share(moved(views, &place)?), kept));
-    }
-    let mut gathered = Gathered::new(kept, rest)?;
-    let scattered = Scattered::new(views, buffers);
-    let mut out = try_with_capacity::<View>(array.len())?;
-    let mut valid = nulls(array).map(Bitmap::iter);
-    for (row, view) in views.iter().enumerate() {
-        let mut view = *view;
-        if valid.as_mut().and_then(Iterator::next) == Some(false) {
-            view = View::default();
-        } else if view.length > View::MAX_INLINE_SIZE {
-            match place.get(view.buffer_idx as usize).copied().flatten() {
-                Some((buffer, start)) => {
-                    view.buffer_idx = buffer;
-                    view.offset -= index(start)?;
-                },
-                None => {
-                    scattered.ask_ahead_of(row);
-                    (view.buffer_idx, view.offset) = gathered.push(&view, buffers)?;
-                },
+        // Each buffer in use is kept as a range if its values are dense there; else it is gathered.
+        let mut kept = Vec::new();
+        let mut place: Vec<Option<(u32, usize)>> = vec![None; used.len()];
+        for (i, (buffer, used)) in buffers.iter().zip(&used).enumerate() {
+            if !canonical && used.bytes > 0 && mostly(used.bytes, used.end - used.start) {
+                place[i] = Some((index(kept.len())?, used.start));
+                kept.push(buffer.clone().sliced(used.start..used.end));
             }
         }
-        out.push(view);
+        let rest = used.iter().zip(&place).filter(|(_, place)| place.is_none());
+        let rest = rest.map(|(used, _)| used.bytes).sum();
+        Ok(Some(Self { kept, place, rest, nulls_hold }))
     }
-    Ok((share(out), gathered.finish()))
+
+    /// How long the buffers will be, of so many views; unknown if gathered values do not fit into one.
+    fn lens(&self, views: usize) -> Option<Vec<usize>> {
+        let kept = self.kept.iter().map(Buffer::len);
+        let gathered = (self.rest > 0).then_some(self.rest);
+        (self.rest <= Gathered::MAX)
+            .then(|| std::iter::once(views * size_of::<View>()).chain(kept).chain(gathered).collect())
+    }
+
+    /// The views, and the data buffers.
+    fn make<T: ViewType + ?Sized>(self, array: &BinaryViewArrayGeneric<T>) -> Result<Vec<EncodedBuffer>> {
+        let (views, data) = self.views_and_data(array)?;
+        Ok(std::iter::once(as_bytes(share(views))).chain(data).map(EncodedBuffer::from).collect())
+    }
+
+    fn views_and_data<T: ViewType + ?Sized>(
+        self,
+        array: &BinaryViewArrayGeneric<T>,
+    ) -> Result<(Vec<View>, Vec<Buffer<u8>>)> {
+        let (views, buffers) = (array.views(), array.data_buffers());
+        let Self { kept, place, rest, nulls_hold } = self;
+        if rest == 0 && !nulls_hold {
+            return Ok((moved(views, &place)?, kept));
+        }
+        let mut gathered = Gathered::new(kept, rest)?;
+        let scattered = Scattered::new(views, buffers);
+        let mut out = try_with_capacity::<View>(array.len())?;
+        let mut valid = nulls(array).map(Bitmap::iter);
+        for (row, view) in views.iter().enumerate() {
+            let mut view = *view;
+            if valid.as_mut().and_then(Iterator::next) == Some(false) {
+                view = View::default();
+            } else if view.length > View::MAX_INLINE_SIZE {
+                match place.get(view.buffer_idx as usize).copied().flatten() {
+                    Some((buffer, start)) => {
+                        view.buffer_idx = buffer;
+                        view.offset -= index(start)?;
+                    },
+                    None => {
+                        scattered.ask_ahead_of(row);
+                        (view.buffer_idx, view.offset) = gathered.push(&view, buffers)?;
+                    },
+                }
+            }
+            out.push(view);
+        }
+        Ok((out, gathered.finish()))
+    }
 }
 
 /// Views of values that stay in their buffers: which one that is now, and how much less is before them.
@@ -220,6 +260,30 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
+    let lens = |array: &BinaryViewArrayGeneric<T>| {
+        Some(vec![(array.len() + 1) * size_of::<i64>(), values_len(array)])
+    };
+    ctx.make(array, lens, offsets_and_values)
+}
+
+/// The rows whose values are written, unless it is all of them: what a null holds is left out. Mostly it holds nothing,
+/// and there is no need to look at each row.
+fn only<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Option<&Bitmap> {
+    nulls(array).filter(|validity| !nulls_are_empty(array.views(), validity))
+}
+
+/// Bytes of the values that are written.
+fn values_len<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> usize {
+    match only(array) {
+        None => array.views().iter().map(|view| view.length as usize).sum(),
+        Some(validity) => TrueIdxIter::new(array.len(), Some(validity))
+            .filter_map(|row| array.views().get(row))
+            .map(|view| view.length as usize)
+            .sum(),
+    }
+}
+
+fn offsets_and_values<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Result<Vec<EncodedBuffer>> {
     let views = array.views();
     let mut offsets = try_with_capacity::<i64>(array.len() + 1)?;
     let mut end = 0i64;
@@ -228,8 +292,7 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
         end += i64::from(length);
         end
     };
-    // What a null holds is left out. Mostly it holds nothing, and there is no need to look.
-    let data = match nulls(array).filter(|validity| !nulls_are_empty(views, validity)) {
+    let data = match only(array) {
         None if array.data_buffers().is_empty() && views.len() <= INLINE_ROWS => {
             share(inline_values(views, &mut offsets)?).into()
         },
@@ -246,9 +309,7 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
             values(array, TrueIdxIter::new(array.len(), Some(validity)), end)?
         },
     };
-    ctx.values(&share(offsets));
-    ctx.bytes(data);
-    Ok(())
+    Ok(vec![as_bytes(share(offsets)).into(), data])
 }
 
 /// So many rows at most are given room for the largest values that views can hold themselves.
@@ -372,7 +433,8 @@ mod tests {
         let known = |used: &Used| (used.start.min(used.end), used.end, used.bytes);
         let expected = [(0, 0, 0), (800, 4_800, 4_000), (0, 0, 0), (0, 8_000, 8_000)];
         assert_eq!(used.iter().map(known).collect::<Vec<_>>(), expected);
-        let (moved_views, kept) = compact(&array, false).unwrap();
+        let layout = Layout::of(&array, false).unwrap().unwrap();
+        let (moved_views, kept) = layout.views_and_data(&array).unwrap();
         assert_eq!(kept.iter().map(Buffer::len).collect::<Vec<_>>(), [4_000, 8_000]);
         for (before, after) in views.iter().zip(moved_views.iter()) {
             let value = |view: &View, buffers: &[Buffer<u8>]| match view.length {

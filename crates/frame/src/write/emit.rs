@@ -7,7 +7,7 @@ use floe_format::constants::{ALIGNMENT, END_OF_STREAM, FILE_MAGIC, FILE_PREFIX};
 use floe_format::{Block, DictionaryHeader, KeyValues, MessageEncoder, Schema, Version, write_head};
 use polars_error::{PolarsResult, polars_bail};
 
-use super::encode::EncodedBatch;
+use super::encode::{EncodedBatch, Stored};
 use crate::error::{format_error, io_error};
 use crate::summary::WriteSummary;
 
@@ -140,18 +140,18 @@ impl<W: Write> Emitter<W> {
     }
 
     /// A record batch.
-    pub(crate) fn batch(&mut self, batch: &EncodedBatch, metadata: &KeyValues) -> PolarsResult<()> {
+    pub(crate) fn batch(&mut self, batch: EncodedBatch, metadata: &KeyValues) -> PolarsResult<()> {
         self.step(|this| {
+            let (rows, raw_bytes) = (batch.header.rows as u64, batch.raw_bytes);
             let message =
                 this.encoder.batch(&batch.header, batch.body_len, metadata).map_err(format_error)?;
             let block = message_block(&mut this.gathered, message, this.position, batch.body_len)?;
             this.body(block, batch)?;
             this.batches.push(block);
-            let rows = batch.header.rows as u64;
             this.rows.push(rows);
             this.summary.rows += rows;
             this.summary.batches += 1;
-            this.summary.raw_bytes += batch.raw_bytes;
+            this.summary.raw_bytes += raw_bytes;
             this.flush_gathered()
         })
     }
@@ -159,15 +159,14 @@ impl<W: Write> Emitter<W> {
     /// A dictionary batch.
     pub(crate) fn dictionary(&mut self, id: i64, is_delta: bool, batch: EncodedBatch) -> PolarsResult<()> {
         self.step(|this| {
-            let EncodedBatch { header, body_len, buffers, raw_bytes } = batch;
-            let header = DictionaryHeader { id, is_delta, batch: header };
+            let (body_len, raw_bytes) = (batch.body_len, batch.raw_bytes);
+            let header = DictionaryHeader { id, is_delta, batch: batch.header };
             let message = this.encoder.dictionary(&header, body_len, &[]).map_err(format_error)?;
             let block = message_block(&mut this.gathered, message, this.position, body_len)?;
-            let batch = EncodedBatch { header: header.batch, body_len, buffers, raw_bytes };
-            this.body(block, &batch)?;
+            this.body(block, EncodedBatch { header: header.batch, ..batch })?;
             this.dictionaries.push(block);
             this.summary.dictionaries += 1;
-            this.summary.raw_bytes += batch.raw_bytes;
+            this.summary.raw_bytes += raw_bytes;
             this.flush_gathered()
         })
     }
@@ -201,15 +200,32 @@ impl<W: Write> Emitter<W> {
         })
     }
 
-    /// The body behind a head that has been gathered already: small pieces are gathered as well, and
-    /// all goes out in few vectored writes.
-    fn body(&mut self, block: Block, batch: &EncodedBatch) -> PolarsResult<()> {
+    /// The body behind a head that has been gathered already. What is still being made is waited for when all before it
+    /// is written.
+    fn body(&mut self, block: Block, batch: EncodedBatch) -> PolarsResult<()> {
         self.position += u64::from(block.metadata_len);
         let start = self.position;
+        let EncodedBatch { header, body_len, mut buffers, later, .. } = batch;
+        let mut from = 0;
+        for later in later {
+            if !later.is_done() {
+                self.buffers(start, buffers.get(from..later.first).unwrap_or_default())?;
+                from = later.first;
+            }
+            later.place(&mut buffers).map_err(format_error)?;
+        }
+        self.buffers(start, buffers.get(from..).unwrap_or_default())?;
+        debug_assert_eq!(self.position - start, body_len);
+        debug_assert_eq!(buffers.len(), header.buffers.len());
+        Ok(())
+    }
+
+    /// Buffers of a body that starts at `start`, each padded: small pieces are gathered, and all goes out in few vectored
+    /// writes.
+    fn buffers(&mut self, start: u64, buffers: &[Stored]) -> PolarsResult<()> {
         let mut runs = Vec::new();
         let mut open = 0;
-        for (buffer, spec) in batch.buffers.iter().zip(&batch.header.buffers) {
-            debug_assert_eq!(self.position - start, spec.offset);
+        for buffer in buffers {
             for piece in (0..).map_while(|i| buffer.piece(i)) {
                 self.position += piece.len() as u64;
                 if piece.len() < GATHER {
@@ -237,7 +253,6 @@ impl<W: Write> Emitter<W> {
                 open = 0;
             }
         }
-        debug_assert_eq!(self.position - start, batch.body_len);
         runs.push(Run::Gathered(open..self.gathered.len()));
         self.write_runs(&runs)
     }

@@ -1,7 +1,7 @@
 //! One record batch or dictionary batch, ready to be written: encoded, compressed, laid out.
 
 use floe_array::decode::is_plain;
-use floe_array::encode::{EncodedBuffer, Remap};
+use floe_array::encode::{EncodedBuffer, Promise, Remap, encode_joined};
 use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
 use floe_codec::{Compression, StoredFrame};
 use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Result};
@@ -10,7 +10,7 @@ use polars_core::prelude::ArrayRef;
 
 use super::convert::estimate;
 use super::emit::GATHER;
-use crate::pool::{Queue, Task};
+use crate::pool::{Queue, Task, Turn};
 use crate::statistics::ColumnStatistics;
 use crate::trace;
 
@@ -46,8 +46,26 @@ impl Stored {
     }
 }
 
-/// Buffers that other tasks compress, and where they belong.
-type Later = Vec<(usize, Task<Result<Stored>>)>;
+/// Consecutive buffers that a task makes.
+pub(crate) struct Later {
+    /// Where the first of them belongs.
+    pub(crate) first: usize,
+    task: Task<Result<Vec<Stored>>>,
+}
+
+impl Later {
+    /// Whether they are there.
+    pub(crate) fn is_done(&self) -> bool {
+        self.task.is_done()
+    }
+
+    /// Waits for them, and puts them where they belong among all buffers.
+    pub(crate) fn place(self, buffers: &mut [Stored]) -> Result<()> {
+        let places = buffers.iter_mut().skip(self.first);
+        places.zip(self.task.wait()?).for_each(|(place, stored)| *place = stored);
+        Ok(())
+    }
+}
 
 /// Buffers of a column from this size on are compressed apart from each other.
 const APART_BYTES: usize = 256 << 10;
@@ -58,8 +76,8 @@ pub(crate) struct EncodedColumns {
     pub(crate) nodes: Vec<FieldNode>,
     pub(crate) variadic: Vec<usize>,
     pub(crate) buffers: Vec<Stored>,
-    /// Which of the buffers are still being compressed.
-    later: Later,
+    /// Which of the buffers are still being made or compressed.
+    later: Vec<Later>,
     pub(crate) raw_bytes: u64,
     /// Of each column, if statistics are written.
     pub(crate) statistics: Vec<ColumnStatistics>,
@@ -72,7 +90,7 @@ impl EncodedColumns {
         self.raw_bytes += raw_bytes;
         self.statistics.extend(statistics);
         let before = self.buffers.len();
-        self.later.extend(later.into_iter().map(|(i, task)| (before + i, task)));
+        self.later.extend(later.into_iter().map(|later| Later { first: before + later.first, ..later }));
         if self.nodes.is_empty() {
             // The common case of one group: taken over as it is.
             (self.nodes, self.variadic, self.buffers) = (nodes, variadic, buffers);
@@ -84,10 +102,28 @@ impl EncodedColumns {
     }
 }
 
-/// Where large buffers of a column become tasks of their own: in the queue, as those of a batch of this number.
-pub(crate) type Apart<'a> = Option<(&'a Queue, u64)>;
+/// Where a part of the work on a column is left: in the queue, for the batch of this number.
+#[derive(Clone, Copy)]
+pub(crate) struct Apart<'a> {
+    pub(crate) queue: &'a Queue,
+    pub(crate) batch: u64,
+    pub(crate) column: usize,
+}
 
-/// Encodes and compresses one column; with `apart` in several tasks, for which [`assemble`] waits.
+impl Apart<'_> {
+    /// Has buffers made that are promised.
+    fn keep(&self, promise: Promise) -> Later {
+        let first = promise.first();
+        let task = self.queue.push(self.batch, Turn::InOrder { column: self.column }, move || {
+            let _span = trace::span("encode");
+            Ok(promise.keep()?.into_iter().map(Stored::Plain).collect())
+        });
+        Later { first, task }
+    }
+}
+
+/// Encodes and compresses one column; with `apart` in several tasks. Those that compress are waited for by
+/// [`assemble`]; where nothing is compressed, those that make what is promised by whoever writes it.
 pub(crate) fn column(
     field: &Field,
     array: &ArrayRef,
@@ -95,9 +131,10 @@ pub(crate) fn column(
     compression: Option<Compression>,
     canonical_views: bool,
     executor: &'static dyn Executor,
-    apart: Apart<'_>,
+    apart: Option<Apart<'_>>,
 ) -> Result<EncodedColumns> {
-    let mut ctx = EncodeCtx::new(remaps).with_canonical_views(canonical_views);
+    let promises = compression.is_none() && apart.is_some();
+    let mut ctx = EncodeCtx::new(remaps).with_canonical_views(canonical_views).with_promises(promises);
     {
         let _span = trace::span("encode");
         encode_column(&mut ctx, field, array.as_ref())?;
@@ -130,7 +167,7 @@ pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef], parallel: bool) -> Resu
         let mut ctx = EncodeCtx::new(&[]);
         encode_column(&mut ctx, field, array.as_ref())?;
         // A node, no validity, values.
-        let Encoded { nodes, mut buffers, variadic: _ } = ctx.finish();
+        let Encoded { nodes, mut buffers, .. } = ctx.finish();
         let (Some(piece), Some(bytes)) = (nodes.first(), buffers.pop()) else { return Ok(None) };
         node.len += piece.len;
         len += bytes.len();
@@ -143,6 +180,16 @@ pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef], parallel: bool) -> Resu
         raw_bytes: len as u64,
         ..EncodedColumns::default()
     }))
+}
+
+/// Encodes numbers that are not to be compressed, and that [`pieces`] leaves to be joined, `apart`; `None` for all else.
+pub(crate) fn joined(field: &Field, arrays: &[ArrayRef], apart: Apart<'_>) -> Option<Result<EncodedColumns>> {
+    if arrays.len() < 2 || !is_plain(field) {
+        return None;
+    }
+    let mut ctx = EncodeCtx::new(&[]).with_promises(true);
+    let encoded = encode_joined(&mut ctx, field, arrays);
+    Some(encoded.and_then(|()| compress(ctx.finish(), None, &Serial, Some(apart))))
 }
 
 /// Encodes and compresses all columns of a small batch in one go.
@@ -163,12 +210,15 @@ fn compress(
     encoded: Encoded,
     compression: Option<Compression>,
     executor: &'static dyn Executor,
-    apart: Apart<'_>,
+    apart: Option<Apart<'_>>,
 ) -> Result<EncodedColumns> {
-    let Encoded { nodes, buffers, variadic } = encoded;
+    let Encoded { nodes, buffers, variadic, promises } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
     let (buffers, later) = match compression {
-        None => (buffers.into_iter().map(Stored::Plain).collect(), Vec::new()),
+        None => {
+            let keep = |apart: Apart<'_>| promises.into_iter().map(|promise| apart.keep(promise)).collect();
+            (buffers.into_iter().map(Stored::Plain).collect(), apart.map(keep).unwrap_or_default())
+        },
         Some(compression) => {
             let _span = trace::span("compress");
             store_all(buffers, compression, executor, apart)?
@@ -183,21 +233,21 @@ fn store_all(
     buffers: Vec<EncodedBuffer>,
     compression: Compression,
     executor: &'static dyn Executor,
-    apart: Apart<'_>,
-) -> Result<(Vec<Stored>, Later)> {
+    apart: Option<Apart<'_>>,
+) -> Result<(Vec<Stored>, Vec<Later>)> {
     let last = buffers.iter().rposition(|buffer| buffer.len() >= APART_BYTES);
     let mut later = Vec::new();
     let mut now = Vec::with_capacity(buffers.len());
     for (i, buffer) in buffers.into_iter().enumerate() {
-        if let Some((queue, batch)) = apart
+        if let Some(Apart { queue, batch, .. }) = apart
             && buffer.len() >= APART_BYTES
             && last.is_some_and(|last| i < last)
         {
-            let task = queue.push(batch, buffer.len(), move || {
+            let task = queue.push(batch, Turn::of_bytes(buffer.len()), move || {
                 let _span = trace::span("compress");
-                store(buffer, compression, executor)
+                Ok(vec![store(buffer, compression, executor)?])
             });
-            later.push((i, task));
+            later.push(Later { first: i, task });
             now.push(Stored::Plain(Buffer::default().into()));
         } else {
             now.push(store(buffer, compression, executor)?);
@@ -233,10 +283,13 @@ pub(crate) struct EncodedBatch {
     pub(crate) header: BatchHeader,
     pub(crate) body_len: u64,
     pub(crate) buffers: Vec<Stored>,
+    /// Which of them are still being made, in their order.
+    pub(crate) later: Vec<Later>,
     pub(crate) raw_bytes: u64,
 }
 
-/// Lays out the columns of a batch one after another, having waited for what is still being compressed.
+/// Lays out the columns of a batch one after another. What is still being compressed is waited for: who knows how long
+/// it will be.
 pub(crate) fn assemble(
     rows: usize,
     columns: Vec<EncodedColumns>,
@@ -246,18 +299,15 @@ pub(crate) fn assemble(
     for columns in columns {
         all.append(columns);
     }
-    let EncodedColumns { nodes, variadic, mut buffers, later, raw_bytes, statistics: _ } = all;
-    for (i, task) in later {
-        let stored = task.wait()?;
-        if let Some(place) = buffers.get_mut(i) {
-            *place = stored;
-        }
+    let EncodedColumns { nodes, variadic, mut buffers, mut later, raw_bytes, statistics: _ } = all;
+    if compression.is_some() {
+        later.drain(..).try_for_each(|later| later.place(&mut buffers))?;
     }
     let mut layout = BodyLayout::default();
     let specs = buffers.iter().map(|buffer| layout.push(buffer.len())).collect();
     let header =
         BatchHeader { rows, nodes, buffers: specs, variadic, compression: compression.map(wire_codec) };
-    Ok(EncodedBatch { header, body_len: layout.body_len(), buffers, raw_bytes })
+    Ok(EncodedBatch { header, body_len: layout.body_len(), buffers, later, raw_bytes })
 }
 
 fn wire_codec(compression: Compression) -> Codec {

@@ -9,7 +9,8 @@
 //! the calling thread awaits the oldest, writes it, and submits the next. So the user's `W` needs
 //! no `Send`, memory is bounded by the window, and the bytes are the same for any thread count. What is
 //! not compressed it helps to encode where it would wait; what is written as it lies it writes at once. Tasks of the
-//! oldest batch come first, and of those the largest: see [`Queue`].
+//! oldest batch come first, and of those the largest: see [`Queue`]. Of the first batch that is not compressed some
+//! buffers are only promised: it is written while they are made, see [`Promise`](floe_array::encode::Promise).
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -25,13 +26,13 @@ use super::chunk;
 use super::convert::{Columns, Pieces, estimate, scale};
 use super::dictionaries::{Due, Trackers, dictionary_field, has_dictionary};
 use super::emit::{Container, Emitter};
-use super::encode::{self, EncodedColumns, assemble, column, columns};
+use super::encode::{self, Apart, EncodedColumns, assemble, column, columns};
 use super::options::{Options, codec};
 use super::statistics::{Texts, column_statistics, flags_metadata};
 use crate::cumulative;
 use crate::error::format_error;
 use crate::options::Metadata;
-use crate::pool::{Queue, Task, Writer, executor, threads};
+use crate::pool::{Queue, Task, Turn, Writer, executor, threads};
 use crate::schema::WriteSchema;
 use crate::statistics::{ColumnStatistics, KEY};
 use crate::summary::WriteSummary;
@@ -345,7 +346,8 @@ impl<W: Write> Engine<W> {
             self.drain(0)?;
             let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
-            let apart = self.parallel.then_some((&self.queue, self.queued));
+            let apart = Apart { queue: &self.queue, batch: self.queued, column: 0 };
+            let apart = self.parallel.then_some(apart);
             let encoded = column(&field, &values, &[], self.plan.compression, true, executor, apart)
                 .and_then(|encoded| assemble(rows, vec![encoded], self.plan.compression));
             let batch = encoded.map_err(format_error)?;
@@ -394,12 +396,16 @@ impl<W: Write> Engine<W> {
         if !self.parallel || work < inline_bytes {
             self.drain(0)?;
             let group = pieces.into_iter().enumerate().collect();
-            let columns = encode_group(group, &self.plan, &self.remaps, &self.queue, self.queued)?;
+            let columns = encode_group(group, &self.plan, &self.remaps, None)?;
             return self.emit(rows, vec![columns], &metadata);
         }
         while self.is_full(bytes) {
             self.drain(self.in_flight.len() - 1)?;
         }
+        // Statistics look at the bytes that are written. What is not compressed is taken apart only while nothing is
+        // written: so that something can be.
+        let compresses = self.plan.compression.is_some();
+        let apart = !self.plan.statistics && (compresses || self.in_flight.is_empty());
         let mut tasks = Vec::new();
         let mut group = Vec::new();
         let mut group_bytes = 0;
@@ -413,8 +419,9 @@ impl<W: Write> Engine<W> {
                 let group = std::mem::take(&mut group);
                 let (plan, remaps) = (Arc::clone(&self.plan), Arc::clone(&self.remaps));
                 let (queue, batch) = (self.queue.clone(), self.queued);
-                let work = move || encode_group(group, &plan, &remaps, &queue, batch);
-                tasks.push(self.queue.push(batch, std::mem::take(&mut group_bytes), work));
+                let work = move || encode_group(group, &plan, &remaps, apart.then_some((&queue, batch)));
+                let turn = Turn::of_bytes(std::mem::take(&mut group_bytes));
+                tasks.push(self.queue.push(batch, turn, work));
             }
         }
         self.queued += 1;
@@ -457,14 +464,14 @@ impl<W: Write> Engine<W> {
     ) -> PolarsResult<()> {
         let Some(texts) = &mut self.statistics else {
             let batch = assemble(rows, columns, self.plan.compression).map_err(format_error)?;
-            return self.emitter.batch(&batch, metadata);
+            return self.emitter.batch(batch, metadata);
         };
         let statistics = columns.iter_mut().flat_map(|columns| std::mem::take(&mut columns.statistics));
         let statistics: Vec<ColumnStatistics> = statistics.collect();
         let mut metadata = metadata.clone();
         metadata.push((KEY.into(), texts.next(rows, statistics).into()));
         let batch = assemble(rows, columns, self.plan.compression).map_err(format_error)?;
-        self.emitter.batch(&batch, &metadata)
+        self.emitter.batch(batch, &metadata)
     }
 }
 
@@ -490,24 +497,25 @@ pub(crate) fn write_frame<W: Write>(
     Ok(summary)
 }
 
+/// Encodes some columns, with their positions. `apart` says where a part of the work may be left: in the queue, for the
+/// batch of this number.
 fn encode_group(
     group: Vec<(usize, Pieces)>,
     plan: &Plan,
     remaps: &[Option<Remap>],
-    queue: &Queue,
-    batch: u64,
+    apart: Option<(&Queue, u64)>,
 ) -> PolarsResult<EncodedColumns> {
     let mut out = EncodedColumns::default();
-    // Statistics look at the bytes that are written.
-    let apart = (plan.parallel && !plan.statistics).then_some((queue, batch));
     let executor = executor(plan.parallel);
     for (i, pieces) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
-        if let (Pieces::Arrays(arrays), None, false) = (&pieces, plan.compression, plan.statistics)
-            && let Some(encoded) = encode::pieces(field, arrays, plan.parallel).map_err(format_error)?
-        {
-            out.append(encoded);
-            continue;
+        let apart = apart.map(|(queue, batch)| Apart { queue, batch, column: i });
+        if let (Pieces::Arrays(arrays), None, false) = (&pieces, plan.compression, plan.statistics) {
+            let pieces = encode::pieces(field, arrays, plan.parallel).transpose();
+            if let Some(encoded) = pieces.or_else(|| encode::joined(field, arrays, apart?)) {
+                out.append(encoded.map_err(format_error)?);
+                continue;
+            }
         }
         let array = pieces.join()?;
         let canonical = plan.canonical_views;
