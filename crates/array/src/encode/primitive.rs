@@ -24,12 +24,12 @@ pub fn encode_joined(ctx: &mut EncodeCtx<'_>, field: &Field, arrays: &[Box<dyn A
     let len = arrays.iter().map(|array| array.len()).sum();
     let null_count = arrays.iter().map(|array| array.null_count()).sum();
     ctx.out.nodes.push(FieldNode { len, null_count });
-    let lens = |arrays: &Vec<Box<dyn Array>>| {
+    let lens = |arrays: &[Box<dyn Array>]| {
         let validity = if null_count > 0 { len.div_ceil(8) } else { 0 };
         Some(vec![validity, len * width(arrays.first()?.as_ref())?])
     };
     let field = field.clone();
-    ctx.make(&arrays.to_vec(), lens, move |arrays| join(&field, arrays))
+    ctx.make(arrays, lens, move |arrays| join(&field, arrays))
 }
 
 /// Bytes of a value.

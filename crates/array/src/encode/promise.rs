@@ -5,6 +5,7 @@
 //! adding up what views say), and whoever encodes [wants promises](EncodeCtx::with_promises), a buffer that would have
 //! to be made is an [`EncodedBuffer::Promised`], and a [`Promise`] makes it later, on any thread.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use floe_format::{Error, Result};
@@ -26,12 +27,6 @@ impl Promise {
     #[must_use]
     pub fn first(&self) -> usize {
         self.first
-    }
-
-    /// The bytes of all of them.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.lens.iter().sum()
     }
 
     /// Makes them: each as long as it was said to be.
@@ -58,7 +53,7 @@ impl fmt::Debug for Promise {
 impl EncodeCtx<'_> {
     /// Adds the buffers that `make` makes of an array: now, or when a promise is kept, if such are wanted and there is
     /// anything to be gained. `lens` says how long they will be, if that is known; it is not asked if they are made now.
-    pub(super) fn make<A: Clone + Send + 'static>(
+    pub(super) fn make<A: ToOwned<Owned: Send + 'static> + ?Sized>(
         &mut self,
         array: &A,
         lens: impl FnOnce(&A) -> Option<Vec<usize>>,
@@ -67,9 +62,9 @@ impl EncodeCtx<'_> {
         let lens = if self.promises { lens(array) } else { None };
         match lens {
             Some(lens) if lens.iter().sum::<usize>() >= LEAST => {
-                let (first, array) = (self.out.buffers.len(), array.clone());
+                let (first, array) = (self.out.buffers.len(), array.to_owned());
                 self.out.buffers.extend(lens.iter().map(|len| EncodedBuffer::Promised(*len)));
-                self.out.promises.push(Promise { first, lens, make: Box::new(move || make(&array)) });
+                self.out.promises.push(Promise { first, lens, make: Box::new(move || make(array.borrow())) });
             },
             _ => self.out.buffers.extend(make(array)?),
         }
@@ -124,7 +119,7 @@ mod tests {
 
     fn placed(mut encoded: Encoded) -> Encoded {
         for promise in std::mem::take(&mut encoded.promises) {
-            let (first, bytes) = (promise.first(), promise.bytes());
+            let (first, bytes) = (promise.first(), promise.lens.iter().sum::<usize>());
             let made = promise.keep().unwrap();
             assert_eq!(made.iter().map(EncodedBuffer::len).sum::<usize>(), bytes);
             encoded.buffers.splice(first..first + made.len(), made);

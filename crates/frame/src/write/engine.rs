@@ -511,8 +511,8 @@ fn encode_group(
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
         let apart = apart.map(|(queue, batch)| Apart { queue, batch, column: i });
         if let (Pieces::Arrays(arrays), None, false) = (&pieces, plan.compression, plan.statistics) {
-            let pieces = encode::pieces(field, arrays, plan.parallel).transpose();
-            if let Some(encoded) = pieces.or_else(|| encode::joined(field, arrays, apart?)) {
+            let as_written = encode::pieces(field, arrays, plan.parallel).transpose();
+            if let Some(encoded) = as_written.or_else(|| encode::joined(field, arrays, apart?)) {
                 out.append(encoded.map_err(format_error)?);
                 continue;
             }
