@@ -19,7 +19,7 @@ mod struct_;
 mod view;
 
 use crate::recycle::share;
-use arrow::array::Array;
+use arrow::array::{Array, Utf8Array};
 use arrow::bitmap::Bitmap;
 use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Result};
 use polars_buffer::Buffer;
@@ -190,7 +190,10 @@ fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<(
             Some(offsets) => binary::encode(ctx, offsets),
             None => view::encode_offsets::<[u8]>(ctx, down(array)?),
         },
-        DataType::LargeUtf8 => view::encode_offsets::<str>(ctx, down(array)?),
+        DataType::LargeUtf8 => match array.as_any().downcast_ref::<Utf8Array<i64>>() {
+            Some(offsets) => binary::encode(ctx, &offsets.to_binary()),
+            None => view::encode_offsets::<str>(ctx, down(array)?),
+        },
         DataType::BinaryView => view::encode::<[u8]>(ctx, down(array)?),
         DataType::Utf8View => view::encode::<str>(ctx, down(array)?),
         DataType::LargeList => list::encode(ctx, field, down(array)?),

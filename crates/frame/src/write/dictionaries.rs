@@ -7,13 +7,12 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8ViewArray};
+use arrow::array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8Array, Utf8ViewArray};
 use arrow::compute::concatenate::concatenate;
-use arrow::datatypes::ArrowDataType;
 use arrow::types::NativeType;
 use floe_array::encode::Remap;
 use floe_array::{Executor, Serial};
-use floe_format::{Field, KeyValues};
+use floe_format::{DataType as WireType, Field, KeyValues};
 use polars_core::prelude::*;
 
 use crate::schema::{CategorySource, WriteSchema};
@@ -30,7 +29,7 @@ pub(crate) struct Tracker {
     written: Option<usize>,
 }
 
-/// Rows that are looked at at once.
+/// Rows that are looked at at once, unless there are more categories.
 const AT_ONCE: usize = 64 << 10;
 
 /// Texts of categories that are looked up at once.
@@ -104,8 +103,13 @@ impl Tracker {
         }
     }
 
-    /// The values from position `from` on, and the note that they are written.
-    pub(crate) fn take(&mut self, from: usize, executor: &dyn Executor) -> PolarsResult<ArrayRef> {
+    /// The values from position `from` on, as what becomes `field`, and the note that they are written.
+    pub(crate) fn take(
+        &mut self,
+        from: usize,
+        field: &Field,
+        executor: &dyn Executor,
+    ) -> PolarsResult<ArrayRef> {
         self.written = Some(self.len());
         match &self.source {
             #[cfg(feature = "dtype-categorical")]
@@ -117,24 +121,27 @@ impl Tracker {
                         || polars_err!(ComputeError: "category {category} of a column has no text"),
                     )
                 };
+                let array = |texts: Vec<&str>| match field.data_type {
+                    WireType::Utf8View => Utf8ViewArray::from_slice_values(texts).boxed(),
+                    _ => Utf8Array::<i64>::from_slice(texts).boxed(),
+                };
                 // The texts lie anywhere in memory: finding them is what takes long.
                 let parts: Vec<&[u32]> =
                     self.categories.get(from..).unwrap_or_default().chunks(TEXTS).collect();
                 let part = |i: usize| {
                     let texts = parts.get(i).copied().unwrap_or_default().iter().map(text);
-                    let texts = texts.collect::<PolarsResult<Vec<&str>>>()?;
-                    Ok(Utf8ViewArray::from_slice_values(texts).boxed())
+                    Ok(array(texts.collect::<PolarsResult<_>>()?))
                 };
                 let arrays = executor.map(parts.len(), part).into_iter().collect::<PolarsResult<Vec<_>>>()?;
                 match arrays.as_slice() {
-                    [] => Ok(Utf8ViewArray::new_empty(ArrowDataType::Utf8View).boxed()),
+                    [] => Ok(array(Vec::new())),
                     [one] => Ok(one.clone()),
                     many => concatenate(&many.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()),
                 }
             },
             #[cfg(not(feature = "dtype-categorical"))]
             CategorySource::None(_) => {
-                let _ = (from, executor);
+                let _ = (from, field, executor);
                 polars_bail!(ComputeError: "categoricals need floe's feature `dtype-categorical`")
             },
         }
@@ -142,13 +149,11 @@ impl Tracker {
 }
 
 /// Which categories are in use.
-///
-/// Each thread marks in a set of its own: in one that is shared, threads would wait for each other's cache lines.
 struct Marks {
     /// How many categories there are.
     categories: usize,
-    /// What has been found by threads that are not at work right now.
-    sets: Mutex<Vec<Vec<bool>>>,
+    /// Those that have been found, once any have.
+    found: Mutex<Vec<bool>>,
     /// Nothing is left to be found.
     complete: AtomicBool,
 }
@@ -160,16 +165,22 @@ impl Marks {
     #[cfg(feature = "dtype-categorical")]
     fn new(categories: usize, positions: &[u32]) -> Self {
         let known = positions.iter().filter(|position| **position != u32::MAX).count();
-        Self { categories, sets: Mutex::default(), complete: AtomicBool::new(known == categories) }
+        Self { categories, found: Mutex::default(), complete: AtomicBool::new(known == categories) }
     }
 
+    /// Rows that are looked at at once. Then what has been found is put together, which takes as long as there are
+    /// categories.
+    fn at_once(&self) -> usize {
+        self.categories.max(AT_ONCE)
+    }
+
+    /// Adds what keys use. They are marked in a set of their own first: in one that is shared, threads would wait for
+    /// each other's cache lines.
     fn mark(&self, keys: &dyn Array) {
         if self.complete.load(Ordering::Relaxed) {
             return;
         }
-        let sets = || self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        let set = sets().pop();
-        let mut set = set.unwrap_or_else(|| vec![false; self.categories]);
+        let mut set = vec![false; self.categories];
         let any = keys.as_any();
         if let Some(keys) = any.downcast_ref::<PrimitiveArray<u32>>() {
             mark_keys(&mut set, keys);
@@ -178,20 +189,16 @@ impl Marks {
         } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u8>>() {
             mark_keys(&mut set, keys);
         }
-        if !set.contains(&false) {
-            self.complete.store(true, Ordering::Relaxed);
-        }
-        sets().push(set);
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.iter().zip(&mut set).for_each(|(found, used)| *used |= found);
+        self.complete.fetch_or(!set.contains(&false), Ordering::Relaxed);
+        *found = set;
     }
 
     /// The categories in use, in ascending order.
     fn used(self) -> impl Iterator<Item = u32> {
-        let mut sets = self.sets.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut used = sets.pop().unwrap_or_default();
-        for set in sets {
-            used.iter_mut().zip(set).for_each(|(used, too)| *used |= too);
-        }
-        (0u32..).zip(used).filter_map(|(category, used)| used.then_some(category))
+        let found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (0u32..).zip(found).filter_map(|(category, used)| used.then_some(category))
     }
 }
 
@@ -257,9 +264,10 @@ impl Trackers {
         let mut jobs: Vec<(&Marks, &dyn Array, Range<usize>)> = Vec::new();
         for (slot, keys) in &keys {
             if let Some(Some(marks)) = marks.get(*slot) {
-                let starts = (0..keys.len()).step_by(AT_ONCE);
+                let at_once = marks.at_once();
+                let starts = (0..keys.len()).step_by(at_once);
                 jobs.extend(
-                    starts.map(|start| (marks, keys.as_ref(), start..keys.len().min(start + AT_ONCE))),
+                    starts.map(|start| (marks, keys.as_ref(), start..keys.len().min(start + at_once))),
                 );
             }
         }
@@ -325,7 +333,6 @@ pub(crate) fn has_dictionary(field: &Field) -> bool {
 
 /// The values of a categorical's dictionary.
 pub(crate) fn dictionary_field(views: bool) -> Field {
-    use floe_format::DataType as WireType;
     Field {
         name: "categories".into(),
         nullable: true,

@@ -341,10 +341,10 @@ impl<W: Write> Engine<W> {
                 Due::From(position) => position,
             };
             let executor = executor(self.parallel);
-            let values = tracker.take(from, executor)?;
+            let field = dictionary_field(self.plan.schema.views);
+            let values = tracker.take(from, &field, executor)?;
             // Batches that use the dictionary as it was come first.
             self.drain(0)?;
-            let field = dictionary_field(self.plan.schema.views);
             let rows = values.len();
             let apart = Apart { queue: &self.queue, batch: self.queued, column: 0 };
             let apart = self.parallel.then_some(apart);
