@@ -36,6 +36,7 @@
 //! # Ok::<(), floe_codec::Error>(())
 //! ```
 
+mod choice;
 mod error;
 #[cfg(feature = "lz4")]
 mod lz4;
@@ -58,6 +59,8 @@ mod zstd;
 
 use std::mem::MaybeUninit;
 
+pub use choice::Choice;
+use choice::Way;
 pub use error::{Error, Result};
 #[cfg(not(feature = "lz4"))]
 use off::lz4;
@@ -165,12 +168,7 @@ pub fn compress_with(
     out: &mut Vec<u8>,
     run: Run<'_>,
 ) -> Result<bool> {
-    compression.check()?;
-    if probe::looks_incompressible(compression, input)? {
-        return Ok(false);
-    }
-    compress_always_with(compression, input, out, run)?;
-    Ok(true)
+    Way::of(compression, input)?.append(input, out, run)
 }
 
 /// Appends the frame that holds `input` to `out`, without a length prefix, whatever its size.
@@ -211,11 +209,8 @@ pub fn compress_always_with(
     out: &mut Vec<u8>,
     run: Run<'_>,
 ) -> Result<()> {
-    compression.check()?;
-    match compression {
-        Compression::Lz4 => lz4::append(input, out, run),
-        Compression::Zstd { level } => zstd::append(input, level, out, run),
-    }
+    let (way, _) = Way::always(compression, input)?;
+    way.append(input, out, run).map(drop)
 }
 
 /// Decompresses `frame`, which must hold exactly `dst.len()` bytes, into `dst`.
@@ -246,7 +241,8 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
 /// # Errors
 /// As [`decompress`].
 ///
-/// ```
+#[cfg_attr(feature = "lz4", doc = "```")]
+#[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
 /// use std::mem::MaybeUninit;
 /// use floe_codec::{Codec, Compression, compress_always, decompress_with};
 ///

@@ -81,15 +81,35 @@ const LARGE: usize = 16 << 20;
 /// The size of a piece: a multiple of the block's.
 const PIECE: usize = 4 << 20;
 
+/// How a frame is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// By liblz4.
+    Theirs,
+    /// Value by value.
+    Values(Plan),
+}
+
+impl Way {
+    /// The way for `input`, and whether that shrinks, as far as a sample shows.
+    pub(crate) fn of(input: &[u8]) -> Result<(Self, bool)> {
+        let (plan, shrinks) = Plan::of(input, append_theirs)?;
+        Ok((plan.map_or(Self::Theirs, Self::Values), shrinks))
+    }
+
+    fn append(self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        match self {
+            Self::Theirs => append_theirs(input, out),
+            Self::Values(plan) => plan.append(input, out),
+        }
+    }
+}
+
 /// Appends the frame of `input` to `out`.
 ///
 /// Blocks are independent, so the blocks of one frame are those of its pieces' frames, one after another.
-pub(crate) fn append(input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
-    let plan = Plan::of(input, append_theirs)?;
-    let append = |input: &[u8], out: &mut Vec<u8>| match plan {
-        Some(plan) => plan.append(input, out),
-        None => append_theirs(input, out),
-    };
+pub(crate) fn append(way: Way, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+    let append = |input: &[u8], out: &mut Vec<u8>| way.append(input, out);
     if input.len() <= LARGE {
         return append(input, out);
     }
@@ -399,8 +419,9 @@ pub(crate) mod tests {
             let len = LARGE + extra;
             let input = ints(len);
             let mut frames = [Vec::new(), Vec::new()];
-            append(&input, &mut frames[0], &|n, work| (0..n).for_each(work)).unwrap();
-            append(&input, &mut frames[1], &|n, work| {
+            let (way, _) = Way::of(&input).unwrap();
+            append(way, &input, &mut frames[0], &|n, work| (0..n).for_each(work)).unwrap();
+            append(way, &input, &mut frames[1], &|n, work| {
                 std::thread::scope(|scope| (0..n).for_each(|i| drop(scope.spawn(move || work(i)))));
             })
             .unwrap();

@@ -6,20 +6,34 @@ pub(crate) mod lz4 {
 
     use crate::{Error, Result, Run};
 
-    pub(crate) fn check() -> Result<()> {
-        Err(Error::new("LZ4 is not part of this build: enable the feature `lz4` of floe (or floe-codec)"))
+    fn missing() -> Error {
+        Error::new("LZ4 is not part of this build: enable the feature `lz4` of floe (or floe-codec)")
     }
 
-    pub(crate) fn append(_: &[u8], _: &mut Vec<u8>, _: Run<'_>) -> Result<()> {
-        check()
+    pub(crate) fn check() -> Result<()> {
+        Err(missing())
+    }
+
+    /// There is none.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(crate) enum Way {}
+
+    impl Way {
+        pub(crate) fn of(_: &[u8]) -> Result<(Self, bool)> {
+            Err(missing())
+        }
+    }
+
+    pub(crate) fn append(way: Way, _: &[u8], _: &mut Vec<u8>, _: Run<'_>) -> Result<()> {
+        match way {}
     }
 
     pub(crate) fn decompress(_: &[u8], _: &mut [MaybeUninit<u8>]) -> Result<()> {
-        check()
+        Err(missing())
     }
 
     pub(crate) fn decompress_with(_: &[u8], _: &mut [MaybeUninit<u8>], _: Run<'_>) -> Result<()> {
-        check()
+        Err(missing())
     }
 }
 
@@ -29,20 +43,38 @@ pub(crate) mod zstd {
 
     use crate::{Error, Result, Run};
 
-    pub(crate) fn check(_: i32) -> Result<()> {
-        Err(Error::new("ZSTD is not part of this build: enable the feature `zstd` of floe (or floe-codec)"))
+    pub(crate) fn least(_: i32) -> usize {
+        usize::MAX
     }
 
-    pub(crate) fn append(_: &[u8], level: i32, _: &mut Vec<u8>, _: Run<'_>) -> Result<()> {
-        check(level)
+    fn missing() -> Error {
+        Error::new("ZSTD is not part of this build: enable the feature `zstd` of floe (or floe-codec)")
+    }
+
+    pub(crate) fn check(_: i32) -> Result<()> {
+        Err(missing())
+    }
+
+    /// There is none.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(crate) enum Way {}
+
+    impl Way {
+        pub(crate) fn of(_: i32, _: &[u8]) -> Result<(Self, bool)> {
+            Err(missing())
+        }
+    }
+
+    pub(crate) fn append(way: &Way, _: &[u8], _: &mut Vec<u8>, _: Run<'_>) -> Result<()> {
+        match *way {}
     }
 
     pub(crate) fn decompress(_: &[u8], _: &mut [MaybeUninit<u8>]) -> Result<()> {
-        check(0)
+        Err(missing())
     }
 
     pub(crate) fn decompress_with(_: &[u8], _: &mut [MaybeUninit<u8>], _: Run<'_>) -> Result<()> {
-        check(0)
+        Err(missing())
     }
 
     pub(crate) fn stated_len(_: &[u8]) -> Option<u64> {

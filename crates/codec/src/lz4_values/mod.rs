@@ -35,13 +35,13 @@ mod block;
 mod tests;
 
 use self::block::{Block, MIN_MATCH, NOTHING_SEEN, Part, Seen, Target};
-use crate::probe::sample;
+use crate::probe::{ASKED, sample, shrinks};
 use crate::stored::{LZ4_BLOCK, LZ4_END, LZ4_HEAD, LZ4_STORED};
 use crate::value::Value;
 use crate::{Error, Result, uninit};
 
 /// Inputs below this are left to liblz4, unless their values rise: the sample would be too large a part of them.
-const MIN_INPUT: usize = if cfg!(fuzzing) { 256 } else { 256 << 10 };
+const MIN_INPUT: usize = if cfg!(fuzzing) { 256 } else { ASKED };
 /// Inputs below this are left to liblz4.
 const MIN_RISING: usize = if cfg!(fuzzing) { 64 } else { 4 << 10 };
 /// Pieces of the sample that shows whether values rise.
@@ -50,11 +50,11 @@ const PIECE_RISING: usize = 256;
 const LEAPS: usize = 16;
 /// By how much values may rise steadily: low bytes that come again and again are found by liblz4, if the step is large.
 const STEADY_MOST: u64 = 16;
-/// Each piece of the sample is this part of the input or this many bytes, whichever is less.
+/// Each piece of the sample is this part of the input, but not more bytes than needed, and not so few that they do not
+/// show how often values come again.
 const PIECE_PART: usize = 128;
 const PIECE_MOST: usize = 8 << 10;
-/// Smaller pieces do not show how often values come again.
-const PIECE_OF_WINDOW: usize = if cfg!(fuzzing) { 0 } else { 4 << 10 };
+const PIECE_LEAST: usize = if cfg!(fuzzing) { 16 } else { 4 << 10 };
 /// By which part the sample may become larger than with liblz4.
 const TOLERANCE: usize = 8;
 
@@ -98,37 +98,35 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan for `input`, of which `theirs` compresses a sample; `None` if that is better.
+    /// The plan for `input`, of which `theirs` compresses a sample; `None` if that is better. And whether the sample
+    /// shrinks.
     pub(crate) fn of(
         input: &[u8],
         theirs: impl FnOnce(&[u8], &mut Vec<u8>) -> Result<()>,
-    ) -> Result<Option<Self>> {
+    ) -> Result<(Option<Self>, bool)> {
         if input.len() < MIN_INPUT {
             let rises = input.len() >= MIN_RISING && rise(&sample(input, PIECE_RISING));
-            return Ok(rises.then_some(Self { width: 8, way: Way::Before }));
+            return Ok((rises.then_some(Self { width: 8, way: Way::Before }), true));
         }
-        let piece = (input.len() / PIECE_PART).next_multiple_of(16).min(PIECE_MOST);
+        let piece = (input.len() / PIECE_PART).next_multiple_of(16).clamp(PIECE_LEAST, PIECE_MOST);
         let sample = sample(input, piece);
-        let widths = [(8, alike::<u64>(&sample)), (16, alike::<u128>(&sample))].into_iter();
-        let widths = widths.filter_map(|(width, alike)| alike.then_some(width));
-        let before = Self::smallest(&sample, widths.map(|width| Self { width, way: Way::Before }))?;
-        let shows_parts = piece >= PIECE_OF_WINDOW;
-        if before.is_none() && !shows_parts {
-            return Ok(None);
-        }
         let mut frame = Vec::new();
         theirs(&sample, &mut frame)?;
         let most = frame.len() + frame.len() / TOLERANCE;
         // The fastest comes first.
+        let widths = [(8, alike::<u64>(&sample)), (16, alike::<u128>(&sample))].into_iter();
+        let widths = widths.filter_map(|(width, alike)| alike.then_some(width));
+        let before = Self::smallest(&sample, widths.map(|width| Self { width, way: Way::Before }))?;
         if let Some((_, plan)) = before.filter(|(len, _)| *len <= most) {
-            return Ok(Some(plan));
+            return Ok((Some(plan), true));
         }
-        if !shows_parts || frame.len() < sample.len() / LONG_MATCHES {
-            return Ok(None);
+        if frame.len() < sample.len() / LONG_MATCHES {
+            return Ok((None, true));
         }
         let most = most.min(sample.len() - sample.len() / LEAST_GAIN);
         let guesses = Guess::all(&sample, most).into_iter();
-        Ok(guesses.min_by_key(|guess| (guess.surprises, guess.len)).map(|guess| guess.plan))
+        let plan = guesses.min_by_key(|guess| (guess.surprises, guess.len)).map(|guess| guess.plan);
+        Ok((plan, plan.is_some() || shrinks(frame.len(), sample.len())))
     }
 
     /// The plan that makes a sample smallest, and how small.
@@ -252,11 +250,6 @@ fn rise(sample: &[u8]) -> bool {
         leaps += usize::from(value > before && (high < MIN_MATCH || low > 0 || is_steady));
     }
     falls <= 1 && leaps <= values.len() / LEAPS
-}
-
-/// Whether values of a sample are so much alike that it shrinks.
-pub(crate) fn repeats(sample: &[u8]) -> bool {
-    alike::<u64>(sample) || alike::<u128>(sample)
 }
 
 /// Whether at least a quarter of the values are like the ones before them.

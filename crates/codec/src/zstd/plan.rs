@@ -15,13 +15,15 @@ use super::part::{Part, Whence};
 use super::tuning::{SAMPLED, Tuning, is_text};
 use super::{choose, search, sequences};
 use crate::Result;
-use crate::probe::sample;
+use crate::probe::{sample, shrinks};
 
 /// Each piece of the sample is this part of the input or this many bytes, whichever is less.
 const PIECE_PART: usize = 64;
 const PIECE_MOST: usize = 4 << 10;
-/// If that does not show how often values come again, a piece that is this part of the input is looked at.
+/// If that does not show how often values come again, a piece that is this part of the input or this many bytes,
+/// whichever is less, is looked at.
 const LONG_PART: usize = 16;
+const LONG_MOST: usize = 256 << 10;
 /// By which part the sample may become larger without the second table, and without any.
 const FAST_TOLERANCE: usize = 20;
 const OWN_TOLERANCE: usize = 12;
@@ -39,16 +41,17 @@ pub(super) enum Plan {
 }
 
 impl Plan {
-    /// The plan for `input`.
-    pub(super) fn of(input: &[u8], level: i32) -> Result<Self> {
+    /// The plan for `input`, and whether a sample shrinks, if there is one.
+    pub(super) fn of(input: &[u8], level: i32) -> Result<(Self, Option<bool>)> {
         let level_3 = Self::Search(Tuning::of(level, input));
         if input.len() < SAMPLED || !Tuning::chooses(level) {
-            return Ok(level_3);
+            return Ok((level_3, None));
         }
         let sample = sample(input, (input.len() / PIECE_PART).next_multiple_of(16).min(PIECE_MOST));
         let two = level_3.len_of(&sample, level)?;
+        let shrinks = |len: usize| Some(shrinks(len, sample.len()));
         if two < sample.len() / SHRINKS {
-            return Ok(level_3);
+            return Ok((level_3, shrinks(two)));
         }
         let fast = Self::Search(Tuning::FAST);
         let one = fast.len_of(&sample, level)?;
@@ -58,21 +61,22 @@ impl Plan {
         let own = part.map_or(Self::Nothing, Self::Part);
         let most = |len: usize| len + len / OWN_TOLERANCE;
         if estimate > len + len / WORTH_A_TRY {
-            return Ok(theirs);
+            return Ok((theirs, shrinks(len)));
         }
-        if own.len_of(&sample, level)? <= most(len) {
-            return Ok(own);
+        let own_len = own.len_of(&sample, level)?;
+        if own_len <= most(len) {
+            return Ok((own, shrinks(own_len.min(len))));
         }
         // What comes again at a distance shows in a longer piece only.
-        let piece = input.len() / LONG_PART;
+        let piece = (input.len() / LONG_PART).min(LONG_MOST);
         if piece > sample.len() && own.looks_everywhere() {
             let start = (input.len() / 2).next_multiple_of(16);
             let piece = input.get(start..start + piece).unwrap_or_default();
             if own.len_of(piece, level)? <= most(theirs.len_of(piece, level)?) {
-                return Ok(own);
+                return Ok((own, shrinks(len)));
             }
         }
-        Ok(theirs)
+        Ok((theirs, shrinks(len)))
     }
 
     fn looks_everywhere(&self) -> bool {

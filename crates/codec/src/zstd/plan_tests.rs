@@ -3,7 +3,8 @@
 use super::part::{Part, Whence};
 use super::plan::Plan;
 use super::tuning::Tuning;
-use super::{append, sequences};
+use super::sequences;
+use super::tests::append_at;
 use crate::Codec;
 use crate::tests::{letters, noise, patterns, unpack};
 
@@ -76,7 +77,7 @@ fn columns() -> Vec<Column> {
 
 fn frame_of(input: &[u8], level: i32) -> Vec<u8> {
     let mut frame = Vec::new();
-    append(input, level, &mut frame, &crate::one_by_one).unwrap();
+    append_at(level, input, &mut frame, &crate::one_by_one);
     frame
 }
 
@@ -87,10 +88,14 @@ fn assert_is(frame: &[u8], input: &[u8], what: &str) {
     assert!(theirs == input, "{what}");
 }
 
+fn plan_of(input: &[u8], level: i32) -> Plan {
+    Plan::of(input, level).unwrap().0
+}
+
 #[test]
 fn columns_are_made_as_suits_them() {
     for (what, input, plan, most) in columns() {
-        let found = Plan::of(&input, 3).unwrap();
+        let found = plan_of(&input, 3);
         assert!(plan.is_none_or(|plan| plan == found), "{what}: {found:?}");
         let frame = frame_of(&input, 3);
         assert_is(&frame, &input, what);
@@ -107,9 +112,9 @@ fn columns_are_made_as_suits_them() {
 fn prices_are_looked_for_in_all_that_was_there() {
     let prices = of(random(LEN / 8).map(|value| hundredths(value % 2_000)));
     assert!(
-        matches!(Plan::of(&prices, 3), Ok(Plan::Part(Part { width: 8, whence: Whence::Seen, .. }))),
+        matches!(plan_of(&prices, 3), Plan::Part(Part { width: 8, whence: Whence::Seen, .. })),
         "{:?}",
-        Plan::of(&prices, 3)
+        plan_of(&prices, 3)
     );
 }
 
@@ -117,11 +122,11 @@ fn prices_are_looked_for_in_all_that_was_there() {
 fn other_levels_and_small_inputs_are_left_to_libzstd() {
     let input = of(random(LEN / 8).map(|value| value % 1_000));
     for level in [-5, 1, 2, 4, 9] {
-        assert_eq!(Plan::of(&input, level), Ok(Plan::Search(Tuning::default())), "{level}");
+        assert_eq!(plan_of(&input, level), Plan::Search(Tuning::default()), "{level}");
     }
     let small = &input[..(512 << 10) - 8];
-    assert_eq!(Plan::of(small, 3), Ok(Plan::Search(Tuning::of(3, small))));
-    assert_ne!(Plan::of(&input, 3), Ok(Plan::Search(Tuning::of(3, &input))));
+    assert_eq!(plan_of(small, 3), Plan::Search(Tuning::of(3, small)));
+    assert_ne!(plan_of(&input, 3), Plan::Search(Tuning::of(3, &input)));
 }
 
 /// Every plan there can be, on inputs that it was never meant for.

@@ -13,6 +13,12 @@ fn decoded(frames: &[u8], len: usize, run: Run<'_>) -> Result<Vec<u8>> {
     Ok(unsafe { uninit::written(&out, len) }.to_vec())
 }
 
+/// Appends the frames of `input` at a level.
+pub(super) fn append_at(level: i32, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) {
+    let (way, _) = Way::of(level, input).unwrap();
+    append(&way, input, out, run).unwrap();
+}
+
 /// A frame that does not say how many bytes it holds.
 fn unsized_frame(input: &[u8]) -> Vec<u8> {
     let mut context = CCtx::create();
@@ -30,8 +36,8 @@ fn large_inputs_become_frames_that_any_decoder_joins() {
         for input in [ints(LARGE + extra), letters(LARGE + extra)] {
             let len = input.len();
             let mut frames = [Vec::new(), b"before".to_vec()];
-            append(&input, level, &mut frames[0], &one_by_one).unwrap();
-            append(&input, level, &mut frames[1], BACKWARDS).unwrap();
+            append_at(level, &input, &mut frames[0], &one_by_one);
+            append_at(level, &input, &mut frames[1], BACKWARDS);
             let [frames, other] = frames;
             assert!(other[6..] == frames);
             assert_eq!(content_len(&frames), Some(4 << 20), "the first piece");
@@ -53,7 +59,7 @@ fn large_inputs_become_frames_that_any_decoder_joins() {
 fn what_is_not_large_or_of_a_high_level_is_one_frame() {
     for (level, len) in [(3, LARGE), (MAX_SPLIT_LEVEL + 1, LARGE + 1)] {
         let mut frame = Vec::new();
-        append(&vec![7; len], level, &mut frame, &one_by_one).unwrap();
+        append_at(level, &vec![7; len], &mut frame, &one_by_one);
         assert_eq!(split(&frame).unwrap().len(), 1);
     }
 }
@@ -64,7 +70,7 @@ fn frames_of_other_writers_follow_each_other_too() {
     let (one, rest) = input.split_at(100_000);
     let sized = |input| {
         let mut frame = Vec::new();
-        append(input, 3, &mut frame, &one_by_one).unwrap();
+        append_at(3, input, &mut frame, &one_by_one);
         frame
     };
     for frames in [
@@ -91,7 +97,7 @@ fn frames_of_other_writers_follow_each_other_too() {
 fn damage_is_the_same_error_in_any_order() {
     let input = letters(3_000);
     let mut frames = Vec::new();
-    input.chunks(1_000).for_each(|piece| append_frame(piece, 3, &mut frames).unwrap());
+    input.chunks(1_000).for_each(|piece| append_at(3, piece, &mut frames, &one_by_one));
     for at in 0..frames.len() {
         for flip in [0x01, 0x80, 0xFF] {
             let mut bad = frames.clone();
