@@ -8,6 +8,7 @@ use floe::prelude::*;
 use floe_tests::arbitrary::{Arbitrary, dtypes, leaf_dtypes};
 use floe_tests::config::{Config, codecs, reads};
 use floe_tests::equal::assert_frames_equal;
+use floe_tests::frames::drifting;
 use floe_tests::run::{Cases, within};
 use polars_core::prelude::*;
 use polars_core::runtime::THREAD_POOL;
@@ -573,6 +574,11 @@ fn child() {
             }
         }
         all.extend(bytes);
+    }
+    // Batches that are compressed as the first one is, or not.
+    for compression in codecs() {
+        let config = Config::stream().with_compression(compression).with_batch_rows(40_000);
+        all.extend(config.write(&drifting(5, 40_000)));
     }
     std::fs::write(PathBuf::from(output), all).expect("a file");
 }

@@ -12,6 +12,7 @@ use floe::prelude::*;
 use floe_tests::arbitrary::Arbitrary;
 use floe_tests::config::{Config, codecs, concat, reads};
 use floe_tests::equal::{assert_frames_equal, frames_differ};
+use floe_tests::frames::drifting;
 use floe_tests::messages::{Kind, Message, footer, messages};
 use floe_tests::run::Cases;
 use polars_core::chunked_array::object::builder::ObjectChunkedBuilder;
@@ -382,6 +383,29 @@ fn large_raw_batches_are_the_same_bytes_with_one_thread_and_many() {
                     });
                 }
             }
+        }
+    }
+    cases.finish();
+}
+
+/// How batches are compressed is found out for the first, and anew for those that are not like it.
+#[test]
+fn columns_that_change_are_compressed_as_well_as_others() {
+    let (batches, rows) = (6, 70_000);
+    let df = drifting(batches, rows);
+    let mut cases = Cases::new();
+    for config in both() {
+        for compression in codecs() {
+            let config = config.with_compression(compression).with_batch_rows(rows as usize);
+            cases.run(format!("{config:?}"), || {
+                let [one, many] = [false, true].map(|parallel| Config { parallel, ..config }.write(&df));
+                assert!(one == many);
+                let (_, read) = reads(config.file)[0];
+                assert_frames_equal(&df, &read(&many).expect("a frame").expect("batches"));
+                let batch = |i: u32| config.write(&df.slice(i64::from(i * rows), rows as usize)).len();
+                let alone: usize = (0..batches).map(batch).sum();
+                assert!(many.len() < alone + alone / 100, "{} bytes, alone {alone}", many.len());
+            });
         }
     }
     cases.finish();

@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::mem::MaybeUninit;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use floe_codec::Compression;
+use floe_codec::{Choice, Compression};
 use floe_format::{Header, IpcLimits, Next, next_message};
 use polars_core::prelude::*;
 
@@ -28,7 +28,25 @@ pub fn cores() -> u32 {
 /// The bytes of a raw stream or file of the frame, and where the buffers of its record batches are in them.
 pub struct Buffers {
     bytes: Vec<u8>,
-    ranges: Vec<std::ops::Range<usize>>,
+    /// With the number of the buffer in its batch.
+    ranges: Vec<(usize, std::ops::Range<usize>)>,
+}
+
+/// How buffers of each number are compressed: as the first that is large, where they are like that.
+struct Choices(Vec<OnceLock<Choice>>);
+
+impl Choices {
+    /// Buffers of fewer bytes are compressed as suits each.
+    const LEAST: usize = 256 << 10;
+
+    fn compress(&self, compression: Compression, (i, buffer): (usize, &[u8]), out: &mut Vec<u8>) -> bool {
+        let Some(known) = self.0.get(i).filter(|_| buffer.len() >= Self::LEAST) else {
+            return floe_codec::compress(compression, buffer, out).expect("compressed");
+        };
+        let choice = known.get_or_init(|| Choice::of(compression, buffer).expect("a choice"));
+        let choice = choice.like(buffer).expect("a choice");
+        choice.compress(buffer, out, &|n, work| (0..n).for_each(work)).expect("compressed")
+    }
 }
 
 impl Buffers {
@@ -50,7 +68,8 @@ impl Buffers {
                 let start = body.start + whole(spec.offset);
                 start..start + whole(spec.len)
             };
-            ranges.extend(batch.buffers.iter().filter(|spec| spec.len > 0).map(place));
+            let numbered = batch.buffers.iter().enumerate();
+            ranges.extend(numbered.filter(|(_, spec)| spec.len > 0).map(|(i, spec)| (i, place(spec))));
         }
         Self { bytes, ranges }
     }
@@ -61,9 +80,14 @@ impl Buffers {
         &self.bytes
     }
 
-    /// The buffers.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.ranges.iter().filter_map(|range| self.bytes.get(range.clone()))
+    /// The buffers, with their numbers.
+    fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.ranges.iter().filter_map(|(i, range)| Some((*i, self.bytes.get(range.clone())?)))
+    }
+
+    fn choices(&self) -> Choices {
+        let numbers = self.ranges.iter().map(|(i, _)| i + 1).max().unwrap_or(0);
+        Choices((0..numbers).map(|_| OnceLock::new()).collect())
     }
 
     /// How long one core takes to compress them into warm memory, over the number of cores: what compressed
@@ -72,9 +96,10 @@ impl Buffers {
     pub fn compress(&self, compression: Compression) -> Duration {
         let mut out = Vec::new();
         let start = Instant::now();
+        let choices = self.choices();
         for buffer in self.iter() {
             out.clear();
-            floe_codec::compress(compression, buffer, &mut out).expect("compressed");
+            choices.compress(compression, buffer, &mut out);
         }
         start.elapsed() / cores()
     }
@@ -86,21 +111,23 @@ impl Buffers {
         let mut out = Vec::new();
         let start = Instant::now();
         let mut file = File::create(path).expect("a file");
+        let choices = self.choices();
         for buffer in self.iter() {
             out.clear();
-            let shrunk = floe_codec::compress(compression, buffer, &mut out).expect("compressed");
-            file.write_all(if shrunk { &out } else { buffer }).expect("written");
+            let shrunk = choices.compress(compression, buffer, &mut out);
+            file.write_all(if shrunk { &out } else { buffer.1 }).expect("written");
         }
         start.elapsed() / cores()
     }
 
     /// All cores compress them at once, each into warm memory of its own.
     pub fn compress_at_once(&self, compression: Compression) {
+        let choices = self.choices();
         at_once(self.iter().collect(), |buffer| {
             thread_local!(static OUT: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) });
             OUT.with_borrow_mut(|out| {
                 out.clear();
-                floe_codec::compress(compression, buffer, out).expect("compressed");
+                choices.compress(compression, buffer, out);
             });
         });
     }
@@ -108,10 +135,11 @@ impl Buffers {
     /// The compressed buffers, with the length of each.
     #[must_use]
     pub fn compressed(&self, compression: Compression) -> Vec<(usize, Vec<u8>)> {
-        let compress = |buffer: &[u8]| {
+        let choices = self.choices();
+        let compress = |buffer: (usize, &[u8])| {
             let mut out = Vec::new();
-            let shrunk = floe_codec::compress(compression, buffer, &mut out).expect("compressed");
-            shrunk.then_some((buffer.len(), out))
+            let shrunk = choices.compress(compression, buffer, &mut out);
+            shrunk.then_some((buffer.1.len(), out))
         };
         self.iter().filter_map(compress).collect()
     }

@@ -195,11 +195,7 @@ fn columns_are_planned_by_what_they_hold() {
             }
             let small = plan_of(&input[..MIN_INPUT - 1]);
             let rising = ["steps", "offsets", "timestamps", "runs"].contains(&name);
-            assert_eq!(
-                small.is_some(),
-                rising,
-                "{name}: too small for a sample, but for what rises"
-            );
+            assert_eq!(small.is_some(), rising, "{name}: too small for a sample, but for what rises");
             assert_eq!(plan_of(&input[..MIN_RISING - 1]), None, "{name}: too small");
         }
     }

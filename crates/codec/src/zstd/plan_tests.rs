@@ -2,9 +2,9 @@
 
 use super::part::{Part, Whence};
 use super::plan::Plan;
-use super::tuning::Tuning;
 use super::sequences;
 use super::tests::append_at;
+use super::tuning::Tuning;
 use crate::Codec;
 use crate::tests::{letters, noise, patterns, unpack};
 

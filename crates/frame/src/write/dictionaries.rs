@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8Array, Utf8ViewArray};
+use arrow::array::{
+    Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8Array, Utf8ViewArray,
+};
 use arrow::compute::concatenate::concatenate;
 use arrow::types::NativeType;
 use floe_array::encode::Remap;

@@ -8,6 +8,7 @@ use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Resul
 use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
+use super::choices::{Known, Role};
 use super::convert::estimate;
 use super::emit::GATHER;
 use crate::pool::{Queue, Task, Turn};
@@ -68,7 +69,7 @@ impl Later {
 }
 
 /// Buffers of a column from this size on are compressed apart from each other.
-const APART_BYTES: usize = 256 << 10;
+pub(super) const APART_BYTES: usize = 256 << 10;
 
 /// Some columns of a batch.
 #[derive(Default)]
@@ -122,24 +123,32 @@ impl Apart<'_> {
     }
 }
 
+/// How the columns of a batch are encoded.
+#[derive(Clone, Copy)]
+pub(crate) struct Encoding<'a> {
+    pub(crate) remaps: &'a [Option<Remap>],
+    pub(crate) compression: Option<Compression>,
+    pub(crate) canonical_views: bool,
+    pub(crate) executor: &'static dyn Executor,
+}
+
 /// Encodes and compresses one column; with `apart` in several tasks. Those that compress are waited for by
 /// [`assemble`]; where nothing is compressed, those that make what is promised by whoever writes it.
 pub(crate) fn column(
     field: &Field,
     array: &ArrayRef,
-    remaps: &[Option<Remap>],
-    compression: Option<Compression>,
-    canonical_views: bool,
-    executor: &'static dyn Executor,
+    encoding: Encoding<'_>,
     apart: Option<Apart<'_>>,
+    role: Role,
 ) -> Result<EncodedColumns> {
+    let Encoding { remaps, compression, canonical_views, executor } = encoding;
     let promises = compression.is_none() && apart.is_some();
     let mut ctx = EncodeCtx::new(remaps).with_canonical_views(canonical_views).with_promises(promises);
     {
         let _span = trace::span("encode");
         encode_column(&mut ctx, field, array.as_ref())?;
     }
-    compress(ctx.finish(), compression, executor, apart)
+    compress(ctx.finish(), compression, executor, apart, role)
 }
 
 /// Pieces shorter than this are joined, if that is done by the pool: the writing thread takes longer for a vectored write
@@ -189,7 +198,7 @@ pub(crate) fn joined(field: &Field, arrays: &[ArrayRef], apart: Apart<'_>) -> Op
     }
     let mut ctx = EncodeCtx::new(&[]).with_promises(true);
     let encoded = encode_joined(&mut ctx, field, arrays);
-    Some(encoded.and_then(|()| compress(ctx.finish(), None, &Serial, Some(apart))))
+    Some(encoded.and_then(|()| compress(ctx.finish(), None, &Serial, Some(apart), Role::Alone)))
 }
 
 /// Encodes and compresses all columns of a small batch in one go.
@@ -203,7 +212,7 @@ pub(crate) fn columns(
     for (field, array) in fields.iter().zip(arrays) {
         encode_column(&mut ctx, field, array.as_ref())?;
     }
-    compress(ctx.finish(), compression, &Serial, None)
+    compress(ctx.finish(), compression, &Serial, None, Role::Alone)
 }
 
 fn compress(
@@ -211,6 +220,7 @@ fn compress(
     compression: Option<Compression>,
     executor: &'static dyn Executor,
     apart: Option<Apart<'_>>,
+    role: Role,
 ) -> Result<EncodedColumns> {
     let Encoded { nodes, buffers, variadic, promises } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
@@ -221,7 +231,7 @@ fn compress(
         },
         Some(compression) => {
             let _span = trace::span("compress");
-            store_all(buffers, compression, executor, apart)?
+            store_all(buffers, compression, executor, apart, role)?
         },
     };
     Ok(EncodedColumns { nodes, variadic, buffers, later, raw_bytes, statistics: Vec::new() })
@@ -234,29 +244,36 @@ fn store_all(
     compression: Compression,
     executor: &'static dyn Executor,
     apart: Option<Apart<'_>>,
+    role: Role,
 ) -> Result<(Vec<Stored>, Vec<Later>)> {
+    let known = role.known(&buffers, compression)?;
     let last = buffers.iter().rposition(|buffer| buffer.len() >= APART_BYTES);
     let mut later = Vec::new();
     let mut now = Vec::with_capacity(buffers.len());
-    for (i, buffer) in buffers.into_iter().enumerate() {
+    for (i, (buffer, known)) in buffers.into_iter().zip(known).enumerate() {
         if let Some(Apart { queue, batch, .. }) = apart
             && buffer.len() >= APART_BYTES
             && last.is_some_and(|last| i < last)
         {
             let task = queue.push(batch, Turn::of_bytes(buffer.len()), move || {
                 let _span = trace::span("compress");
-                Ok(vec![store(buffer, compression, executor)?])
+                Ok(vec![store(buffer, compression, known, executor)?])
             });
             later.push(Later { first: i, task });
             now.push(Stored::Plain(Buffer::default().into()));
         } else {
-            now.push(store(buffer, compression, executor)?);
+            now.push(store(buffer, compression, known, executor)?);
         }
     }
     Ok((now, later))
 }
 
-fn store(buffer: EncodedBuffer, compression: Compression, executor: &dyn Executor) -> Result<Stored> {
+fn store(
+    buffer: EncodedBuffer,
+    compression: Compression,
+    known: Known,
+    executor: &dyn Executor,
+) -> Result<Stored> {
     if buffer.is_empty() {
         // A buffer of no bytes needs no prefix (and most readers want none).
         return Ok(Stored::Plain(buffer));
@@ -266,9 +283,15 @@ fn store(buffer: EncodedBuffer, compression: Compression, executor: &dyn Executo
     let prefix = len.to_le_bytes();
     let mut out = prefix.to_vec();
     let run: floe_codec::Run<'_> = &|n, work| executor.for_each(n, work);
-    let compressed = floe_codec::compress_with(compression, &buffer, &mut out, run)
-        .map_err(|e| Error::invalid(format!("compression failed: {e}")))?;
-    if !compressed {
+    let compressed = match known {
+        Known::Nothing => floe_codec::compress_with(compression, &buffer, &mut out, run),
+        Known::Choice(choice) => choice.compress(&buffer, &mut out, run),
+        Known::Before(found, i) => match found.wait(i) {
+            Some(choice) => choice.like(&buffer).and_then(|choice| choice.compress(&buffer, &mut out, run)),
+            None => floe_codec::compress_with(compression, &buffer, &mut out, run),
+        },
+    };
+    if !compressed.map_err(codec_error)? {
         let frame = StoredFrame::new(compression.codec(), buffer.len());
         return Ok(Stored::Blocks { prefix, frame, bytes: buffer });
     }
@@ -276,6 +299,10 @@ fn store(buffer: EncodedBuffer, compression: Compression, executor: &dyn Executo
         out.shrink_to_fit();
     }
     Ok(Stored::Frame(out))
+}
+
+pub(super) fn codec_error(error: floe_codec::Error) -> Error {
+    Error::invalid(format!("compression failed: {error}"))
 }
 
 /// A batch with its header, waiting for its turn.

@@ -18,17 +18,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use floe_array::encode::Remap;
-use floe_codec::Compression;
 use floe_format::{Field, KeyValues, Text};
 use polars_core::prelude::*;
 
+use super::choices::{Choices, Role};
 use super::chunk;
 use super::convert::{Columns, Pieces, estimate, scale};
 use super::dictionaries::{Due, Trackers, dictionary_field, has_dictionary};
 use super::emit::{Container, Emitter};
-use super::encode::{self, Apart, EncodedColumns, assemble, column, columns};
+use super::encode::{self, Apart, EncodedColumns, Encoding, assemble, column, columns};
+use super::group::{Part, Plan, encode_group, grouped};
 use super::options::{Options, codec};
-use super::statistics::{Texts, column_statistics, flags_metadata};
+use super::statistics::{Texts, flags_metadata};
 use crate::cumulative;
 use crate::error::format_error;
 use crate::options::Metadata;
@@ -52,15 +53,6 @@ const INLINE_RAW_BYTES: usize = 512 << 10;
 /// What an array that is written as it lies takes, in terms of bytes to be looked at.
 const ARRAY_BYTES: usize = 64;
 
-/// What encoding a batch needs, shared by its tasks.
-struct Plan {
-    schema: WriteSchema,
-    compression: Option<Compression>,
-    statistics: bool,
-    canonical_views: bool,
-    parallel: bool,
-}
-
 /// A writer of one stream or file.
 pub(crate) struct Engine<W> {
     emitter: Emitter<W>,
@@ -76,6 +68,7 @@ pub(crate) struct Engine<W> {
     parallel: bool,
     deltas: bool,
     container: Container,
+    choices: Choices,
     queue: Queue,
     /// Batches that have been put into it.
     queued: u64,
@@ -138,6 +131,7 @@ impl<W: Write> Engine<W> {
             parallel: *parallel,
             deltas: *dictionary_deltas,
             container: *container,
+            choices: Choices::default(),
             queue: Queue::new(if compression.is_none() { Writer::Helps } else { Writer::Waits }),
             queued: 0,
             in_flight: VecDeque::new(),
@@ -348,7 +342,9 @@ impl<W: Write> Engine<W> {
             let rows = values.len();
             let apart = Apart { queue: &self.queue, batch: self.queued, column: 0 };
             let apart = self.parallel.then_some(apart);
-            let encoded = column(&field, &values, &[], self.plan.compression, true, executor, apart)
+            let compression = self.plan.compression;
+            let encoding = Encoding { remaps: &[], compression, canonical_views: true, executor };
+            let encoded = column(&field, &values, encoding, apart, Role::Alone)
                 .and_then(|encoded| assemble(rows, vec![encoded], self.plan.compression));
             let batch = encoded.map_err(format_error)?;
             let id = i64::try_from(slot).unwrap_or(i64::MAX);
@@ -393,10 +389,15 @@ impl<W: Write> Engine<W> {
             Pieces::Scalar(_) => *size,
         };
         let work: usize = self.plan.schema.wire.fields.iter().zip(&pieces).zip(&sizes).map(work).sum();
+        let compresses = self.plan.compression.is_some();
+        let role = |((i, pieces), size): ((usize, Pieces), &usize)| {
+            let role = if compresses { self.choices.role(i, &pieces, *size) } else { Role::Alone };
+            (i, pieces, role)
+        };
+        let all: Vec<Part> = pieces.into_iter().enumerate().zip(&sizes).map(role).collect();
         if !self.parallel || work < inline_bytes {
             self.drain(0)?;
-            let group = pieces.into_iter().enumerate().collect();
-            let columns = encode_group(group, &self.plan, &self.remaps, None)?;
+            let columns = encode_group(all, &self.plan, &self.remaps, None)?;
             return self.emit(rows, vec![columns], &metadata);
         }
         while self.is_full(bytes) {
@@ -404,26 +405,16 @@ impl<W: Write> Engine<W> {
         }
         // Statistics look at the bytes that are written. What is not compressed is taken apart only while nothing is
         // written: so that something can be.
-        let compresses = self.plan.compression.is_some();
         let apart = !self.plan.statistics && (compresses || self.in_flight.is_empty());
-        let mut tasks = Vec::new();
-        let mut group = Vec::new();
-        let mut group_bytes = 0;
-        let last = pieces.len().saturating_sub(1);
         let tasks_most = (threads() * TASKS).max(1);
         let target = if sizes.len() <= tasks_most { TASK_BYTES } else { TASK_BYTES.max(bytes / tasks_most) };
-        for (i, (pieces, size)) in pieces.into_iter().zip(sizes).enumerate() {
-            group.push((i, pieces));
-            group_bytes += size;
-            if group_bytes >= target || i == last {
-                let group = std::mem::take(&mut group);
-                let (plan, remaps) = (Arc::clone(&self.plan), Arc::clone(&self.remaps));
-                let (queue, batch) = (self.queue.clone(), self.queued);
-                let work = move || encode_group(group, &plan, &remaps, apart.then_some((&queue, batch)));
-                let turn = Turn::of_bytes(std::mem::take(&mut group_bytes));
-                tasks.push(self.queue.push(batch, turn, work));
-            }
-        }
+        let tasks = grouped(all.into_iter().zip(sizes), target).into_iter().map(|(group, bytes)| {
+            let (plan, remaps) = (Arc::clone(&self.plan), Arc::clone(&self.remaps));
+            let (queue, batch) = (self.queue.clone(), self.queued);
+            let work = move || encode_group(group, &plan, &remaps, apart.then_some((&queue, batch)));
+            self.queue.push(self.queued, Turn::of_bytes(bytes), work)
+        });
+        let tasks = tasks.collect();
         self.queued += 1;
         self.bytes_in_flight += bytes;
         self.in_flight.push_back(Pending { rows, bytes, metadata, tasks });
@@ -495,38 +486,6 @@ pub(crate) fn write_frame<W: Write>(
     let summary = engine.finish()?;
     *broken = false;
     Ok(summary)
-}
-
-/// Encodes some columns, with their positions. `apart` says where a part of the work may be left: in the queue, for the
-/// batch of this number.
-fn encode_group(
-    group: Vec<(usize, Pieces)>,
-    plan: &Plan,
-    remaps: &[Option<Remap>],
-    apart: Option<(&Queue, u64)>,
-) -> PolarsResult<EncodedColumns> {
-    let mut out = EncodedColumns::default();
-    let executor = executor(plan.parallel);
-    for (i, pieces) in group {
-        let Some(field) = plan.schema.wire.fields.get(i) else { continue };
-        let apart = apart.map(|(queue, batch)| Apart { queue, batch, column: i });
-        if let (Pieces::Arrays(arrays), None, false) = (&pieces, plan.compression, plan.statistics) {
-            let as_written = encode::pieces(field, arrays, plan.parallel).transpose();
-            if let Some(encoded) = as_written.or_else(|| encode::joined(field, arrays, apart?)) {
-                out.append(encoded.map_err(format_error)?);
-                continue;
-            }
-        }
-        let array = pieces.join()?;
-        let canonical = plan.canonical_views;
-        let mut encoded = column(field, &array, remaps, plan.compression, canonical, executor, apart)
-            .map_err(format_error)?;
-        if let (true, Some((_, dtype))) = (plan.statistics, plan.schema.polars.get_at_index(i)) {
-            encoded.statistics = vec![column_statistics(array.as_ref(), dtype, &encoded)];
-        }
-        out.append(encoded);
-    }
-    Ok(out)
 }
 
 fn footer_key_values(custom: Option<&Metadata>, rows: &[u64], statistics: Option<Text>) -> KeyValues {

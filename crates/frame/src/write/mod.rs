@@ -5,6 +5,7 @@
 //! knows where the bytes go and what stands before and behind them.
 
 mod batched;
+mod choices;
 mod chunk;
 mod convert;
 mod dictionaries;
@@ -12,6 +13,7 @@ mod emit;
 mod encode;
 mod engine;
 mod file;
+mod group;
 mod methods;
 mod options;
 mod sink;
