@@ -14,9 +14,9 @@ use polars_buffer::Buffer;
 
 use super::DecodeCtx;
 use super::ctx::{Slot, total_len};
-use super::fixed::concat;
 use super::make_views::{new_view, write_views};
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
+use crate::join;
 use crate::recycle::share;
 use crate::validate;
 
@@ -346,7 +346,7 @@ pub(super) fn decode_offsets(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> 
         let array = BinaryArray::<i64>::try_new(ArrowDataType::LargeBinary, offsets, data, validity);
         Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?) as Box<dyn Array>)
     })?;
-    concat(arrays)
+    join(&arrays)
 }
 
 /// Values of one width.

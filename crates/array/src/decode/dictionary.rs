@@ -12,10 +12,11 @@ use polars_utils::IdxSize;
 
 use super::DecodeCtx;
 use super::ctx::{Part, lens, total_len};
-use super::fixed::{concat, gather, index};
+use super::fixed::{gather, index};
 use super::primitive::array;
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
 use crate::dictionary::{Category, Lookup};
+use crate::join;
 use crate::recycle::share;
 
 /// Runs the code with `$K` as the type of the encoding's keys.
@@ -72,7 +73,7 @@ fn with_keys<K: NativeType + TryInto<usize>>(
         let lookup = lookup_of(ctx.parts().first(), encoding)?;
         look_up(ctx, lookup, &keys, validity).map_err(|error| at(encoding, error))
     })?;
-    concat(arrays)
+    join(&arrays)
 }
 
 fn at(encoding: &DictionaryEncoding, error: Error) -> Error {

@@ -2,7 +2,6 @@
 
 use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::Bitmap;
-use arrow::compute::concatenate::concatenate;
 use arrow::datatypes::ArrowDataType;
 use floe_format::{Error, Result};
 use polars_utils::IdxSize;
@@ -52,18 +51,6 @@ fn mean_width(array: &dyn Array) -> usize {
 fn widest_list(list: &arrow::array::ListArray<i64>) -> usize {
     let most = list.offsets().lengths().max().unwrap_or(0);
     most.saturating_mul(mean_width(list.values().as_ref()))
-}
-
-/// Arrays of one type, one after another.
-pub(super) fn concat(arrays: Vec<Box<dyn Array>>) -> Result<Box<dyn Array>> {
-    let mut arrays = arrays;
-    if arrays.len() == 1
-        && let Some(array) = arrays.pop()
-    {
-        return Ok(array);
-    }
-    let refs: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-    concatenate(&refs).map_err(|e| Error::invalid(e.to_string()))
 }
 
 /// A count of rows as an index, which Polars has as 32 bits.

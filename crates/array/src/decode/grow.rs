@@ -5,7 +5,6 @@
 use arrow::Either;
 use arrow::array::{Array, BooleanArray, PrimitiveArray};
 use arrow::bitmap::{Bitmap, MutableBitmap};
-use arrow::compute::concatenate::concatenate;
 use arrow::datatypes::{PhysicalType, PrimitiveType};
 use arrow::types::NativeType;
 use arrow::with_match_primitive_type_full;
@@ -198,10 +197,7 @@ impl Growing {
     /// When the arrays cannot be joined.
     pub fn finish(self) -> Result<Option<Box<dyn Array>>> {
         match self.state {
-            State::Arrays(arrays) if arrays.len() > 1 => {
-                let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-                concatenate(&arrays).map(Some).map_err(|e| Error::invalid(e.to_string()))
-            },
+            State::Arrays(arrays) if arrays.len() > 1 => crate::join(&arrays).map(Some),
             State::Arrays(mut arrays) => Ok(arrays.pop().map(shrink)),
             State::Views { utf8, mut views, validity } => {
                 views.views.shrink_to_fit();

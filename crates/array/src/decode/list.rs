@@ -11,9 +11,10 @@ use polars_buffer::Buffer;
 
 use super::binary::{Checked, read_offsets};
 use super::ctx::total_len;
-use super::fixed::{concat, gather, index};
+use super::fixed::{gather, index};
 use super::{DecodeCtx, nested_field};
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
+use crate::join;
 use crate::recycle::share;
 
 /// Polars' name for the values of lists.
@@ -31,7 +32,7 @@ pub(super) fn decode<O: Offset + NativeType>(
             let arrays = ctx.each_part(|ctx| {
                 decode_joined::<O>(ctx, child)?.ok_or_else(|| Error::invalid("a single part always joins"))
             })?;
-            concat(arrays)
+            join(&arrays)
         },
     }
 }
@@ -232,7 +233,7 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
     if nodes.len() > 1 && !exact {
         ctx.rewind(mark);
         let arrays = ctx.each_part(|ctx| decode_fixed(ctx, child, width))?;
-        return concat(arrays);
+        return join(&arrays);
     }
     let values = super::decode(ctx, child)?;
     let need = rows.checked_mul(width).ok_or_else(|| Error::invalid("lengths overflow"))?;
@@ -306,5 +307,5 @@ pub(super) fn decode_view<O: Offset + NativeType>(
         let offsets = unsafe { OffsetsBuffer::new_unchecked(share(offsets)) };
         new_list(child, offsets, values, validity)
     })?;
-    concat(arrays)
+    join(&arrays)
 }

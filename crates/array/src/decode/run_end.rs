@@ -5,8 +5,9 @@ use floe_format::{DataType, Error, Field, Result, Version};
 
 use super::DecodeCtx;
 use super::ctx::total_len;
-use super::fixed::{concat, gather, index};
+use super::fixed::{gather, index};
 use crate::aligned::{byte_len, try_with_capacity};
+use crate::join;
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| {
@@ -39,7 +40,7 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) 
         }
         gather(ctx, values.as_ref(), indices, None)
     })?;
-    concat(arrays)
+    join(&arrays)
 }
 
 fn read_ends(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Vec<i64>> {

@@ -12,9 +12,10 @@ use polars_utils::IdxSize;
 
 use super::DecodeCtx;
 use super::ctx::total_len;
-use super::fixed::{concat, gather, index};
+use super::fixed::{gather, index};
 use super::struct_::distinct;
 use crate::aligned::{byte_len, try_with_capacity};
+use crate::join;
 
 /// The field of the struct that says which child a row selects.
 pub(super) const TYPE_ID: &str = "type_id";
@@ -32,7 +33,7 @@ pub(super) fn decode(
     type_ids: &[i8],
 ) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| decode_part(ctx, children, mode, type_ids))?;
-    concat(arrays)
+    join(&arrays)
 }
 
 fn decode_part(

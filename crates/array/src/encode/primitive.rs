@@ -1,11 +1,10 @@
 //! Fixed-width values: their buffer as it lies, or those of several arrays joined.
 
 use arrow::array::{Array, PrimitiveArray};
-use arrow::compute::concatenate::concatenate;
 use arrow::datatypes::PhysicalType;
 use arrow::types::NativeType;
 use arrow::with_match_primitive_type_full;
-use floe_format::{Error, Field, FieldNode, Result};
+use floe_format::{Field, FieldNode, Result};
 
 use super::{EncodeCtx, EncodedBuffer, encode_column};
 
@@ -41,8 +40,7 @@ fn width(array: &dyn Array) -> Option<usize> {
 }
 
 fn join(field: &Field, arrays: &[Box<dyn Array>]) -> Result<Vec<EncodedBuffer>> {
-    let joined = concatenate(&arrays.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-    let joined = joined.map_err(|e| Error::invalid(format!("column \"{}\": {e}", field.name)))?;
+    let joined = crate::join(arrays).map_err(|error| error.at(format!("column \"{}\"", field.name)))?;
     let mut ctx = EncodeCtx::new(&[]);
     encode_column(&mut ctx, field, joined.as_ref())?;
     Ok(ctx.finish().buffers)

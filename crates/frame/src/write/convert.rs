@@ -1,8 +1,9 @@
 //! Columns to physical arrays: any row range of any chunking.
 
 use arrow::array::Array;
-use arrow::compute::concatenate::concatenate;
 use polars_core::prelude::*;
+
+use crate::error::format_error;
 
 /// A frame's columns as chunks of physical arrays, for slicing at will.
 pub(crate) struct Columns {
@@ -114,11 +115,8 @@ impl Pieces {
             Self::Arrays(arrays) => arrays,
             Self::Scalar(column) => column.as_materialized_series().chunks().clone(),
         };
-        match arrays.as_slice() {
-            [one] => Ok(one.clone()),
-            [] => polars_bail!(ComputeError: "a column without chunks cannot be written"),
-            many => concatenate(&many.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()),
-        }
+        polars_ensure!(!arrays.is_empty(), ComputeError: "a column without chunks cannot be written");
+        floe_array::join(&arrays).map_err(format_error)
     }
 
     /// Bytes, roughly.

@@ -10,13 +10,13 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::{
     Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8Array, Utf8ViewArray,
 };
-use arrow::compute::concatenate::concatenate;
 use arrow::types::NativeType;
 use floe_array::encode::Remap;
 use floe_array::{Executor, Serial};
 use floe_format::{DataType as WireType, Field, KeyValues};
 use polars_core::prelude::*;
 
+use crate::error::format_error;
 use crate::schema::{CategorySource, WriteSchema};
 
 /// One dictionary-encoded field's dictionary in the making.
@@ -135,11 +135,10 @@ impl Tracker {
                     Ok(array(texts.collect::<PolarsResult<_>>()?))
                 };
                 let arrays = executor.map(parts.len(), part).into_iter().collect::<PolarsResult<Vec<_>>>()?;
-                match arrays.as_slice() {
-                    [] => Ok(array(Vec::new())),
-                    [one] => Ok(one.clone()),
-                    many => concatenate(&many.iter().map(AsRef::as_ref).collect::<Vec<&dyn Array>>()),
+                if arrays.is_empty() {
+                    return Ok(array(Vec::new()));
                 }
+                floe_array::join(&arrays).map_err(format_error)
             },
             #[cfg(not(feature = "dtype-categorical"))]
             CategorySource::None(_) => {
