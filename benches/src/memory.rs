@@ -13,7 +13,7 @@ use polars_core::prelude::*;
 use polars_lazy::prelude::*;
 
 use crate::args::Scale;
-use crate::cells::lazy::floe_sink;
+use crate::cells::lazy::{floe_scan, floe_sink};
 use crate::contenders::{Codec, Format, arrow_rs, eager, floe, lazy};
 use crate::data;
 use crate::machine::field;
@@ -23,7 +23,7 @@ use crate::runner::Bench;
 /// What one child does.
 #[derive(Debug, Clone)]
 pub struct Job {
-    /// `write`, `read` or `sink`.
+    /// `write`, `read`, `sink` or `scan`.
     pub what: String,
     /// Who does it.
     pub who: String,
@@ -85,6 +85,7 @@ impl Job {
         match self.what.as_str() {
             "read" => self.read(),
             "sink" => self.sink(),
+            "scan" => self.scan(),
             _ => self.write(),
         }
     }
@@ -122,14 +123,26 @@ impl Job {
     }
 
     /// A query whose result is two hundred times what it starts from.
+    fn large_query(&self) -> LazyFrame {
+        let more = concat(vec![self.frame().lazy(); 200], UnionArgs::default()).expect("one schema");
+        more.with_columns([col("small") + col("medium")])
+    }
+
     fn sink(&self) -> f64 {
-        let df = self.frame();
-        let more = concat(vec![df.lazy(); 200], UnionArgs::default()).expect("one schema");
-        let query = more.with_columns([col("small") + col("medium")]);
+        let query = self.large_query();
         match self.who.as_str() {
             "floe" => peak(|| floe_sink(query, self.format, self.codec, &self.path)),
             _ => peak(|| lazy::sink(query, self.codec, &self.path)),
         }
+    }
+
+    /// The sums of what such a query gave: nothing of it has to be kept.
+    fn scan(&self) -> f64 {
+        let scan = match self.who.as_str() {
+            "floe" => floe_scan(self.format, &self.path),
+            _ => lazy::scan(&self.path),
+        };
+        peak(|| lazy::collect(scan.select([all().as_expr().sum()])))
     }
 }
 
@@ -228,6 +241,7 @@ pub fn run(bench: &mut Bench) {
     }
     drop(pyarrow);
     sinks(bench);
+    scans(bench);
 }
 
 /// Megabytes that writing and reading may take beyond the frame.
@@ -312,6 +326,41 @@ fn sinks(bench: &mut Bench) {
             entries.push(Entry::single(who, Role::Peer, measure(bench, &job(who))));
         }
         crate::limits::fresh(&job("floe").path);
+        bench.push(Cell { entries, ..cell });
+    }
+}
+
+/// Sums over a file of two gigabytes, a fifth of that compressed.
+fn scans(bench: &mut Bench) {
+    for format in Format::BOTH {
+        let cell = Cell {
+            group: "2 GB scanned by a lazy query".into(),
+            name: format!("sums of a {}", format.name()),
+            codec: Codec::Lz4.name().into(),
+            unit: Unit::Mb,
+            goals: vec![Goal::at_most(400.0)],
+            ..Cell::default()
+        };
+        if !bench.wants(&cell.title()) {
+            continue;
+        }
+        let job = |who: &str| Job {
+            what: "scan".into(),
+            who: who.into(),
+            data: "numbers".into(),
+            size: bench.scaled(160_000),
+            format,
+            codec: Codec::Lz4,
+            path: bench.path("scan"),
+        };
+        let floe = job("floe");
+        floe_sink(floe.large_query(), format, floe.codec, &floe.path);
+        let mut entries = vec![Entry::single("floe", Role::Floe, measure(bench, &floe))];
+        if format == Format::File {
+            let who = "Polars scan_ipc";
+            entries.push(Entry::single(who, Role::Peer, measure(bench, &job(who))));
+        }
+        crate::limits::fresh(&floe.path);
         bench.push(Cell { entries, ..cell });
     }
 }

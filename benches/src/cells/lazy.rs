@@ -32,7 +32,7 @@ pub fn floe_sink(query: LazyFrame, format: Format, codec: Codec, path: &Path) {
     .expect("floe writes");
 }
 
-fn floe_scan(format: Format, path: &Path) -> LazyFrame {
+pub(crate) fn floe_scan(format: Format, path: &Path) -> LazyFrame {
     match format {
         Format::File => scan_ipc_file(path, IpcScanOptions::default()),
         Format::Stream => scan_ipc_stream(path, IpcScanOptions::default()),
