@@ -204,11 +204,19 @@ fn with_column<T>(
 pub(crate) struct GrowingFrame {
     columns: Vec<GrowingColumn>,
     rows: usize,
-    /// Whether anything has been read to where it stays.
-    has_read: bool,
-    /// Whether batches have been decoded behind that. From then on all are: what is read is kept otherwise than what is
-    /// decoded, and to change from one to the other copies all of it.
-    only_decodes: bool,
+    so_far: SoFar,
+}
+
+/// What has become of batches so far. What is read to where it stays is kept otherwise than what is decoded, and to change
+/// from one to the other copies all of it: that is done once.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SoFar {
+    /// None has been read to where it stays.
+    NoneRead,
+    /// The last ones have been.
+    Read,
+    /// Some have been, and others decoded behind them: from now on all are decoded.
+    DecodedAfterRead,
 }
 
 struct GrowingColumn {
@@ -221,7 +229,7 @@ struct GrowingColumn {
 
 impl GrowingFrame {
     fn new(columns: Vec<GrowingColumn>) -> Self {
-        Self { columns, rows: 0, has_read: false, only_decodes: false }
+        Self { columns, rows: 0, so_far: SoFar::NoneRead }
     }
 
     /// The columns at some places of the projection, which ascend, and all others.
@@ -240,7 +248,7 @@ impl GrowingFrame {
 
     /// Whether what follows may be read to where it stays.
     pub(crate) fn takes_reads(&self) -> bool {
-        !self.only_decodes
+        self.so_far != SoFar::DecodedAfterRead
     }
 
     /// Whether it has no columns.
@@ -257,7 +265,9 @@ impl GrowingFrame {
         budget: &Budget,
         executor: &dyn Executor,
     ) -> PolarsResult<()> {
-        self.only_decodes = self.has_read;
+        if self.so_far == SoFar::Read {
+            self.so_far = SoFar::DecodedAfterRead;
+        }
         let (rows, all_starts) = checked(schema, options, batches)?;
         let decoded = executor.map(self.columns.len(), |i| {
             let GrowingColumn { index, growing, .. } = &self.columns[i];
@@ -287,7 +297,7 @@ impl GrowingFrame {
         stored: u64,
         read: &mut dyn FnMut(&mut [u8]) -> floe_format::Result<()>,
     ) -> floe_format::Result<()> {
-        self.has_read = true;
+        self.so_far = SoFar::Read;
         let GrowingColumn { index, growing, .. } = &mut self.columns[column];
         let growing = growing.get_mut().unwrap_or_else(PoisonError::into_inner);
         let field = &fields[*index];
