@@ -6,7 +6,7 @@ const PIECES: usize = 8;
 const MIN_GAIN: usize = 128;
 
 /// Inputs below this are compressed without asking whether they shrink: the sample would be too large a part of them.
-pub(crate) const ASKED: usize = 256 << 10;
+pub(crate) const ASKED: usize = if cfg!(fuzzing) { 256 } else { 256 << 10 };
 
 /// A sample: evenly spread pieces of so many bytes each, one after another. To be compressed as one, so that what
 /// repeats at a distance is seen too. Pieces start at multiples of 16 bytes, as values do.

@@ -41,7 +41,7 @@ use crate::value::Value;
 use crate::{Error, Result, uninit};
 
 /// Inputs below this are left to liblz4, unless their values rise: the sample would be too large a part of them.
-const MIN_INPUT: usize = if cfg!(fuzzing) { 256 } else { ASKED };
+const MIN_INPUT: usize = ASKED;
 /// Inputs below this are left to liblz4.
 const MIN_RISING: usize = if cfg!(fuzzing) { 64 } else { 4 << 10 };
 /// Pieces of the sample that shows whether values rise.
