@@ -11,7 +11,7 @@ use floe_array::{
     DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Part, Serial, decode_column, encode_column,
     validate,
 };
-use floe_codec::Compression;
+use floe_codec::{Choice, Compression};
 use floe_format::{
     BatchHeader, BodyLayout, Codec as WireCodec, DataType, Field, IntType, IpcLimits, Version,
 };
@@ -251,8 +251,11 @@ fn codecs(bench: &mut Bench) {
         let bytes = buffers.iter().map(Vec::len).sum();
         for codec in [Codec::Lz4, Codec::Zstd] {
             let Some(compression) = codec.floe() else { continue };
-            let mut out = Vec::new();
-            let mut contenders = vec![Contender::floe(|| compress(compression, &buffers, &mut out))];
+            let (mut out, mut other) = (Vec::new(), Vec::new());
+            let mut contenders = vec![
+                Contender::floe(|| compress_alike(compression, &buffers, &mut out)),
+                Contender::limit("each told anew", || compress(compression, &buffers, &mut other)),
+            ];
             let theirs = &buffers;
             contenders.push(match compression {
                 Compression::Zstd { level } => {
@@ -313,6 +316,21 @@ impl Zstd {
     fn compress(&mut self, input: &[u8], level: i32) -> usize {
         self.out.resize(zstd_safe::compress_bound(input.len()), 0);
         self.context.compress(&mut self.out[..], input, level).expect("compressed")
+    }
+}
+
+/// As batches of a column are: how is told from a sample of the first, and whether it still suits from a small one.
+fn compress_alike(compression: Compression, buffers: &[Vec<u8>], out: &mut Vec<u8>) {
+    let mut first = None;
+    for buffer in buffers {
+        out.clear();
+        let choice = match &first {
+            None => Choice::of(compression, buffer),
+            Some(first) => Choice::like(first, buffer),
+        };
+        let choice = choice.expect("a choice");
+        choice.compress(buffer, out, &|n, work| (0..n).for_each(work)).expect("compressed");
+        first.get_or_insert(choice);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{Compression, Result, Run, lz4, one_by_one, zstd};
 /// Bytes of a piece of the sample that shows whether an input is like another.
 const PIECE: usize = 2 << 10;
 /// By which part the sample may come to more or less than the other's, and by how many bytes in any case.
-const TOLERANCE: usize = 8;
+const TOLERANCE: usize = 32;
 const SLACK: usize = 64;
 /// Inputs of so many times as many bytes show more of themselves.
 const LONGER: usize = 2;

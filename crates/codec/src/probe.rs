@@ -3,7 +3,7 @@
 /// How many pieces a sample has.
 const PIECES: usize = 8;
 /// A sample that shrinks by less than one part in so many promises nothing.
-const MIN_GAIN: usize = 128;
+const MIN_GAIN: usize = 64;
 
 /// Inputs below this are compressed without asking whether they shrink: the sample would be too large a part of them.
 pub(crate) const ASKED: usize = if cfg!(fuzzing) { 256 } else { 256 << 10 };
