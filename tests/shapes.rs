@@ -411,6 +411,61 @@ fn columns_that_change_are_compressed_as_well_as_others() {
     cases.finish();
 }
 
+/// What suits a column is told by its rows and its type, not by what lies around it in memory.
+#[test]
+fn equal_batches_are_equal_bytes_however_they_lie() {
+    let rows = 60_000;
+    let text = |i: usize| format!("{} of a few texts that are not inlined", i * i % 17);
+    let number = |i: usize| i64::try_from(i * i % 1_009).expect("small");
+    let plain = |start: usize, rows: usize| {
+        let all = start..start + rows;
+        frame(vec![
+            Column::new("texts".into(), all.clone().map(text).collect::<Vec<_>>()),
+            Column::new("one".into(), vec![start % 7_000 > 3_000; rows]),
+            Column::new("same".into(), vec![number(start); rows]),
+            Column::new("numbers".into(), all.map(number).collect::<Vec<_>>()),
+        ])
+    };
+    // Texts that share one buffer, of which there is only one each; scalars.
+    let other = |start: usize, rows: usize| {
+        let few = frame(vec![Column::new("texts".into(), (0..17).map(text).collect::<Vec<_>>())]);
+        let picked = IdxCa::from_vec(
+            "row".into(),
+            (start..start + rows).map(|i| IdxSize::try_from(i % 17).expect("small")).collect(),
+        );
+        let texts = few.take(&picked).expect("rows there are").columns()[0].clone();
+        let one = Scalar::new(DataType::Boolean, AnyValue::Boolean(start % 7_000 > 3_000));
+        let one = Column::new_scalar("one".into(), one, rows);
+        let same = Scalar::new(DataType::Int64, AnyValue::Int64(number(start)));
+        let same = Column::new_scalar("same".into(), same, rows);
+        let numbers = plain(start, rows).column("numbers").expect("a column").clone();
+        frame(vec![texts, one, same, numbers])
+    };
+    let sizes = [3_000, 40_000, rows, 100, rows, rows];
+    let starts = (0..).step_by(rows);
+    let cuts: Vec<(usize, usize)> = starts.zip(sizes).collect();
+    for compression in codecs() {
+        let bytes = |batch: &dyn Fn(usize, usize) -> DataFrame, parallel: bool| {
+            let mut bytes = Vec::new();
+            let writer = IpcStreamWriter::new(&mut bytes)
+                .with_compression(compression)
+                .with_canonical_views(true)
+                .with_parallel(parallel);
+            let mut writer = writer.batched(plain(0, 1).schema()).expect("a writer");
+            for (start, rows) in &cuts {
+                writer.write_batch(&batch(*start, *rows)).expect("written");
+            }
+            writer.finish().expect("an end");
+            bytes
+        };
+        let expected = bytes(&plain, true);
+        for parallel in [true, false] {
+            assert!(expected == bytes(&other, parallel), "{compression:?}, parallel {parallel}");
+            assert!(expected == bytes(&plain, parallel), "{compression:?}, parallel {parallel}");
+        }
+    }
+}
+
 // --- Summary ---
 
 #[test]

@@ -6,8 +6,8 @@
 //!   batch 2   column a: Follows                   └▶ still like that? compress
 //! ```
 //!
-//! Which batch finds is settled when batches are cut, and those that follow wait for it: what is written depends on the
-//! data alone, never on which thread comes first. They wait for a task that has begun, since those of a batch before are
+//! Which batch finds is settled when batches are cut, by rows and types alone, and those that follow wait for it: what
+//! is written depends on the data, never on which thread comes first, nor on how the data lies in memory. They wait for a task that has begun, since those of a batch before are
 //! taken from the queue first. It is a task of one column that does nothing but compute until it has found something,
 //! so that no thread waits for itself.
 
@@ -15,9 +15,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use floe_array::encode::EncodedBuffer;
 use floe_codec::{Choice, Compression};
-use floe_format::Result;
+use floe_format::{DataType, Field, FloatType, Result};
 
-use super::convert::Pieces;
 use super::encode::{APART_BYTES, codec_error};
 
 /// The choices for a column's buffers.
@@ -54,10 +53,9 @@ impl Found {
 pub(crate) struct Choices(Vec<Option<Arc<Found>>>);
 
 impl Choices {
-    /// The role of a batch's column that takes about so many bytes.
-    pub(crate) fn role(&mut self, column: usize, pieces: &Pieces, bytes: usize) -> Role {
-        // The rows of a scalar are made by Polars, which may do other work of the pool meanwhile.
-        if bytes < APART_BYTES || matches!(pieces, Pieces::Scalar(_)) {
+    /// The role of so many rows of a column.
+    pub(crate) fn role(&mut self, column: usize, field: &Field, rows: usize) -> Role {
+        if rows.saturating_mul(bits(field)) / 8 < APART_BYTES {
             return Role::Alone;
         }
         if self.0.len() <= column {
@@ -68,6 +66,28 @@ impl Choices {
             Some(slot) => Role::Finds(Finder(Arc::clone(slot.insert(Arc::default())))),
             None => Role::Alone,
         }
+    }
+}
+
+/// Bits that a row takes at least, whatever it holds.
+fn bits(field: &Field) -> usize {
+    if let Some(dictionary) = &field.dictionary {
+        return usize::from(dictionary.index.bits);
+    }
+    let children = || field.children.iter().map(bits).sum::<usize>();
+    match &field.data_type {
+        DataType::Bool => 1,
+        DataType::Int(int) => usize::from(int.bits),
+        DataType::Float(FloatType::Half) => 16,
+        DataType::Float(FloatType::Single) | DataType::Date32 => 32,
+        DataType::Decimal { bits, .. } => usize::from(*bits),
+        DataType::Time { bits, .. } => usize::from(*bits),
+        DataType::Float(FloatType::Double) | DataType::Timestamp { .. } | DataType::Duration(_) => 64,
+        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList => 64,
+        DataType::Utf8View | DataType::BinaryView => 128,
+        DataType::Struct => children(),
+        DataType::FixedSizeList(width) => children().saturating_mul(*width),
+        _ => 0,
     }
 }
 
@@ -138,14 +158,26 @@ impl Role {
 mod tests {
     use std::time::Duration;
 
-    use polars_core::prelude::*;
-
     use super::*;
 
     const LZ4: Compression = Compression::Lz4;
 
-    fn some() -> Pieces {
-        Pieces::Arrays(Vec::new())
+    /// Rows of eight bytes.
+    const ROWS: usize = APART_BYTES / 8;
+
+    fn field(data_type: DataType, children: Vec<Field>) -> Field {
+        Field {
+            name: "a".into(),
+            nullable: true,
+            data_type,
+            children,
+            dictionary: None,
+            metadata: Vec::new(),
+        }
+    }
+
+    fn strings() -> Field {
+        field(DataType::LargeUtf8, Vec::new())
     }
 
     fn buffer(bytes: usize) -> EncodedBuffer {
@@ -155,20 +187,28 @@ mod tests {
     #[test]
     fn the_first_large_batch_of_a_column_finds_and_the_others_follow() {
         let mut choices = Choices::default();
-        let scalar = Pieces::Scalar(Column::new_scalar("one".into(), 1.into(), 1_000_000));
-        assert!(matches!(choices.role(3, &some(), APART_BYTES - 1), Role::Alone));
-        assert!(matches!(choices.role(3, &scalar, 8_000_000), Role::Alone));
-        let first = choices.role(3, &some(), APART_BYTES);
+        assert!(matches!(choices.role(3, &strings(), ROWS - 1), Role::Alone));
+        let first = choices.role(3, &strings(), ROWS);
         assert!(matches!(first, Role::Finds(_)));
-        assert!(matches!(choices.role(1, &some(), APART_BYTES), Role::Finds(_)), "another column");
-        assert!(matches!(choices.role(3, &some(), APART_BYTES), Role::Follows(_)));
-        assert!(matches!(choices.role(3, &some(), APART_BYTES - 1), Role::Alone));
+        assert!(matches!(choices.role(1, &strings(), ROWS), Role::Finds(_)), "another column");
+        assert!(matches!(choices.role(3, &strings(), ROWS), Role::Follows(_)));
+        assert!(matches!(choices.role(3, &strings(), ROWS - 1), Role::Alone));
+    }
+
+    #[test]
+    fn what_rows_take_at_least_is_known_from_their_type() {
+        let floats = field(DataType::Float(FloatType::Single), Vec::new());
+        let row = field(DataType::Struct, vec![strings(), floats, field(DataType::Bool, Vec::new())]);
+        assert_eq!(bits(&row), 64 + 32 + 1);
+        assert_eq!(bits(&field(DataType::FixedSizeList(3), vec![row.clone()])), 3 * 97);
+        assert_eq!(bits(&field(DataType::LargeList, vec![row])), 64, "it may be empty");
+        assert_eq!(bits(&field(DataType::Null, Vec::new())), 0);
     }
 
     #[test]
     fn what_is_found_is_known_to_those_that_wait() {
         let mut choices = Choices::default();
-        let (first, second) = (choices.role(0, &some(), 1 << 20), choices.role(0, &some(), 1 << 20));
+        let (first, second) = (choices.role(0, &strings(), ROWS), choices.role(0, &strings(), ROWS));
         let buffers = [buffer(100), buffer(300_000), buffer(100), buffer(400_000)];
         let known = second.known(&buffers, LZ4).unwrap();
         let waiting: Vec<_> = known
@@ -193,7 +233,7 @@ mod tests {
     #[test]
     fn nobody_waits_for_what_is_never_found() {
         let mut choices = Choices::default();
-        let (first, second) = (choices.role(0, &some(), 1 << 20), choices.role(0, &some(), 1 << 20));
+        let (first, second) = (choices.role(0, &strings(), ROWS), choices.role(0, &strings(), ROWS));
         let Role::Follows(found) = second else { panic!("it is the second") };
         let waiting = std::thread::spawn(move || found.wait(1));
         std::thread::sleep(Duration::from_millis(20));

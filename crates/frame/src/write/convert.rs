@@ -109,12 +109,17 @@ pub(crate) enum Pieces {
 }
 
 impl Pieces {
-    /// One array. Copies only if the rows span chunks.
-    pub(crate) fn join(self) -> PolarsResult<ArrayRef> {
-        let arrays = match self {
+    /// The arrays; the rows of a scalar are made.
+    pub(crate) fn into_arrays(self) -> Vec<ArrayRef> {
+        match self {
             Self::Arrays(arrays) => arrays,
             Self::Scalar(column) => column.as_materialized_series().chunks().clone(),
-        };
+        }
+    }
+
+    /// One array. Copies only if the rows span chunks.
+    pub(crate) fn join(self) -> PolarsResult<ArrayRef> {
+        let arrays = self.into_arrays();
         polars_ensure!(!arrays.is_empty(), ComputeError: "a column without chunks cannot be written");
         floe_array::join(&arrays).map_err(format_error)
     }

@@ -390,11 +390,16 @@ impl<W: Write> Engine<W> {
         };
         let work: usize = self.plan.schema.wire.fields.iter().zip(&pieces).zip(&sizes).map(work).sum();
         let compresses = self.plan.compression.is_some();
-        let role = |((i, pieces), size): ((usize, Pieces), &usize)| {
-            let role = if compresses { self.choices.role(i, &pieces, *size) } else { Role::Alone };
-            (i, pieces, role)
+        let part = |((i, pieces), field): ((usize, Pieces), &Field)| {
+            let role = if compresses { self.choices.role(i, field, rows) } else { Role::Alone };
+            // Polars, which makes the rows of a scalar, may do other work of the pool meanwhile, and others wait.
+            match role {
+                Role::Finds(_) => (i, Pieces::Arrays(pieces.into_arrays()), role),
+                _ => (i, pieces, role),
+            }
         };
-        let all: Vec<Part> = pieces.into_iter().enumerate().zip(&sizes).map(role).collect();
+        let all: Vec<Part> =
+            pieces.into_iter().enumerate().zip(&self.plan.schema.wire.fields).map(part).collect();
         if !self.parallel || work < inline_bytes {
             self.drain(0)?;
             let columns = encode_group(all, &self.plan, &self.remaps, None)?;

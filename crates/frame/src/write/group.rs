@@ -77,6 +77,7 @@ pub(super) fn encode_group(
 #[cfg(test)]
 mod tests {
     use super::super::choices::Choices;
+    use super::super::dictionaries::dictionary_field;
     use super::*;
 
     #[test]
@@ -84,10 +85,8 @@ mod tests {
         let mut choices = Choices::default();
         let mut groups = |sizes: &[usize], awaited: &[usize]| -> Vec<(Vec<usize>, usize)> {
             let part = |(i, size): (usize, &usize)| {
-                let bytes = if awaited.contains(&i) { usize::MAX } else { 0 };
-                let pieces = Pieces::Arrays(Vec::new());
-                let role = choices.role(i, &pieces, bytes);
-                ((i, pieces, role), *size)
+                let rows = if awaited.contains(&i) { 1_000_000 } else { 0 };
+                ((i, Pieces::Arrays(Vec::new()), choices.role(i, &dictionary_field(true), rows)), *size)
             };
             let groups = grouped(sizes.iter().enumerate().map(part), 100);
             let columns = |group: Vec<Part>| group.iter().map(|(i, ..)| *i).collect();
