@@ -133,7 +133,7 @@ impl Way {
     }
 }
 
-/// Inputs of fewer bytes are not asked, or not for much.
+/// Of inputs of fewer bytes no sample is taken, or none that says much.
 pub(crate) fn least(level: i32) -> usize {
     if level > MAX_ASKED_LEVEL { usize::MAX } else { SAMPLED }
 }
