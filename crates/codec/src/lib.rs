@@ -254,10 +254,52 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
 /// # floe_codec::Result::Ok(())
 /// ```
 pub fn decompress_with(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
+    decompress_each(codec, frame, dst, run, &|_, _| ())
+}
+
+/// What is done to a stretch of what has been decompressed: where it starts, and the bytes.
+pub type Each<'a> = &'a (dyn Fn(usize, &mut [u8]) + Sync);
+
+/// As [`decompress_with`], with `each` called for stretches that have just been written, while they are in the cache of
+/// the core that did: once for each byte of `dst`, on `Ok`. Stretches start at multiples of 64 KiB. After an error, and
+/// where something turns out to be wrong that one attempt does not explain, bytes may have been seen that are not the last
+/// to be written there.
+///
+/// # Errors
+/// As [`decompress`].
+///
+#[cfg_attr(feature = "lz4", doc = "```")]
+#[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
+/// use std::mem::MaybeUninit;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use floe_codec::{Codec, Compression, compress_always, decompress_each};
+///
+/// let mut frame = Vec::new();
+/// compress_always(Compression::Lz4, &vec![7; 5 << 20], &mut frame)?;
+/// let mut dst = vec![MaybeUninit::uninit(); 5 << 20];
+/// let sum = AtomicUsize::new(0);
+/// let each = |_: usize, bytes: &mut [u8]| {
+///     sum.fetch_add(bytes.iter().map(|byte| usize::from(*byte)).sum(), Ordering::Relaxed);
+/// };
+/// decompress_each(Codec::Lz4, &frame, &mut dst, &|n, work| (0..n).for_each(work), &each)?;
+/// assert_eq!(sum.into_inner(), 7 * (5 << 20));
+/// # floe_codec::Result::Ok(())
+/// ```
+pub fn decompress_each(
+    codec: Codec,
+    frame: &[u8],
+    dst: &mut [MaybeUninit<u8>],
+    run: Run<'_>,
+    each: Each<'_>,
+) -> Result<()> {
     match codec {
-        Codec::Lz4 => lz4::decompress_with(frame, dst, run),
-        Codec::Zstd => zstd::decompress_with(frame, dst, run),
+        Codec::Lz4 if lz4::decompress_in_pieces(frame, dst, run, each)? => return Ok(()),
+        Codec::Lz4 => lz4::decompress(frame, dst)?,
+        Codec::Zstd => zstd::decompress_with(frame, dst, run)?,
     }
+    // SAFETY: all of it has been written: decompressing returned `Ok`.
+    each(0, unsafe { uninit::written_mut(dst) });
+    Ok(())
 }
 
 /// An upper bound of how many bytes `frame` can decompress to, whatever it claims.

@@ -21,7 +21,7 @@ use lz4_sys::{
 use crate::lz4_frame::{Block, Blocks, Header};
 use crate::lz4_values::Plan;
 use crate::stored::{LZ4_END, LZ4_HEAD};
-use crate::{Error, Result, Run, pieces, uninit};
+use crate::{Each, Error, Result, Run, pieces, uninit};
 
 // Stable API of liblz4 (`lz4frame.h`, `lz4.h`), compiled into lz4-sys' library but not bound by it.
 unsafe extern "C" {
@@ -191,16 +191,17 @@ const SPREAD: usize = 2 << 20;
 const SHARE: usize = 1 << 20;
 
 /// As [`decompress`], with independent blocks decoded at once: where each one goes is known from its
-/// number if all but the last are full, as they are in frames that were not flushed early.
-pub(crate) fn decompress_with(frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
-    if dst.len() < SPREAD || !spread(frame, dst, run)? {
-        return decompress(frame, dst);
+/// number if all but the last are full, as they are in frames that were not flushed early. `each` sees what is written.
+/// `false` if that cannot be done, and what is wrong has to be found out.
+pub(crate) fn decompress_in_pieces(
+    frame: &[u8],
+    dst: &mut [MaybeUninit<u8>],
+    run: Run<'_>,
+    each: Each<'_>,
+) -> Result<bool> {
+    if dst.len() < SPREAD {
+        return Ok(false);
     }
-    Ok(())
-}
-
-/// Decodes all blocks at once; `false` if that cannot be done, and what is wrong has to be found out.
-fn spread(frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<bool> {
     let mut src = frame;
     let header = Header::take(&mut src)?;
     let sized = header.content_size.is_none_or(|size| u64::try_from(dst.len()) == Ok(size));
@@ -217,13 +218,17 @@ fn spread(frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<boo
         return Ok(false);
     }
     let count = (SHARE / header.block_max).max(1);
-    let places = dst.chunks_mut(count * header.block_max).map(Mutex::new);
+    let share = count * header.block_max;
+    let places = dst.chunks_mut(share).map(Mutex::new);
     let pieces: Vec<_> = all.chunks(count).zip(places).collect();
     let failed = AtomicBool::new(false);
     run(pieces.len(), &|i| {
         let Some((blocks, dst)) = pieces.get(i) else { return };
         let mut dst = dst.lock().unwrap_or_else(PoisonError::into_inner);
-        if !fill(blocks, header, &mut dst).unwrap_or(false) {
+        if fill(blocks, header, &mut dst).unwrap_or(false) {
+            // SAFETY: the blocks filled all of it.
+            each(i * share, unsafe { uninit::written_mut(&mut dst) });
+        } else {
             failed.store(true, Ordering::Relaxed);
         }
     });
@@ -305,7 +310,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::tests::{ints, patterns, unpack};
-    use crate::{Codec, max_decompressed_len};
+    use crate::{Codec, decompress_each, decompress_with, max_decompressed_len};
 
     /// Every kind of frame that another writer may choose.
     fn variants() -> Vec<LZ4FPreferences> {
@@ -378,19 +383,49 @@ pub(crate) mod tests {
                 let mut frame = Vec::new();
                 append_with(&prefs, &input, &mut frame).unwrap();
                 let mut out = vec![MaybeUninit::new(0); len];
-                decompress_with(&frame, &mut out, backwards).unwrap();
+                decompress_with(Codec::Lz4, &frame, &mut out, backwards).unwrap();
                 // SAFETY: all of it was initialised above.
                 assert!(unsafe { uninit::written(&out, len) } == input, "{prefs:?}");
                 let mut short = vec![MaybeUninit::new(0); len - 1];
-                assert!(decompress_with(&frame, &mut short, backwards).is_err());
+                assert!(decompress_with(Codec::Lz4, &frame, &mut short, backwards).is_err());
                 for at in (0..frame.len()).step_by(frame.len() / 50) {
                     let mut broken = frame.clone();
                     broken[at] ^= 0x55;
                     let serial = decompress(&broken, &mut out);
-                    assert_eq!(decompress_with(&broken, &mut out, backwards), serial, "byte {at}");
+                    assert_eq!(
+                        decompress_with(Codec::Lz4, &broken, &mut out, backwards),
+                        serial,
+                        "byte {at}"
+                    );
                 }
                 frame.truncate(frame.len() - 5);
-                assert!(decompress_with(&frame, &mut out, backwards).is_err());
+                assert!(decompress_with(Codec::Lz4, &frame, &mut out, backwards).is_err());
+            }
+        }
+    }
+
+    /// What is changed when it has just been written stays so, and nothing is left out, however frames are decoded.
+    #[test]
+    fn stretches_are_seen_when_they_are_written() {
+        let backwards: Run<'_> = &|n, work| (0..n).rev().for_each(work);
+        for prefs in variants() {
+            for len in [0, 1, 300_000, SPREAD, 3 * SPREAD + 70_000] {
+                let input = ints(len);
+                let mut frame = Vec::new();
+                append_with(&prefs, &input, &mut frame).unwrap();
+                let mut out = vec![MaybeUninit::new(0); len];
+                let seen = Mutex::new(0);
+                let each = |start: usize, bytes: &mut [u8]| {
+                    assert_eq!(start % (64 << 10), 0);
+                    assert!(bytes == &input[start..start + bytes.len()]);
+                    bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+                    *seen.lock().unwrap() += bytes.len();
+                };
+                decompress_each(Codec::Lz4, &frame, &mut out, backwards, &each).unwrap();
+                assert_eq!(seen.into_inner().unwrap(), len, "{prefs:?}");
+                // SAFETY: all of it was initialised above.
+                let out = unsafe { uninit::written(&out, len) };
+                assert!(out.iter().zip(&input).all(|(out, input)| out ^ 0x55 == *input), "{prefs:?}");
             }
         }
     }
@@ -408,9 +443,14 @@ pub(crate) mod tests {
         append_with(&prefs, &input[300_000..], &mut rest).unwrap();
         frame.extend_from_slice(&rest[LZ4_HEAD.len()..]);
         let mut out = vec![MaybeUninit::new(0); SPREAD];
-        decompress_with(&frame, &mut out, &|n, work| (0..n).for_each(work)).unwrap();
+        let each = |_: usize, bytes: &mut [u8]| bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
+        decompress_each(Codec::Lz4, &frame, &mut out, &|n, work| (0..n).for_each(work), &each).unwrap();
         // SAFETY: all of it was initialised above.
-        assert!(unsafe { uninit::written(&out, SPREAD) } == input);
+        let out = unsafe { uninit::written(&out, SPREAD) };
+        assert!(
+            out.iter().zip(&input).all(|(out, input)| out ^ 0x55 == *input),
+            "each byte was changed once"
+        );
     }
 
     #[test]

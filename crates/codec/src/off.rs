@@ -4,7 +4,7 @@
 pub(crate) mod lz4 {
     use std::mem::MaybeUninit;
 
-    use crate::{Error, Result, Run};
+    use crate::{Each, Error, Result, Run};
 
     fn missing() -> Error {
         Error::new("LZ4 is not part of this build: enable the feature `lz4` of floe (or floe-codec)")
@@ -32,7 +32,12 @@ pub(crate) mod lz4 {
         Err(missing())
     }
 
-    pub(crate) fn decompress_with(_: &[u8], _: &mut [MaybeUninit<u8>], _: Run<'_>) -> Result<()> {
+    pub(crate) fn decompress_in_pieces(
+        _: &[u8],
+        _: &mut [MaybeUninit<u8>],
+        _: Run<'_>,
+        _: Each<'_>,
+    ) -> Result<bool> {
         Err(missing())
     }
 }

@@ -1,14 +1,15 @@
 //! Memory that a C library writes first: the spare capacity of a `Vec`.
-#![cfg(any(feature = "lz4", feature = "zstd"))]
 
 use std::mem::MaybeUninit;
 
+#[cfg(any(feature = "lz4", feature = "zstd"))]
 use crate::{Error, Result};
 
 /// Appends to `out` what `write` puts at the start of the `bound` bytes it gets. `out` is as it was on `Err`.
 ///
 /// # Safety
 /// When `write` returns `Ok(n)`, it must have written the first `n` bytes.
+#[cfg(any(feature = "lz4", feature = "zstd"))]
 pub(crate) unsafe fn append(
     out: &mut Vec<u8>,
     bound: usize,
@@ -29,11 +30,21 @@ pub(crate) unsafe fn append(
 ///
 /// # Safety
 /// They must have been written.
+#[cfg(any(feature = "lz4", feature = "zstd"))]
 pub(crate) unsafe fn written(bytes: &[MaybeUninit<u8>], len: usize) -> &[u8] {
     let bytes = &bytes[..len];
     // SAFETY: the slice is `len` bytes long (indexed above) and the caller vouches that they are initialised;
     // `MaybeUninit<u8>` has the layout of `u8`.
     unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+/// All of `bytes`, to be changed.
+///
+/// # Safety
+/// They must have been written.
+pub(crate) unsafe fn written_mut(bytes: &mut [MaybeUninit<u8>]) -> &mut [u8] {
+    // SAFETY: the same memory and length; the caller vouches that all of it is initialised.
+    unsafe { std::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
 }
 
 /// The same bytes, to be copied to where none are written yet.

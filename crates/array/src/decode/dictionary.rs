@@ -14,6 +14,7 @@ use super::DecodeCtx;
 use super::ctx::{Part, lens, total_len};
 use super::fixed::{gather, index};
 use super::primitive::array;
+use super::values::Change;
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
 use crate::dictionary::{Category, Lookup};
 use crate::join;
@@ -159,15 +160,17 @@ where
         before += node.len;
     }
     // What a part's rows become, and their validity.
-    let of = |part: usize, len: usize| {
-        let start = starts.get(part).copied().unwrap_or_default();
+    let of = |part: usize, from: usize, len: usize| {
+        let start = starts.get(part).copied().unwrap_or_default() + from;
         (tables.get(part), validity.as_ref().map(|validity| validity.clone().sliced(start, len)))
     };
     if size_of::<K>() == size_of::<C>() {
-        *out = ctx.changed_onto::<C>(std::mem::take(out), &slots, &counts, &|part, keys| {
-            let (Some(translation), validity) = of(part, keys.len()) else { return Ok(()) };
+        let then = |part: usize, from: usize, keys: &mut [C]| {
+            let (Some(translation), validity) = of(part, from, keys.len()) else { return Ok(()) };
             translate(keys, translation, validity.as_ref()).map_err(|error| at(encoding, error))
-        })?;
+        };
+        let change = Change { before: &|_| Ok(()), then: &then };
+        *out = ctx.changed_onto(std::mem::take(out), &slots, &counts, &change)?;
         return Ok(validity);
     }
     if out.capacity() == 0 {
@@ -189,7 +192,7 @@ where
         let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
         let (slot, out) = &mut *job;
         let keys = ctx.fixed_at::<K>(&[*slot], &[out.len()])?;
-        let (Some(translation), validity) = of(part, keys.len()) else { return Ok(()) };
+        let (Some(translation), validity) = of(part, 0, keys.len()) else { return Ok(()) };
         let keys = keys.iter().map(|key| (*key).try_into().unwrap_or(usize::MAX));
         look_up_all(keys, out, translation.table, validity.as_ref()).map_err(|error| at(encoding, error))
     })?;

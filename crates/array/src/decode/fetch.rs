@@ -68,7 +68,7 @@ impl<'a> DecodeCtx<'a> {
             },
             Found::Frame { codec, len, frame } => {
                 let mut out = try_with_capacity::<u8>(len)?;
-                self.decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len])?;
+                self.decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len], &|_, _| ())?;
                 // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
                 unsafe { out.set_len(len) };
                 Ok(share(out))
@@ -84,7 +84,8 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
-    /// machine's byte order. On `Ok` all of `dst` is written.
+    /// machine's byte order. On `Ok` all of `dst` is written, and `each` has seen it, see
+    /// [`decompress_each`](floe_codec::decompress_each).
     pub(super) fn fill(
         &self,
         found: Found<'_>,
@@ -92,6 +93,7 @@ impl<'a> DecodeCtx<'a> {
         dst: &mut [MaybeUninit<u8>],
         width: usize,
         is_zeroed: bool,
+        each: floe_codec::Each<'_>,
     ) -> Result<()> {
         if dst.is_empty() {
             return Ok(());
@@ -114,16 +116,21 @@ impl<'a> DecodeCtx<'a> {
                 // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
                 self.read_into(self.body(slot), range, unsafe { aligned::assume_init(dst) })?;
             },
+            Found::Frame { codec, len, frame } if len == need && !self.options.big_endian => {
+                return self.decompress(codec, frame.as_slice(), dst, each);
+            },
             Found::Frame { codec, len, frame } if len == need => {
-                self.decompress(codec, frame.as_slice(), dst)?;
+                self.decompress(codec, frame.as_slice(), dst, &|_, _| ())?;
             },
             Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
             found @ Found::Frame { .. } => copy_to_uninit(&self.unpack(found, slot)?[..need], dst),
         }
+        // SAFETY: every arm above that comes here has written all of `dst`.
+        let bytes = unsafe { aligned::assume_init(dst) };
         if self.options.big_endian {
-            // SAFETY: every arm above that comes here has written all of `dst`.
-            swap_bytes(unsafe { aligned::assume_init(dst) }, width);
+            swap_bytes(bytes, width);
         }
+        each(0, bytes);
         Ok(())
     }
 
@@ -154,9 +161,15 @@ impl<'a> DecodeCtx<'a> {
         })
     }
 
-    fn decompress(&self, codec: floe_codec::Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
+    fn decompress(
+        &self,
+        codec: floe_codec::Codec,
+        frame: &[u8],
+        dst: &mut [MaybeUninit<u8>],
+        each: floe_codec::Each<'_>,
+    ) -> Result<()> {
         let run = |n: usize, work: &(dyn Fn(usize) + Sync)| self.executor.for_each(n, work);
-        floe_codec::decompress_with(codec, frame, dst, &run).map_err(codec_error)
+        floe_codec::decompress_each(codec, frame, dst, &run, each).map_err(codec_error)
     }
 
     /// Whether the stored bytes can hold `need` bytes at all, before anything is allocated.

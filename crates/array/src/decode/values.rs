@@ -13,8 +13,38 @@ use super::fetch::Found;
 use crate::aligned::{self, as_uninit_bytes, byte_len, try_with_capacity};
 use crate::recycle::share;
 
-/// What is done to the values of a part, given its number, once they are in place.
-pub(super) type Change<'c, T> = &'c (dyn Fn(usize, &mut [T]) -> Result<()> + Sync);
+/// What is done about the values of a part, given its number.
+pub(super) struct Change<'c, T> {
+    /// Before there are any.
+    pub(super) before: &'c (dyn Fn(usize) -> Result<()> + Sync),
+    /// To a stretch of them.
+    pub(super) then: &'c Then<'c, T>,
+}
+
+/// Changes values of a part, whose number is given, that have just been put in place; and from which one on they are.
+pub(super) type Then<'c, T> = dyn Fn(usize, usize, &mut [T]) -> Result<()> + Sync + 'c;
+
+/// The error of the first stretch that has one, in the order of the values.
+#[derive(Default)]
+struct First(Mutex<Option<(usize, Error)>>);
+
+impl First {
+    /// Takes note of what came of so many values from `start` on, which takes the place of what was there before.
+    fn note(&self, start: usize, len: usize, result: Result<()>) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = first.take_if(|(at, _)| (start..start + len).contains(at));
+        if let Err(error) = result
+            && first.as_ref().is_none_or(|(at, _)| start < *at)
+        {
+            *first = Some((start, error));
+        }
+    }
+
+    fn result(self) -> Result<()> {
+        let first = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        first.map_or(Ok(()), |(_, error)| Err(error))
+    }
+}
 
 /// The validity bitmaps of an array, not read yet.
 pub(super) struct Validity(pub(super) Vec<Slot>);
@@ -123,13 +153,13 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// As [`Self::fixed_onto`], for buffers taken before, with `change` applied to the values of
-    /// each part, given its number: while they are in the cache, and in parallel.
+    /// each part: while they are in the cache, and in parallel.
     pub(super) fn changed_onto<T: NativeType>(
         &self,
         known: Vec<T>,
         slots: &[Slot],
         counts: &[usize],
-        change: Change<'_, T>,
+        change: &Change<'_, T>,
     ) -> Result<Vec<T>> {
         self.fill_behind(known, slots, counts, None, Some(change))
     }
@@ -142,7 +172,7 @@ impl<'a> DecodeCtx<'a> {
         slots: &[Slot],
         counts: &[usize],
         mut first: Option<Found<'a>>,
-        change: Option<Change<'_, T>>,
+        change: Option<&Change<'_, T>>,
     ) -> Result<Vec<T>> {
         let mut total = 0usize;
         for (slot, count) in slots.iter().zip(counts) {
@@ -175,16 +205,22 @@ impl<'a> DecodeCtx<'a> {
             let Some(job) = jobs.get(i) else { return Ok(()) };
             let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
             let (slot, dst, found) = &mut *job;
+            if let Some(Change { before, .. }) = change {
+                before(i)?;
+            }
             let found = match found.take() {
                 Some(found) => found,
                 None => self.find(*slot)?,
             };
-            self.fill(found, *slot, dst, size_of::<T>(), zeroed)?;
-            match change {
-                // SAFETY: `fill` returned Ok, so that all of `dst` is written.
-                Some(change) => change(i, bytemuck::cast_slice_mut(unsafe { aligned::assume_init(dst) })),
-                None => Ok(()),
-            }
+            let first = First::default();
+            let each = |start: usize, bytes: &mut [u8]| {
+                let Some(Change { then, .. }) = change else { return };
+                // Stretches are of whole values, since they begin at multiples of 64 KiB.
+                let (start, values) = (start / size_of::<T>(), bytemuck::cast_slice_mut(bytes));
+                first.note(start, values.len(), then(i, start, values));
+            };
+            self.fill(found, *slot, dst, size_of::<T>(), zeroed, &each)?;
+            first.result()
         })?;
         drop(jobs);
         // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
@@ -223,4 +259,26 @@ fn join_bitmaps(mut bitmaps: Vec<Option<Bitmap>>, nodes: &[FieldNode]) -> Result
         }
     }
     Ok(out.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_error_counts_and_not_one_of_what_is_there_no_more() {
+        let error = |at: usize| Err(Error::invalid(format!("at {at}")));
+        let first = First::default();
+        first.note(200, 100, error(200));
+        first.note(0, 100, Ok(()));
+        first.note(100, 100, error(100));
+        first.note(300, 100, error(300));
+        assert!(first.result().is_err_and(|error| error.to_string().contains("at 100")));
+
+        let first = First::default();
+        first.note(200, 100, error(200));
+        // All of it, written anew.
+        first.note(0, 400, Ok(()));
+        assert_eq!(first.result(), Ok(()));
+    }
 }

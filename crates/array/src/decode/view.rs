@@ -13,6 +13,7 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::binary::ViewBuilder;
 use super::ctx::{lens, total_len};
+use super::values::Change;
 use crate::aligned::byte_len;
 use crate::recycle::share;
 use crate::validate;
@@ -85,21 +86,29 @@ pub(super) fn onto<T: ViewType + ?Sized>(
         out.buffers.append(&mut ctx.bytes_of_all(&data_slots.concat())?);
         true
     } else {
-        let found: Vec<OnceLock<Vec<Buffer<u8>>>> = nodes.iter().map(|_| OnceLock::new()).collect();
+        let found: Vec<OnceLock<Data>> = nodes.iter().map(|_| OnceLock::new()).collect();
         let broken = AtomicBool::new(false);
-        let finish = |part: usize, views: &mut [View]| {
-            let part = (own.get(part), data_slots.get(part), found.get(part));
-            let (Some(own), Some(slots), Some(found)) = part else { return Ok(()) };
+        // Data first: views are in the cache then when they are looked at.
+        let before = |part: usize| {
+            let (Some(slots), Some(found)) = (data_slots.get(part), found.get(part)) else { return Ok(()) };
             let buffers = ctx.bytes_of_all(slots)?;
-            if !settle(ctx, views, &buffers, own, T::IS_UTF8)? {
-                broken.store(true, Ordering::Relaxed);
-            }
+            let ascii = if ctx.options().validate { validate::ascii(&buffers, T::IS_UTF8) } else { None };
             // Each part is one call's.
-            let _ = found.set(buffers);
+            let _ = found.set(Data { buffers, ascii });
             Ok(())
         };
-        out.views = ctx.changed_onto(views, &slots, &lens(&nodes), &finish)?;
-        out.buffers.extend(found.into_iter().flat_map(|found| found.into_inner().unwrap_or_default()));
+        let then = |part: usize, _: usize, views: &mut [View]| {
+            let data = found.get(part).and_then(OnceLock::get);
+            let (Some(own), Some(data)) = (own.get(part), data) else { return Ok(()) };
+            if !settle(ctx, views, data, own)? {
+                broken.store(true, Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        let change = Change { before: &before, then: &then };
+        out.views = ctx.changed_onto(views, &slots, &lens(&nodes), &change)?;
+        out.buffers
+            .extend(found.into_iter().flat_map(|found| found.into_inner().unwrap_or_default().buffers));
         broken.into_inner()
     };
     let validity = validity.read(ctx, &nodes)?;
@@ -115,26 +124,26 @@ pub(super) fn onto<T: ViewType + ?Sized>(
     Ok(validity)
 }
 
+/// The data buffers of a part, and which are all ASCII if that matters.
+#[derive(Default)]
+struct Data {
+    buffers: Vec<Buffer<u8>>,
+    ascii: Option<Vec<bool>>,
+}
+
 /// Views that are looked at at once.
 const AT_ONCE: usize = 1 << 16;
 
 /// Checks the views of a part against its own buffers, and shifts their indices behind the buffers of the parts
 /// before: both while views and data are in the cache. False if a view is broken.
-fn settle(
-    ctx: &DecodeCtx<'_>,
-    views: &mut [View],
-    buffers: &[Buffer<u8>],
-    own: &Range<u32>,
-    utf8: bool,
-) -> Result<bool> {
+fn settle(ctx: &DecodeCtx<'_>, views: &mut [View], data: &Data, own: &Range<u32>) -> Result<bool> {
     let validate = ctx.options().validate;
-    let ascii = if validate { validate::ascii(buffers, utf8) } else { None };
     let sound = AtomicBool::new(true);
     let stripes: Vec<Mutex<&mut [View]>> = views.chunks_mut(AT_ONCE).map(Mutex::new).collect();
     ctx.run(stripes.len(), |i| {
         let Some(stripe) = stripes.get(i) else { return Ok(()) };
         let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
-        if validate && validate::views(&stripe, buffers, ascii.as_deref()).is_err() {
+        if validate && validate::views(&stripe, &data.buffers, data.ascii.as_deref()).is_err() {
             sound.store(false, Ordering::Relaxed);
         }
         reindex(&mut stripe, own);
