@@ -299,43 +299,19 @@ fn beside(shared: &crate::contenders::pyarrow::Pyarrow, scale: Scale, job: &Job)
 
 /// Lazy sinks of a result of two gigabytes.
 fn sinks(bench: &mut Bench) {
-    for format in Format::BOTH {
-        let cell = Cell {
-            group: "2 GB from a lazy query".into(),
-            name: format!("sink to a {}", format.name()),
-            codec: Codec::Lz4.name().into(),
-            unit: Unit::Mb,
-            goals: vec![Goal::at_most(400.0)],
-            ..Cell::default()
-        };
-        if !bench.wants(&cell.title()) {
-            continue;
-        }
-        let job = |who: &str| Job {
-            what: "sink".into(),
-            who: who.into(),
-            data: "numbers".into(),
-            size: bench.scaled(160_000),
-            format,
-            codec: Codec::Lz4,
-            path: bench.path("sink"),
-        };
-        let mut entries = vec![Entry::single("floe", Role::Floe, measure(bench, &job("floe")))];
-        if format == Format::File {
-            let who = "Polars sink_ipc";
-            entries.push(Entry::single(who, Role::Peer, measure(bench, &job(who))));
-        }
-        crate::limits::fresh(&job("floe").path);
-        bench.push(Cell { entries, ..cell });
-    }
+    lazily(bench, "sink", "2 GB from a lazy query", "sink to a", "Polars sink_ipc");
 }
 
-/// Sums over a file of two gigabytes, a fifth of that compressed.
+/// Sums over a file of such a result.
 fn scans(bench: &mut Bench) {
+    lazily(bench, "scan", "2 GB scanned by a lazy query", "sums of a", "Polars scan_ipc");
+}
+
+fn lazily(bench: &mut Bench, what: &str, group: &str, name: &str, peer: &str) {
     for format in Format::BOTH {
         let cell = Cell {
-            group: "2 GB scanned by a lazy query".into(),
-            name: format!("sums of a {}", format.name()),
+            group: group.into(),
+            name: format!("{name} {}", format.name()),
             codec: Codec::Lz4.name().into(),
             unit: Unit::Mb,
             goals: vec![Goal::at_most(400.0)],
@@ -345,20 +321,21 @@ fn scans(bench: &mut Bench) {
             continue;
         }
         let job = |who: &str| Job {
-            what: "scan".into(),
+            what: what.into(),
             who: who.into(),
             data: "numbers".into(),
             size: bench.scaled(160_000),
             format,
             codec: Codec::Lz4,
-            path: bench.path("scan"),
+            path: bench.path(what),
         };
         let floe = job("floe");
-        floe_sink(floe.large_query(), format, floe.codec, &floe.path);
+        if what == "scan" {
+            floe_sink(floe.large_query(), format, floe.codec, &floe.path);
+        }
         let mut entries = vec![Entry::single("floe", Role::Floe, measure(bench, &floe))];
         if format == Format::File {
-            let who = "Polars scan_ipc";
-            entries.push(Entry::single(who, Role::Peer, measure(bench, &job(who))));
+            entries.push(Entry::single(peer, Role::Peer, measure(bench, &job(peer))));
         }
         crate::limits::fresh(&floe.path);
         bench.push(Cell { entries, ..cell });

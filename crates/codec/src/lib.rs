@@ -235,35 +235,13 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
     }
 }
 
-/// As [`decompress`], with the parts of a large frame decompressed through `run` where they can be: LZ4's independent
-/// blocks, and ZSTD frames that state their size.
-///
-/// # Errors
-/// As [`decompress`].
-///
-#[cfg_attr(feature = "lz4", doc = "```")]
-#[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
-/// use std::mem::MaybeUninit;
-/// use floe_codec::{Codec, Compression, compress_always, decompress_with};
-///
-/// let input = vec![7; 5 << 20];
-/// let mut frame = Vec::new();
-/// compress_always(Compression::Lz4, &input, &mut frame)?;
-/// let mut dst = vec![MaybeUninit::uninit(); input.len()];
-/// decompress_with(Codec::Lz4, &frame, &mut dst, &|n, work| (0..n).for_each(work))?;
-/// # floe_codec::Result::Ok(())
-/// ```
-pub fn decompress_with(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
-    decompress_each(codec, frame, dst, run, &|_, _| ())
-}
-
 /// What is done to a stretch of what has been decompressed: where it starts, and the bytes.
 pub type Each<'a> = &'a (dyn Fn(usize, &mut [u8]) + Sync);
 
-/// As [`decompress_with`], with `each` called for stretches that have just been written, while they are in the cache of
-/// the core that did: once for each byte of `dst`, on `Ok`. Stretches start at multiples of 64 KiB. After an error, and
-/// where something turns out to be wrong that one attempt does not explain, bytes may have been seen that are not the last
-/// to be written there.
+/// As [`decompress`], with the parts of a large frame decompressed through `run` where they can be (LZ4's independent
+/// blocks, and ZSTD frames that state their size), and with `each` called for stretches that have just been written, while
+/// they are in the cache of the core that did: on `Ok`, for every byte of `dst`. Stretches start at multiples of 64 KiB.
+/// Where a first attempt fails, a stretch may be written and seen again: what is seen last is what stays.
 ///
 /// # Errors
 /// As [`decompress`].

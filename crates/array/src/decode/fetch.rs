@@ -116,10 +116,11 @@ impl<'a> DecodeCtx<'a> {
                 // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
                 self.read_into(self.body(slot), range, unsafe { aligned::assume_init(dst) })?;
             },
-            Found::Frame { codec, len, frame } if len == need && !self.options.big_endian => {
-                return self.decompress(codec, frame.as_slice(), dst, each);
-            },
             Found::Frame { codec, len, frame } if len == need => {
+                if !self.options.big_endian {
+                    return self.decompress(codec, frame.as_slice(), dst, each);
+                }
+                // Seen when bytes are in order.
                 self.decompress(codec, frame.as_slice(), dst, &|_, _| ())?;
             },
             Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),

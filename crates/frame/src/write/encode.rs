@@ -283,13 +283,16 @@ fn store(
     let prefix = len.to_le_bytes();
     let mut out = prefix.to_vec();
     let run: floe_codec::Run<'_> = &|n, work| executor.for_each(n, work);
-    let compressed = match known {
-        Known::Nothing => floe_codec::compress_with(compression, &buffer, &mut out, run),
-        Known::Choice(choice) => choice.compress(&buffer, &mut out, run),
-        Known::Before(found, i) => match found.wait(i) {
-            Some(choice) => choice.like(&buffer).and_then(|choice| choice.compress(&buffer, &mut out, run)),
-            None => floe_codec::compress_with(compression, &buffer, &mut out, run),
+    let choice = match known {
+        Known::Nothing => None,
+        Known::Choice(choice) => Some(choice),
+        Known::Before(found, i) => {
+            found.wait(i).map(|choice| choice.like(&buffer)).transpose().map_err(codec_error)?
         },
+    };
+    let compressed = match choice {
+        Some(choice) => choice.compress(&buffer, &mut out, run),
+        None => floe_codec::compress_with(compression, &buffer, &mut out, run),
     };
     if !compressed.map_err(codec_error)? {
         let frame = StoredFrame::new(compression.codec(), buffer.len());
