@@ -3,13 +3,7 @@
 
 use std::io::{self, Read};
 use std::process::Command;
-use std::sync::Arc;
 
-use arrow_array::types::UInt32Type;
-use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray, StringViewArray, UInt32Array};
-use arrow_buffer::NullBuffer;
-use arrow_ipc::CompressionType;
-use arrow_ipc::writer::{IpcWriteOptions, StreamWriter};
 use floe::prelude::*;
 use floe_tests::arbitrary::{Arbitrary, dtypes};
 use floe_tests::config::Config;
@@ -326,60 +320,6 @@ fn one_large_buffer_is_the_same_from_any_number_of_threads() {
     let bytes = config.write(&df);
     assert!(bytes == Config { parallel: false, ..config }.write(&df), "the bytes depend on threads");
     assert_frames_equal(&df, &IpcStreamReader::new(&bytes[..]).finish().expect("a stream"));
-}
-
-/// Keys and views that are looked at a megabyte at a time, while it is being decompressed: what a null holds is nobody's
-/// business, wherever it is, and a key that is none is an error, wherever it is.
-#[test]
-fn what_nulls_hold_is_not_looked_at_in_any_stretch() {
-    const ROWS: u32 = 700_000;
-    let texts: ArrayRef = Arc::new(StringArray::from(vec!["b", "a", "a text that is not inlined"]));
-    // All valid at first; then every third is null, and behind it is no key.
-    let is_null = |row: u32| row > 300_000 && row.is_multiple_of(3);
-    let expected: Vec<Option<&str>> = (0..ROWS)
-        .map(|row| (!is_null(row)).then_some(["b", "a", "a text that is not inlined"][row as usize % 3]))
-        .collect();
-    let batch = |wrong: Option<u32>| {
-        let key = |row: u32| if is_null(row) || wrong == Some(row) { u32::MAX } else { row % 3 };
-        let nulls = NullBuffer::from((0..ROWS).map(|row| !is_null(row)).collect::<Vec<bool>>());
-        let keys = UInt32Array::new((0..ROWS).map(key).collect::<Vec<u32>>().into(), Some(nulls));
-        // SAFETY: that keys may be none is what is tested: they are written, and not used otherwise.
-        let keys = unsafe { DictionaryArray::<UInt32Type>::new_unchecked(keys, Arc::clone(&texts)) };
-        let views: StringViewArray = expected.iter().collect();
-        let columns: [(&str, ArrayRef); 2] = [("keys", Arc::new(keys)), ("views", Arc::new(views))];
-        RecordBatch::try_from_iter(columns).expect("a batch")
-    };
-    let lz4 = IpcWriteOptions::default().try_with_compression(Some(CompressionType::LZ4_FRAME)).expect("LZ4");
-    let stream = |batches: &[RecordBatch]| {
-        let mut bytes = Vec::new();
-        let mut writer = StreamWriter::try_new_with_options(&mut bytes, &batches[0].schema(), lz4.clone())
-            .expect("a writer");
-        batches.iter().for_each(|batch| writer.write(batch).expect("written"));
-        writer.finish().expect("an end");
-        drop(writer);
-        bytes
-    };
-    let good = batch(None);
-    for parallel in [true, false] {
-        let read =
-            |bytes: &[u8]| IpcStreamReader::new(bytes).set_rechunk(true).with_parallel(parallel).finish();
-        for batches in [&[good.clone()][..], &[good.clone(), good.clone()]] {
-            let df = read(&stream(batches)).expect("a frame");
-            for name in ["keys", "views"] {
-                let found = df.column(name).expect("a column").cast(&DataType::String).expect("texts");
-                let found = found.str().expect("texts").iter();
-                assert!(found.eq(expected.iter().copied().cycle().take(df.height())), "{name}");
-            }
-        }
-        for wrong in [1, 400_000, ROWS - 2] {
-            let error =
-                read(&stream(&[good.clone(), batch(Some(wrong))])).expect_err("no such key").to_string();
-            assert!(
-                error.contains("key 4294967295 is outside of a dictionary of 3 values"),
-                "{wrong}: {error}"
-            );
-        }
-    }
 }
 
 /// Columns whose buffers and fields are so large that they are compressed and decoded apart from each other.

@@ -3,12 +3,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::Array;
+use arrow::array::{Array, PrimitiveArray};
+use arrow::bitmap::Bitmap;
 use floe_array::decode::{Budget, Growing, Start};
 use floe_array::dictionary::Categories;
-use floe_array::{DecodeCtx, DecodeOptions, Dictionaries, Lookup, Part, Serial, decode_column};
+use floe_array::{DecodeCtx, DecodeOptions, Dictionaries, Executor, Lookup, Part, Serial, decode_column};
 use floe_format::{
-    BatchHeader, BodyLayout, DataType, DictionaryEncoding, Field, FieldNode, IntType, IpcLimits, Version,
+    BatchHeader, BodyLayout, Codec, DataType, DictionaryEncoding, Field, FieldNode, IntType, IpcLimits,
+    Version,
 };
 use polars_buffer::Buffer;
 
@@ -135,5 +137,67 @@ fn categories_with_tables_that_change() {
             let nulls = if map[1].is_none() { 5 } else { 1 };
             assert_eq!((found.len(), found.null_count()), (8, nulls), "{map:?}, {width} bytes");
         }
+    }
+}
+
+/// Keys that are looked at a megabyte at a time, while they are being decompressed: what a null holds is nobody's business,
+/// wherever it is, and of several keys that are none the first is told.
+#[test]
+fn keys_are_translated_in_stretches() {
+    const ROWS: u32 = 700_000;
+    let index = IntType { bits: 32, signed: false };
+    let encoding = DictionaryEncoding { id: 0, index, slot: 0, ordered: false };
+    let field = Field { dictionary: Some(encoding), ..field("a", DataType::Utf8, vec![]) };
+    let categories = Categories::new(Arc::from([Some(7), Some(5), Some(3)]), 4).unwrap();
+    let lookups = vec![Some(Lookup::Categories(categories))];
+    let dictionaries = Dictionaries { lookups, ..Dictionaries::default() };
+    // All valid in the first stretch; then every third is null, and what it holds is no key.
+    let is_null = |row: u32| row > 300_000 && row.is_multiple_of(3);
+    let bits: Bitmap = (0..ROWS).map(|row| !is_null(row)).collect();
+    let validity = bits.as_slice().0.to_vec();
+    let stored = |bytes: &[u8]| {
+        let mut out = i64::try_from(bytes.len()).unwrap().to_le_bytes().to_vec();
+        floe_codec::compress_always(floe_codec::Compression::Lz4, bytes, &mut out).unwrap();
+        out
+    };
+    let batch = |wrong: &[u32]| {
+        let none = |row: u32| is_null(row) || wrong.contains(&row);
+        let keys = le((0..ROWS).map(|row| if none(row) { u32::MAX - row } else { row % 3 }.to_le_bytes()));
+        let mut batch = batch(&[(bits.len(), bits.unset_bits())], &[stored(&validity), stored(&keys)]);
+        batch.header.compression = Some(Codec::Lz4);
+        batch
+    };
+    let all = [batch(&[]), batch(&[])];
+    let found = check(&field, &all, &dictionaries);
+    let found = found.as_any().downcast_ref::<PrimitiveArray<u32>>().unwrap();
+    let expected = (0..ROWS).map(|row| (!is_null(row)).then_some([7, 5, 3][row as usize % 3]));
+    assert!(found.iter().map(|category| category.copied()).eq(expected.clone().chain(expected)));
+
+    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    for wrong in [&[1, 500_000][..], &[400_000, 650_000], &[ROWS - 2, 400_000]] {
+        let batches = [batch(&[]), batch(wrong)];
+        for executor in [&Serial as &dyn Executor, &Backwards] {
+            let parts = batches
+                .iter()
+                .map(|batch| Part::new(&batch.header, &batch.body, &dictionaries, Start::default()))
+                .collect();
+            let budget = Budget::default();
+            let mut ctx = DecodeCtx::new(parts, &options, &budget, executor);
+            let error = decode_column(&mut ctx, &field).unwrap_err().to_string();
+            let first = u32::MAX - wrong.iter().min().unwrap();
+            assert!(
+                error.contains(&format!("key {first} is outside of a dictionary of 3 values")),
+                "{error}"
+            );
+        }
+    }
+}
+
+/// Does what comes last first.
+struct Backwards;
+
+impl Executor for Backwards {
+    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+        (0..n).rev().for_each(work);
     }
 }
