@@ -12,6 +12,7 @@
 
 mod assemble;
 mod bytes;
+mod decoding;
 mod dictionaries;
 mod fetch;
 mod file;
@@ -29,6 +30,7 @@ mod segments;
 mod source;
 mod stream;
 mod stream_source;
+mod windows;
 
 pub use bytes::OwnedBytes;
 pub use file::{Batches, IpcReader};

@@ -1,13 +1,17 @@
 //! What can be saved of a file whose writer died before the footer.
 
+use std::io;
+
 use floe_format::IpcLimits;
 use floe_format::constants::{FILE_MAGIC, FILE_PREFIX};
+use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
+use super::input::Input;
 use super::options::ReadOptions;
 use super::source::Source;
-use super::stream_source::{Salvage, salvage};
+use super::stream_source::Stream;
 
 /// The complete batches of a file, and what was behind them. See
 /// [`IpcReader::recover`](crate::IpcReader::recover).
@@ -37,4 +41,39 @@ pub(crate) fn recover<R: MmapBytesReader>(reader: R, limits: IpcLimits) -> Polar
     // Behind an end marker comes the footer, which says nothing new.
     let leftover_bytes = if marked { 0 } else { (len - end) as u64 };
     Ok(Recovered { df, batches, leftover_bytes, reason: error.map(|e| e.to_string()) })
+}
+
+/// All complete batches of a stream in memory, up to the first thing that is wrong.
+struct Salvage {
+    df: DataFrame,
+    batches: usize,
+    /// Where the last complete message ends.
+    end: usize,
+    marked: bool,
+    error: Option<PolarsError>,
+}
+
+/// Reads what is complete.
+fn salvage(bytes: Buffer<u8>, start: usize, options: &ReadOptions) -> PolarsResult<Salvage> {
+    let mut stream: Stream<io::Empty> = Stream::new(Input::Memory { bytes, at: start });
+    let mut batches = Vec::new();
+    let mut error = None;
+    stream.plan(options)?;
+    let mut end = stream.position();
+    loop {
+        match stream.next_batch(options) {
+            Ok(Some(batch)) => batches.push(batch),
+            Ok(None) => break,
+            Err(e) => {
+                error = Some(e);
+                break;
+            },
+        }
+        end = stream.position();
+    }
+    if stream.saw_end_marker() {
+        end = stream.position();
+    }
+    let df = stream.decode(&batches, options, 0)?;
+    Ok(Salvage { df, batches: batches.len(), end, marked: stream.saw_end_marker(), error })
 }

@@ -1,27 +1,24 @@
 //! A stream's schema, dictionaries and record batches, in the order in which they come.
 
-use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io::Read;
 use std::ops::Range;
 use std::sync::Arc;
 
+use floe_array::Dictionaries;
 use floe_array::decode::Budget;
-use floe_array::{Dictionaries, Segments};
 use floe_format::{BatchHeader, Header, KeyValues, Message, Schema, Version};
-use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
-use super::assemble::{BatchInput, GrowingFrame, check_rows, decode_frame, finish_frame};
+use super::assemble::GrowingFrame;
+use super::decoding::Decoding;
 use super::dictionaries::Store;
-use super::fetch::{Placed, fetch};
-use super::flags;
-use super::in_place::{self, InPlace};
+use super::in_place::InPlace;
 use super::input::{Input, Item};
 use super::on_disk::StreamBody;
 use super::options::{ColumnCounts, Projection, ReadOptions};
 use super::segments::{GAP, ranges};
 use crate::error::format_error;
-use crate::pool::{self, Task};
+use crate::pool;
 use crate::schema::ReadSchema;
 
 /// A record batch with what it needs to be decoded.
@@ -36,7 +33,7 @@ pub(crate) struct StreamBatch {
 
 /// A stream being read: the schema is known, dictionaries are kept, batches come out.
 pub(crate) struct Stream<R> {
-    input: Input<R>,
+    pub(super) input: Input<R>,
     schema: Option<Arc<ReadSchema>>,
     /// Set when the first batch is asked for.
     plan: Option<Plan>,
@@ -79,24 +76,6 @@ impl Plan {
         }
         Ok((kept(&[]), None))
     }
-}
-
-/// Batches of about so many bytes are decoded together; those on disk take none yet, so that all of them are.
-const WINDOW_BYTES: usize = 8 << 20;
-/// The first batches, of which nothing is read in place: so many bytes tell how the others will be.
-const FIRST_BYTES: usize = if cfg!(fuzzing) { 1 } else { 1 << 20 };
-/// What a batch counts for at least: windows have at most 1,024 of them.
-const MIN_BATCH: usize = 16 << 10;
-/// Windows being decoded while the next one is read.
-const WINDOWS: usize = 2;
-
-/// Neighbouring batches of a stream.
-#[derive(Default)]
-struct Window {
-    batches: Vec<StreamBatch>,
-    bytes: usize,
-    rows: usize,
-    is_last: bool,
 }
 
 impl<R: Read> Stream<R> {
@@ -145,7 +124,7 @@ impl<R: Read> Stream<R> {
         }
     }
 
-    fn plan(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
+    pub(super) fn plan(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
         let schema = self.schema(options)?;
         if self.plan.is_none() {
             let projection = Projection::new(&schema, options)?;
@@ -170,7 +149,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// As [`Self::next_batch`]; the columns of `in_place` have its rows then.
-    fn next_batch_onto(
+    pub(super) fn next_batch_onto(
         &mut self,
         options: &ReadOptions,
         mut in_place: Option<&mut GrowingFrame>,
@@ -239,151 +218,14 @@ impl<R: Read> Stream<R> {
         }
     }
 
-    /// All that is left, in one frame.
-    pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
-        if matches!(self.input, Input::Memory { .. }) {
-            let mut batches = Vec::new();
-            while let Some(batch) = self.next_batch(options)? {
-                batches.push(batch);
-            }
-            return self.decode(&batches, options, 0);
-        }
-        let mut first = Window::default();
-        self.extend(&mut first, FIRST_BYTES, options, None)?;
-        let suited = match &self.input {
-            Input::Reader { .. } if options.rechunk => self.suited(&first, options)?,
-            _ => Vec::new(),
-        };
-        if suited.is_empty() {
-            self.extend(&mut first, WINDOW_BYTES, options, None)?;
-        }
-        if first.is_last {
-            return self.decode(&first.batches, options, 0);
-        }
-        if options.rechunk {
-            self.read_joined(first, &suited, options)
-        } else {
-            self.read_in_chunks(first, options)
-        }
-    }
-
-    /// The columns, by their places in the projection, that are better read in place, as these batches look.
-    fn suited(&mut self, first: &Window, options: &ReadOptions) -> PolarsResult<Vec<usize>> {
-        let (schema, projection) = (self.plan(options)?, self.projection(options)?);
-        Ok(in_place::suited(&schema, &projection, &first.batches))
-    }
-
-    /// Batches to be decoded together, and whether there are no more. The columns of `in_place` have their rows then.
-    fn window(&mut self, options: &ReadOptions, in_place: Option<&mut GrowingFrame>) -> PolarsResult<Window> {
-        let mut window = Window::default();
-        self.extend(&mut window, WINDOW_BYTES, options, in_place)?;
-        Ok(window)
-    }
-
-    /// Adds batches until there are so many bytes.
-    fn extend(
-        &mut self,
-        window: &mut Window,
-        bytes: usize,
-        options: &ReadOptions,
-        mut in_place: Option<&mut GrowingFrame>,
-    ) -> PolarsResult<()> {
-        while window.bytes < bytes && !window.is_last {
-            let Some(batch) = self.next_batch_onto(options, in_place.as_deref_mut())? else {
-                window.is_last = true;
-                break;
-            };
-            window.bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH));
-            window.rows = window.rows.saturating_add(batch.header.rows);
-            window.batches.push(batch);
-        }
-        Ok(())
-    }
-
-    /// Decodes windows one behind the other, each while the next one is read.
-    /// Of these columns the values are read in place.
-    fn read_joined(
-        &mut self,
-        first: Window,
-        in_place: &[usize],
-        options: &ReadOptions,
-    ) -> PolarsResult<DataFrame> {
-        let projection = self.projection(options)?;
-        let (mut read, mut frame) = GrowingFrame::split(&projection, in_place);
-        self.decoding(options)?.onto(&mut read, &first.batches)?;
-        let mut in_place = (!read.is_empty()).then_some(&mut read);
-        let mut metadata = Vec::new();
-        let mut window = first;
-        loop {
-            let Window { mut batches, is_last, .. } = window;
-            metadata.extend(batches.iter_mut().map(|batch| std::mem::take(&mut batch.metadata)));
-            let decoding = self.decoding(options)?;
-            if is_last || !options.parallel || frame.is_empty() {
-                decoding.onto(&mut frame, &batches)?;
-                if is_last {
-                    break;
-                }
-                window = self.window(options, in_place.as_deref_mut())?;
-            } else {
-                let task = Task::spawn(move || {
-                    decoding.onto(&mut frame, &batches)?;
-                    PolarsResult::Ok(frame)
-                });
-                // An error of the batches that are being decoded comes before one behind them.
-                let next = self.window(options, in_place.as_deref_mut());
-                frame = task.wait()?;
-                window = next?;
-            }
-        }
-        let mut df = frame.finish(read, &projection)?;
-        flags::restore(&mut df, &projection, metadata.iter())?;
-        finish_frame(df, options, 0)
-    }
-
     /// What decoding takes, to be sent to the pool.
-    fn decoding(&mut self, options: &ReadOptions) -> PolarsResult<Decoding> {
+    pub(super) fn decoding(&mut self, options: &ReadOptions) -> PolarsResult<Decoding> {
         Ok(Decoding {
             schema: self.plan(options)?,
             projection: self.projection(options)?,
             options: options.clone(),
             budget: Arc::clone(&self.budget),
         })
-    }
-
-    /// Decodes windows to chunks on the pool, while the next ones are read.
-    fn read_in_chunks(&mut self, first: Window, options: &ReadOptions) -> PolarsResult<DataFrame> {
-        let mut tasks: VecDeque<Task<PolarsResult<DataFrame>>> = VecDeque::new();
-        let mut frames: Option<DataFrame> = None;
-        let mut done = |frame: DataFrame| match &mut frames {
-            None => {
-                frames = Some(frame);
-                Ok(())
-            },
-            Some(all) => all.vstack_mut_owned(frame).map(|_| ()),
-        };
-        let (mut window, mut before) = (first, 0usize);
-        loop {
-            let Window { batches, rows, is_last, .. } = window;
-            let decoding = self.decoding(options)?;
-            if batches.is_empty() {
-                debug_assert!(is_last, "only the end of the stream makes a window empty");
-            } else if options.parallel {
-                tasks.push_back(Task::spawn(move || decoding.frame(&batches, before)));
-            } else {
-                done(decoding.frame(&batches, before)?)?;
-            }
-            while tasks.len() > if is_last { 0 } else { WINDOWS } {
-                if let Some(task) = tasks.pop_front() {
-                    done(task.wait()?)?;
-                }
-            }
-            if is_last {
-                return Ok(frames.unwrap_or_default());
-            }
-            before = before.saturating_add(rows);
-            check_rows(before)?;
-            window = self.window(options, None)?;
-        }
     }
 
     /// Decodes batches into one frame, which begins at row `before`.
@@ -397,63 +239,6 @@ impl<R: Read> Stream<R> {
     }
 }
 
-/// What decoding takes beside the batches.
-struct Decoding {
-    schema: Arc<ReadSchema>,
-    projection: Arc<Projection>,
-    options: ReadOptions,
-    budget: Arc<Budget>,
-}
-
-impl Decoding {
-    /// Batches as a frame of their own, which begins at row `before`.
-    fn frame(&self, batches: &[StreamBatch], before: usize) -> PolarsResult<DataFrame> {
-        let Self { schema, projection, options, budget } = self;
-        let executor = pool::executor(options.parallel);
-        let fetched = self.fetch(batches)?;
-        let mut inputs = self.inputs(batches);
-        for (input, body) in inputs.iter_mut().zip(fetched.iter().flatten()) {
-            input.body = body;
-        }
-        let mut df = decode_frame(schema, projection, options, &inputs, budget, executor)?;
-        flags::restore(&mut df, projection, batches.iter().map(|batch| &batch.metadata))?;
-        finish_frame(df, options, before)
-    }
-
-    /// Batches behind those of a frame.
-    fn onto(&self, frame: &mut GrowingFrame, batches: &[StreamBatch]) -> PolarsResult<()> {
-        let Self { schema, options, budget, .. } = self;
-        let executor = pool::executor(options.parallel);
-        frame.decode(schema, options, &self.inputs(batches), budget, executor)
-    }
-
-    /// Bodies that are on disk, if it is better to read them as wholes.
-    fn fetch(&self, batches: &[StreamBatch]) -> PolarsResult<Option<Vec<Segments>>> {
-        let placed = batches.iter().map(|batch| {
-            let (_, body) = batch.body.place()?;
-            Some(Placed { index: batch.index, header: &batch.header, version: batch.version, body })
-        });
-        let (Some(placed), Some((source, _))) =
-            (placed.collect::<Option<Vec<_>>>(), batches.first().and_then(|batch| batch.body.place()))
-        else {
-            return Ok(None);
-        };
-        let Self { schema, projection, options, .. } = self;
-        fetch(source, schema, projection, options, &placed, pool::executor(options.parallel))
-    }
-
-    fn inputs<'a>(&self, batches: &'a [StreamBatch]) -> Vec<BatchInput<'a>> {
-        let input = |batch: &'a StreamBatch| BatchInput {
-            header: &batch.header,
-            body: &batch.body,
-            dictionaries: Arc::clone(&batch.dictionaries),
-            index: batch.index,
-            options: self.options.decode_options(&self.schema, batch.version),
-        };
-        batches.iter().map(input).collect()
-    }
-}
-
 /// How many of a batch's buffers have bytes.
 fn filled(header: &BatchHeader) -> usize {
     header.buffers.iter().filter(|buffer| buffer.len > 0).count()
@@ -461,39 +246,4 @@ fn filled(header: &BatchHeader) -> usize {
 
 fn place(batches: usize, error: PolarsError) -> PolarsError {
     error.wrap_msg(|msg| format!("after {batches} record batches: {msg}"))
-}
-
-/// All complete batches of a stream in memory, up to the first thing that is wrong.
-pub(crate) struct Salvage {
-    pub(crate) df: DataFrame,
-    pub(crate) batches: usize,
-    /// Where the last complete message ends.
-    pub(crate) end: usize,
-    pub(crate) marked: bool,
-    pub(crate) error: Option<PolarsError>,
-}
-
-/// Reads what is complete.
-pub(crate) fn salvage(bytes: Buffer<u8>, start: usize, options: &ReadOptions) -> PolarsResult<Salvage> {
-    let mut stream: Stream<io::Empty> = Stream::new(Input::Memory { bytes, at: start });
-    let mut batches = Vec::new();
-    let mut error = None;
-    stream.plan(options)?;
-    let mut end = stream.position();
-    loop {
-        match stream.next_batch(options) {
-            Ok(Some(batch)) => batches.push(batch),
-            Ok(None) => break,
-            Err(e) => {
-                error = Some(e);
-                break;
-            },
-        }
-        end = stream.position();
-    }
-    if stream.saw_end_marker() {
-        end = stream.position();
-    }
-    let df = stream.decode(&batches, options, 0)?;
-    Ok(Salvage { df, batches: batches.len(), end, marked: stream.saw_end_marker(), error })
 }

@@ -1,0 +1,176 @@
+//! All of a stream in one frame: its batches are decoded in windows, each while the next one is read.
+//!
+//! ```text
+//!   calling thread   read w0   read w1     read w2   ..
+//!   pool                       decode w0   decode w1 ..
+//! ```
+
+use std::collections::VecDeque;
+use std::io::Read;
+
+use polars_core::prelude::*;
+
+use super::assemble::{GrowingFrame, check_rows, finish_frame};
+use super::flags;
+use super::in_place;
+use super::input::Input;
+use super::options::ReadOptions;
+use super::stream_source::{Stream, StreamBatch};
+use crate::pool::Task;
+
+/// Batches of about so many bytes are decoded together; those on disk take none yet, so that all of them are.
+const WINDOW_BYTES: usize = 8 << 20;
+/// The first batches, of which nothing is read in place: so many bytes tell how the others will be.
+const FIRST_BYTES: usize = if cfg!(fuzzing) { 1 } else { 1 << 20 };
+/// What a batch counts for at least: windows have at most 1,024 of them.
+const MIN_BATCH: usize = 16 << 10;
+/// Windows being decoded while the next one is read.
+const WINDOWS: usize = 2;
+
+/// Neighbouring batches of a stream.
+#[derive(Default)]
+struct Window {
+    batches: Vec<StreamBatch>,
+    bytes: usize,
+    rows: usize,
+    is_last: bool,
+}
+
+impl<R: Read> Stream<R> {
+    /// All that is left, in one frame.
+    pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
+        if matches!(self.input, Input::Memory { .. }) {
+            let mut batches = Vec::new();
+            while let Some(batch) = self.next_batch(options)? {
+                batches.push(batch);
+            }
+            return self.decode(&batches, options, 0);
+        }
+        let mut first = Window::default();
+        self.extend(&mut first, FIRST_BYTES, options, None)?;
+        let suited = match &self.input {
+            Input::Reader { .. } if options.rechunk => self.suited(&first, options)?,
+            _ => Vec::new(),
+        };
+        if suited.is_empty() {
+            self.extend(&mut first, WINDOW_BYTES, options, None)?;
+        }
+        if first.is_last {
+            return self.decode(&first.batches, options, 0);
+        }
+        if options.rechunk {
+            self.read_joined(first, &suited, options)
+        } else {
+            self.read_in_chunks(first, options)
+        }
+    }
+
+    /// The columns, by their places in the projection, that are better read in place, as these batches look.
+    fn suited(&mut self, first: &Window, options: &ReadOptions) -> PolarsResult<Vec<usize>> {
+        let (schema, projection) = (self.plan(options)?, self.projection(options)?);
+        Ok(in_place::suited(&schema, &projection, &first.batches))
+    }
+
+    /// Batches to be decoded together, and whether there are no more. The columns of `in_place` have their rows then.
+    fn window(&mut self, options: &ReadOptions, in_place: Option<&mut GrowingFrame>) -> PolarsResult<Window> {
+        let mut window = Window::default();
+        self.extend(&mut window, WINDOW_BYTES, options, in_place)?;
+        Ok(window)
+    }
+
+    /// Adds batches until there are so many bytes.
+    fn extend(
+        &mut self,
+        window: &mut Window,
+        bytes: usize,
+        options: &ReadOptions,
+        mut in_place: Option<&mut GrowingFrame>,
+    ) -> PolarsResult<()> {
+        while window.bytes < bytes && !window.is_last {
+            let Some(batch) = self.next_batch_onto(options, in_place.as_deref_mut())? else {
+                window.is_last = true;
+                break;
+            };
+            window.bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH));
+            window.rows = window.rows.saturating_add(batch.header.rows);
+            window.batches.push(batch);
+        }
+        Ok(())
+    }
+
+    /// Decodes windows one behind the other, each while the next one is read.
+    /// Of these columns the values are read in place.
+    fn read_joined(
+        &mut self,
+        first: Window,
+        in_place: &[usize],
+        options: &ReadOptions,
+    ) -> PolarsResult<DataFrame> {
+        let projection = self.projection(options)?;
+        let (mut read, mut frame) = GrowingFrame::split(&projection, in_place);
+        self.decoding(options)?.onto(&mut read, &first.batches)?;
+        let mut in_place = (!read.is_empty()).then_some(&mut read);
+        let mut metadata = Vec::new();
+        let mut window = first;
+        loop {
+            let Window { mut batches, is_last, .. } = window;
+            metadata.extend(batches.iter_mut().map(|batch| std::mem::take(&mut batch.metadata)));
+            let decoding = self.decoding(options)?;
+            if is_last || !options.parallel || frame.is_empty() {
+                decoding.onto(&mut frame, &batches)?;
+                if is_last {
+                    break;
+                }
+                window = self.window(options, in_place.as_deref_mut())?;
+            } else {
+                let task = Task::spawn(move || {
+                    decoding.onto(&mut frame, &batches)?;
+                    PolarsResult::Ok(frame)
+                });
+                // An error of the batches that are being decoded comes before one behind them.
+                let next = self.window(options, in_place.as_deref_mut());
+                frame = task.wait()?;
+                window = next?;
+            }
+        }
+        let mut df = frame.finish(read, &projection)?;
+        flags::restore(&mut df, &projection, metadata.iter())?;
+        finish_frame(df, options, 0)
+    }
+
+    /// Decodes windows to chunks on the pool, while the next ones are read.
+    fn read_in_chunks(&mut self, first: Window, options: &ReadOptions) -> PolarsResult<DataFrame> {
+        let mut tasks: VecDeque<Task<PolarsResult<DataFrame>>> = VecDeque::new();
+        let mut frames: Option<DataFrame> = None;
+        let mut done = |frame: DataFrame| match &mut frames {
+            None => {
+                frames = Some(frame);
+                Ok(())
+            },
+            Some(all) => all.vstack_mut_owned(frame).map(|_| ()),
+        };
+        let (mut window, mut before) = (first, 0usize);
+        loop {
+            let Window { batches, rows, is_last, .. } = window;
+            let decoding = self.decoding(options)?;
+            if batches.is_empty() {
+                debug_assert!(is_last, "only the end of the stream makes a window empty");
+            } else if options.parallel {
+                tasks.push_back(Task::spawn(move || decoding.frame(&batches, before)));
+            } else {
+                done(decoding.frame(&batches, before)?)?;
+            }
+            while tasks.len() > if is_last { 0 } else { WINDOWS } {
+                if let Some(task) = tasks.pop_front() {
+                    done(task.wait()?)?;
+                }
+            }
+            if is_last {
+                return Ok(frames.unwrap_or_default());
+            }
+            before = before.saturating_add(rows);
+            check_rows(before)?;
+            window = self.window(options, None)?;
+        }
+    }
+}
