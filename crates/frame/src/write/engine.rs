@@ -12,7 +12,6 @@
 //! oldest batch come first, and of those the largest: see [`Queue`]. Of the first batch that is not compressed some
 //! buffers are only promised: it is written while they are made, see [`Promise`](floe_array::encode::Promise).
 
-use std::collections::VecDeque;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
@@ -23,25 +22,22 @@ use polars_core::prelude::*;
 
 use super::choices::{Choices, Role};
 use super::chunk;
-use super::convert::{Columns, Pieces, estimate, scale};
+use super::convert::{Columns, Pieces, estimate};
 use super::dictionaries::{Due, Trackers, dictionary_field, has_dictionary};
 use super::emit::{Container, Emitter};
 use super::encode::{self, Apart, EncodedColumns, Encoding, assemble, column, columns};
 use super::group::{Part, Plan, encode_group, grouped};
+use super::in_flight::{Encoded, InFlight};
 use super::options::{Options, codec};
 use super::statistics::{Texts, flags_metadata};
 use crate::cumulative;
 use crate::error::format_error;
 use crate::options::Metadata;
-use crate::pool::{Queue, Task, Turn, Writer, executor, threads};
+use crate::pool::{Writer, executor, threads};
 use crate::schema::WriteSchema;
 use crate::statistics::{ColumnStatistics, KEY};
 use crate::summary::WriteSummary;
 
-/// Raw bytes in flight beyond which the next batch waits.
-const WINDOW_BYTES: usize = 48 << 20;
-/// Batches in flight whatever their size: one is encoded while the one before it is written.
-const WINDOW_BATCHES: usize = 2;
 /// Columns are put together into tasks of about this many bytes.
 const TASK_BYTES: usize = 256 << 10;
 /// Tasks of a batch for each thread, at most about so many.
@@ -69,21 +65,7 @@ pub(crate) struct Engine<W> {
     deltas: bool,
     container: Container,
     choices: Choices,
-    queue: Queue,
-    /// Batches that have been put into it.
-    queued: u64,
-    in_flight: VecDeque<Pending>,
-    bytes_in_flight: usize,
-    /// What the last batch that was written took, and what it had been thought to take.
-    last_size: (usize, usize),
-}
-
-/// A batch on its way.
-struct Pending {
-    rows: usize,
-    bytes: usize,
-    metadata: KeyValues,
-    tasks: Vec<Task<PolarsResult<EncodedColumns>>>,
+    in_flight: InFlight,
 }
 
 impl<W: Write> Engine<W> {
@@ -132,11 +114,7 @@ impl<W: Write> Engine<W> {
             deltas: *dictionary_deltas,
             container: *container,
             choices: Choices::default(),
-            queue: Queue::new(if compression.is_none() { Writer::Helps } else { Writer::Waits }),
-            queued: 0,
-            in_flight: VecDeque::new(),
-            bytes_in_flight: 0,
-            last_size: (1, 1),
+            in_flight: InFlight::new(if compression.is_none() { Writer::Helps } else { Writer::Waits }),
             plan,
         })
     }
@@ -305,7 +283,6 @@ impl<W: Write> Engine<W> {
         if result.is_err() {
             self.emitter.fail();
             self.in_flight.clear();
-            self.bytes_in_flight = 0;
         }
         result
     }
@@ -340,8 +317,8 @@ impl<W: Write> Engine<W> {
             // Batches that use the dictionary as it was come first.
             self.drain(0)?;
             let rows = values.len();
-            let apart = Apart { queue: &self.queue, batch: self.queued, column: 0 };
-            let apart = self.parallel.then_some(apart);
+            let (queue, batch) = self.in_flight.next();
+            let apart = self.parallel.then_some(Apart { queue, batch, column: 0 });
             let compression = self.plan.compression;
             let encoding = Encoding { remaps: &[], compression, canonical_views: true, executor };
             let encoded = column(&field, &values, encoding, apart, Role::Alone)
@@ -405,7 +382,7 @@ impl<W: Write> Engine<W> {
             let columns = encode_group(all, &self.plan, &self.remaps, None)?;
             return self.emit(rows, vec![columns], &metadata);
         }
-        while self.is_full(bytes) {
+        while self.in_flight.is_full(bytes) {
             self.drain(self.in_flight.len() - 1)?;
         }
         // Statistics look at the bytes that are written. What is not compressed is taken apart only while nothing is
@@ -413,40 +390,21 @@ impl<W: Write> Engine<W> {
         let apart = !self.plan.statistics && (compresses || self.in_flight.is_empty());
         let tasks_most = (threads() * TASKS).max(1);
         let target = if sizes.len() <= tasks_most { TASK_BYTES } else { TASK_BYTES.max(bytes / tasks_most) };
-        let tasks = grouped(all.into_iter().zip(sizes), target).into_iter().map(|(group, bytes)| {
+        for (group, bytes) in grouped(all.into_iter().zip(sizes), target) {
             let (plan, remaps) = (Arc::clone(&self.plan), Arc::clone(&self.remaps));
-            let (queue, batch) = (self.queue.clone(), self.queued);
+            let (queue, batch) = self.in_flight.next();
+            let queue = queue.clone();
             let work = move || encode_group(group, &plan, &remaps, apart.then_some((&queue, batch)));
-            self.queue.push(self.queued, Turn::of_bytes(bytes), work)
-        });
-        let tasks = tasks.collect();
-        self.queued += 1;
-        self.bytes_in_flight += bytes;
-        self.in_flight.push_back(Pending { rows, bytes, metadata, tasks });
+            self.in_flight.start(bytes, work);
+        }
+        self.in_flight.push(rows, bytes, metadata);
         Ok(())
-    }
-
-    /// Whether a batch that is thought to take so many bytes has to wait for one to be written. Strings that are a part
-    /// of some buffers are thought to take all of those: if batches are like the last one, which nobody knows, there is
-    /// room for twice as many of them.
-    fn is_full(&self, bytes: usize) -> bool {
-        let (took, thought) = self.last_size;
-        let bytes = self.bytes_in_flight + bytes;
-        let likely = scale(bytes, took.min(thought), thought.max(1));
-        let batches = self.in_flight.len();
-        batches >= WINDOW_BATCHES
-            && (likely > WINDOW_BYTES || (bytes > WINDOW_BYTES && batches >= 2 * WINDOW_BATCHES))
     }
 
     /// Writes the oldest batches in flight until `keep` are left.
     fn drain(&mut self, keep: usize) -> PolarsResult<()> {
         while self.in_flight.len() > keep {
-            let Some(pending) = self.in_flight.pop_front() else { break };
-            let Pending { rows, bytes, metadata, tasks } = pending;
-            let columns = tasks.into_iter().map(Task::wait).collect::<PolarsResult<Vec<_>>>()?;
-            self.bytes_in_flight -= bytes;
-            let took: u64 = columns.iter().map(|columns| columns.raw_bytes).sum();
-            self.last_size = (usize::try_from(took).unwrap_or(usize::MAX), bytes);
+            let Some(Encoded { rows, columns, metadata }) = self.in_flight.pop()? else { break };
             self.emit(rows, columns, &metadata)?;
         }
         Ok(())

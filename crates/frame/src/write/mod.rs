@@ -14,6 +14,7 @@ mod encode;
 mod engine;
 mod file;
 mod group;
+mod in_flight;
 mod methods;
 mod options;
 mod sink;
