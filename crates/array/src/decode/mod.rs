@@ -8,6 +8,7 @@
 //! Nothing here trusts a number: lengths are checked against the bytes that exist before memory
 //! is allocated, offsets and keys before they are used.
 
+mod append;
 mod binary;
 mod boolean;
 mod ctx;
