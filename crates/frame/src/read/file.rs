@@ -4,30 +4,25 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
-use floe_array::decode::{Budget, Trust};
-use floe_array::{Body, Dictionaries};
-use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
+use floe_array::decode::Trust;
+use floe_format::IpcLimits;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 use polars_io::{RowIndex, SerReader};
 use polars_utils::pl_str::PlRefStr;
 
-use super::assemble::{BatchInput, decode_frame, finish_frame};
 use super::bytes::OwnedBytes;
-use super::dictionaries::Store;
-use super::fetch::{Placed, fetch};
-use super::flags;
-use super::index::{Located, batch_at, dictionary_at, read_footer};
+use super::index::batch_at;
 use super::methods::reader_options;
-use super::options::{Projection, ReadOptions};
+use super::open_file::{FileView, OpenFile};
+use super::options::ReadOptions;
 use super::recover::{Recovered, recover};
-use super::source::{RangeOf, Source};
+use super::source::Source;
 use crate::cumulative;
 use crate::error::format_error;
 use crate::options::Metadata;
-use crate::pool;
-use crate::schema::{ReadSchema, arrow_schema, metadata_map};
+use crate::schema::{arrow_schema, metadata_map};
 
 /// Reads an Arrow IPC file into a DataFrame.
 ///
@@ -59,18 +54,6 @@ enum State<R> {
     New { reader: R, shared: Option<Buffer<u8>> },
     Open(Arc<OpenFile<R>>),
     Failed,
-}
-
-/// A file whose footer has been read.
-struct OpenFile<R> {
-    source: Source<R>,
-    schema: Arc<ReadSchema>,
-    dictionaries: Vec<Block>,
-    batches: Vec<Block>,
-    metadata: KeyValues,
-    /// The dictionaries read last, and the slots they are for: `get_batch` after `get_batch` needs
-    /// the same ones.
-    known: Mutex<Option<(Vec<usize>, Arc<Dictionaries>)>>,
 }
 
 impl IpcReader<OwnedBytes> {
@@ -126,15 +109,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
             },
             State::New { reader, shared } => {
                 let source = Source::open(reader, shared, self.memory_map.is_some())?;
-                let (footer, _) = read_footer(&source, &self.options.limits)?;
-                let file = Arc::new(OpenFile {
-                    source,
-                    schema: Arc::new(ReadSchema::new(footer.schema)),
-                    dictionaries: footer.dictionaries,
-                    batches: footer.batches,
-                    metadata: footer.metadata,
-                    known: Mutex::new(None),
-                });
+                let file = Arc::new(OpenFile::new(source, &self.options.limits)?);
                 *state = State::Open(Arc::clone(&file));
                 Ok(file)
             },
@@ -296,100 +271,6 @@ impl<R: MmapBytesReader> IpcReader<R> {
             batches.push((index, batch));
         }
         view.decode(&batches, &self.options, 0)
-    }
-}
-
-impl<R> OpenFile<R> {
-    fn check_index(&self, index: usize) -> PolarsResult<()> {
-        let n = self.batches.len();
-        if index >= n {
-            polars_bail!(OutOfBounds: "record batch {index} is out of range: the file has {n} record batches, 0 to {}", n.saturating_sub(1));
-        }
-        Ok(())
-    }
-}
-
-/// A file, some of its columns, and the dictionaries that those need.
-struct FileView<R> {
-    file: Arc<OpenFile<R>>,
-    projection: Projection,
-    dictionaries: Arc<Dictionaries>,
-    budget: Budget,
-}
-
-impl<R: MmapBytesReader> FileView<R> {
-    fn new(file: Arc<OpenFile<R>>, options: &ReadOptions) -> PolarsResult<Self> {
-        let projection = Projection::new(&file.schema, options)?;
-        let budget = Budget::default();
-        // Not locked while dictionaries are decoded: the pool may run another read of this file on
-        // this very thread meanwhile.
-        let known = file.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((slots, dictionaries)) = known
-            && slots == projection.slots
-        {
-            return Ok(Self { projection, dictionaries, budget, file });
-        }
-        let mut store = Store::new(Arc::clone(&file.schema), &projection.slots).map_err(format_error)?;
-        if !projection.slots.is_empty() {
-            for (i, block) in file.dictionaries.iter().enumerate() {
-                let dictionary = dictionary_at(&file.source, *block, i, &options.limits)?;
-                let id = dictionary.header.id;
-                if !store.wants(id) {
-                    continue;
-                }
-                if store.knows(id) && !dictionary.header.is_delta {
-                    polars_bail!(ComputeError: "dictionary batch {i}: dictionary {id} is replaced, which files must not do");
-                }
-                let body = RangeOf { source: &file.source, start: dictionary.body };
-                let decode = options.decode_options(&file.schema, dictionary.version);
-                store
-                    .apply(&dictionary.header, &body, &decode, &budget, pool::executor(options.parallel))
-                    .map_err(|e| format_error(e.at(format!("dictionary batch {i}"))))?;
-            }
-        }
-        let dictionaries = store.snapshot();
-        let known = (projection.slots.clone(), Arc::clone(&dictionaries));
-        *file.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        Ok(Self { projection, dictionaries, budget, file })
-    }
-
-    fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<Located<BatchHeader>> {
-        batch_at(&self.file.source, self.file.batches[index], index, &options.limits)
-    }
-
-    fn decode(
-        &self,
-        batches: &[(usize, Located<BatchHeader>)],
-        options: &ReadOptions,
-        before: usize,
-    ) -> PolarsResult<DataFrame> {
-        let file = &*self.file;
-        let executor = pool::executor(options.parallel);
-        let placed = batches.iter().map(|(index, batch)| Placed {
-            index: *index,
-            header: &batch.header,
-            version: batch.version,
-            body: batch.body,
-        });
-        let placed: Vec<Placed<'_>> = placed.collect();
-        let fetched = fetch(&file.source, &file.schema, &self.projection, options, &placed, executor)?;
-        let ranges: Vec<RangeOf<'_, R>> =
-            batches.iter().map(|(_, batch)| RangeOf { source: &file.source, start: batch.body }).collect();
-        let bodies: Vec<&dyn Body> = match &fetched {
-            Some(fetched) => fetched.iter().map(|body| body as &dyn Body).collect(),
-            None => ranges.iter().map(|body| body as &dyn Body).collect(),
-        };
-        let inputs = batches.iter().zip(bodies).map(|((index, batch), body)| BatchInput {
-            header: &batch.header,
-            body,
-            dictionaries: Arc::clone(&self.dictionaries),
-            index: *index,
-            options: options.decode_options(&file.schema, batch.version),
-        });
-        let inputs: Vec<BatchInput<'_>> = inputs.collect();
-        let mut df = decode_frame(&file.schema, &self.projection, options, &inputs, &self.budget, executor)?;
-        flags::restore(&mut df, &self.projection, batches.iter().map(|(_, batch)| &batch.metadata))?;
-        finish_frame(df, options, before)
     }
 }
 

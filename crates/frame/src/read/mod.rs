@@ -23,6 +23,7 @@ mod index;
 mod input;
 mod methods;
 mod on_disk;
+mod open_file;
 mod options;
 mod random;
 mod recover;

@@ -1,0 +1,143 @@
+//! A file whose footer has been read: its batches by their numbers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use floe_array::decode::Budget;
+use floe_array::{Body, Dictionaries};
+use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
+use polars_core::prelude::*;
+use polars_io::mmap::MmapBytesReader;
+
+use super::assemble::{BatchInput, decode_frame, finish_frame};
+use super::dictionaries::Store;
+use super::fetch::{Placed, fetch};
+use super::flags;
+use super::index::{Located, batch_at, dictionary_at, read_footer};
+use super::options::{Projection, ReadOptions};
+use super::source::{RangeOf, Source};
+use crate::error::format_error;
+use crate::pool;
+use crate::schema::ReadSchema;
+
+/// A file whose footer has been read.
+pub(super) struct OpenFile<R> {
+    pub(super) source: Source<R>,
+    pub(super) schema: Arc<ReadSchema>,
+    dictionaries: Vec<Block>,
+    pub(super) batches: Vec<Block>,
+    pub(super) metadata: KeyValues,
+    /// The dictionaries read last, and the slots they are for: `get_batch` after `get_batch` needs
+    /// the same ones.
+    known: Mutex<Option<(Vec<usize>, Arc<Dictionaries>)>>,
+}
+
+impl<R: MmapBytesReader> OpenFile<R> {
+    /// Reads the footer.
+    pub(super) fn new(source: Source<R>, limits: &IpcLimits) -> PolarsResult<Self> {
+        let (footer, _) = read_footer(&source, limits)?;
+        Ok(Self {
+            source,
+            schema: Arc::new(ReadSchema::new(footer.schema)),
+            dictionaries: footer.dictionaries,
+            batches: footer.batches,
+            metadata: footer.metadata,
+            known: Mutex::new(None),
+        })
+    }
+}
+
+impl<R> OpenFile<R> {
+    /// # Errors
+    /// When the number is none of a batch: which ones there are.
+    pub(super) fn check_index(&self, index: usize) -> PolarsResult<()> {
+        let n = self.batches.len();
+        if index >= n {
+            polars_bail!(OutOfBounds: "record batch {index} is out of range: the file has {n} record batches, 0 to {}", n.saturating_sub(1));
+        }
+        Ok(())
+    }
+}
+
+/// A file, some of its columns, and the dictionaries that those need.
+pub(super) struct FileView<R> {
+    pub(super) file: Arc<OpenFile<R>>,
+    projection: Projection,
+    dictionaries: Arc<Dictionaries>,
+    budget: Budget,
+}
+
+impl<R: MmapBytesReader> FileView<R> {
+    pub(super) fn new(file: Arc<OpenFile<R>>, options: &ReadOptions) -> PolarsResult<Self> {
+        let projection = Projection::new(&file.schema, options)?;
+        let budget = Budget::default();
+        // Not locked while dictionaries are decoded: the pool may run another read of this file on
+        // this very thread meanwhile.
+        let known = file.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((slots, dictionaries)) = known
+            && slots == projection.slots
+        {
+            return Ok(Self { projection, dictionaries, budget, file });
+        }
+        let mut store = Store::new(Arc::clone(&file.schema), &projection.slots).map_err(format_error)?;
+        if !projection.slots.is_empty() {
+            for (i, block) in file.dictionaries.iter().enumerate() {
+                let dictionary = dictionary_at(&file.source, *block, i, &options.limits)?;
+                let id = dictionary.header.id;
+                if !store.wants(id) {
+                    continue;
+                }
+                if store.knows(id) && !dictionary.header.is_delta {
+                    polars_bail!(ComputeError: "dictionary batch {i}: dictionary {id} is replaced, which files must not do");
+                }
+                let body = RangeOf { source: &file.source, start: dictionary.body };
+                let decode = options.decode_options(&file.schema, dictionary.version);
+                store
+                    .apply(&dictionary.header, &body, &decode, &budget, pool::executor(options.parallel))
+                    .map_err(|e| format_error(e.at(format!("dictionary batch {i}"))))?;
+            }
+        }
+        let dictionaries = store.snapshot();
+        let known = (projection.slots.clone(), Arc::clone(&dictionaries));
+        *file.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        Ok(Self { projection, dictionaries, budget, file })
+    }
+
+    pub(super) fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<Located<BatchHeader>> {
+        batch_at(&self.file.source, self.file.batches[index], index, &options.limits)
+    }
+
+    pub(super) fn decode(
+        &self,
+        batches: &[(usize, Located<BatchHeader>)],
+        options: &ReadOptions,
+        before: usize,
+    ) -> PolarsResult<DataFrame> {
+        let file = &*self.file;
+        let executor = pool::executor(options.parallel);
+        let placed = batches.iter().map(|(index, batch)| Placed {
+            index: *index,
+            header: &batch.header,
+            version: batch.version,
+            body: batch.body,
+        });
+        let placed: Vec<Placed<'_>> = placed.collect();
+        let fetched = fetch(&file.source, &file.schema, &self.projection, options, &placed, executor)?;
+        let ranges: Vec<RangeOf<'_, R>> =
+            batches.iter().map(|(_, batch)| RangeOf { source: &file.source, start: batch.body }).collect();
+        let bodies: Vec<&dyn Body> = match &fetched {
+            Some(fetched) => fetched.iter().map(|body| body as &dyn Body).collect(),
+            None => ranges.iter().map(|body| body as &dyn Body).collect(),
+        };
+        let inputs = batches.iter().zip(bodies).map(|((index, batch), body)| BatchInput {
+            header: &batch.header,
+            body,
+            dictionaries: Arc::clone(&self.dictionaries),
+            index: *index,
+            options: options.decode_options(&file.schema, batch.version),
+        });
+        let inputs: Vec<BatchInput<'_>> = inputs.collect();
+        let mut df = decode_frame(&file.schema, &self.projection, options, &inputs, &self.budget, executor)?;
+        flags::restore(&mut df, &self.projection, batches.iter().map(|(_, batch)| &batch.metadata))?;
+        finish_frame(df, options, before)
+    }
+}
