@@ -9,7 +9,7 @@
 //!
 //! `run.sh` builds them, fills the corpus (`src/bin/seed.rs`) and runs each for a while.
 
-#[path = "../../tests/src/arbitrary.rs"]
+#[path = "../../tests/src/arbitrary/mod.rs"]
 pub mod arbitrary;
 #[path = "../../tests/src/equal.rs"]
 pub mod equal;

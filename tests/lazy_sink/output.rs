@@ -6,7 +6,7 @@ use super::*;
 fn every_dtype_comes_back() {
     let mut cases = Cases::new();
     for (index, (name, dtype)) in dtypes().into_iter().enumerate() {
-        // The registry of extensions decides what comes back: tests/roundtrip.rs looks at those.
+        // The registry of extensions decides what comes back: tests/roundtrip looks at those.
         if matches!(dtype, DataType::Extension(..)) {
             continue;
         }

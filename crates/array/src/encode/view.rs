@@ -260,10 +260,12 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
+    let only = only(array).cloned();
     let lens = |array: &BinaryViewArrayGeneric<T>| {
-        Some(vec![(array.len() + 1) * size_of::<i64>(), values_len(array)])
+        Some(vec![(array.len() + 1) * size_of::<i64>(), values_len(array.views(), only.as_ref())])
     };
-    ctx.make(array, lens, offsets_and_values)
+    let rows = only.clone();
+    ctx.make(array, lens, move |array| offsets_and_values(array, rows.as_ref()))
 }
 
 /// The rows whose values are written, unless it is all of them: what a null holds is left out. Mostly it holds nothing,
@@ -273,17 +275,21 @@ fn only<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Option<&Bitm
 }
 
 /// Bytes of the values that are written.
-fn values_len<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> usize {
-    match only(array) {
-        None => array.views().iter().map(|view| view.length as usize).sum(),
-        Some(validity) => TrueIdxIter::new(array.len(), Some(validity))
-            .filter_map(|row| array.views().get(row))
+fn values_len(views: &[View], only: Option<&Bitmap>) -> usize {
+    match only {
+        None => views.iter().map(|view| view.length as usize).sum(),
+        Some(valid) => TrueIdxIter::new(views.len(), Some(valid))
+            .filter_map(|row| views.get(row))
             .map(|view| view.length as usize)
             .sum(),
     }
 }
 
-fn offsets_and_values<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Result<Vec<EncodedBuffer>> {
+/// Of all rows, or of the valid ones `only`.
+fn offsets_and_values<T: ViewType + ?Sized>(
+    array: &BinaryViewArrayGeneric<T>,
+    only: Option<&Bitmap>,
+) -> Result<Vec<EncodedBuffer>> {
     let views = array.views();
     let mut offsets = try_with_capacity::<i64>(array.len() + 1)?;
     let mut end = 0i64;
@@ -292,7 +298,7 @@ fn offsets_and_values<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -
         end += i64::from(length);
         end
     };
-    let data = match only(array) {
+    let data = match only {
         None if array.data_buffers().is_empty() && views.len() <= INLINE_ROWS => {
             share(inline_values(views, &mut offsets)?).into()
         },

@@ -7,9 +7,9 @@
 //! ```
 //!
 //! Which batch finds is settled when batches are cut, by rows and types alone, and those that follow wait for it: what
-//! is written depends on the data, never on which thread comes first, nor on how the data lies in memory. They wait for a task that has begun, since those of a batch before are
-//! taken from the queue first. It is a task of one column that does nothing but compute until it has found something,
-//! so that no thread waits for itself.
+//! is written depends on the data, never on which thread comes first, nor on how the data lies in memory. They wait
+//! for a task that has begun, since those of a batch before are taken from the queue first. It is a task of one column
+//! that does nothing but compute until it has found something, so that no thread waits for itself.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
