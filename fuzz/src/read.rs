@@ -16,6 +16,8 @@ pub const LIMITS: IpcLimits = IpcLimits {
     max_buffers: 1 << 12,
     max_buffer_bytes: 4 << 20,
     max_total_bytes: 16 << 20,
+    max_amplification: 1 << 8,
+    amplification_floor: 4 << 20,
     max_unbacked_rows: 1 << 12,
 };
 

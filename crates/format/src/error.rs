@@ -31,6 +31,15 @@ pub enum ErrorKind {
         /// What is allowed.
         allowed: u64,
     },
+    /// More would come of the input than `max_amplification` of [`crate::IpcLimits`] allows.
+    Amplified {
+        /// Bytes of input.
+        input: u64,
+        /// Bytes that would come of it.
+        claimed: u64,
+        /// How many are allowed.
+        allowed: u64,
+    },
     /// A buffer lies outside its message's body.
     BufferOutOfBounds {
         /// Index of the buffer within the message.
@@ -151,6 +160,11 @@ impl fmt::Display for ErrorKind {
             Self::Limit { limit, claimed, allowed } => write!(
                 f,
                 "{claimed} exceeds the limit `{limit}` of {allowed}; if the source is trusted, raise it with `with_limits`"
+            ),
+            Self::Amplified { input, claimed, allowed } => write!(
+                f,
+                "{claimed} bytes would come of {input} bytes of input, `max_amplification` allows {allowed}; if the \
+                 source is trusted, raise it with `with_limits`"
             ),
             Self::BufferOutOfBounds { buffer, end, body } => {
                 write!(f, "buffer {buffer} ends at byte {end} of a body of {body} bytes")

@@ -74,21 +74,27 @@ fn decode(flatbuffer: &[u8], limits: &IpcLimits) -> Result<Footer> {
         Ok(fb::MetadataVersion::V1) => Version::V4,
         version => decode_version(version)?,
     };
-    let mut budget = Budget::new(limits);
+    let mut budget = Budget::new(limits, flatbuffer.len());
     let Some(schema) = footer.schema().map_err(malformed)? else {
         return Err(Error::invalid("there is no schema"));
     };
     Ok(Footer {
         schema: decode_schema(schema, &mut budget).at(|| "schema")?,
-        dictionaries: decode_blocks(footer.dictionaries().map_err(malformed)?).at(|| "dictionary blocks")?,
-        batches: decode_blocks(footer.record_batches().map_err(malformed)?).at(|| "record batch blocks")?,
+        dictionaries: decode_blocks(footer.dictionaries().map_err(malformed)?, &mut budget)
+            .at(|| "dictionary blocks")?,
+        batches: decode_blocks(footer.record_batches().map_err(malformed)?, &mut budget)
+            .at(|| "record batch blocks")?,
         metadata: key_values(footer.custom_metadata().map_err(malformed)?, &mut budget)?,
         version,
     })
 }
 
-fn decode_blocks(blocks: Option<Vector<'_, fb::BlockRef<'_>>>) -> Result<Vec<Block>> {
+fn decode_blocks(
+    blocks: Option<Vector<'_, fb::BlockRef<'_>>>,
+    budget: &mut Budget<'_>,
+) -> Result<Vec<Block>> {
     let Some(blocks) = blocks else { return Ok(Vec::new()) };
+    budget.take::<Block>(blocks.len())?;
     // planus has compared the vector's length with the bytes, and a block is as large here as there.
     let mut out = Vec::with_capacity(blocks.len());
     for (index, block) in blocks.iter().enumerate() {

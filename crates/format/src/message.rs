@@ -130,19 +130,22 @@ pub fn decode_message(metadata: &[u8], limits: &IpcLimits) -> Result<Message> {
     let message = fb::MessageRef::read_as_root(metadata).map_err(malformed)?;
     let version = decode_version(message.version())?;
     let body_len = to_u64(message.body_length().map_err(malformed)?, "the body's length")?;
-    let mut budget = Budget::new(limits);
+    let mut budget = Budget::new(limits, metadata.len());
     let custom = key_values(message.custom_metadata().map_err(malformed)?, &mut budget)?;
     let header = match message.header() {
         Ok(Some(fb::MessageHeaderRef::Schema(schema))) => {
             Header::Schema(decode_schema(schema, &mut budget).at(|| "schema")?)
         },
         Ok(Some(fb::MessageHeaderRef::RecordBatch(batch))) => {
-            let header = BatchContext { body_len, version, custom: &custom, limits }.decode(batch);
+            let context = BatchContext { body_len, version, custom: &custom, limits };
+            let header = context.decode(batch, &mut budget);
             Header::Batch(header.at(|| "record batch")?)
         },
         Ok(Some(fb::MessageHeaderRef::DictionaryBatch(dictionary))) => {
             let context = BatchContext { body_len, version, custom: &custom, limits };
-            Header::Dictionary(decode_dictionary(dictionary, &context).at(|| "dictionary batch")?)
+            Header::Dictionary(
+                decode_dictionary(dictionary, &context, &mut budget).at(|| "dictionary batch")?,
+            )
         },
         Ok(Some(fb::MessageHeaderRef::Tensor(_) | fb::MessageHeaderRef::SparseTensor(_))) => {
             return Err(Error::unsupported("the message carries a tensor, which is not tabular data"));
@@ -175,6 +178,7 @@ pub(crate) fn decode_version(version: planus::Result<fb::MetadataVersion>) -> Re
 fn decode_dictionary(
     dictionary: fb::DictionaryBatchRef<'_>,
     context: &BatchContext<'_>,
+    budget: &mut Budget<'_>,
 ) -> Result<DictionaryHeader> {
     let Some(batch) = dictionary.data().map_err(malformed)? else {
         return Err(Error::invalid("the dictionary has no values"));
@@ -182,7 +186,7 @@ fn decode_dictionary(
     Ok(DictionaryHeader {
         id: dictionary.id().map_err(malformed)?,
         is_delta: dictionary.is_delta().map_err(malformed)?,
-        batch: context.decode(batch)?,
+        batch: context.decode(batch, budget)?,
     })
 }
 
@@ -195,19 +199,21 @@ struct BatchContext<'a> {
 }
 
 impl BatchContext<'_> {
-    fn decode(&self, batch: fb::RecordBatchRef<'_>) -> Result<BatchHeader> {
+    fn decode(&self, batch: fb::RecordBatchRef<'_>, budget: &mut Budget<'_>) -> Result<BatchHeader> {
         let rows = to_usize(batch.length().map_err(malformed)?, "the number of rows")?;
         let mut nodes = Vec::new();
         if let Some(wire) = batch.nodes().map_err(malformed)? {
             // A vector is as long as it claims: planus has compared it with the bytes.
+            budget.take::<FieldNode>(wire.len())?;
             nodes.reserve_exact(wire.len());
             for (index, node) in wire.iter().enumerate() {
                 nodes.push(decode_node(&node).at(|| format!("field node {index}"))?);
             }
         }
-        let buffers = self.decode_buffers(&batch)?;
+        let buffers = self.decode_buffers(&batch, budget)?;
         let mut variadic = Vec::new();
         if let Some(wire) = batch.variadic_buffer_counts().map_err(malformed)? {
+            budget.take::<usize>(wire.len())?;
             variadic.reserve_exact(wire.len());
             let mut total = 0usize;
             for count in wire {
@@ -224,11 +230,16 @@ impl BatchContext<'_> {
         Ok(BatchHeader { rows, nodes, buffers, variadic, compression })
     }
 
-    fn decode_buffers(&self, batch: &fb::RecordBatchRef<'_>) -> Result<Vec<BufferSpec>> {
+    fn decode_buffers(
+        &self,
+        batch: &fb::RecordBatchRef<'_>,
+        budget: &mut Budget<'_>,
+    ) -> Result<Vec<BufferSpec>> {
         let Some(wire) = batch.buffers().map_err(malformed)? else { return Ok(Vec::new()) };
         if wire.len() > self.limits.max_buffers {
             return Err(Error::limit("max_buffers", wire.len(), self.limits.max_buffers));
         }
+        budget.take::<BufferSpec>(wire.len())?;
         let mut buffers = Vec::with_capacity(wire.len());
         for (index, buffer) in wire.iter().enumerate() {
             let spec = decode_buffer(&buffer).at(|| format!("buffer {index}"))?;

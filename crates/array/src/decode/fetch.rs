@@ -241,7 +241,7 @@ impl<'a> DecodeCtx<'a> {
                         frame.len()
                     )));
                 }
-                self.budget.charge(len, limits)?;
+                self.budget.unpack(spec.len, len)?;
                 let len = usize::try_from(len)
                     .map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
                 Ok(Found::Frame { codec, len, frame: stored.behind_prefix() })

@@ -44,6 +44,8 @@ const LIMITS: IpcLimits = IpcLimits {
     max_buffers: 1 << 10,
     max_buffer_bytes: 1 << 20,
     max_total_bytes: 4 << 20,
+    max_amplification: 1 << 8,
+    amplification_floor: 1 << 20,
     max_unbacked_rows: 1 << 12,
 };
 
@@ -106,7 +108,7 @@ fn decode(input: &Input, batches: &[Batch], kind: Kind) -> Result<Box<dyn Array>
         .iter()
         .zip(&bodies)
         .map(|(batch, body)| Part::new(&batch.header, body, &input.dictionaries, Start::default()));
-    let budget = Budget::default();
+    let budget = Budget::new(&LIMITS);
     let mut ctx = DecodeCtx::new(parts.collect(), &input.options, &budget, &Serial);
     decode_column(&mut ctx, &input.field)
 }

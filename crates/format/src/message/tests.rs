@@ -316,6 +316,28 @@ fn shared_text_does_not_explode() {
 }
 
 #[test]
+fn shared_tables_count_each_time() {
+    // 2,048 times one field with 1,024 times one pair: 2^21 pairs out of 12 KB.
+    let mut builder = planus::Builder::new();
+    let pair = fb::KeyValue::create(&mut builder, "", "");
+    let pairs = builder.create_vector(vec![pair; 1 << 10].as_slice());
+    let null = fb::Type::create_null(&mut builder, fb::Null {});
+    let field = fb::Field::create(&mut builder, "x", true, null, (), (), pairs);
+    let fields = vec![field; 1 << 11];
+    let schema = fb::Schema::create(&mut builder, fb::Endianness::Little, fields.as_slice(), (), ());
+    let header = fb::MessageHeader::create_schema(&mut builder, schema);
+    let root = fb::Message::create(&mut builder, fb::MetadataVersion::V5, header, 0, ());
+    let bytes = builder.finish(root, None).to_vec();
+    let error = decode_message(&bytes, &IpcLimits::default()).unwrap_err();
+    let ErrorKind::Amplified { input, claimed, allowed } = error.kind else { panic!("{error}") };
+    assert_eq!((input, allowed), (u64::try_from(bytes.len()).unwrap(), 16 << 20));
+    assert!(claimed > allowed && claimed < 2 * allowed, "{error}");
+    let limits =
+        IpcLimits { max_amplification: u64::MAX, max_metadata_bytes: 1 << 30, ..IpcLimits::default() };
+    assert!(decode_message(&bytes[..], &limits).is_ok(), "the limit can be raised");
+}
+
+#[test]
 fn damage_never_panics() {
     let mut encoder = MessageEncoder::new();
     let check = |bytes: &[u8]| {

@@ -70,7 +70,7 @@ pub(super) fn decode_type(
         T::LargeListView(_) => DataType::LargeListView,
         T::FixedSizeList(list) => DataType::FixedSizeList(width(list.list_size().map_err(malformed)?)?),
         T::Struct(_) => DataType::Struct,
-        T::Union(union) => decode_union(*union, children)?,
+        T::Union(union) => decode_union(*union, children, budget)?,
         T::Map(map) => DataType::Map { keys_sorted: map.keys_sorted().map_err(malformed)? },
         T::RunEndEncoded(_) => DataType::RunEndEncoded,
     })
@@ -113,7 +113,8 @@ fn decode_time(time: fb::TimeRef<'_>) -> Result<DataType> {
     }
 }
 
-fn decode_union(union: fb::UnionRef<'_>, children: usize) -> Result<DataType> {
+fn decode_union(union: fb::UnionRef<'_>, children: usize, budget: &mut Budget<'_>) -> Result<DataType> {
+    budget.take::<i8>(children)?;
     let mode = match union.mode().map_err(malformed)? {
         fb::UnionMode::Sparse => UnionMode::Sparse,
         fb::UnionMode::Dense => UnionMode::Dense,

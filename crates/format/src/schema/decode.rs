@@ -17,42 +17,62 @@ const FIRST_RESERVE: usize = 1024;
 type Fields<'a> = Vector<'a, planus::Result<fb::FieldRef<'a>>>;
 type Pairs<'a> = Vector<'a, planus::Result<fb::KeyValueRef<'a>>>;
 
-/// What is left of the limits while one message is decoded.
+/// What is left of the limits while one message is decoded. Tables, strings and vectors may be shared: few bytes of a
+/// flatbuffer can stand for as many as one likes. So what is parsed counts, each time that it is, before it is
+/// allocated.
 pub(crate) struct Budget<'a> {
     limits: &'a IpcLimits,
+    /// Bytes of the flatbuffer.
+    input: usize,
     nodes: usize,
-    bytes: usize,
+    /// Bytes of strings.
+    texts: usize,
+    /// Bytes of everything.
+    parsed: u64,
 }
 
 impl<'a> Budget<'a> {
-    pub(crate) fn new(limits: &'a IpcLimits) -> Self {
-        Self { limits, nodes: limits.max_schema_nodes, bytes: limits.max_metadata_bytes }
+    /// For a flatbuffer of `input` bytes.
+    pub(crate) fn new(limits: &'a IpcLimits, input: usize) -> Self {
+        Self { limits, input, nodes: limits.max_schema_nodes, texts: limits.max_metadata_bytes, parsed: 0 }
     }
 
-    /// Takes `count` fields from the budget.
+    /// Takes `count` values of `T`, which are about to be allocated.
+    pub(crate) fn take<T>(&mut self, count: usize) -> Result<()> {
+        self.take_bytes(count.saturating_mul(size_of::<T>()))
+    }
+
+    fn take_bytes(&mut self, bytes: usize) -> Result<()> {
+        let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
+        self.parsed = self.parsed.saturating_add(wide(bytes));
+        let allowed = self.limits.max_parsed_bytes(self.input);
+        if self.parsed > allowed {
+            let (input, claimed) = (wide(self.input), self.parsed);
+            return Err(Error::new(ErrorKind::Amplified { input, claimed, allowed }));
+        }
+        Ok(())
+    }
+
+    /// Takes `count` fields.
     fn take_nodes(&mut self, count: usize) -> Result<()> {
         let allowed = self.limits.max_schema_nodes;
         self.nodes = self.nodes.checked_sub(count).ok_or_else(|| {
             let claimed = (allowed - self.nodes).saturating_add(count);
             Error::limit("max_schema_nodes", claimed, allowed)
         })?;
-        Ok(())
+        self.take::<Field>(count)
     }
 
     /// Copies a string. Many offsets may point at one long string, so it is copies that count.
     fn text(&mut self, text: Option<&str>) -> Result<Text> {
         let text = text.unwrap_or_default();
-        self.take_bytes(text.len())?;
-        Ok(Text::from(text))
-    }
-
-    fn take_bytes(&mut self, size: usize) -> Result<()> {
         let allowed = self.limits.max_metadata_bytes;
-        self.bytes = self.bytes.checked_sub(size).ok_or_else(|| {
-            let claimed = (allowed - self.bytes).saturating_add(size);
+        self.texts = self.texts.checked_sub(text.len()).ok_or_else(|| {
+            let claimed = (allowed - self.texts).saturating_add(text.len());
             Error::limit("max_metadata_bytes", claimed, allowed)
         })?;
-        Ok(())
+        self.take_bytes(text.len())?;
+        Ok(Text::from(text))
     }
 
     pub(super) fn timezone(&mut self, text: Option<&str>) -> Result<Option<Text>> {
@@ -76,11 +96,10 @@ pub(crate) fn decode_schema(schema: fb::SchemaRef<'_>, budget: &mut Budget<'_>) 
 /// Reads custom metadata; a null key or value is empty.
 pub(crate) fn key_values(pairs: Option<Pairs<'_>>, budget: &mut Budget<'_>) -> Result<KeyValues> {
     let Some(pairs) = pairs else { return Ok(KeyValues::new()) };
+    budget.take::<(Text, Text)>(pairs.len())?;
     let mut out = KeyValues::with_capacity(pairs.len().min(FIRST_RESERVE));
     for pair in pairs {
         let pair = pair.map_err(malformed)?;
-        // A shared pair costs four bytes on the wire, but this much here.
-        budget.take_bytes(size_of::<(Text, Text)>())?;
         let key = budget.text(pair.key().map_err(malformed)?)?;
         let value = budget.text(pair.value().map_err(malformed)?)?;
         out.push((key, value));

@@ -69,7 +69,8 @@ pub(super) struct FileView<R> {
 impl<R: MmapBytesReader> FileView<R> {
     pub(super) fn new(file: Arc<OpenFile<R>>, options: &ReadOptions) -> PolarsResult<Self> {
         let projection = Projection::new(&file.schema, options)?;
-        let budget = Budget::default();
+        let budget = Budget::new(&options.limits);
+        budget.saw(file.source.len());
         // Not locked while dictionaries are decoded: the pool may run another read of this file on
         // this very thread meanwhile.
         let known = file.known.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -129,6 +129,7 @@ impl<R: Read> Stream<R> {
         if self.plan.is_none() {
             let projection = Projection::new(&schema, options)?;
             let store = Store::new(Arc::clone(&schema), &projection.slots).map_err(format_error)?;
+            self.budget = Arc::new(Budget::new(&options.limits));
             self.plan =
                 Some(Plan { projection: Arc::new(projection), store, counts: ColumnCounts::default() });
         }
@@ -187,6 +188,7 @@ impl<R: Read> Stream<R> {
                             let body =
                                 self.input.body(body_len, filled(&header.batch), wanted, None, parallel);
                             let body = body.map_err(|e| place(self.batches, e))?;
+                            self.budget.saw(body_len);
                             if plan.store.wants(header.id) {
                                 let decode = options.decode_options(&schema, version);
                                 plan.store
@@ -203,6 +205,7 @@ impl<R: Read> Stream<R> {
                             let is_read = values.is_some();
                             let body = self.input.body(body_len, filled(&header), &ranges, values, parallel);
                             let body = body.map_err(|e| place(index, e))?;
+                            self.budget.saw(body_len);
                             self.batches += 1;
                             self.rows = self.rows.saturating_add(header.rows);
                             let dictionaries = plan.store.snapshot();

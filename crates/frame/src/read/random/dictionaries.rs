@@ -41,6 +41,7 @@ impl IpcIndex {
         projection: &Projection,
         upto: usize,
         options: &ReadOptions,
+        budget: &Budget,
     ) -> PolarsResult<Arc<Dictionaries>> {
         let slots = &projection.slots;
         let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +57,6 @@ impl IpcIndex {
             Some(known) => known,
             None => (0, Store::new(Arc::clone(&self.schema), slots).map_err(format_error)?),
         };
-        let budget = Budget::default();
         for number in self.needed_dictionaries(&store, from..upto)? {
             let Some(entry) = self.dictionaries.get(number) else { continue };
             let dictionary = reading
@@ -64,7 +64,7 @@ impl IpcIndex {
             let decode = options.decode_options(&self.schema, dictionary.version);
             let body = reading.body(dictionary.body);
             store
-                .apply(&dictionary.header, &body, &decode, &budget, pool::executor(options.parallel))
+                .apply(&dictionary.header, &body, &decode, budget, pool::executor(options.parallel))
                 .map_err(|e| format_error(e.at(format!("dictionary batch {number}"))))?;
         }
         let dictionaries = store.snapshot();

@@ -234,6 +234,8 @@ impl IpcIndex {
         };
         let projection = Projection::new(&self.schema, &options)?;
         let reading = self.reading()?;
+        let budget = Budget::new(&self.limits);
+        budget.saw(reading.len());
         let numbers = batches.clone();
         let located = entries.iter().zip(numbers).map(|(entry, i)| self.locate(&reading, entry, i));
         let located = located.collect::<PolarsResult<Vec<_>>>()?;
@@ -245,12 +247,17 @@ impl IpcIndex {
             inputs.push(BatchInput {
                 header: &batch.header,
                 body,
-                dictionaries: self.dictionaries_for(&reading, &projection, entry.dictionaries, &options)?,
+                dictionaries: self.dictionaries_for(
+                    &reading,
+                    &projection,
+                    entry.dictionaries,
+                    &options,
+                    &budget,
+                )?,
                 index,
                 options: options.decode_options(&self.schema, batch.version),
             });
         }
-        let budget = Budget::default();
         let executor = pool::executor(parallel);
         let mut df = decode_frame(&self.schema, &projection, &options, &inputs, &budget, executor)?;
         flags::restore(&mut df, &projection, located.iter().map(|batch| &batch.metadata))?;
