@@ -17,15 +17,14 @@ pub struct IpcLimits {
     pub max_buffer_bytes: u64,
     /// Bytes that the results of one read may take, over all its columns and batches.
     pub max_total_bytes: u64,
-    /// Bytes of results, and of parsed metadata, for each byte of input. What decompression gives is not counted
-    /// as long as no two buffers share their stored bytes: codecs have bounds of their own (LZ4 255, ZSTD 32,768).
-    /// Everything else is: values of dictionaries, of runs and of views that are repeated, nulls that fill
-    /// up unions, buffers and blocks that overlap, tables of a flatbuffer that are used twice.
+    /// Bytes of results for each byte of input that exists: of values that dictionaries, runs and views repeat, of nulls
+    /// that fill up unions, of buffers and blocks that overlap.
     ///
-    /// Decompressed bytes count as a sixteenth of input, since it is they that are looked up and repeated.
+    /// What is decompressed comes on top, as long as frames do not overlap: up to 16 times what is allowed without,
+    /// and a decompressed byte counts for a 32nd of one of input. (The codecs have bounds of their own: LZ4 makes 255
+    /// bytes of one, ZSTD 32,768.) Metadata, whose tables may be shared, may take a quarter of this when it is parsed.
     pub max_amplification: u64,
-    /// Bytes that results may take however small the input is, before `max_amplification` counts. Metadata has a
-    /// sixteenth of that, and a quarter of `max_amplification`.
+    /// Bytes that results may take however small the input is. Metadata may take a sixteenth of that.
     pub amplification_floor: u64,
     /// Rows of a batch that no byte stands behind: null columns, frames without columns, empty
     /// structs, lists of width zero, long runs.
@@ -48,13 +47,16 @@ impl Default for IpcLimits {
     }
 }
 
-/// How much less a decompressed byte counts than one of input; also how much less metadata may take than results.
-const PART: u64 = 16;
-/// Real flatbuffers share strings and empty vectors, hardly more.
+/// How many times what is allowed otherwise decompression may give.
+const UNPACKED: u64 = 16;
+/// How much less a decompressed byte counts than one of input.
+const UNPACKED_PART: u64 = 32;
+/// How much less metadata may take than results. Real flatbuffers share strings and empty vectors, hardly more.
 const METADATA_PART: u64 = 4;
+const METADATA_FLOOR_PART: u64 = 16;
 
 impl IpcLimits {
-    /// Bytes that may come of `input` bytes, of which `unpacked` bytes have been decompressed: those beyond are an error.
+    /// Bytes of results that may come of `input` bytes, and of the `unpacked` bytes that some of those were decompressed to.
     ///
     /// ```
     /// use floe_format::IpcLimits;
@@ -62,19 +64,21 @@ impl IpcLimits {
     /// let limits = IpcLimits::default();
     /// assert_eq!(limits.max_bytes_of(1_000, 0), 256 << 20);
     /// assert_eq!(limits.max_bytes_of(16 << 20, 0), 4 << 30);
+    /// assert_eq!(limits.max_bytes_of(1_000, 1 << 30), (256 << 20) + 9 * (1 << 30));
     /// ```
     #[must_use]
     pub fn max_bytes_of(&self, input: u64, unpacked: u64) -> u64 {
-        let repeated = (self.max_amplification / PART).saturating_mul(unpacked);
-        let of_input = self.max_amplification.saturating_mul(input);
-        let most = of_input.saturating_add(unpacked).saturating_add(repeated);
-        most.max(self.amplification_floor).min(self.max_total_bytes)
+        let most = self.max_amplification.saturating_mul(input).max(self.amplification_floor);
+        let unpacked = unpacked.min(most.saturating_mul(UNPACKED));
+        let repeated = (self.max_amplification / UNPACKED_PART).saturating_mul(unpacked);
+        most.saturating_add(unpacked).saturating_add(repeated).min(self.max_total_bytes)
     }
 
     /// Bytes that may be parsed out of metadata of `len` bytes.
     #[must_use]
     pub fn max_parsed_bytes(&self, len: usize) -> u64 {
         let len = u64::try_from(len).unwrap_or(u64::MAX);
-        (self.max_amplification / METADATA_PART).saturating_mul(len).max(self.amplification_floor / PART)
+        let most = (self.max_amplification / METADATA_PART).saturating_mul(len);
+        most.max(self.amplification_floor / METADATA_FLOOR_PART)
     }
 }
