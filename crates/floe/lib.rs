@@ -151,7 +151,7 @@ pub use floe_frame::trace;
 pub use floe_frame::{
     AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
     IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
-    OwnedBytes, Recovered, StreamBatches, WriteSummary, inspect, memory,
+    OwnedBytes, Recovered, SourceFormat, StreamBatches, WriteSummary, inspect, memory, read_ipc, sniff,
 };
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;

@@ -15,7 +15,7 @@
 use std::ops::Range;
 
 use crate::constants::CONTINUATION;
-use crate::{Error, ErrorKind, IpcLimits, Message, Result, ResultExt, decode_message};
+use crate::{Error, ErrorKind, IpcLimits, Message, Result, ResultExt, decode_message, sniff};
 
 /// Finds the messages in a stream of bytes.
 ///
@@ -98,8 +98,9 @@ impl Decoder {
     /// # Errors
     /// [`ErrorKind::Truncated`] for another number of bytes (which changes nothing: feed again);
     /// [`ErrorKind::Limit`] for a length beyond `max_metadata_bytes`; [`ErrorKind::Invalid`] for a
-    /// negative one, and behind the end; the errors of [`decode_message`]. Behind all but the first
-    /// the place of the next message is unknown, so the decoder stays at its end.
+    /// negative one, for one that no message without a marker has, and behind the end; the errors of
+    /// [`decode_message`]. Behind all but the first the place of the next message is unknown, so the
+    /// decoder stays at its end.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Step> {
         if bytes.len() != self.needed() && self.state != State::Ended {
             return Err(truncated(self.needed(), bytes.len()));
@@ -109,6 +110,10 @@ impl Decoder {
                 self.state = State::Length;
                 Ok(Step::Need(self.needed()))
             },
+            State::Prefix if !may_be_length(bytes, &self.limits) => Err(Error::invalid(format!(
+                "no message begins here: {} is neither the marker nor a length",
+                bytes.escape_ascii()
+            ))),
             State::Prefix | State::Length => self.length(bytes),
             State::Metadata(_) => {
                 let message = decode_message(bytes, &self.limits)?;
@@ -134,6 +139,17 @@ impl Decoder {
             Err(_) => Err(Error::invalid(format!("the metadata's length is negative: {length}"))),
         }
     }
+}
+
+/// Whether four bytes that are not the marker can be a length, as they were before Arrow 0.15. Beyond the limit they
+/// are more likely something else, such as text: to raise the limit would help nobody then. Writers padded a message's
+/// head to 8 bytes, the length among them.
+fn may_be_length(bytes: &[u8], limits: &IpcLimits) -> bool {
+    let length = bytes.try_into().map(i32::from_le_bytes);
+    let length = length.ok().and_then(|length| usize::try_from(length).ok());
+    length.is_none_or(|length| {
+        length <= limits.max_metadata_bytes || (length < sniff::UNMARKED && length % 8 == 4)
+    })
 }
 
 /// What [`next_message`] finds.

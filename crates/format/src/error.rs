@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::sniff::{SourceFormat, fmt_wrong_format};
+
 /// What went wrong with the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -19,6 +21,15 @@ pub enum ErrorKind {
     BadMagic {
         /// What was expected, in words.
         expected: &'static str,
+    },
+    /// The input is of another format.
+    WrongFormat {
+        /// What it should be.
+        expected: SourceFormat,
+        /// What it is.
+        found: SourceFormat,
+        /// How it begins.
+        start: Vec<u8>,
     },
     /// The metadata flatbuffer is malformed.
     Flatbuffer(String),
@@ -156,6 +167,7 @@ impl fmt::Display for ErrorKind {
                 write!(f, "the input is truncated: {need} bytes expected, {have} found")
             },
             Self::BadMagic { expected } => write!(f, "not Arrow IPC: expected {expected}"),
+            Self::WrongFormat { expected, found, start } => fmt_wrong_format(f, *expected, *found, start),
             Self::Flatbuffer(message) => write!(f, "malformed metadata: {message}"),
             Self::Limit { limit, claimed, allowed } => write!(
                 f,

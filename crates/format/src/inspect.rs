@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
+use crate::sniff::check_stream;
 use crate::{
     BatchHeader, Block, Error, ErrorKind, Field, Footer, Header, IpcLimits, KeyValues, Message, Next, Result,
     ResultExt, Schema, Version, footer_len, next_message,
@@ -55,11 +56,15 @@ pub struct MessageInfo {
 /// ```
 ///
 /// # Errors
-/// Those of [`next_message`], [`footer_len`] and [`decode_footer`](crate::decode_footer).
+/// [`ErrorKind::WrongFormat`] for what is neither; those of [`next_message`], [`footer_len`] and
+/// [`decode_footer`](crate::decode_footer).
 pub fn describe(bytes: &[u8], limits: &IpcLimits) -> Result<Description> {
     match bytes.starts_with(&FILE_MAGIC) {
         true => describe_file(bytes, limits),
-        false => describe_stream(bytes, limits),
+        false => {
+            check_stream(bytes)?;
+            describe_stream(bytes, limits)
+        },
     }
 }
 

@@ -37,8 +37,8 @@
 //! | footer | [`footer`] | [`encode`] |
 //! | places of buffers | [`message`] | [`body`] |
 //!
-//! [`types`] is the schema in memory, [`inspect`] describes bytes to people. Everything read is
-//! untrusted: lengths are checked against [`IpcLimits`] and against the bytes that exist before
+//! [`types`] is the schema in memory, [`inspect`] describes bytes to people, [`sniff`](mod@sniff) tells formats
+//! apart. Everything read is untrusted: lengths are checked against [`IpcLimits`] and against the bytes that exist before
 //! anything is allocated, and every failure is an [`Error`] that says where.
 //!
 //! Above this crate, `floe-array` turns bodies into arrays and `floe-frame` does the I/O.
@@ -57,6 +57,7 @@ pub mod inspect;
 pub mod limits;
 pub mod message;
 mod schema;
+pub mod sniff;
 pub mod types;
 
 pub use body::BodyLayout;
@@ -70,6 +71,7 @@ pub use limits::IpcLimits;
 pub use message::{
     BatchHeader, BufferSpec, Codec, DictionaryHeader, FieldNode, Header, Message, Version, decode_message,
 };
+pub use sniff::{SourceFormat, sniff};
 pub use types::*;
 
 #[cfg(test)]

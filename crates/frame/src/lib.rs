@@ -27,10 +27,10 @@ mod trace;
 pub mod trace;
 mod write;
 
-pub use floe_format::IpcLimits;
+pub use floe_format::{IpcLimits, SourceFormat, sniff};
 pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata};
 pub use read::{
-    Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches,
+    Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches, read_ipc,
 };
 pub use summary::WriteSummary;
 pub use write::{AtomicFile, BatchedStreamWriter, BatchedWriter, IpcStreamWriter, IpcWriter};
@@ -47,7 +47,7 @@ pub mod prelude {
     pub use crate::{
         AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
         IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
-        OwnedBytes, Recovered, StreamBatches, WriteSummary,
+        OwnedBytes, Recovered, SourceFormat, StreamBatches, WriteSummary, read_ipc,
     };
 }
 

@@ -1,6 +1,7 @@
 //! Where the batches are: from a file's footer, or from the headers of a stream in memory.
 
 use floe_format::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
+use floe_format::sniff::check_file;
 use floe_format::{
     BatchHeader, Block, DictionaryHeader, Error, ErrorKind, Footer, Header, IpcLimits, KeyValues, Message,
     Result, Schema, Version, decode_footer, decode_message, footer_len,
@@ -20,6 +21,9 @@ pub(crate) struct Located<H> {
     pub(crate) version: Version,
 }
 
+/// Bytes at the start that are looked at to tell what it is, if it is none of the two formats.
+pub(crate) const SNIFFED: usize = 4 << 10;
+
 /// Reads and checks the footer of a file.
 pub(crate) fn read_footer<R: MmapBytesReader>(
     source: &Source<R>,
@@ -28,14 +32,8 @@ pub(crate) fn read_footer<R: MmapBytesReader>(
     let len = source.len();
     let suffix_len = FILE_SUFFIX_LEN as u64;
     let too_short = len < FILE_PREFIX.len() as u64 + suffix_len;
-    let prefix = source.read(0..len.min(FILE_MAGIC.len() as u64))?;
-    if prefix.as_slice() != FILE_MAGIC {
-        let hint = if prefix.starts_with(&[0xff; 4]) {
-            " (this looks like a stream: use IpcStreamReader)"
-        } else {
-            ""
-        };
-        polars_bail!(ComputeError: "not an Arrow IPC file: it does not start with ARROW1{hint}");
+    if source.read(0..len.min(FILE_MAGIC.len() as u64))?.as_slice() != FILE_MAGIC {
+        check_file(&source.read(0..len.min(SNIFFED as u64))?).map_err(format_error)?;
     }
     if too_short {
         polars_bail!(ComputeError: "the Arrow IPC file is truncated: it has no footer; IpcReader::recover reads its complete batches");

@@ -23,6 +23,7 @@ mod index;
 mod input;
 mod methods;
 mod on_disk;
+mod open;
 mod open_file;
 mod options;
 mod random;
@@ -35,6 +36,7 @@ mod windows;
 
 pub use bytes::OwnedBytes;
 pub use file::{Batches, IpcReader};
+pub use open::read_ipc;
 pub use random::{IpcIndex, IpcKind};
 pub use recover::Recovered;
 pub use stream::{IpcStreamReader, StreamBatches};

@@ -3,15 +3,18 @@
 use std::io;
 
 use floe_format::IpcLimits;
-use floe_format::constants::{FILE_MAGIC, FILE_PREFIX};
+use floe_format::constants::FILE_PREFIX;
+use floe_format::sniff::check_file;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
+use super::index::SNIFFED;
 use super::input::Input;
 use super::options::ReadOptions;
 use super::source::Source;
 use super::stream_source::Stream;
+use crate::error::format_error;
 
 /// The complete batches of a file, and what was behind them. See
 /// [`IpcReader::recover`](crate::IpcReader::recover).
@@ -33,9 +36,7 @@ pub(crate) fn recover<R: MmapBytesReader>(reader: R, limits: IpcLimits) -> Polar
     let options = ReadOptions { limits, ..ReadOptions::default() };
     let source = Source::open(reader, None, false)?;
     let bytes = source.read(0..source.len())?;
-    if !bytes.starts_with(&FILE_MAGIC) {
-        polars_bail!(ComputeError: "not an Arrow IPC file: it does not start with ARROW1");
-    }
+    check_file(bytes.get(..bytes.len().min(SNIFFED)).unwrap_or_default()).map_err(format_error)?;
     let len = bytes.len();
     let Salvage { df, batches, end, marked, error } = salvage(bytes, FILE_PREFIX.len().min(len), &options)?;
     // Behind an end marker comes the footer, which says nothing new.

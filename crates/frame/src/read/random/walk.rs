@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use floe_format::constants::FILE_MAGIC;
+use floe_format::constants::{CONTINUATION, FILE_MAGIC};
+use floe_format::sniff::check_stream;
 use floe_format::{Block, Decoder, Error, ErrorKind, Header, IpcLimits, Message, Schema, Step};
 use polars_core::prelude::*;
 
@@ -15,7 +16,7 @@ use crate::error::format_error;
 use crate::pool;
 use crate::read::assemble::check_rows;
 use crate::read::heads::Heads;
-use crate::read::index::{batch_at, dictionary_at, read_footer};
+use crate::read::index::{SNIFFED, batch_at, dictionary_at, read_footer};
 use crate::schema::ReadSchema;
 use crate::statistics;
 
@@ -37,6 +38,10 @@ pub(super) fn index(origin: Origin, limits: IpcLimits) -> PolarsResult<IpcIndex>
         if magic.as_slice() == FILE_MAGIC {
             (IpcKind::File, file(&reading, &limits)?)
         } else {
+            if !magic.starts_with(&CONTINUATION) {
+                let start = reading.read(0..reading.len().min(SNIFFED as u64))?;
+                check_stream(&start).map_err(format_error)?;
+            }
             (IpcKind::Stream, stream(&reading, limits)?)
         }
     };
