@@ -120,7 +120,7 @@ pub fn sniff(bytes: &[u8]) -> SourceFormat {
 /// A level from 1 to 9, and the digits of pi that every block begins with.
 fn is_bzip2(bytes: &[u8]) -> bool {
     let Some([b'1'..=b'9', block @ ..]) = bytes.strip_prefix(b"BZh") else { return false };
-    block.len() >= 3 && (block.starts_with(b"1AY&SY") || b"1AY&SY".starts_with(block))
+    block.starts_with(b"1AY&SY") || b"1AY&SY".starts_with(block)
 }
 
 /// Whether a stream begins with these bytes, as far as they go. What begins with the marker is believed to be one,
