@@ -2,18 +2,28 @@
 //!
 //! ```text
 //!              +-----------------+------------------------------------+
-//! stored as    | i64 LE: length  | one LZ4 frame, or ZSTD frames      |   Stored::Frame
+//! stored as    | i64 LE: length  | one LZ4 frame, or ZSTD frames      |   ParsedBuffer::Frame
 //! one of       +-----------------+------------------------------------+
-//!              | i64 LE: -1      | the bytes as they are              |   Stored::Raw (read, not written)
+//!              | i64 LE: -1      | the bytes as they are              |   ParsedBuffer::Raw (read, not written)
 //!              +-----------------+------------------------------------+
-//!              | i64 LE: 0, or nothing at all                         |   Stored::Empty
+//!              | i64 LE: 0, or nothing at all                         |   ParsedBuffer::Empty
 //!              +------------------------------------------------------+
 //! ```
 //!
 //! The codec is named once, in the record batch's `BodyCompression`. [`parse`] reads the prefix; writing it is
-//! left to the caller, who knows where the buffer goes. Above this crate `floe-array` decides which buffers to
-//! compress and where their bytes live; below it are liblz4 and libzstd, nothing else, but for columns of numbers: their
-//! LZ4 blocks are made here, and the matches of their ZSTD frames are found here. There is no I/O.
+//! left to the caller, who knows where the buffer goes.
+//!
+//! Above this crate, `floe-frame` decides which buffers are compressed and where their bytes go, and `floe-array` where
+//! decompressed bytes live. Below it are liblz4 and libzstd. There is no I/O.
+//!
+//! ```text
+//!   input -> plan (CompressionPlan: a sample, then one Strategy) -> frame
+//!              |                        |
+//!              '- sample.rs             '- Uncompressed | Library | ColumnarLz4 | ColumnarZstd
+//! ```
+//!
+//! `strategy.rs` lists the four strategies and says how to add a codec. The columnar ones are this crate's own: for
+//! columns of numbers it makes the LZ4 blocks, or finds the matches of ZSTD frames, itself.
 //!
 //! The frames written are the same for the same input, codec and level, whatever was compressed before and on
 //! whichever thread. Any input to [`decompress`] ends in `Ok` with every byte of the destination written, or in
@@ -36,46 +46,52 @@
 //! # Ok::<(), floe_codec::Error>(())
 //! ```
 
-mod choice;
+mod disabled;
 mod error;
 #[cfg(feature = "lz4")]
 mod lz4;
-mod lz4_frame;
-#[cfg(feature = "lz4")]
-mod lz4_values;
-mod off;
+mod match_key;
 mod pieces;
+mod plan;
 mod prefix;
-mod probe;
-mod stored;
+mod sample;
+mod strategy;
 #[cfg(test)]
 mod tests;
+mod uncompressed;
 mod uninit;
 mod value;
-#[cfg(feature = "lz4")]
-mod xxh32;
 #[cfg(feature = "zstd")]
 mod zstd;
 
 use std::mem::MaybeUninit;
 
-pub use choice::Choice;
-use choice::Way;
-pub use error::{Error, Result};
 #[cfg(not(feature = "lz4"))]
-use off::lz4;
+use disabled::lz4;
 #[cfg(not(feature = "zstd"))]
-use off::zstd;
-pub use prefix::{Stored, parse};
-pub use stored::StoredFrame;
+use disabled::zstd;
+pub use error::{Error, Result};
+pub use plan::CompressionPlan;
+pub use prefix::{ParsedBuffer, parse};
+use strategy::Strategy;
+pub use uncompressed::UncompressedFrame;
 
-/// What a message body is compressed with: the `CompressionType` of its `BodyCompression`.
+/// The codec of a message body: the `CompressionType` of its `BodyCompression`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// `LZ4_FRAME`.
     Lz4,
     /// `ZSTD`.
     Zstd,
+}
+
+impl std::fmt::Display for Codec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Lz4 => "LZ4",
+            Self::Zstd => "ZSTD",
+        })
+    }
 }
 
 /// How to compress: a codec and, for ZSTD, how hard to try.
@@ -119,7 +135,7 @@ impl Compression {
 /// ZSTD at levels up to 8 makes frames of 4 MiB each of what is larger than 8 MiB.
 ///
 /// Returns `false`, with `out` as it was, for an input of 256 KiB or more of which an evenly spread sample does not
-/// shrink (with ZSTD: at levels up to 3, above which size goes before time): a [`StoredFrame`] is for that.
+/// shrink (with ZSTD: at levels up to 3, above which size goes before time): a [`UncompressedFrame`] is for that.
 ///
 /// # Errors
 /// If the codec's feature is not enabled, the level is out of range, or memory runs out; `out` is as it was.
@@ -168,7 +184,7 @@ pub fn compress_with(
     out: &mut Vec<u8>,
     run: Run<'_>,
 ) -> Result<bool> {
-    Way::of(compression, input)?.append(input, out, run)
+    Strategy::choose(compression, input)?.append(input, out, run)
 }
 
 /// Appends the frame that holds `input` to `out`, without a length prefix, whatever its size.
@@ -209,8 +225,8 @@ pub fn compress_always_with(
     out: &mut Vec<u8>,
     run: Run<'_>,
 ) -> Result<()> {
-    let (way, _) = Way::always(compression, input)?;
-    way.append(input, out, run).map(drop)
+    let (strategy, _) = Strategy::choose_compressed(compression, input)?;
+    strategy.append(input, out, run).map(drop)
 }
 
 /// Decompresses `frame`, which must hold exactly `dst.len()` bytes, into `dst`.
@@ -235,13 +251,15 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
     }
 }
 
-/// What is done to a stretch of what has been decompressed: where it starts, and the bytes.
+/// Callback run on each decompressed chunk while it is in cache: the offset of the chunk, and its bytes.
 pub type Each<'a> = &'a (dyn Fn(usize, &mut [u8]) + Sync);
 
-/// As [`decompress`], with the parts of a large frame decompressed through `run` where they can be (LZ4's independent
-/// blocks, and ZSTD frames that state their size), and with `each` called for stretches that have just been written, while
-/// they are in the cache of the core that did: on `Ok`, for every byte of `dst`. Stretches start at multiples of 64 KiB.
-/// Where a first attempt fails, a stretch may be written and seen again: what is seen last is what stays.
+/// As [`decompress`], with the parts of a large frame decompressed through `run` where they can be: LZ4's independent
+/// blocks, and ZSTD frames that state their size.
+///
+/// `each` is called for every chunk right after it was written, by the core that wrote it. On `Ok` the chunks cover all of
+/// `dst`. Chunks start at multiples of 64 KiB. If a first attempt fails, a chunk may be written and seen again; the
+/// last call counts.
 ///
 /// # Errors
 /// As [`decompress`].
@@ -295,12 +313,26 @@ pub fn decompress_each(
 /// ```
 #[must_use]
 pub fn max_decompressed_len(codec: Codec, frame: &[u8]) -> u64 {
-    let len = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+    let bound = max_expanded_len(codec, frame.len() as u64);
     match codec {
-        Codec::Lz4 => lz4_frame::max_len(len),
-        Codec::Zstd => {
-            let blocks = (len / 4 + 1).saturating_mul(128 << 10);
-            zstd::stated_len(frame).map_or(blocks, |stated| stated.min(blocks))
-        },
+        Codec::Lz4 => bound,
+        Codec::Zstd => zstd::stated_len(frame).map_or(bound, |stated| stated.min(bound)),
+    }
+}
+
+/// An upper bound of how many bytes any frames of `len` bytes can decompress to, for callers that know only the length.
+///
+/// ```
+/// use floe_codec::{Codec, max_decompressed_len, max_expanded_len};
+///
+/// assert!(max_decompressed_len(Codec::Zstd, &[0; 100]) <= max_expanded_len(Codec::Zstd, 100));
+/// ```
+#[must_use]
+pub fn max_expanded_len(codec: Codec, len: u64) -> u64 {
+    match codec {
+        // No byte of a block adds more than 255 bytes: lengths are sums of bytes, and the least match is paid for.
+        Codec::Lz4 => len.saturating_mul(255),
+        // A block of RLE takes four bytes, and holds 128 KiB at most.
+        Codec::Zstd => (len / 4 + 1).saturating_mul(128 << 10),
     }
 }

@@ -1,11 +1,11 @@
-//! A large input in pieces that are compressed apart from each other.
+//! A large input is cut in pieces that are compressed independently, so that all cores take part.
 #![cfg(any(feature = "lz4", feature = "zstd"))]
 
 use std::sync::{Mutex, PoisonError};
 
 use crate::{Error, Result, Run};
 
-/// What `append` makes of each `size` bytes of `input`, in their order.
+/// The frames that `append` makes of each `size` bytes of `input`, in order.
 pub(crate) fn compress(
     input: &[u8],
     size: usize,
@@ -24,8 +24,8 @@ pub(crate) fn compress(
     frames.into_iter().map(|slot| slot.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
 }
 
-/// Room in `out` for a frame of so many bytes.
+/// Reserves room in `out` for a frame of `len` bytes.
 pub(crate) fn reserve(out: &mut Vec<u8>, len: usize) -> Result<()> {
     out.try_reserve_exact(len)
-        .map_err(|_| Error::new(format!("a frame of {len} bytes does not fit in memory")))
+        .map_err(|_| Error::OutOfMemory(format!("a frame of {len} bytes does not fit in memory")))
 }

@@ -1,15 +1,15 @@
-//! What stands in front of a stored buffer: an `i64`, little endian, as `BodyCompression` defines it.
+//! The length in front of a compressed buffer: an `i64`, little endian, as `BodyCompression` defines it.
 
 use crate::{Error, Result};
 
 /// Bytes of the length prefix.
-const PREFIX: usize = 8;
-/// The prefix of a buffer that was stored as it is.
+const PREFIX_BYTES: usize = 8;
+/// The prefix of a buffer whose bytes follow uncompressed.
 const RAW: i64 = -1;
 
-/// What a stored buffer of a compressed message body is.
+/// A buffer of a compressed message body, with its prefix read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored<'a> {
+pub enum ParsedBuffer<'a> {
     /// No bytes: the buffer is absent (its prefix may be too) or states a length of 0.
     Empty,
     /// Prefix -1: the bytes after the prefix are the buffer.
@@ -19,40 +19,40 @@ pub enum Stored<'a> {
         /// How many bytes the prefix says the frame holds: a claim, to be held against
         /// [`max_decompressed_len`](crate::max_decompressed_len) before memory is allocated for it.
         len: u64,
-        /// It, from its magic number to the end of the stored buffer.
+        /// The frame, from its magic number to the end of the buffer.
         frame: &'a [u8],
     },
 }
 
-/// Reads the prefix of a stored buffer of a compressed message body.
+/// Reads the prefix of a buffer of a compressed message body.
 ///
 /// # Errors
 /// If there are 1 to 7 bytes, or the prefix is negative but not -1.
 ///
 /// ```
-/// use floe_codec::{Stored, parse};
+/// use floe_codec::{ParsedBuffer, parse};
 ///
-/// assert_eq!(parse(&[])?, Stored::Empty);
-/// assert_eq!(parse(b"\xff\xff\xff\xff\xff\xff\xff\xffas is")?, Stored::Raw(b"as is"));
-/// assert_eq!(parse(b"\x05\0\0\0\0\0\0\0frame")?, Stored::Frame { len: 5, frame: b"frame" });
+/// assert_eq!(parse(&[])?, ParsedBuffer::Empty);
+/// assert_eq!(parse(b"\xff\xff\xff\xff\xff\xff\xff\xffas is")?, ParsedBuffer::Raw(b"as is"));
+/// assert_eq!(parse(b"\x05\0\0\0\0\0\0\0frame")?, ParsedBuffer::Frame { len: 5, frame: b"frame" });
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
-pub fn parse(buffer: &[u8]) -> Result<Stored<'_>> {
-    let Some((prefix, rest)) = buffer.split_first_chunk::<PREFIX>() else {
+pub fn parse(buffer: &[u8]) -> Result<ParsedBuffer<'_>> {
+    let Some((prefix, rest)) = buffer.split_first_chunk::<PREFIX_BYTES>() else {
         if buffer.is_empty() {
-            return Ok(Stored::Empty);
+            return Ok(ParsedBuffer::Empty);
         }
         let have = buffer.len();
-        return Err(Error::new(format!(
+        return Err(Error::Prefix(format!(
             "a compressed buffer starts with its 8-byte length, but has {have} bytes: the data is truncated"
         )));
     };
     match i64::from_le_bytes(*prefix) {
-        0 => Ok(Stored::Empty),
-        RAW => Ok(Stored::Raw(rest)),
+        0 => Ok(ParsedBuffer::Empty),
+        RAW => Ok(ParsedBuffer::Raw(rest)),
         len => match u64::try_from(len) {
-            Ok(len) => Ok(Stored::Frame { len, frame: rest }),
-            Err(_) => Err(Error::new(format!(
+            Ok(len) => Ok(ParsedBuffer::Frame { len, frame: rest }),
+            Err(_) => Err(Error::Prefix(format!(
                 "a compressed buffer states the length {len}: only -1 (stored raw) may be negative, the data is corrupt"
             ))),
         },
@@ -69,14 +69,14 @@ mod tests {
 
     #[test]
     fn every_kind_of_prefix() {
-        assert_eq!(parse(&[]), Ok(Stored::Empty));
-        assert_eq!(parse(&with_prefix(0, b"")), Ok(Stored::Empty));
-        assert_eq!(parse(&with_prefix(0, b"frame of nothing")), Ok(Stored::Empty));
-        assert_eq!(parse(&with_prefix(-1, b"")), Ok(Stored::Raw(b"")));
-        assert_eq!(parse(&with_prefix(-1, b"abc")), Ok(Stored::Raw(b"abc")));
-        assert_eq!(parse(&with_prefix(9, b"f")), Ok(Stored::Frame { len: 9, frame: b"f" }));
+        assert_eq!(parse(&[]), Ok(ParsedBuffer::Empty));
+        assert_eq!(parse(&with_prefix(0, b"")), Ok(ParsedBuffer::Empty));
+        assert_eq!(parse(&with_prefix(0, b"frame of nothing")), Ok(ParsedBuffer::Empty));
+        assert_eq!(parse(&with_prefix(-1, b"")), Ok(ParsedBuffer::Raw(b"")));
+        assert_eq!(parse(&with_prefix(-1, b"abc")), Ok(ParsedBuffer::Raw(b"abc")));
+        assert_eq!(parse(&with_prefix(9, b"f")), Ok(ParsedBuffer::Frame { len: 9, frame: b"f" }));
         let max = u64::try_from(i64::MAX).unwrap();
-        assert_eq!(parse(&with_prefix(i64::MAX, b"")), Ok(Stored::Frame { len: max, frame: b"" }));
+        assert_eq!(parse(&with_prefix(i64::MAX, b"")), Ok(ParsedBuffer::Frame { len: max, frame: b"" }));
     }
 
     #[test]

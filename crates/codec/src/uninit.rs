@@ -15,11 +15,14 @@ pub(crate) unsafe fn append(
     bound: usize,
     write: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize>,
 ) -> Result<()> {
-    out.try_reserve(bound)
-        .map_err(|e| Error::new(format!("no memory for a compressed buffer of up to {bound} bytes: {e}")))?;
+    out.try_reserve(bound).map_err(|e| {
+        Error::OutOfMemory(format!("no memory for a compressed buffer of up to {bound} bytes: {e}"))
+    })?;
     // Exactly `bound`, not all that is spare: what is written must not depend on the capacity.
     let written = write(&mut out.spare_capacity_mut()[..bound])?;
-    assert!(written <= bound, "a codec reported {written} bytes written into {bound}");
+    if written > bound {
+        return Err(Error::Encoder(format!("a codec reported {written} bytes written into {bound}")));
+    }
     // SAFETY: `bound` bytes are reserved behind the length and `written <= bound`, checked above; the caller
     // vouches that `written` bytes are initialised.
     unsafe { out.set_len(out.len() + written) };

@@ -1,22 +1,24 @@
-//! Values of 4, 8 and 16 bytes: what of them is compared, and how they are remembered.
+//! Values of 4, 8 and 16 bytes, as the columnar encoders compare and hash them.
 #![cfg(any(feature = "lz4", feature = "zstd"))]
 
 use std::ops::{BitAnd, BitXor, Range};
 
 /// A number of a column.
 pub(crate) trait Value: Copy + Eq + BitAnd<Output = Self> + BitXor<Output = Self> {
-    /// As it lies in the column.
+    /// The value as it lies in the column, little endian.
     type Bytes: Copy + Eq + 'static;
+    /// Bytes of a value.
     const WIDTH: usize;
 
+    /// The whole values of `bytes`; a rest shorter than a value is left out.
     fn split(bytes: &[u8]) -> &[Self::Bytes];
     fn load(bytes: Self::Bytes) -> Self;
-    /// How many of the lowest, and of the highest, bytes two values have in common.
+    /// How many of the lowest bytes, and of the highest, two values have in common.
     #[cfg(feature = "lz4")]
     fn common(self, other: Self) -> (usize, usize);
-    /// Of so many bits.
+    /// A hash below `1 << bits`.
     fn hash(self, bits: u32) -> usize;
-    /// All bits of those bytes, the lowest first.
+    /// All bits of these bytes, counted from the lowest; bytes beyond the value have none.
     fn mask(bytes: Range<usize>) -> Self;
 }
 
@@ -39,15 +41,20 @@ macro_rules! value {
             #[inline(always)]
             fn common(self, other: Self) -> (usize, usize) {
                 let differ = self ^ other;
-                let bytes = |bits: u32| usize::try_from(bits / 8).unwrap_or(0);
+                // At most 128 zeros, which every `usize` holds.
+                let bytes = |bits: u32| (bits / 8) as usize;
                 (bytes(differ.trailing_zeros()), bytes(differ.leading_zeros()))
             }
 
             #[inline(always)]
             fn hash(self, bits: u32) -> usize {
+                debug_assert!((1..=32).contains(&bits), "a hash of {bits} bits");
                 let fold: fn(Self) -> u64 = $fold;
                 let spread = fold(self).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - bits);
-                usize::try_from(spread).unwrap_or(0)
+                // At most 32 bits are left; a wrong place would cost a match, not a byte.
+                #[expect(clippy::cast_possible_truncation, reason = "at most 32 bits")]
+                let hash = spread as usize;
+                hash
             }
 
             fn mask(bytes: Range<usize>) -> Self {
@@ -64,5 +71,7 @@ value!(u64, 8, |value| value);
 value!(u128, 16, |value| low_half(value) ^ low_half(value >> 64).rotate_left(32));
 
 fn low_half(value: u128) -> u64 {
-    u64::try_from(value & u128::from(u64::MAX)).unwrap_or(0)
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+    let low = value as u64;
+    low
 }

@@ -81,7 +81,12 @@ fn frames_of_other_writers() {
 fn blocks_are_decoded_at_once_or_one_after_another() {
     let backwards: Run<'_> = &|n, work| (0..n).rev().for_each(work);
     for prefs in variants() {
-        for len in [SPREAD - 1, SPREAD, SPREAD + 1, 3 * SPREAD + 70_000] {
+        for len in [
+            MIN_PARALLEL_BYTES - 1,
+            MIN_PARALLEL_BYTES,
+            MIN_PARALLEL_BYTES + 1,
+            3 * MIN_PARALLEL_BYTES + 70_000,
+        ] {
             let input = ints(len);
             let mut frame = Vec::new();
             append_with(&prefs, &input, &mut frame).unwrap();
@@ -108,7 +113,7 @@ fn blocks_are_decoded_at_once_or_one_after_another() {
 fn stretches_are_seen_when_they_are_written() {
     let backwards: Run<'_> = &|n, work| (0..n).rev().for_each(work);
     for prefs in variants() {
-        for len in [0, 1, 300_000, SPREAD, 3 * SPREAD + 70_000] {
+        for len in [0, 1, 300_000, MIN_PARALLEL_BYTES, 3 * MIN_PARALLEL_BYTES + 70_000] {
             let input = ints(len);
             let mut frame = Vec::new();
             append_with(&prefs, &input, &mut frame).unwrap();
@@ -134,33 +139,34 @@ fn blocks_that_were_flushed_early_are_decoded_too() {
     // As many blocks as there would be full ones, but others: 300,000 bytes, then the rest.
     let mut prefs = preferences();
     prefs.frame_info.block_size_id = BlockSize::Max1MB;
-    let input = ints(SPREAD);
+    let input = ints(MIN_PARALLEL_BYTES);
     let mut frame = Vec::new();
     append_with(&prefs, &input[..300_000], &mut frame).unwrap();
     frame.truncate(frame.len() - LZ4_END.len());
     let mut rest = Vec::new();
     append_with(&prefs, &input[300_000..], &mut rest).unwrap();
     frame.extend_from_slice(&rest[LZ4_HEAD.len()..]);
-    let mut out = vec![MaybeUninit::new(0); SPREAD];
+    let mut out = vec![MaybeUninit::new(0); MIN_PARALLEL_BYTES];
     let each = |_: usize, bytes: &mut [u8]| bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
     decompress_each(Codec::Lz4, &frame, &mut out, &|n, work| (0..n).for_each(work), &each).unwrap();
     // SAFETY: all of it was initialised above.
-    let out = unsafe { uninit::written(&out, SPREAD) };
+    let out = unsafe { uninit::written(&out, MIN_PARALLEL_BYTES) };
     assert!(out.iter().zip(&input).all(|(out, input)| out ^ 0x55 == *input), "each byte was changed once");
 }
 
 #[test]
 fn pieces_make_one_frame() {
-    for extra in [1, 65_536, 300_000, PIECE] {
-        let len = LARGE + extra;
+    for extra in [1, 65_536, 300_000, PIECE_BYTES] {
+        let len = MIN_SPLIT_BYTES + extra;
         let input = ints(len);
         let mut frames = [Vec::new(), Vec::new()];
-        let (way, _) = Way::of(&input).unwrap();
-        append(way, &input, &mut frames[0], &|n, work| (0..n).for_each(work)).unwrap();
-        append(way, &input, &mut frames[1], &|n, work| {
-            std::thread::scope(|scope| (0..n).for_each(|i| drop(scope.spawn(move || work(i)))));
-        })
-        .unwrap();
+        let (strategy, _) = choose(&input).unwrap();
+        strategy.append(&input, &mut frames[0], &|n, work| (0..n).for_each(work)).unwrap();
+        strategy
+            .append(&input, &mut frames[1], &|n, work| {
+                std::thread::scope(|scope| (0..n).for_each(|i| drop(scope.spawn(move || work(i)))));
+            })
+            .unwrap();
         assert!(frames[0] == frames[1]);
         assert!(reference(&frames[0], len).is_some_and(|found| found == input), "{len}");
         assert!(unpack(Codec::Lz4, &frames[0], len).is_ok_and(|found| found == input), "{len}");

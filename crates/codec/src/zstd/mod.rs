@@ -4,15 +4,14 @@
 //! section 3): a large input becomes several, so that all cores can write it, and read it. ZSTD's legacy formats and
 //! skippable frames are refused before libzstd sees them, whatever features other crates enabled.
 //!
-//! At level 3, the default of Polars and of libzstd, a sample of the input decides how matches are looked for
-//! (`plan.rs`): by libzstd, in tables for columns (`tuning.rs`), or value by value (`part.rs`).
+//! At level 3, the default of Polars and of libzstd, a sample of the input decides who looks for matches
+//! (`select.rs`): libzstd, in tables sized for columns (`tuning.rs`), or this crate, value by value (`columnar.rs`).
 
-mod choose;
-mod part;
-mod plan;
+mod columnar;
+mod estimate;
+mod select;
 #[cfg(test)]
-mod plan_tests;
-mod sequences;
+mod select_tests;
 #[cfg(test)]
 mod tests;
 mod tuning;
@@ -22,26 +21,27 @@ use std::mem::MaybeUninit;
 use std::sync::{Mutex, PoisonError};
 use std::thread::LocalKey;
 
-use zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, Strategy, WriteBuf};
+use zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, WriteBuf};
 
-use self::plan::Plan;
-use self::tuning::{SAMPLED, Tuning};
-use crate::probe::{ASKED, sample, shrinks};
-use crate::{Error, Result, Run, pieces, uninit};
+pub(crate) use self::columnar::Columnar;
+use self::tuning::{MIN_TUNED_BY_SAMPLE_BYTES, Tuning};
+use crate::sample::{MIN_SAMPLED_BYTES, is_worth_it, sample};
+use crate::strategy::{Encoder, Strategy};
+use crate::{Codec, Error, Result, Run, pieces, uninit};
 
 /// Above this level a context's tables are too large to keep for the life of a thread.
 const MAX_KEPT_LEVEL: i32 = 12;
 
-/// Inputs of more than this become several frames.
-const LARGE: usize = if cfg!(fuzzing) { 128 } else { 8 << 20 };
-/// The input of one of them: twice the window in which matches are looked for.
-const PIECE: usize = if cfg!(fuzzing) { 64 } else { 4 << 20 };
+/// Inputs of more bytes become several frames.
+const MIN_SPLIT_BYTES: usize = if cfg!(fuzzing) { 128 } else { 8 << 20 };
+/// Bytes of input of each of those frames: twice the window in which matches are looked for.
+const PIECE_BYTES: usize = if cfg!(fuzzing) { 64 } else { 4 << 20 };
 /// Levels above this have larger windows, and there size goes before time: an input stays whole.
 const MAX_SPLIT_LEVEL: i32 = 8;
-/// Above this level the caller wants bytes saved rather than time.
-const MAX_ASKED_LEVEL: i32 = 3;
-/// Bytes of a piece of the sample that shows whether that is worth the time.
-const PIECE_ASKED: usize = 4 << 10;
+/// Above this level the caller wants bytes saved rather than time: no sample decides whether to compress.
+const MAX_SAMPLED_LEVEL: i32 = 3;
+/// Bytes of each piece of the sample that decides whether compressing is worth the time.
+const PIECE_SAMPLED_BYTES: usize = 4 << 10;
 
 const MAGIC: [u8; 4] = 0xFD2F_B528_u32.to_le_bytes();
 
@@ -58,11 +58,11 @@ fn take<T>(slot: &'static Slot<T>, create: fn() -> Result<T>) -> Result<T> {
 }
 
 fn no_memory() -> Error {
-    Error::new("no memory for a ZSTD context")
+    Error::OutOfMemory("no memory for a ZSTD context".into())
 }
 
 fn not_compressed(code: usize) -> Error {
-    Error::new(format!("ZSTD could not compress a buffer: {}", zstd_safe::get_error_name(code)))
+    Error::Encoder(format!("ZSTD could not compress a buffer: {}", zstd_safe::get_error_name(code)))
 }
 
 /// Gives the context back for the thread's next call.
@@ -110,66 +110,81 @@ pub(crate) fn check(level: i32) -> Result<()> {
     if (min..=max).contains(&level) {
         return Ok(());
     }
-    Err(Error::new(format!("ZSTD has no level {level}: choose one from {min} (fastest) to {max} (smallest)")))
+    Err(Error::Level { level, min, max })
 }
 
-/// How frames are made.
+/// An encoder at a level.
+pub(crate) trait Leveled: Encoder {
+    /// The level of ZSTD.
+    fn level(&self) -> i32;
+}
+
+/// libzstd, which looks for matches at every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Way {
+pub(crate) struct Libzstd {
     level: i32,
-    plan: Plan,
+    tuning: Tuning,
 }
 
-impl Way {
-    /// The way for `input`, and whether that shrinks, as far as a sample shows. Levels above 3 are not asked: there size
-    /// goes before time.
-    pub(crate) fn of(level: i32, input: &[u8]) -> Result<(Self, bool)> {
-        let (plan, shrinks) = Plan::of(input, level)?;
-        let shrinks = match shrinks {
-            Some(shrinks) => shrinks,
-            None => level > MAX_ASKED_LEVEL || input.len() < ASKED || shrinks_fast(input)?,
-        };
-        Ok((Self { level, plan }, shrinks))
+impl Encoder for Libzstd {
+    fn append(&self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        search(input, self.level, self.tuning, out)
     }
 }
 
-/// Of inputs of fewer bytes no sample is taken, or none that says much.
-pub(crate) fn least(level: i32) -> usize {
-    if level > MAX_ASKED_LEVEL { usize::MAX } else { SAMPLED }
+impl Leveled for Libzstd {
+    fn level(&self) -> i32 {
+        self.level
+    }
 }
 
-/// Whether a sample shrinks at level 1: what that saves by entropy coding alone, LZ4 would not find.
-fn shrinks_fast(input: &[u8]) -> Result<bool> {
-    let sample = sample(input, PIECE_ASKED);
-    let mut frame = Vec::new();
-    search(&sample, 1, Tuning::default(), &mut frame)?;
-    Ok(shrinks(frame.len(), sample.len()))
+/// The strategy for `input`, and whether a sample says that compressing is worth the time.
+///
+/// Inputs at levels above 3 are always worth it: there size goes before time.
+pub(crate) fn choose(level: i32, input: &[u8]) -> Result<(Strategy, bool)> {
+    let (strategy, is_worth_it) = select::strategy(input, level)?;
+    let is_worth_it = match is_worth_it {
+        Some(is_worth_it) => is_worth_it,
+        None => level > MAX_SAMPLED_LEVEL || input.len() < MIN_SAMPLED_BYTES || shrinks_at_level_1(input)?,
+    };
+    Ok((strategy, is_worth_it))
+}
+
+/// A plan for fewer bytes than these is for that input alone: there is no sample, or none that says much.
+pub(crate) fn min_reusable_bytes(level: i32) -> usize {
+    if level > MAX_SAMPLED_LEVEL { usize::MAX } else { MIN_TUNED_BY_SAMPLE_BYTES }
+}
+
+/// Whether a sample shrinks at level 1. Its entropy coding saves bytes that LZ4 does not.
+fn shrinks_at_level_1(input: &[u8]) -> Result<bool> {
+    let sample = sample(input, PIECE_SAMPLED_BYTES);
+    let len = Libzstd { level: 1, tuning: Tuning::default() }.compressed_len(&sample)?;
+    Ok(is_worth_it(len, sample.len()))
 }
 
 /// Appends the frame of `input` to `out`, or the frames of its pieces.
-pub(crate) fn append(way: &Way, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
-    let Way { level, plan } = way;
-    if input.len() <= LARGE || *level > MAX_SPLIT_LEVEL {
-        return plan.append(input, *level, out);
+pub(crate) fn append(encoder: &impl Leveled, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+    if input.len() <= MIN_SPLIT_BYTES || encoder.level() > MAX_SPLIT_LEVEL {
+        return encoder.append(input, out);
     }
-    let frames = pieces::compress(input, PIECE, run, |piece, out| plan.append(piece, *level, out))?;
+    let frames = pieces::compress(input, PIECE_BYTES, run, |piece, out| encoder.append(piece, out))?;
     pieces::reserve(out, frames.iter().map(Vec::len).sum())?;
     frames.iter().for_each(|frame| out.extend_from_slice(frame));
     Ok(())
 }
 
-/// Appends the frame for which libzstd looks for matches.
+/// Appends the frame that libzstd makes of `input`.
 fn search(input: &[u8], level: i32, tuning: Tuning, out: &mut Vec<u8>) -> Result<()> {
     let mut context = take(&COMPRESS, || CCtx::try_create().ok_or_else(no_memory))?;
-    let Tuning { long, short, min_match, fast } = tuning;
+    let Tuning { long_log, short_log, min_match, is_fast } = tuning;
     let write = |dst: &mut [MaybeUninit<u8>]| {
         let set = [
             CParameter::CompressionLevel(level),
-            CParameter::HashLog(long),
-            CParameter::ChainLog(short),
+            CParameter::HashLog(long_log),
+            CParameter::ChainLog(short_log),
             CParameter::MinMatch(min_match),
         ];
-        let strategy = fast.then_some(CParameter::Strategy(Strategy::ZSTD_fast));
+        let strategy = is_fast.then_some(CParameter::Strategy(zstd_safe::Strategy::ZSTD_fast));
         let all = set.into_iter().chain(strategy);
         let ready = context.reset(ResetDirective::SessionAndParameters).map(drop);
         let ready =
@@ -202,10 +217,13 @@ pub(crate) fn decompress_with(frames: &[u8], dst: &mut [MaybeUninit<u8>], run: R
         // One frame; or several that do not say where each ends, which libzstd takes one after another.
         return fill(frames, dst);
     }
+    let expected = dst.len();
     let mut places = Vec::with_capacity(all.len());
     let mut room = dst;
     for frame in all {
-        let len = content_len(frame).and_then(|len| usize::try_from(len).ok()).unwrap_or_default();
+        let len = content_len(frame)
+            .and_then(|len| usize::try_from(len).ok())
+            .ok_or_else(|| wrong_len(expected))?;
         let (place, rest) = room.split_at_mut(len.min(room.len()));
         places.push(Mutex::new((frame, place, Ok(()))));
         room = rest;
@@ -224,9 +242,9 @@ pub(crate) fn decompress_with(frames: &[u8], dst: &mut [MaybeUninit<u8>], run: R
 fn fill(frames: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
     let expected = dst.len();
     let mut context = take(&DECOMPRESS, || DCtx::try_create().ok_or_else(no_memory))?;
-    let written = context.decompress(&mut Dst::new(dst), frames).map_err(|code| {
-        Error::new(format!("a ZSTD frame is corrupt: {}", zstd_safe::get_error_name(code)))
-    })?;
+    let written = context
+        .decompress(&mut Dst::new(dst), frames)
+        .map_err(|code| corrupt(format!("a ZSTD frame is corrupt: {}", zstd_safe::get_error_name(code))))?;
     // After an error the context is dropped instead: the next call starts afresh.
     keep(&DECOMPRESS, context);
     // libzstd reports what it wrote from the start of `dst` on.
@@ -234,7 +252,11 @@ fn fill(frames: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
 }
 
 fn wrong_len(expected: usize) -> Error {
-    Error::new(format!("ZSTD frames do not hold the {expected} bytes their buffer's length states"))
+    Error::Length { codec: Codec::Zstd, expected }
+}
+
+fn corrupt(what: impl Into<String>) -> Error {
+    Error::corrupt(Codec::Zstd, what)
 }
 
 /// The frames that `frames` is made of: one at least.
@@ -244,15 +266,15 @@ fn split(mut frames: &[u8]) -> Result<Vec<&[u8]>> {
         if !frames.starts_with(&MAGIC) {
             let (start, place) =
                 (&frames[..frames.len().min(4)], if all.is_empty() { "it" } else { "the next" });
-            return Err(Error::new(format!(
+            return Err(corrupt(format!(
                 "not a ZSTD frame: {place} starts with {start:02x?} instead of {MAGIC:02x?}; is the body's codec right?"
             )));
         }
         let len = zstd_safe::find_frame_compressed_size(frames).map_err(|code| {
-            Error::new(format!("a ZSTD frame is corrupt or truncated: {}", zstd_safe::get_error_name(code)))
+            corrupt(format!("a ZSTD frame is corrupt or truncated: {}", zstd_safe::get_error_name(code)))
         })?;
         let (frame, rest) =
-            frames.split_at_checked(len).ok_or_else(|| Error::new("a ZSTD frame is truncated"))?;
+            frames.split_at_checked(len).ok_or_else(|| corrupt("a ZSTD frame is truncated"))?;
         all.push(frame);
         frames = rest;
     }

@@ -15,8 +15,8 @@ fn decoded(frames: &[u8], len: usize, run: Run<'_>) -> Result<Vec<u8>> {
 
 /// Appends the frames of `input` at a level.
 pub(super) fn append_at(level: i32, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) {
-    let (way, _) = Way::of(level, input).unwrap();
-    append(&way, input, out, run).unwrap();
+    let (strategy, _) = choose(level, input).unwrap();
+    strategy.append(input, out, run).unwrap();
 }
 
 /// A frame that does not say how many bytes it holds.
@@ -32,8 +32,8 @@ fn unsized_frame(input: &[u8]) -> Vec<u8> {
 
 #[test]
 fn large_inputs_become_frames_that_any_decoder_joins() {
-    for (level, extra) in [(3, 1), (1, PIECE), (8, 300_000), (-5, 5)] {
-        for input in [ints(LARGE + extra), letters(LARGE + extra)] {
+    for (level, extra) in [(3, 1), (1, PIECE_BYTES), (8, 300_000), (-5, 5)] {
+        for input in [ints(MIN_SPLIT_BYTES + extra), letters(MIN_SPLIT_BYTES + extra)] {
             let len = input.len();
             let mut frames = [Vec::new(), b"before".to_vec()];
             append_at(level, &input, &mut frames[0], &one_by_one);
@@ -57,7 +57,7 @@ fn large_inputs_become_frames_that_any_decoder_joins() {
 
 #[test]
 fn what_is_not_large_or_of_a_high_level_is_one_frame() {
-    for (level, len) in [(3, LARGE), (MAX_SPLIT_LEVEL + 1, LARGE + 1)] {
+    for (level, len) in [(3, MIN_SPLIT_BYTES), (MAX_SPLIT_LEVEL + 1, MIN_SPLIT_BYTES + 1)] {
         let mut frame = Vec::new();
         append_at(level, &vec![7; len], &mut frame, &one_by_one);
         assert_eq!(split(&frame).unwrap().len(), 1);

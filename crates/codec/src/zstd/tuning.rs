@@ -1,4 +1,4 @@
-//! What ZSTD's level 3 looks for in a column.
+//! How libzstd's level 3 is told to look for matches in a column.
 //!
 //! The level (strategy `dfast`) keeps two hash tables: of 8 bytes for long matches, and of a shorter length for the
 //! rest. libzstd's choice is for files of any kind: 512 KiB for the first and 256 KiB for the second, together
@@ -11,7 +11,7 @@
 //!   it takes up to a fifth less time to write and is about as large, URLs smaller. The matches of 4 bytes that
 //!   libzstd looks for in inputs of 128 to 256 KiB are worse still there: numbers do need them.
 //!
-//! - In less than [`SAMPLED`] there is no room for a sample (`plan.rs`). Numbers take one table there, of matches of 5
+//! - In less than [`MIN_TUNED_BY_SAMPLE_BYTES`] there is no room for a sample (`select.rs`). Numbers take one table there, of matches of 5
 //!   bytes (strategy `fast`): an eighth less time, up to a quarter for integers, which become smaller, too. Values that
 //!   stay the same for long do not: `dfast` finds a run as one match, `fast` as many.
 //!
@@ -20,33 +20,33 @@
 
 /// The level whose tables are chosen here, and 0, libzstd's name for its default, which is that level.
 const LEVELS: [i32; 2] = [3, 0];
-/// Inputs up to this have small tables anyway.
-const SMALL: usize = 16 << 10;
-/// From this size on a sample decides.
-pub(super) const SAMPLED: usize = if cfg!(fuzzing) { 64 } else { 512 << 10 };
-/// Above this libzstd, too, makes other choices: matches from further away are worth finding.
-const LARGE: usize = 256 << 10;
+/// Inputs up to this have small tables in any case.
+const MAX_SMALL_BYTES: usize = 16 << 10;
+/// From this size on a sample decides (`select.rs`).
+pub(super) const MIN_TUNED_BY_SAMPLE_BYTES: usize = if cfg!(fuzzing) { 64 } else { 512 << 10 };
+/// Above this size libzstd makes other choices as well: matches from further away are worth finding.
+const MIN_LARGE_BYTES: usize = 256 << 10;
 
-/// How many pieces of an input are looked at, and how many bytes of each.
+/// The pieces of an input that are looked at, and the bytes of each.
 const PIECES: usize = 64;
-const PIECE: usize = 8;
+const PIECE_BYTES: usize = 8;
 
-/// What is told to libzstd; 0 leaves a choice to it.
+/// The parameters given to libzstd; 0 leaves a choice to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Tuning {
     /// The base-2 logarithm of how many places the table of 8 bytes has.
-    pub(super) long: u32,
-    /// That of the table of `min_match` bytes.
-    pub(super) short: u32,
+    pub(super) long_log: u32,
+    /// The base-2 logarithm of how many places the table of `min_match` bytes has.
+    pub(super) short_log: u32,
     /// How many bytes the shortest match has.
     pub(super) min_match: u32,
     /// Only the short table is there (strategy `fast`).
-    pub(super) fast: bool,
+    pub(super) is_fast: bool,
 }
 
 impl Tuning {
     /// One table, of 128 KiB.
-    pub(super) const FAST: Self = Self { long: 15, short: 0, min_match: 6, fast: true };
+    pub(super) const FAST: Self = Self { long_log: 15, short_log: 0, min_match: 6, is_fast: true };
 
     /// Whether the tables of the level are chosen here.
     pub(super) fn chooses(level: i32) -> bool {
@@ -55,18 +55,18 @@ impl Tuning {
 
     /// The choice for `input` at `level`.
     pub(super) fn of(level: i32, input: &[u8]) -> Self {
-        if !Self::chooses(level) || input.len() <= SMALL {
+        if !Self::chooses(level) || input.len() <= MAX_SMALL_BYTES {
             return Self::default();
         }
         let is_text = is_text(input);
-        if !is_text && input.len() < SAMPLED && !has_runs(input) {
+        if !is_text && input.len() < MIN_TUNED_BY_SAMPLE_BYTES && !has_runs(input) {
             return Self { min_match: 5, ..Self::FAST };
         }
-        match (input.len() > LARGE, is_text) {
-            (false, false) => Self { long: 14, short: 16, min_match: 0, fast: false },
-            (false, true) => Self { long: 14, short: 16, min_match: 6, fast: false },
-            (true, false) => Self { long: 15, short: 16, min_match: 0, fast: false },
-            (true, true) => Self { long: 14, short: 17, min_match: 6, fast: false },
+        match (input.len() > MIN_LARGE_BYTES, is_text) {
+            (false, false) => Self { long_log: 14, short_log: 16, min_match: 0, is_fast: false },
+            (false, true) => Self { long_log: 14, short_log: 16, min_match: 6, is_fast: false },
+            (true, false) => Self { long_log: 15, short_log: 16, min_match: 0, is_fast: false },
+            (true, true) => Self { long_log: 14, short_log: 17, min_match: 6, is_fast: false },
         }
     }
 }
@@ -74,9 +74,9 @@ impl Tuning {
 /// Whether nearly all of a spread sample is ASCII that can be printed.
 pub(super) fn is_text(input: &[u8]) -> bool {
     let stride = input.len() / PIECES;
-    let sample = input.chunks(stride.max(PIECE)).flat_map(|chunk| chunk.iter().take(PIECE));
+    let sample = input.chunks(stride.max(PIECE_BYTES)).flat_map(|chunk| chunk.iter().take(PIECE_BYTES));
     let is_odd = |byte: &&u8| !(byte.is_ascii_graphic() || byte.is_ascii_whitespace());
-    sample.filter(is_odd).count() <= PIECES * PIECE / 16
+    sample.filter(is_odd).count() <= PIECES * PIECE_BYTES / 16
 }
 
 /// Whether values of 4, 8 or 16 bytes are often those before them.
@@ -85,7 +85,7 @@ fn has_runs(input: &[u8]) -> bool {
         let again = |len: usize| chunk.get(..len).is_some_and(|bytes| chunk.get(len..2 * len) == Some(bytes));
         again(8) || again(16)
     };
-    input.chunks((input.len() / PIECES).max(PIECE)).filter(again).count() > PIECES / 4
+    input.chunks((input.len() / PIECES).max(PIECE_BYTES)).filter(again).count() > PIECES / 4
 }
 
 #[cfg(test)]
@@ -104,21 +104,25 @@ mod tests {
 
     #[test]
     fn other_levels_and_small_inputs_are_left_alone() {
-        let text = letters(LARGE + 1);
+        let text = letters(MIN_LARGE_BYTES + 1);
         for level in [-1, 1, 2, 4, 19] {
             assert_eq!(Tuning::of(level, &text), Tuning::default());
         }
-        assert_eq!(Tuning::of(3, &text[..SMALL]), Tuning::default());
+        assert_eq!(Tuning::of(3, &text[..MAX_SMALL_BYTES]), Tuning::default());
         assert_eq!(Tuning::of(3, &text), Tuning::of(0, &text));
         assert_ne!(Tuning::of(3, &text), Tuning::default());
-        assert_ne!(Tuning::of(3, &text[..LARGE]), Tuning::of(3, &text));
+        assert_ne!(Tuning::of(3, &text[..MIN_LARGE_BYTES]), Tuning::of(3, &text));
     }
 
     #[test]
     fn numbers_of_which_there_is_no_sample_take_one_table_unless_they_come_in_runs() {
-        let fast = |input: &[u8]| Tuning::of(3, input).fast;
-        assert!(fast(&ints(SMALL + 1)) && fast(&ints(SAMPLED - 1)));
-        assert!(!fast(&ints(SAMPLED)) && !fast(&ints(SMALL)) && !fast(&letters(100_000)));
+        let fast = |input: &[u8]| Tuning::of(3, input).is_fast;
+        assert!(fast(&ints(MAX_SMALL_BYTES + 1)) && fast(&ints(MIN_TUNED_BY_SAMPLE_BYTES - 1)));
+        assert!(
+            !fast(&ints(MIN_TUNED_BY_SAMPLE_BYTES))
+                && !fast(&ints(MAX_SMALL_BYTES))
+                && !fast(&letters(100_000))
+        );
         for width in [4, 8, 16] {
             let runs: Vec<u8> = (0..100_000u32)
                 .flat_map(|i| std::iter::repeat_n(0, width - 4).chain((i / 100).to_le_bytes()))

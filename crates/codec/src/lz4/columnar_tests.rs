@@ -1,17 +1,13 @@
-use super::block::{LAST, LONG};
+use super::super::Liblz4;
+use super::super::block::{TAIL_BYTES, TOKEN_MAX};
 use super::*;
 use crate::Codec;
 use crate::lz4::tests::reference;
 use crate::tests::{letters, noise, patterns, unpack};
 
-fn plans() -> impl Iterator<Item = Plan> {
-    let before = [8, 16].map(|width| Plan { width, way: Way::Before });
-    let parts = PARTS.into_iter().flat_map(|(width, row)| row.iter().map(move |part| of_part(width, *part)));
-    before.into_iter().chain(parts)
-}
-
-fn of_part(width: usize, part: Part) -> Plan {
-    Plan { width, way: Way::Part(part) }
+fn encoders() -> impl Iterator<Item = Columnar> {
+    let fixed = [8, 16].map(MatchKey::any_end);
+    fixed.into_iter().chain(KEYS.into_iter().flatten().copied()).map(Columnar)
 }
 
 fn random(len: usize) -> impl Iterator<Item = u64> {
@@ -23,8 +19,8 @@ fn of(values: impl Iterator<Item = u64>) -> Vec<u8> {
     values.flat_map(u64::to_le_bytes).collect()
 }
 
-/// Name, bytes, and how they should be compressed.
-type Column = (&'static str, Vec<u8>, Option<Plan>);
+/// Name, bytes, and the encoder that should be chosen.
+type Column = (&'static str, Vec<u8>, Option<Columnar>);
 
 /// Columns of `len` bytes.
 fn columns(len: usize) -> Vec<Column> {
@@ -48,19 +44,19 @@ fn columns(len: usize) -> Vec<Column> {
     #[expect(clippy::cast_precision_loss, reason = "made-up numbers")]
     let float = |value: u64| (value as f64 / u64::MAX as f64).to_bits();
     let prices = random(len).map(|value| (f64::from(low(value) % 100_000) / 100.0).to_bits());
-    let before = |width| Some(Plan { width, way: Way::Before });
+    let before = |width| Some(Columnar(MatchKey::any_end(width)));
     vec![
         ("steps", of(0..len as u64 / 8), before(8)),
         ("offsets", of(offsets), before(8)),
         ("timestamps", of(times), before(8)),
         ("runs", of((0..len as u64 / 8).map(|i| i / 100)), before(8)),
-        ("below 1,000", below(1_000), Some(of_part(16, part(0, 2, 16)))),
-        ("below a million", below(1_000_000), Some(of_part(8, part(0, 2, 8)))),
-        ("below ten million", below(10_000_000), Some(of_part(8, part(0, 2, 8)))),
-        ("days", days.take(len).collect(), Some(of_part(8, part(0, 2, 8)))),
+        ("below 1,000", below(1_000), Some(Columnar(key(16, 0, 2, 16)))),
+        ("below a million", below(1_000_000), Some(Columnar(key(8, 0, 2, 8)))),
+        ("below ten million", below(10_000_000), Some(Columnar(key(8, 0, 2, 8)))),
+        ("days", days.take(len).collect(), Some(Columnar(key(8, 0, 2, 8)))),
         ("decimals", decimals.collect(), before(16)),
-        ("prices", of(prices), Some(of_part(8, part(7, 0, 7)))),
-        ("views", views.take(len).collect(), Some(of_part(8, part(0, 0, 8)))),
+        ("prices", of(prices), Some(Columnar(key(8, 7, 0, 7)))),
+        ("views", views.take(len).collect(), Some(Columnar(key(8, 0, 0, 8)))),
         ("floats", of(random(len).map(float)), None),
         ("letters", letters(len), None),
         ("noise", noise(len), None),
@@ -71,17 +67,13 @@ fn low(value: u64) -> u32 {
     u32::try_from(value & u64::from(u32::MAX)).unwrap()
 }
 
-fn liblz4(input: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    crate::lz4::append_theirs(input, out)
-}
-
-fn plan_of(input: &[u8]) -> Option<Plan> {
-    Plan::of(input, liblz4).unwrap().0
+fn chosen(input: &[u8]) -> Option<Columnar> {
+    Columnar::choose(input, &Liblz4).unwrap().0
 }
 
 #[test]
 fn what_rises_is_found_where_its_high_bytes_are_all_that_repeats() {
-    let plan = |values: &[u64]| plan_of(&of(values.iter().copied())).is_some();
+    let plan = |values: &[u64]| chosen(&of(values.iter().copied())).is_some();
     let noise: Vec<u64> = random(32_000).collect();
     let rising =
         |step: u64| (0..).zip(&noise).map(|(i, noise)| i * step + noise % (step + 1)).collect::<Vec<_>>();
@@ -104,7 +96,7 @@ fn what_rises_is_found_where_its_high_bytes_are_all_that_repeats() {
 /// Checks what decoders may rely on, beyond that a block decodes to what it was made of.
 fn check_block(block: &[u8], len: usize) {
     fn more(block: &mut &[u8], mut length: usize) -> usize {
-        if length == LONG {
+        if length == TOKEN_MAX {
             while let Some((byte, rest)) = block.split_first() {
                 *block = rest;
                 length += usize::from(*byte);
@@ -130,23 +122,23 @@ fn check_block(block: &[u8], len: usize) {
         rest = behind;
         let offset = usize::from(u16::from_le_bytes(*offset));
         assert!((1..=at).contains(&offset));
-        assert!(at + LAST <= len, "the last match begins 12 bytes before the end");
-        at += more(&mut rest, usize::from(token & 15)) + MIN_MATCH;
+        assert!(at + TAIL_BYTES <= len, "the last match begins 12 bytes before the end");
+        at += more(&mut rest, usize::from(token & 15)) + MIN_MATCH_BYTES;
     }
 }
 
-fn check(plan: Plan, input: &[u8]) {
+fn check(encoder: &Columnar, input: &[u8]) {
     let mut frame = vec![7];
-    plan.append(input, &mut frame).unwrap();
+    encoder.append(input, &mut frame).unwrap();
     let frame = &frame[1..];
-    assert_eq!(unpack(Codec::Lz4, frame, input.len()).as_deref(), Ok(input), "{plan:?}");
-    assert_eq!(reference(frame, input.len()).as_deref(), Some(input), "{plan:?}");
+    assert_eq!(unpack(Codec::Lz4, frame, input.len()).as_deref(), Ok(input), "{encoder:?}");
+    assert_eq!(reference(frame, input.len()).as_deref(), Some(input), "{encoder:?}");
     let mut rest = &frame[LZ4_HEAD.len()..];
-    for block in input.chunks(LZ4_BLOCK) {
+    for block in input.chunks(LZ4_BLOCK_BYTES) {
         let size = u32::from_le_bytes(*rest.first_chunk().unwrap());
-        let stored = usize::try_from(size & !LZ4_STORED).unwrap();
-        assert!(stored < block.len() || size == LZ4_STORED | u32::try_from(block.len()).unwrap());
-        if size & LZ4_STORED == 0 {
+        let stored = usize::try_from(size & !LZ4_UNCOMPRESSED).unwrap();
+        assert!(stored < block.len() || size == LZ4_UNCOMPRESSED | u32::try_from(block.len()).unwrap());
+        if size & LZ4_UNCOMPRESSED == 0 {
             check_block(&rest[4..4 + stored], block.len());
         }
         rest = &rest[4 + stored..];
@@ -156,13 +148,15 @@ fn check(plan: Plan, input: &[u8]) {
 
 #[test]
 fn every_way_keeps_every_column() {
-    for len in (0..100).chain([LZ4_BLOCK - 1, LZ4_BLOCK, LZ4_BLOCK + 1, 3 * LZ4_BLOCK + 77]) {
+    for len in
+        (0..100).chain([LZ4_BLOCK_BYTES - 1, LZ4_BLOCK_BYTES, LZ4_BLOCK_BYTES + 1, 3 * LZ4_BLOCK_BYTES + 77])
+    {
         for (_, mut input, _) in columns(len.next_multiple_of(16)) {
             input.truncate(len);
-            plans().for_each(|plan| check(plan, &input));
+            encoders().for_each(|encoder| check(&encoder, &input));
         }
         for input in patterns(len) {
-            plans().for_each(|plan| check(plan, &input));
+            encoders().for_each(|encoder| check(&encoder, &input));
         }
     }
 }
@@ -180,23 +174,23 @@ fn every_way_keeps_any_mixture() {
             let start = below(column.len());
             input.extend_from_slice(&column[start..][..below(column.len() - start)]);
         }
-        plans().for_each(|plan| check(plan, &input));
+        encoders().for_each(|encoder| check(&encoder, &input));
     }
 }
 
 #[test]
 fn columns_are_planned_by_what_they_hold() {
-    for len in [MIN_INPUT, 300_000, 1 << 20, 2 << 20] {
+    for len in [MIN_COLUMNAR_BYTES, 300_000, 1 << 20, 2 << 20] {
         for (name, input, expected) in columns(len.next_multiple_of(16)) {
-            let plan = plan_of(&input);
+            let plan = chosen(&input);
             // Of a small input there is little to tell how often values come again.
             if len >= 1 << 20 || !["below 1,000", "prices", "views"].contains(&name) {
                 assert_eq!(plan, expected, "{name}, {len}");
             }
-            let small = plan_of(&input[..MIN_INPUT - 1]);
+            let small = chosen(&input[..MIN_COLUMNAR_BYTES - 1]);
             let rising = ["steps", "offsets", "timestamps", "runs"].contains(&name);
             assert_eq!(small.is_some(), rising, "{name}: too small for a sample, but for what rises");
-            assert_eq!(plan_of(&input[..MIN_RISING - 1]), None, "{name}: too small");
+            assert_eq!(chosen(&input[..MIN_RISING_BYTES - 1]), None, "{name}: too small");
         }
     }
 }
@@ -204,14 +198,14 @@ fn columns_are_planned_by_what_they_hold() {
 #[test]
 fn frames_are_about_as_small_as_those_of_liblz4() {
     let (mut all_own, mut all_theirs) = (0, 0);
-    for len in [MIN_RISING, 20_000, 100_000, MIN_INPUT, 300_000] {
+    for len in [MIN_RISING_BYTES, 20_000, 100_000, MIN_COLUMNAR_BYTES, 300_000] {
         for (name, input, _) in columns(len) {
-            let Some(plan) = plan_of(&input) else { continue };
+            let Some(plan) = chosen(&input) else { continue };
             let (mut own, mut theirs) = (Vec::new(), Vec::new());
             plan.append(&input, &mut own).unwrap();
-            liblz4(&input, &mut theirs).unwrap();
+            Liblz4.append(&input, &mut theirs).unwrap();
             assert!(
-                own.len() <= theirs.len() + theirs.len() / TOLERANCE + 50,
+                own.len() <= theirs.len() + theirs.len() / TOLERANCE_RATIO + 50,
                 "{name}, {len}: {} {}",
                 own.len(),
                 theirs.len()
@@ -222,10 +216,10 @@ fn frames_are_about_as_small_as_those_of_liblz4() {
         let Some(plan) = expected else { continue };
         let (mut own, mut theirs) = (Vec::new(), Vec::new());
         plan.append(&input, &mut own).unwrap();
-        liblz4(&input, &mut theirs).unwrap();
+        Liblz4.append(&input, &mut theirs).unwrap();
         let most = match name {
             "below 1,000" | "below ten million" | "days" => theirs.len(),
-            _ => theirs.len() + theirs.len() / TOLERANCE,
+            _ => theirs.len() + theirs.len() / TOLERANCE_RATIO,
         };
         assert!(own.len() <= most, "{name}: {} {}", own.len(), theirs.len());
         all_own += own.len();

@@ -1,12 +1,17 @@
-//! LZ4 frames through liblz4, but for columns of numbers (`lz4_values`).
+//! LZ4 frames: through liblz4, or value by value for columns of numbers (`columnar.rs`).
 //!
-//! Writing is one call of `LZ4F_compressFrame`: its context lies on the stack and starts empty, so the frame
-//! depends on the input alone and there is nothing to keep, to free or to reset. (A kept context would save
+//! liblz4 writes a frame in one call of `LZ4F_compressFrame`. Its context lies on the stack and starts empty, so the
+//! frame depends on the input alone, and there is nothing to keep, to free or to reset. (A kept context would save
 //! clearing 16 KiB, well under a microsecond, and only for inputs below 4 KiB: liblz4 clears it for others.)
 //!
-//! Reading walks the blocks (`lz4_frame.rs`) and has liblz4 decode each straight into the destination.
+//! Reading walks the blocks (`frame.rs`) and has liblz4 decode each straight into the destination.
 //! `LZ4F_decompress` would decode a block that is larger than what is left of the destination, as the last or
 //! only one mostly is by its nominal size, into a buffer of its own and copy from there.
+
+mod block;
+mod columnar;
+mod frame;
+pub(crate) mod xxh32;
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -18,10 +23,11 @@ use lz4_sys::{
     LZ4FFrameInfo, LZ4FPreferences,
 };
 
-use crate::lz4_frame::{Block, Blocks, Header};
-use crate::lz4_values::Plan;
-use crate::stored::{LZ4_END, LZ4_HEAD};
-use crate::{Each, Error, Result, Run, pieces, uninit};
+pub(crate) use self::columnar::Columnar;
+use self::frame::{Block, Blocks, Header};
+use crate::strategy::{Encoder, Library, Strategy};
+use crate::uncompressed::{LZ4_END, LZ4_HEAD};
+use crate::{Codec, Each, Error, Result, Run, pieces, uninit};
 
 // Stable API of liblz4 (`lz4frame.h`, `lz4.h`), compiled into lz4-sys' library but not bound by it.
 unsafe extern "C" {
@@ -43,8 +49,8 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// How far back a linked block may refer.
-const WINDOW: usize = 64 << 10;
+/// How far back a linked block may refer, in bytes.
+const WINDOW_BYTES: usize = 64 << 10;
 
 const PREFERENCES: LZ4FPreferences = preferences();
 
@@ -76,63 +82,51 @@ pub(crate) fn check() -> Result<()> {
     Ok(())
 }
 
-/// Inputs of more than this are compressed in pieces, which are copied together then.
-const LARGE: usize = 16 << 20;
-/// The size of a piece: a multiple of the block's.
-const PIECE: usize = 4 << 20;
+/// Inputs of more bytes are compressed in pieces, whose blocks are then copied into one frame.
+const MIN_SPLIT_BYTES: usize = 16 << 20;
+/// Bytes of a piece: a multiple of the block's.
+const PIECE_BYTES: usize = 4 << 20;
 
-/// How a frame is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// By liblz4.
-    Theirs,
-    /// Value by value.
-    Values(Plan),
+/// liblz4, which looks for matches at every byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Liblz4;
+
+impl Encoder for Liblz4 {
+    fn append(&self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        append_with(&PREFERENCES, input, out)
+    }
 }
 
-impl Way {
-    /// The way for `input`, and whether that shrinks, as far as a sample shows.
-    pub(crate) fn of(input: &[u8]) -> Result<(Self, bool)> {
-        let (plan, shrinks) = Plan::of(input, append_theirs)?;
-        Ok((plan.map_or(Self::Theirs, Self::Values), shrinks))
-    }
-
-    fn append(self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        match self {
-            Self::Theirs => append_theirs(input, out),
-            Self::Values(plan) => plan.append(input, out),
-        }
-    }
+/// The strategy for `input`, and whether a sample says that compressing is worth the time.
+pub(crate) fn choose(input: &[u8]) -> Result<(Strategy, bool)> {
+    let (columnar, is_worth_it) = Columnar::choose(input, &Liblz4)?;
+    let library = Strategy::Library(Library::Lz4(Liblz4));
+    Ok((columnar.map_or(library, Strategy::ColumnarLz4), is_worth_it))
 }
 
 /// Appends the frame of `input` to `out`.
 ///
-/// Blocks are independent, so the blocks of one frame are those of its pieces' frames, one after another.
-pub(crate) fn append(way: Way, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
-    let append = |input: &[u8], out: &mut Vec<u8>| way.append(input, out);
-    if input.len() <= LARGE {
-        return append(input, out);
+/// Blocks are independent, so the frame of a large input is made of the blocks of its pieces' frames, one after
+/// another.
+pub(crate) fn append(encoder: &impl Encoder, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+    if input.len() <= MIN_SPLIT_BYTES {
+        return encoder.append(input, out);
     }
-    let frames = pieces::compress(input, PIECE, run, append)?;
-    let blocks =
-        |frame: &Vec<u8>| LZ4_HEAD.len()..frame.len().saturating_sub(LZ4_END.len()).max(LZ4_HEAD.len());
-    let len: usize = frames.iter().map(|frame| blocks(frame).len()).sum();
+    let frames = pieces::compress(input, PIECE_BYTES, run, |piece, out| encoder.append(piece, out))?;
+    let blocks = frames.iter().map(|frame| blocks_of(frame)).collect::<Result<Vec<&[u8]>>>()?;
+    let len: usize = blocks.iter().map(|blocks| blocks.len()).sum();
     pieces::reserve(out, LZ4_HEAD.len() + len + LZ4_END.len())?;
     // The first piece is a full one, so its header names the size of the largest blocks.
-    out.extend_from_slice(frames.first().and_then(|frame| frame.get(..LZ4_HEAD.len())).unwrap_or_default());
-    for frame in &frames {
-        let blocks = frame.get(blocks(frame));
-        out.extend_from_slice(
-            blocks.ok_or_else(|| Error::new("a piece of an LZ4 frame was not compressed"))?,
-        );
-    }
+    out.extend_from_slice(frames.first().and_then(|frame| frame.get(..LZ4_HEAD.len())).unwrap_or(&LZ4_HEAD));
+    blocks.iter().for_each(|blocks| out.extend_from_slice(blocks));
     out.extend_from_slice(&LZ4_END);
     Ok(())
 }
 
-/// Appends the frame that liblz4 makes of `input`.
-pub(crate) fn append_theirs(input: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    append_with(&PREFERENCES, input, out)
+/// The blocks of a frame, without its header and end mark.
+fn blocks_of(frame: &[u8]) -> Result<&[u8]> {
+    let blocks = frame.len().checked_sub(LZ4_END.len()).and_then(|end| frame.get(LZ4_HEAD.len()..end));
+    blocks.ok_or_else(|| Error::Encoder("a piece of an LZ4 frame was not compressed".into()))
 }
 
 fn append_with(prefs: &LZ4FPreferences, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -159,7 +153,7 @@ fn written(code: usize) -> Result<usize> {
     }
     // SAFETY: liblz4 returns a static, NUL-terminated string for every code.
     let name = unsafe { std::ffi::CStr::from_ptr(LZ4F_getErrorName(code)) };
-    Err(Error::new(format!("LZ4 could not compress a buffer: {}", name.to_string_lossy())))
+    Err(Error::Encoder(format!("LZ4 could not compress a buffer: {}", name.to_string_lossy())))
 }
 
 /// Decompresses the one frame that `frame` is, filling `dst`.
@@ -173,7 +167,7 @@ pub(crate) fn decompress(frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()
     let mut done = 0;
     while let Some(block) = blocks.next()? {
         done += match block {
-            Block::Stored(block) => copy(block, &mut dst[done..])?,
+            Block::Uncompressed(block) => copy(block, &mut dst[done..])?,
             Block::Compressed(block) => inflate(block, header, dst, done)?,
         };
         debug_assert!(done <= dst.len());
@@ -186,20 +180,21 @@ pub(crate) fn decompress(frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()
 }
 
 /// Destinations of this many bytes and more are decompressed in pieces.
-const SPREAD: usize = 2 << 20;
-/// The size of such a piece, unless a block is larger.
-const SHARE: usize = 1 << 20;
+const MIN_PARALLEL_BYTES: usize = 2 << 20;
+/// Bytes of such a piece, unless a block is larger.
+const PARALLEL_BYTES: usize = 1 << 20;
 
-/// As [`decompress`], with independent blocks decoded at once: where each one goes is known from its
-/// number if all but the last are full, as they are in frames that were not flushed early. `each` sees what is written.
-/// `false` if that cannot be done, and what is wrong has to be found out.
+/// As [`decompress`], with independent blocks decoded in parallel. A block's place follows from its number if all
+/// blocks but the last are full, as they are in frames that were not flushed early. `each` sees what is written.
+///
+/// Returns `false` if the frame is not like that, or is wrong: [`decompress`] then finds out what is wrong.
 pub(crate) fn decompress_in_pieces(
     frame: &[u8],
     dst: &mut [MaybeUninit<u8>],
     run: Run<'_>,
     each: Each<'_>,
 ) -> Result<bool> {
-    if dst.len() < SPREAD {
+    if dst.len() < MIN_PARALLEL_BYTES {
         return Ok(false);
     }
     let mut src = frame;
@@ -217,7 +212,7 @@ pub(crate) fn decompress_in_pieces(
     if all.len() != dst.len().div_ceil(header.block_max) {
         return Ok(false);
     }
-    let count = (SHARE / header.block_max).max(1);
+    let count = (PARALLEL_BYTES / header.block_max).max(1);
     let share = count * header.block_max;
     let places = dst.chunks_mut(share).map(Mutex::new);
     let pieces: Vec<_> = all.chunks(count).zip(places).collect();
@@ -239,7 +234,7 @@ pub(crate) fn decompress_in_pieces(
 fn fill(blocks: &[Block<'_>], header: Header, dst: &mut [MaybeUninit<u8>]) -> Result<bool> {
     for (block, place) in blocks.iter().zip(dst.chunks_mut(header.block_max)) {
         let len = match block {
-            Block::Stored(block) => copy(block, place)?,
+            Block::Uncompressed(block) => copy(block, place)?,
             Block::Compressed(block) => inflate(block, header, place, 0)?,
         };
         if len != place.len() {
@@ -250,16 +245,18 @@ fn fill(blocks: &[Block<'_>], header: Header, dst: &mut [MaybeUninit<u8>]) -> Re
 }
 
 fn wrong_len(expected: usize) -> Error {
-    Error::new(format!("an LZ4 frame does not hold the {expected} bytes its buffer's length states"))
+    Error::Length { codec: Codec::Lz4, expected }
 }
 
-/// Copies a stored block to the start of `dst`; returns its length.
+fn corrupt(what: impl Into<String>) -> Error {
+    Error::corrupt(Codec::Lz4, what)
+}
+
+/// Copies an uncompressed block to the start of `dst`; returns its length.
 fn copy(block: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<usize> {
     let dst_len = dst.len();
     let dst = dst.get_mut(..block.len()).ok_or_else(|| {
-        Error::new(format!(
-            "an LZ4 frame holds more than its buffer's length states: {dst_len} bytes are left"
-        ))
+        corrupt(format!("an LZ4 frame holds more than its buffer's length states: {dst_len} bytes are left"))
     })?;
     dst.copy_from_slice(uninit::unwritten(block));
     Ok(block.len())
@@ -268,8 +265,8 @@ fn copy(block: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<usize> {
 /// Decodes `block` to `dst[done..]`, of which `dst[..done]` is written; returns how many bytes that gave.
 fn inflate(block: &[u8], header: Header, dst: &mut [MaybeUninit<u8>], done: usize) -> Result<usize> {
     let room = (dst.len() - done).min(header.block_max);
-    let history = if header.linked { done.min(WINDOW) } else { 0 };
-    let c_len = |len: usize| c_int::try_from(len).map_err(|_| Error::new("an LZ4 block is too large"));
+    let history = if header.linked { done.min(WINDOW_BYTES) } else { 0 };
+    let c_len = |len: usize| c_int::try_from(len).map_err(|_| corrupt("an LZ4 block is too large"));
     let (block_len, capacity, history_len) = (c_len(block.len())?, c_len(room)?, c_len(history)?);
     debug_assert!(history <= done && done + room <= dst.len());
     // One pointer for both: the history must lie right in front of what is written.
@@ -292,7 +289,7 @@ fn inflate(block: &[u8], header: Header, dst: &mut [MaybeUninit<u8>], done: usiz
     };
     match usize::try_from(written) {
         Ok(written) if written <= room => Ok(written),
-        _ => Err(Error::new(format!(
+        _ => Err(corrupt(format!(
             "an LZ4 frame is corrupt, or holds more than the {} bytes its buffer's length states",
             dst.len()
         ))),

@@ -1,12 +1,14 @@
-//! What becomes of columns of each kind: the plan, the size beside libzstd's, and that every decoder reads it.
+//! Columns of each kind: the strategy selected, the size beside libzstd's, and that every decoder reads the frame.
 
-use super::part::{Part, Whence};
-use super::plan::Plan;
-use super::sequences;
 use super::tests::append_at;
 use super::tuning::Tuning;
+use super::{Columnar, Libzstd, select};
 use crate::Codec;
+use crate::match_key::{MatchKey, MatchSource};
+use crate::strategy::{Encoder, Library, Strategy};
 use crate::tests::{letters, noise, patterns, unpack};
+
+const SOURCES: [MatchSource; 2] = [MatchSource::FixedOffset, MatchSource::HashTable];
 
 /// Bytes of a column.
 const LEN: usize = 2 << 20;
@@ -20,8 +22,16 @@ fn of(values: impl Iterator<Item = u64>) -> Vec<u8> {
     values.flat_map(u64::to_le_bytes).collect()
 }
 
-fn part(width: usize, bytes: std::ops::Range<usize>, whence: Whence) -> Plan {
-    Plan::Part(Part { width, bytes, whence })
+fn fixed(width: usize, bytes: std::ops::Range<usize>) -> Strategy {
+    columnar(Some(MatchKey::spanning(width, bytes.start, bytes.end, MatchSource::FixedOffset)))
+}
+
+fn columnar(key: Option<MatchKey>) -> Strategy {
+    Strategy::ColumnarZstd(Columnar { level: 3, key })
+}
+
+fn by_libzstd(level: i32, tuning: Tuning) -> Strategy {
+    Strategy::Library(Library::Zstd(Libzstd { level, tuning }))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "made-up numbers")]
@@ -39,7 +49,7 @@ fn view(value: u64) -> [u8; 16] {
 }
 
 /// Name, bytes, the plan if it is one of a kind, and the size of the frame beside libzstd's at the most.
-type Column = (&'static str, Vec<u8>, Option<Plan>, f64);
+type Column = (&'static str, Vec<u8>, Option<Strategy>, f64);
 
 fn columns() -> Vec<Column> {
     let n = LEN / 8;
@@ -55,18 +65,18 @@ fn columns() -> Vec<Column> {
         offset
     });
     vec![
-        ("below 1,000", below(1_000), Some(part(8, 2..8, Whence::Before)), 0.85),
-        ("below a million", below(1_000_000), Some(part(8, 3..8, Whence::Before)), 0.90),
-        ("below 2^30", below(1 << 30), Some(part(8, 4..8, Whence::Before)), 0.95),
+        ("below 1,000", below(1_000), Some(fixed(8, 2..8)), 0.85),
+        ("below a million", below(1_000_000), Some(fixed(8, 3..8)), 0.90),
+        ("below 2^30", below(1 << 30), Some(fixed(8, 4..8)), 0.95),
         ("times", of(times), None, 1.09),
-        ("decimals", decimals.collect(), Some(part(16, 3..16, Whence::Before)), 0.90),
-        ("views", random(n / 2).flat_map(view).collect(), Some(part(16, 11..22, Whence::Before)), 1.0),
+        ("decimals", decimals.collect(), Some(fixed(16, 3..16)), 0.90),
+        ("views", random(n / 2).flat_map(view).collect(), Some(fixed(16, 11..22)), 1.0),
         ("few views", random(n / 2).flat_map(|value| view(value % 4_000)).collect(), None, 1.0),
         ("prices", of(random(n).map(|value| hundredths(value % 100_000))), None, 1.0),
         ("few prices", of(random(n).map(|value| hundredths(value % 2_000))), None, 0.95),
-        ("keys below 100,000", keys(100_000), Some(Plan::Nothing), 1.01),
-        ("floats", of(random(n).map(|value| (value >> 12) | exponent)), Some(Plan::Nothing), 1.0),
-        ("letters", letters(LEN), Some(Plan::Nothing), 1.01),
+        ("keys below 100,000", keys(100_000), Some(columnar(None)), 1.01),
+        ("floats", of(random(n).map(|value| (value >> 12) | exponent)), Some(columnar(None)), 1.0),
+        ("letters", letters(LEN), Some(columnar(None)), 1.01),
         ("offsets", of(offsets), None, 1.05),
         ("steps", of(0..n as u64), None, 1.05),
         ("runs", of((0..n as u64).map(|i| i / 1_000)), None, 1.05),
@@ -88,14 +98,14 @@ fn assert_is(frame: &[u8], input: &[u8], what: &str) {
     assert!(theirs == input, "{what}");
 }
 
-fn plan_of(input: &[u8], level: i32) -> Plan {
-    Plan::of(input, level).unwrap().0
+fn selected(input: &[u8], level: i32) -> Strategy {
+    select::strategy(input, level).unwrap().0
 }
 
 #[test]
 fn columns_are_made_as_suits_them() {
     for (what, input, plan, most) in columns() {
-        let found = plan_of(&input, 3);
+        let found = selected(&input, 3);
         assert!(plan.is_none_or(|plan| plan == found), "{what}: {found:?}");
         let frame = frame_of(&input, 3);
         assert_is(&frame, &input, what);
@@ -112,9 +122,9 @@ fn columns_are_made_as_suits_them() {
 fn prices_are_looked_for_in_all_that_was_there() {
     let prices = of(random(LEN / 8).map(|value| hundredths(value % 2_000)));
     assert!(
-        matches!(plan_of(&prices, 3), Plan::Part(Part { width: 8, whence: Whence::Seen, .. })),
+        matches!(selected(&prices, 3), Strategy::ColumnarZstd(columnar) if columnar.uses_hash_table()),
         "{:?}",
-        plan_of(&prices, 3)
+        selected(&prices, 3)
     );
 }
 
@@ -122,11 +132,11 @@ fn prices_are_looked_for_in_all_that_was_there() {
 fn other_levels_and_small_inputs_are_left_to_libzstd() {
     let input = of(random(LEN / 8).map(|value| value % 1_000));
     for level in [-5, 1, 2, 4, 9] {
-        assert_eq!(plan_of(&input, level), Plan::Search(Tuning::default()), "{level}");
+        assert_eq!(selected(&input, level), by_libzstd(level, Tuning::default()), "{level}");
     }
     let small = &input[..(512 << 10) - 8];
-    assert_eq!(plan_of(small, 3), Plan::Search(Tuning::of(3, small)));
-    assert_ne!(plan_of(&input, 3), Plan::Search(Tuning::of(3, &input)));
+    assert_eq!(selected(small, 3), by_libzstd(3, Tuning::of(3, small)));
+    assert_ne!(selected(&input, 3), by_libzstd(3, Tuning::of(3, &input)));
 }
 
 /// Every plan there can be, on inputs that it was never meant for.
@@ -134,18 +144,18 @@ fn other_levels_and_small_inputs_are_left_to_libzstd() {
 fn every_plan_keeps_every_input() {
     let widths =
         [(4, 0..4), (4, 1..4), (8, 0..8), (8, 2..8), (8, 0..6), (8, 7..11), (16, 0..16), (16, 11..22)];
-    let parts = widths.into_iter().flat_map(|(width, bytes)| {
-        [Whence::Before, Whence::Seen].map(|whence| Part { width, bytes: bytes.clone(), whence })
+    let keys = widths.into_iter().flat_map(|(width, bytes)| {
+        SOURCES.map(|source| MatchKey::spanning(width, bytes.start, bytes.end, source))
     });
-    let parts: Vec<Option<Part>> = parts.map(Some).chain([None]).collect();
+    let keys: Vec<Option<MatchKey>> = keys.map(Some).chain([None]).collect();
     for len in
         [0, 1, 3, 7, 15, 16, 17, 31, 33, 100, 4_097, (128 << 10) - 1, 128 << 10, (128 << 10) + 9, 400_003]
     {
         for input in patterns(len) {
-            for part in &parts {
+            for key in &keys {
                 let mut frame = b"before".to_vec();
-                sequences::append(part.as_ref(), &input, 3, &mut frame).unwrap();
-                assert_is(&frame[6..], &input, &format!("{part:?} of {len}"));
+                Columnar { level: 3, key: *key }.append(&input, &mut frame).unwrap();
+                assert_is(&frame[6..], &input, &format!("{key:?} of {len}"));
             }
         }
     }
@@ -170,11 +180,11 @@ fn every_plan_keeps_mixtures() {
     for width in [4, 8, 16] {
         for start in 0..width {
             for len in 3..=width {
-                for whence in [Whence::Before, Whence::Seen] {
-                    let part = Part { width, bytes: start..start + len, whence };
+                for source in SOURCES {
+                    let key = MatchKey::spanning(width, start, start + len, source);
                     let mut frame = Vec::new();
-                    sequences::append(Some(&part), &input[..150_000], 3, &mut frame).unwrap();
-                    assert_is(&frame, &input[..150_000], &format!("{part:?}"));
+                    Columnar { level: 3, key: Some(key) }.append(&input[..150_000], &mut frame).unwrap();
+                    assert_is(&frame, &input[..150_000], &format!("{key:?}"));
                 }
             }
         }

@@ -1,34 +1,38 @@
-//! Frames of blocks that are stored as they are: what a buffer is written as that compression would not shrink.
+//! Valid frames made of uncompressed blocks, used for buffers that compression would not shrink.
 //!
 //! ```text
 //!   LZ4     04 22 4D 18 | 60 | 50 | HC                 | (u32: size, top bit set | 256 KiB) ..  | 00 00 00 00
 //!   ZSTD    28 B5 2F FD | C0 | 38 | u64: content size  | (u24: size << 3 | last  | 128 KiB) ..
 //! ```
 //!
-//! Arrow has a shorter way, a length of -1 and the bytes, but Polars' reader (0.55) returns all rows of such a buffer
-//! where a few are asked for, and then fails (`head(5)` of a scan), and panics where its values are of 16 bytes. Every
-//! decoder knows stored blocks: codecs make them themselves. The bytes of the input are not copied.
+//! Arrow has a shorter way, a length of -1 and the bytes. But Polars' reader (0.55) fails on such buffers when it is
+//! asked for a few rows (`head(5)` of a scan), and panics where their values have 16 bytes. Every decoder reads
+//! uncompressed blocks, since the codecs make them themselves. The bytes of the input are not copied.
 
 use crate::Codec;
 
-pub(crate) const LZ4_BLOCK: usize = 256 << 10;
+/// Bytes of an LZ4 block.
+pub(crate) const LZ4_BLOCK_BYTES: usize = 256 << 10;
 /// Magic, version 1 with independent blocks, blocks of 256 KiB at most, byte 1 of the XXH32 of those two.
 pub(crate) const LZ4_HEAD: [u8; 7] = [0x04, 0x22, 0x4D, 0x18, 0x60, 0x50, 0xFB];
-pub(crate) const LZ4_STORED: u32 = 0x8000_0000;
+/// The bit of a block's size that says that the block is not compressed.
+pub(crate) const LZ4_UNCOMPRESSED: u32 = 0x8000_0000;
+/// A block of size 0 ends the frame.
 pub(crate) const LZ4_END: [u8; 4] = [0; 4];
 
-const ZSTD_BLOCK: usize = 128 << 10;
+/// Bytes of a ZSTD block: the most that the format allows.
+const ZSTD_BLOCK_BYTES: usize = 128 << 10;
 /// Magic, a content size of 8 bytes to follow, a window of 128 KiB (the smallest that allows such blocks).
 const ZSTD_HEAD: [u8; 6] = [0x28, 0xB5, 0x2F, 0xFD, 0xC0, 0x38];
 
-/// The frame around an input, which is written from where it is.
+/// The frame around an input. The input is written from where it lies, between the pieces of the frame.
 ///
 #[cfg_attr(feature = "lz4", doc = "```")]
 #[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
-/// use floe_codec::{Codec, StoredFrame, decompress};
+/// use floe_codec::{Codec, UncompressedFrame, decompress};
 /// use std::mem::MaybeUninit;
 ///
-/// let frame = StoredFrame::new(Codec::Lz4, 5);
+/// let frame = UncompressedFrame::new(Codec::Lz4, 5);
 /// let pieces: Vec<&[u8]> = (0..).map_while(|i| frame.piece(b"as is", i)).collect();
 /// let frame_bytes = pieces.concat();
 /// assert_eq!(frame_bytes.len(), frame.len());
@@ -36,9 +40,9 @@ const ZSTD_HEAD: [u8; 6] = [0x28, 0xB5, 0x2F, 0xFD, 0xC0, 0x38];
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
 #[derive(Debug, Clone)]
-pub struct StoredFrame {
+pub struct UncompressedFrame {
     head: Vec<u8>,
-    /// What stands before each block, one after another.
+    /// The header of each block, one after another.
     heads: Vec<u8>,
     head_len: usize,
     block: usize,
@@ -46,26 +50,26 @@ pub struct StoredFrame {
     input: usize,
 }
 
-impl StoredFrame {
-    /// The frame of an input of so many bytes.
+impl UncompressedFrame {
+    /// The frame of an input of `len` bytes.
     #[must_use]
     pub fn new(codec: Codec, len: usize) -> Self {
         match codec {
             Codec::Lz4 => Self {
                 head: LZ4_HEAD.to_vec(),
-                heads: sizes(len, LZ4_BLOCK)
-                    .flat_map(|(size, _)| (size | LZ4_STORED).to_le_bytes())
+                heads: sizes(len, LZ4_BLOCK_BYTES)
+                    .flat_map(|(size, _)| (size | LZ4_UNCOMPRESSED).to_le_bytes())
                     .collect(),
                 head_len: 4,
-                block: LZ4_BLOCK,
+                block: LZ4_BLOCK_BYTES,
                 end: &LZ4_END,
                 input: len,
             },
             Codec::Zstd => {
                 let mut head = ZSTD_HEAD.to_vec();
-                head.extend_from_slice(&u64::try_from(len).unwrap_or(u64::MAX).to_le_bytes());
+                head.extend_from_slice(&(len as u64).to_le_bytes());
                 let mut heads = Vec::new();
-                for (size, last) in sizes(len, ZSTD_BLOCK) {
+                for (size, last) in sizes(len, ZSTD_BLOCK_BYTES) {
                     let [a, b, c, _] = (size << 3 | u32::from(last)).to_le_bytes();
                     heads.extend_from_slice(&[a, b, c]);
                 }
@@ -73,7 +77,7 @@ impl StoredFrame {
                     // A frame has one block at least.
                     heads.extend_from_slice(&[1, 0, 0]);
                 }
-                Self { head, heads, head_len: 3, block: ZSTD_BLOCK, end: &[], input: len }
+                Self { head, heads, head_len: 3, block: ZSTD_BLOCK_BYTES, end: &[], input: len }
             },
         }
     }
@@ -112,24 +116,35 @@ impl StoredFrame {
 fn sizes(len: usize, block: usize) -> impl Iterator<Item = (u32, bool)> {
     (0..len).step_by(block).map(move |start| {
         let size = block.min(len - start);
-        (u32::try_from(size).unwrap_or(0), start + size == len)
+        // A block has 256 KiB at most.
+        #[expect(clippy::cast_possible_truncation, reason = "blocks are small")]
+        let wire_size = size as u32;
+        (wire_size, start + size == len)
     })
 }
 
 #[cfg(all(test, feature = "lz4", feature = "zstd"))]
 mod tests {
     use super::*;
+    use crate::lz4::xxh32::xxh32;
     use crate::tests::{noise, unpack};
-    use crate::xxh32::xxh32;
 
     #[test]
     fn frames_of_every_length_come_back() {
         for codec in [Codec::Lz4, Codec::Zstd] {
-            for len in
-                [0, 1, 5, ZSTD_BLOCK - 1, ZSTD_BLOCK, ZSTD_BLOCK + 1, LZ4_BLOCK, LZ4_BLOCK + 1, 1 << 20]
-            {
+            for len in [
+                0,
+                1,
+                5,
+                ZSTD_BLOCK_BYTES - 1,
+                ZSTD_BLOCK_BYTES,
+                ZSTD_BLOCK_BYTES + 1,
+                LZ4_BLOCK_BYTES,
+                LZ4_BLOCK_BYTES + 1,
+                1 << 20,
+            ] {
                 let input = noise(len);
-                let frame = StoredFrame::new(codec, len);
+                let frame = UncompressedFrame::new(codec, len);
                 let pieces: Vec<&[u8]> = (0..).map_while(|i| frame.piece(&input, i)).collect();
                 let bytes = pieces.concat();
                 assert_eq!(bytes.len(), frame.len(), "{codec:?} {len}");
