@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use floe_codec::{Choice, Compression};
+use floe_codec::{Compression, CompressionPlan};
 use floe_format::{Header, IpcLimits, Next, next_message};
 use polars_core::prelude::*;
 
@@ -33,7 +33,7 @@ pub struct Buffers {
 }
 
 /// How buffers of each number are compressed: as the first that is large, where they are like that.
-struct Choices(Vec<OnceLock<Choice>>);
+struct Choices(Vec<OnceLock<CompressionPlan>>);
 
 impl Choices {
     /// Buffers of fewer bytes are compressed as suits each.
@@ -43,8 +43,8 @@ impl Choices {
         let Some(known) = self.0.get(i).filter(|_| buffer.len() >= Self::LEAST) else {
             return floe_codec::compress(compression, buffer, out).expect("compressed");
         };
-        let choice = known.get_or_init(|| Choice::of(compression, buffer).expect("a choice"));
-        let choice = choice.like(buffer).expect("a choice");
+        let choice = known.get_or_init(|| CompressionPlan::new(compression, buffer).expect("a choice"));
+        let choice = choice.reuse_or_replan(buffer).expect("a choice");
         choice.compress(buffer, out, &|n, work| (0..n).for_each(work)).expect("compressed")
     }
 }

@@ -11,7 +11,7 @@ use floe_array::{
     DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Part, Serial, decode_column, encode_column,
     validate,
 };
-use floe_codec::{Choice, Compression};
+use floe_codec::{Compression, CompressionPlan};
 use floe_format::{
     BatchHeader, BodyLayout, Codec as WireCodec, DataType, Field, IntType, IpcLimits, Version,
 };
@@ -325,8 +325,8 @@ fn compress_alike(compression: Compression, buffers: &[Vec<u8>], out: &mut Vec<u
     for buffer in buffers {
         out.clear();
         let choice = match &first {
-            None => Choice::of(compression, buffer),
-            Some(first) => Choice::like(first, buffer),
+            None => CompressionPlan::new(compression, buffer),
+            Some(first) => CompressionPlan::reuse_or_replan(first, buffer),
         };
         let choice = choice.expect("a choice");
         choice.compress(buffer, out, &|n, work| (0..n).for_each(work)).expect("compressed");

@@ -45,6 +45,10 @@
 //! assert_eq!(back, ints);
 //! # Ok::<(), floe_codec::Error>(())
 //! ```
+#![cfg_attr(
+    not(all(feature = "lz4", feature = "zstd")),
+    allow(dead_code, reason = "what only a codec that is off would use")
+)]
 
 mod disabled;
 mod error;
@@ -184,7 +188,7 @@ pub fn compress_with(
     out: &mut Vec<u8>,
     run: Run<'_>,
 ) -> Result<bool> {
-    Strategy::choose(compression, input)?.append(input, out, run)
+    CompressionPlan::for_one(compression, input)?.compress(input, out, run)
 }
 
 /// Appends the frame that holds `input` to `out`, without a length prefix, whatever its size.

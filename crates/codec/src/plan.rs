@@ -57,12 +57,25 @@ impl CompressionPlan {
     /// assert!(CompressionPlan::new(Compression::Zstd { level: 99 }, b"no such level").is_err());
     /// ```
     pub fn new(compression: Compression, input: &[u8]) -> Result<Self> {
-        let strategy = Strategy::choose(compression, input)?;
-        let mut plan = Self { compression, strategy, input_len: input.len(), sampled_len: None };
+        let mut plan = Self::for_one(compression, input)?;
         if input.len() >= plan.min_reusable_bytes() {
             plan.sampled_len = Some(plan.compressed_len(&sample(input, PIECE_BYTES))?);
         }
         Ok(plan)
+    }
+
+    /// The plan for `input` alone, which is never reused: that saves the sample that would decide about it.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    ///
+    /// ```
+    /// use floe_codec::{Compression, CompressionPlan};
+    /// assert!(CompressionPlan::for_one(Compression::Zstd { level: 99 }, b"no such level").is_err());
+    /// ```
+    pub fn for_one(compression: Compression, input: &[u8]) -> Result<Self> {
+        let strategy = Strategy::choose(compression, input)?;
+        Ok(Self { compression, strategy, input_len: input.len(), sampled_len: None })
     }
 
     /// This plan if `input` is like the input that the plan was made for, and else a plan of its own.
@@ -132,7 +145,7 @@ impl CompressionPlan {
     /// ```
     #[must_use]
     pub fn estimate(&self, len: usize) -> Option<usize> {
-        let sample_len = self.input_len.min(PIECE_BYTES * 8).max(1) as u128;
+        let sample_len = self.input_len.clamp(1, PIECE_BYTES * 8) as u128;
         let estimate = len as u128 * self.sampled_len? as u128 / sample_len;
         usize::try_from(estimate).ok()
     }

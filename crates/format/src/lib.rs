@@ -64,12 +64,13 @@ pub use body::BodyLayout;
 pub use decoder::{Decoder, Next, Step, next_message};
 pub use encode::MessageEncoder;
 pub use error::{Error, ErrorDetails, ErrorKind, IoError, Result, ResultExt};
+pub use floe_codec::Codec;
 pub use footer::{Block, Footer, decode_footer, footer_len};
 pub use framing::write_head;
 pub use inspect::{Description, describe};
 pub use limits::IpcLimits;
 pub use message::{
-    BatchHeader, BufferSpec, Codec, DictionaryHeader, FieldNode, Header, Message, Version, decode_message,
+    BatchHeader, BufferSpec, DictionaryHeader, FieldNode, Header, Message, Version, decode_message,
 };
 pub use sniff::{SourceFormat, sniff};
 pub use types::*;

@@ -9,6 +9,7 @@
 //! is read here, [`decoder`](crate::decoder) finds where the metadata of a message is.
 
 use arrow_format::ipc as fb;
+use floe_codec::Codec;
 use planus::ReadAsRoot;
 use planus::errors::ErrorKind as PlanusKind;
 
@@ -91,15 +92,6 @@ pub struct BufferSpec {
     pub offset: u64,
     /// Its length without padding; the *compressed* length, prefix included, if compressed.
     pub len: u64,
-}
-
-/// Buffer codecs of the format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// LZ4 frames.
-    Lz4,
-    /// ZSTD frames.
-    Zstd,
 }
 
 /// Metadata key by which Arrow 0.17 announced compressed buffers, before `BodyCompression`.

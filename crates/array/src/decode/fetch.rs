@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-use floe_codec::Stored;
+use floe_codec::ParsedBuffer;
 use floe_format::{BufferSpec, Codec, Error, ErrorKind, Result};
 use polars_buffer::Buffer;
 
@@ -24,7 +24,7 @@ pub(super) enum Found<'a> {
     /// To be read.
     Remote(BufferSpec),
     Frame {
-        codec: floe_codec::Codec,
+        codec: Codec,
         len: usize,
         frame: Stretch<'a>,
     },
@@ -164,7 +164,7 @@ impl<'a> DecodeCtx<'a> {
 
     fn decompress(
         &self,
-        codec: floe_codec::Codec,
+        codec: Codec,
         frame: &[u8],
         dst: &mut [MaybeUninit<u8>],
         each: floe_codec::Each<'_>,
@@ -178,10 +178,7 @@ impl<'a> DecodeCtx<'a> {
         let need = need as u64;
         let have = match self.codec(slot) {
             None => slot.spec.len,
-            // The most that a block of the codec can expand to: LZ4's length bytes add 255 each; a
-            // ZSTD block of 4 bytes (header and RLE byte) makes 128 KiB.
-            Some(Codec::Lz4) => slot.spec.len.saturating_mul(255),
-            Some(Codec::Zstd) => (slot.spec.len / 4 + 1).saturating_mul(128 << 10),
+            Some(codec) => floe_codec::max_expanded_len(codec, slot.spec.len),
         };
         if have < need { Err(too_short(need, have)) } else { Ok(()) }
     }
@@ -210,22 +207,18 @@ impl<'a> DecodeCtx<'a> {
         let Some(codec) = self.codec(slot) else {
             return Ok(shared.map_or(Found::Remote(spec), Found::Plain));
         };
-        let codec = match codec {
-            Codec::Lz4 => floe_codec::Codec::Lz4,
-            Codec::Zstd => floe_codec::Codec::Zstd,
-        };
         let stored = match (shared, body.lent(range)) {
             (Some(shared), _) => Stretch::Shared(shared),
             (None, Some(slice)) => Stretch::Lent(slice),
             (None, None) => Stretch::Shared(share(self.read(body, spec)?)),
         };
         match floe_codec::parse(stored.as_slice()).map_err(codec_error)? {
-            Stored::Empty => Ok(Found::Empty),
-            Stored::Raw(_) => Ok(match stored {
+            ParsedBuffer::Empty => Ok(Found::Empty),
+            ParsedBuffer::Raw(_) => Ok(match stored {
                 Stretch::Shared(buffer) => Found::Plain(buffer.sliced(8..)),
                 Stretch::Lent(_) => Found::Remote(BufferSpec { offset: spec.offset + 8, len: spec.len - 8 }),
             }),
-            Stored::Frame { len, frame } => {
+            ParsedBuffer::Frame { len, frame } => {
                 let limits = &self.options.limits;
                 if len > limits.max_buffer_bytes {
                     return Err(Error::new(ErrorKind::Limit {

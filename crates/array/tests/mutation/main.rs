@@ -276,10 +276,7 @@ fn batch(encoded: &Encoded, compression: Option<floe_codec::Compression>) -> Bat
     if let Some(last) = specs.iter().map(|spec| spec.offset + spec.len).max() {
         body.truncate(usize::try_from(last).expect("small"));
     }
-    let compression = compression.map(|compression| match compression.codec() {
-        floe_codec::Codec::Lz4 => Codec::Lz4,
-        floe_codec::Codec::Zstd => Codec::Zstd,
-    });
+    let compression = compression.map(floe_codec::Compression::codec);
     let header = BatchHeader {
         rows: ROWS,
         nodes: encoded.nodes.clone(),

@@ -14,7 +14,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use floe_array::encode::EncodedBuffer;
-use floe_codec::{Choice, Compression};
+use floe_codec::{Compression, CompressionPlan};
 use floe_format::{DataType, Field, FloatType, Result};
 
 use super::encode::{APART_BYTES, codec_error};
@@ -29,7 +29,7 @@ pub(crate) struct Found {
 #[derive(Default)]
 struct State {
     /// By the number of the buffer, of those that are large.
-    choices: Vec<Option<Choice>>,
+    choices: Vec<Option<CompressionPlan>>,
     /// There will be no others.
     is_all: bool,
 }
@@ -40,7 +40,7 @@ impl Found {
     }
 
     /// Waits for the choice for a buffer; `None` if there is none.
-    pub(crate) fn wait(&self, buffer: usize) -> Option<Choice> {
+    pub(crate) fn wait(&self, buffer: usize) -> Option<CompressionPlan> {
         let choice = |state: &State| state.choices.get(buffer).cloned().flatten();
         let waits = |state: &mut State| !state.is_all && choice(state).is_none();
         let state = self.changed.wait_while(self.state(), waits);
@@ -105,7 +105,7 @@ pub(crate) enum Role {
 pub(crate) struct Finder(Arc<Found>);
 
 impl Finder {
-    fn found(&self, buffer: usize, choice: Choice) {
+    fn found(&self, buffer: usize, choice: CompressionPlan) {
         let mut state = self.0.state();
         if state.choices.len() <= buffer {
             state.choices.resize(buffer + 1, None);
@@ -129,7 +129,7 @@ impl Drop for Finder {
 pub(crate) enum Known {
     Nothing,
     /// How.
-    Choice(Choice),
+    Choice(CompressionPlan),
     /// Where it will be found how one of a batch before is: the number of the buffer.
     Before(Arc<Found>, usize),
 }
@@ -143,7 +143,8 @@ impl Role {
             Self::Alone => Ok(Known::Nothing),
             Self::Follows(found) => Ok(Known::Before(Arc::clone(found), i)),
             Self::Finds(finder) => {
-                let choice = Choice::of(compression, &buffer.clone().join()?).map_err(codec_error)?;
+                let choice =
+                    CompressionPlan::new(compression, &buffer.clone().join()?).map_err(codec_error)?;
                 finder.found(i, choice.clone());
                 Ok(Known::Choice(choice))
             },

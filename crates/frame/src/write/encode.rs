@@ -3,8 +3,8 @@
 use floe_array::decode::is_plain;
 use floe_array::encode::{EncodedBuffer, Promise, Remap, encode_joined};
 use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
-use floe_codec::{Compression, StoredFrame};
-use floe_format::{BatchHeader, BodyLayout, Codec, Error, Field, FieldNode, Result};
+use floe_codec::{Compression, CompressionPlan, UncompressedFrame};
+use floe_format::{BatchHeader, BodyLayout, Error, Field, FieldNode, Result};
 use polars_buffer::Buffer;
 use polars_core::prelude::ArrayRef;
 
@@ -22,7 +22,7 @@ pub(crate) enum Stored {
     /// Prefix and frame.
     Frame(Vec<u8>),
     /// Prefix and a frame whose blocks are parts of the buffer as they are: compression would not shrink it.
-    Blocks { prefix: [u8; 8], frame: StoredFrame, bytes: Buffer<u8> },
+    Blocks { prefix: [u8; 8], frame: UncompressedFrame, bytes: Buffer<u8> },
 }
 
 impl Stored {
@@ -283,19 +283,23 @@ fn store(
     let prefix = len.to_le_bytes();
     let mut out = prefix.to_vec();
     let run: floe_codec::Run<'_> = &|n, work| executor.for_each(n, work);
-    let choice = match known {
-        Known::Nothing => None,
-        Known::Choice(choice) => Some(choice),
-        Known::Before(found, i) => {
-            found.wait(i).map(|choice| choice.like(&buffer)).transpose().map_err(codec_error)?
+    let (plan, is_reused) = match known {
+        Known::Nothing => (CompressionPlan::for_one(compression, &buffer), false),
+        Known::Choice(plan) => (Ok(plan), false),
+        Known::Before(found, i) => match found.wait(i) {
+            Some(leader) => {
+                let plan = leader.reuse_or_replan(&buffer);
+                let is_reused = plan.as_ref() == Ok(&leader);
+                (plan, is_reused)
+            },
+            None => (CompressionPlan::for_one(compression, &buffer), false),
         },
     };
-    let compressed = match choice {
-        Some(choice) => choice.compress(&buffer, &mut out, run),
-        None => floe_codec::compress_with(compression, &buffer, &mut out, run),
-    };
-    if !compressed.map_err(codec_error)? {
-        let frame = StoredFrame::new(compression.codec(), buffer.len());
+    let plan = plan.map_err(codec_error)?;
+    let is_compressed = plan.compress(&buffer, &mut out, run).map_err(codec_error)?;
+    trace::buffer(&plan, is_reused, buffer.len(), out.len() - prefix.len());
+    if !is_compressed {
+        let frame = UncompressedFrame::new(compression.codec(), buffer.len());
         return Ok(Stored::Blocks { prefix, frame, bytes: buffer });
     }
     if out.capacity() - out.len() > out.len() {
@@ -335,14 +339,12 @@ pub(crate) fn assemble(
     }
     let mut layout = BodyLayout::default();
     let specs = buffers.iter().map(|buffer| layout.push(buffer.len())).collect();
-    let header =
-        BatchHeader { rows, nodes, buffers: specs, variadic, compression: compression.map(wire_codec) };
+    let header = BatchHeader {
+        rows,
+        nodes,
+        buffers: specs,
+        variadic,
+        compression: compression.map(Compression::codec),
+    };
     Ok(EncodedBatch { header, body_len: layout.body_len(), buffers, later, raw_bytes })
-}
-
-fn wire_codec(compression: Compression) -> Codec {
-    match compression.codec() {
-        floe_codec::Codec::Lz4 => Codec::Lz4,
-        floe_codec::Codec::Zstd => Codec::Zstd,
-    }
 }
