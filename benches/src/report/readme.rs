@@ -36,7 +36,9 @@ pub(super) fn table(results: &Results) -> String {
     let lost = lost(peers.cells.iter());
     out += &match lost.split_once(":\n\n") {
         Some((how_many, _)) => {
-            format!("{how_many}: the [list](docs/benchmarks/README.md#what-is-lost) names each, and by how much.\n")
+            format!(
+                "{how_many}: the [list](docs/benchmarks/README.md#what-is-lost) names each, and by how much.\n"
+            )
         },
         None => lost,
     };
