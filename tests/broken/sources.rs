@@ -11,6 +11,8 @@ enum Fault {
     Short(usize),
     /// Every other call is interrupted.
     Interrupted,
+    /// The given call says that it read so many bytes more than it was asked for.
+    Lie(usize, usize),
 }
 
 struct Faulty<'a> {
@@ -45,7 +47,14 @@ impl Read for Faulty<'_> {
             Fault::Short(len) => buf.len().min(len),
             _ => buf.len(),
         };
-        self.bytes.read(&mut buf[..len])
+        let read = self.bytes.read(&mut buf[..len])?;
+        match self.fault {
+            Fault::Lie(at, more) if self.calls == at + 1 => {
+                self.failed = true;
+                Ok(buf.len().saturating_add(more))
+            },
+            _ => Ok(read),
+        }
     }
 }
 
@@ -169,4 +178,56 @@ fn sources_that_give_little_or_are_interrupted() {
         }
     }
     cases.finish();
+}
+
+#[test]
+fn sources_that_claim_more_than_they_were_asked_for() {
+    let mut cases = Cases::new();
+    let told = |result: PolarsResult<DataFrame>, df: &DataFrame, failed: bool| match result {
+        Ok(found) => {
+            assert!(!failed, "the lie is not told");
+            assert_frames_equal(df, &found);
+        },
+        Err(error) => assert!(error.to_string().contains("read more than it was asked for"), "{error}"),
+    };
+    for (name, df) in small_frames().into_iter().chain([large()]) {
+        let stream = Config::stream().with_batch_rows(4.max(df.height() / 3)).write(&df);
+        let file = Config::file().with_batch_rows(4.max(df.height() / 3)).write(&df);
+        for more in [1, 1 << 40, usize::MAX] {
+            for at in 0.. {
+                let mut failed = true;
+                let fault = Fault::Lie(at, more);
+                cases.run(format!("{name}, {more} more at call {at}"), || {
+                    let mut source = Faulty::new(&stream, fault);
+                    let result = IpcStreamReader::new(&mut source).finish();
+                    failed = source.failed;
+                    told(result, &df, source.failed);
+                    let mut source = Faulty::new(&stream, fault);
+                    let batches = drain(IpcStreamReader::new(&mut source).batches());
+                    assert_eq!(batches.error.is_some(), source.failed);
+                    let mut source = Faulty::new(&file, fault);
+                    let result = IpcReader::new(&mut source).finish();
+                    failed |= source.failed;
+                    told(result, &df, source.failed);
+                    let mut source = Faulty::new(&file, fault);
+                    let recovered = IpcReader::recover(&mut source).map(|found| found.df);
+                    told(recovered, &df, source.failed);
+                });
+                if !failed {
+                    break;
+                }
+                assert!(at < 10_000, "it never ends");
+            }
+        }
+    }
+    cases.finish();
+}
+
+/// Buffers of every size that is read in a way of its own.
+fn large() -> (String, DataFrame) {
+    let rows: i64 = 700_000;
+    let numbers: Vec<i64> = (0..rows).collect();
+    let text: Vec<String> = numbers.iter().map(|n| format!("{n}")).collect();
+    let columns = vec![Column::new("n".into(), numbers), Column::new("t".into(), text)];
+    ("large".to_owned(), DataFrame::new_infer_height(columns).expect("columns of one length"))
 }

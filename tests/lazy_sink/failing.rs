@@ -141,3 +141,17 @@ fn panics_come_back_and_leave_nothing() {
     assert!(text.contains("the target's"), "{text}");
     assert_eq!(names(folder.path()), [""; 0]);
 }
+
+#[test]
+fn an_iterator_whose_query_panicked_does_not_end_as_if_all_had_come() {
+    let query = watched(numbers(100_000), |column| {
+        assert!(column.len() < 10, "the query's");
+        Ok(())
+    });
+    let mut batches = query.collect_ipc_batches(1000).expect("a query");
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| batches.by_ref().for_each(drop)))
+        .expect_err("a panic");
+    let error = batches.next().expect("an item").expect_err("an error");
+    assert!(error.to_string().contains("not complete"), "{error}");
+    assert!(batches.next().is_none());
+}

@@ -5,6 +5,7 @@ mod connections;
 mod dictionaries;
 mod failing;
 mod layout;
+mod panicking;
 mod schemas;
 
 use std::collections::HashMap;

@@ -19,6 +19,8 @@ use crate::regroup::Enough;
 pub struct IpcBatches {
     schema: SchemaRef,
     running: Option<Running>,
+    /// The query has panicked, and the caller may have caught that: what has come is not all.
+    panicked: bool,
 }
 
 struct Running {
@@ -41,7 +43,7 @@ impl IpcBatches {
         let query = thread::Builder::new()
             .name("floe-query".into())
             .spawn(move || query::run(lf, true, enough, deliver))?;
-        Ok(Self { schema, running: Some(Running { frames, query }) })
+        Ok(Self { schema, running: Some(Running { frames, query }), panicked: false })
     }
 
     /// The schema of the frames, also if there will be none.
@@ -58,11 +60,19 @@ impl Iterator for IpcBatches {
         if let Some(df) = self.running.as_ref().and_then(|running| receive(&running.frames)) {
             return Some(Ok(df));
         }
+        if std::mem::take(&mut self.panicked) {
+            return Some(Err(
+                polars_err!(ComputeError: "the query has panicked; its result is not complete"),
+            ));
+        }
         // The query has ended: well, or with an error, which is the last item.
         let Running { frames: _, query } = self.running.take()?;
         match query.join() {
             Ok(result) => result.err().map(Err),
-            Err(panic) => resume_unwind(panic),
+            Err(panic) => {
+                self.panicked = true;
+                resume_unwind(panic)
+            },
         }
     }
 }

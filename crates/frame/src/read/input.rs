@@ -22,7 +22,7 @@ use polars_core::prelude::*;
 
 use super::in_place::InPlace;
 use super::on_disk::{OnDisk, StreamBody};
-use super::source::LARGE;
+use super::source::{LARGE, read_too_much};
 use crate::error::format_error;
 use crate::pool::Task;
 
@@ -185,9 +185,8 @@ impl<R: Read> BodyReader<'_, R> {
     }
 
     fn small(&mut self, len: usize) -> Result<Buffer<u8>> {
-        let mut bytes = aligned::try_with_capacity(len)?;
-        read_up_to(self.reader, &mut bytes, len)?;
-        self.arrived(bytes.len(), len)?;
+        let mut bytes = aligned::try_initialised(len)?;
+        self.exact(&mut bytes)?;
         Ok(share(bytes))
     }
 
@@ -301,9 +300,7 @@ fn read_once<R: Read>(reader: &mut R, out: &mut [u8]) -> Result<usize> {
     loop {
         match reader.read(out) {
             Ok(n) if n <= out.len() => return Ok(n),
-            Ok(_) => {
-                return Err(failed(io::Error::other("the reader says it read more than it was asked for")));
-            },
+            Ok(_) => return Err(failed(read_too_much())),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
             Err(e) => return Err(failed(e)),
         }
@@ -314,32 +311,21 @@ fn failed(error: io::Error) -> Error {
     Error::io(error).at("an Arrow IPC stream")
 }
 
-/// Bytes that are zeroed before they are read: less work than what it takes to go without.
-const ZEROED: usize = 4 << 10;
+/// How much a head grows by before its bytes have arrived.
+const HEAD_AHEAD: usize = 64 << 10;
 
-/// Reads `len` bytes, fewer only at the end of the input. The vector grows as bytes arrive.
+/// Reads `len` bytes, fewer only at the end of the input. The vector grows as bytes arrive. Not by
+/// [`Read::read_to_end`], which panics when the reader says that it read more than it was asked for.
 fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> Result<()> {
     while out.len() < len {
         let known = out.len();
-        if len - known <= ZEROED {
-            out.resize(len, 0);
-            let read = out.get_mut(known..).map_or(Ok(0), |rest| read_once(reader, rest));
-            out.truncate(known + read.as_ref().map_or(0, |read| *read));
-            if read? == 0 {
-                return Ok(());
-            }
-            continue;
-        }
-        if out.len() == out.capacity() {
-            let more = out.capacity().max(4096).min(len - out.len());
-            aligned::try_grow(out, more)?;
-        }
-        let room = (out.capacity() - out.len()).min(len - out.len());
-        match reader.by_ref().take(room as u64).read_to_end(out) {
-            Ok(0) => return Ok(()),
-            Ok(_) => {},
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
-            Err(e) => return Err(failed(e)),
+        let more = known.max(HEAD_AHEAD).min(len - known);
+        aligned::try_grow(out, more)?;
+        out.resize(known + more, 0);
+        let read = out.get_mut(known..).map_or(Ok(0), |rest| read_once(reader, rest));
+        out.truncate(known + read.as_ref().map_or(0, |read| *read));
+        if read? == 0 {
+            return Ok(());
         }
     }
     Ok(())

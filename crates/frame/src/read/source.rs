@@ -1,7 +1,7 @@
 //! Where a file's bytes are, and reading them at any position, from any thread.
 
 use std::fs::File;
-use std::io::{self, SeekFrom};
+use std::io::{self, Read, SeekFrom};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -96,10 +96,28 @@ impl<R: MmapBytesReader> Source<R> {
             Self::Seek { reader, .. } => {
                 let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
                 reader.seek(SeekFrom::Start(start))?;
-                reader.read_exact(out)
+                read_exact(&mut *reader, out)
             },
         }
     }
+}
+
+/// As [`Read::read_exact`], which panics when the reader says that it read more than it was asked for.
+fn read_exact<R: Read>(reader: &mut R, mut out: &mut [u8]) -> io::Result<()> {
+    while !out.is_empty() {
+        match reader.read(out) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(read) => out = out.get_mut(read..).ok_or_else(read_too_much)?,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// A reader that breaks the promise of [`Read::read`].
+pub(crate) fn read_too_much() -> io::Error {
+    io::Error::other("the reader says it read more than it was asked for")
 }
 
 fn too_large() -> PolarsError {

@@ -92,8 +92,21 @@ impl<W: Write> Emitter<W> {
         self.encoder = MessageEncoder::new();
     }
 
-    /// Runs one step of writing, unless a step before has failed.
-    fn step(&mut self, step: impl FnOnce(&mut Self) -> PolarsResult<()>) -> PolarsResult<()> {
+    /// Runs one step of writing, unless a step before has failed. Until it has ended well the output
+    /// counts as failed: it may end by an error or by a panic of the writer.
+    fn step(&mut self, then: State, step: impl FnOnce(&mut Self) -> PolarsResult<()>) -> PolarsResult<()> {
+        self.check()?;
+        self.state = State::Failed;
+        step(self)?;
+        self.state = then;
+        Ok(())
+    }
+
+    /// Whether more can be written.
+    ///
+    /// # Errors
+    /// When a step has failed, or the output is finished.
+    pub(crate) fn check(&self) -> PolarsResult<()> {
         match self.state {
             State::Failed => polars_bail!(
                 ComputeError: "an earlier write to this Arrow IPC {} failed; what has been written is not complete",
@@ -102,13 +115,8 @@ impl<W: Write> Emitter<W> {
             State::Finished => {
                 polars_bail!(ComputeError: "this Arrow IPC {} is finished already", self.name())
             },
-            State::New | State::Open => {},
+            State::New | State::Open => Ok(()),
         }
-        let result = step(self);
-        if result.is_err() {
-            self.state = State::Failed;
-        }
-        result
     }
 
     fn name(&self) -> &'static str {
@@ -123,9 +131,13 @@ impl<W: Write> Emitter<W> {
         self.state = State::Failed;
     }
 
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state == State::Failed
+    }
+
     /// The file's magic, and the schema message.
     pub(crate) fn start(&mut self, schema: &Schema) -> PolarsResult<()> {
-        self.step(|this| {
+        self.step(State::Open, |this| {
             schema.check_encodable().map_err(format_error)?;
             if this.container == Container::File {
                 this.put(&FILE_PREFIX)?;
@@ -134,14 +146,13 @@ impl<W: Write> Emitter<W> {
             let message = this.encoder.schema(schema);
             write_head(&mut head, message, this.position).map_err(format_error)?;
             this.put(&head)?;
-            this.state = State::Open;
             this.flush_gathered()
         })
     }
 
     /// A record batch.
     pub(crate) fn batch(&mut self, batch: EncodedBatch, metadata: &KeyValues) -> PolarsResult<()> {
-        self.step(|this| {
+        self.step(State::Open, |this| {
             let (rows, raw_bytes) = (batch.header.rows as u64, batch.raw_bytes);
             let message =
                 this.encoder.batch(&batch.header, batch.body_len, metadata).map_err(format_error)?;
@@ -158,7 +169,7 @@ impl<W: Write> Emitter<W> {
 
     /// A dictionary batch.
     pub(crate) fn dictionary(&mut self, id: i64, is_delta: bool, batch: EncodedBatch) -> PolarsResult<()> {
-        self.step(|this| {
+        self.step(State::Open, |this| {
             let (body_len, raw_bytes) = (batch.body_len, batch.raw_bytes);
             let header = DictionaryHeader { id, is_delta, batch: batch.header };
             let message = this.encoder.dictionary(&header, body_len, &[]).map_err(format_error)?;
@@ -177,7 +188,7 @@ impl<W: Write> Emitter<W> {
         schema: &Schema,
         footer_metadata: impl FnOnce(&[u64]) -> KeyValues,
     ) -> PolarsResult<()> {
-        self.step(|this| {
+        self.step(State::Finished, |this| {
             this.put(&END_OF_STREAM)?;
             if this.container == Container::File {
                 let metadata = footer_metadata(&this.rows);
@@ -194,9 +205,7 @@ impl<W: Write> Emitter<W> {
                 this.put(&FILE_MAGIC)?;
             }
             this.flush_gathered()?;
-            this.writer.flush().map_err(|e| io_error(e, "flushing Arrow IPC output"))?;
-            this.state = State::Finished;
-            Ok(())
+            this.writer.flush().map_err(|e| io_error(e, "flushing Arrow IPC output"))
         })
     }
 
@@ -295,11 +304,13 @@ impl<W: Write> Emitter<W> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.writer.write_all(bytes).map_err(|e| io_error(e, "writing Arrow IPC"))
+        let written = write_all_vectored(&mut self.writer, &mut [IoSlice::new(bytes)]);
+        written.map_err(|e| io_error(e, "writing Arrow IPC"))
     }
 }
 
-/// Writes all of the slices, in as few calls as the writer takes.
+/// Writes all of the slices, in as few calls as the writer takes. Not by [`Write::write_all`], which panics when the
+/// writer says that it wrote more than it was given.
 fn write_all_vectored<W: Write>(writer: &mut W, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {

@@ -170,7 +170,10 @@ impl<W: Write> Engine<W> {
 
     /// Writes the oldest batch in flight; false if there is none.
     pub(crate) fn write_oldest(&mut self) -> PolarsResult<bool> {
-        let Some(keep) = self.in_flight.len().checked_sub(1) else { return Ok(false) };
+        let Some(keep) = self.in_flight.len().checked_sub(1) else {
+            // Nothing is left after a failure, either, which is no reason to believe that all has been written.
+            return if self.emitter.has_failed() { self.emitter.check().map(|()| false) } else { Ok(false) };
+        };
         self.guarded(|this| this.drain(keep))?;
         Ok(true)
     }
@@ -277,14 +280,21 @@ impl<W: Write> Engine<W> {
         Ok(self.summary())
     }
 
-    /// An error leaves the output marked as failed, and nothing in flight.
+    /// An error leaves the output marked as failed, and nothing in flight. So does a panic, of the writer or of a task,
+    /// which the caller may catch.
     fn guarded(&mut self, work: impl FnOnce(&mut Self) -> PolarsResult<()>) -> PolarsResult<()> {
-        let result = work(self);
-        if result.is_err() {
-            self.emitter.fail();
-            self.in_flight.clear();
+        struct Guard<'a, W: Write>(&'a mut Engine<W>);
+        impl<W: Write> Drop for Guard<'_, W> {
+            fn drop(&mut self) {
+                self.0.emitter.fail();
+                self.0.in_flight.clear();
+            }
         }
-        result
+        self.emitter.check()?;
+        let guard = Guard(self);
+        work(&mut *guard.0)?;
+        std::mem::forget(guard);
+        Ok(())
     }
 
     fn note(&mut self, columns: &Columns) {
@@ -441,6 +451,8 @@ pub(crate) fn write_frame<W: Write>(
         !*broken,
         ComputeError: "an earlier write to this writer failed; what has been written is not complete"
     );
+    // Also if the writer panics, which the caller may catch.
+    *broken = true;
     let started = Engine::start(writer, df.schema(), options);
     // A dtype that cannot be written is found before the first byte: the writer is still good.
     *broken = !matches!(&started, Err(error) if !matches!(error, PolarsError::IO { .. }));

@@ -1,5 +1,11 @@
 //! `AtomicFile`: a file appears whole or not at all, also when its process is killed while it writes.
 
+#[cfg(unix)]
+mod kept;
+mod killed;
+#[cfg(unix)]
+mod places;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -9,13 +15,6 @@ use std::time::{Duration, Instant};
 use floe::prelude::*;
 use floe_tests::equal::assert_frames_equal;
 use polars_core::prelude::*;
-
-/// Tells this program that it is the one to be killed, and where it writes.
-const TARGET: &str = "FLOE_ATOMIC_TARGET";
-/// Whether it commits, again and again, or never.
-const COMMITS: &str = "FLOE_ATOMIC_COMMITS";
-/// For what takes milliseconds.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn frame(first: i64) -> DataFrame {
     let numbers: Vec<_> = (first..first + 1000).collect();
@@ -141,118 +140,73 @@ fn a_folder_that_is_not_there_is_an_error() {
     assert_eq!(names(folder.path()), ["taken"]);
 }
 
-// --- Killed.
-
-/// Not a test of its own: what the tests below run as a process, to kill it.
 #[test]
-fn child() {
-    let Some(path) = std::env::var_os(TARGET) else { return };
-    let commits = std::env::var_os(COMMITS).is_some();
-    let path = PathBuf::from(path);
-    for first in 0.. {
-        let file = AtomicFile::create(&path).expect("a writable folder");
-        let mut writer = IpcWriter::new(file).batched(frame(0).schema()).expect("a writer");
-        let mut batch = 0;
-        while batch < 20 || !commits {
-            writer.write_batch(&frame(first * 1000 + batch)).expect("a writable file");
-            batch += 1;
-            // Nobody came to kill it.
-            assert!(batch < 100_000);
-        }
-        writer.finish().expect("a writable file");
-        writer.into_inner().commit().expect("a commit");
-    }
-}
-
-/// Ends with the test, however that ends.
-struct Killed(Child);
-
-impl Killed {
-    fn start(path: &Path, commits: bool) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program"));
-        command.args(["--exact", "child"]).env(TARGET, path).stdout(Stdio::null()).stderr(Stdio::null());
-        if commits {
-            command.env(COMMITS, "1");
-        }
-        Self(command.spawn().expect("a process"))
-    }
-
-    /// Waits until `ready`.
-    fn kill_when(mut self, ready: impl Fn() -> bool) {
-        let start = Instant::now();
-        while !ready() {
-            assert!(start.elapsed() < PATIENCE, "the process did not come that far");
-            assert!(self.0.try_wait().expect("a process").is_none(), "the process ended by itself");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        self.0.kill().expect("a process that runs");
-        let status = self.0.wait().expect("a process");
-        assert!(!status.success(), "{status}");
-    }
-}
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The temporary file's length, if there is one.
-fn written(folder: &Path) -> Option<u64> {
-    let temporary = names(folder).into_iter().find(|name| is_temporary(name))?;
-    Some(fs::metadata(folder.join(temporary)).ok()?.len())
-}
-
-fn is_temporary(name: &str) -> bool {
-    name.starts_with(".data.arrow.") && name.ends_with(".tmp")
-}
-
-#[test]
-fn killed_while_it_writes_leaves_the_old_file() {
-    let old = bytes_of(&frame(-1));
-    for (old, bytes) in [(None, 1), (Some(&old), 1), (Some(&old), 10_000), (Some(&old), 1_000_000)] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("data.arrow");
-        if let Some(old) = old {
-            fs::write(&path, old).expect("a writable folder");
-        }
-        Killed::start(&path, false).kill_when(|| written(folder.path()).is_some_and(|len| len >= bytes));
-
-        assert_eq!(fs::read(&path).ok().as_ref(), old, "killed after {bytes} bytes");
-        let names = names(folder.path());
-        let (temporary, others): (Vec<_>, Vec<_>) = names.iter().partition(|name| is_temporary(name));
-        assert_eq!(others.len(), usize::from(old.is_some()), "{names:?}");
-        // What it leaves behind does not look whole, and its batches can be had.
-        for name in temporary {
-            let left = folder.path().join(name);
-            assert!(read(&left).is_err(), "{name} looks whole");
-            if bytes == 1_000_000 {
-                let saved = IpcReader::recover(File::open(&left).expect("the file")).expect("batches");
-                assert!(saved.batches > 100, "{} batches", saved.batches);
-                assert_eq!(saved.df.height(), saved.batches * 1000);
-                assert_frames_equal(&frame(0), &saved.df.head(Some(1000)));
+fn a_name_may_be_as_long_as_the_system_lets_it_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for len in [200, 251, 255] {
+        let name = "x".repeat(len);
+        let path = folder.path().join(&name);
+        for parks in [false, true, false] {
+            let mut file = AtomicFile::create(&path).expect("a name that the system takes");
+            file.write_all(name.as_bytes()).expect("a writable file");
+            if parks {
+                file.park();
+                let names = names(folder.path());
+                assert!(
+                    names.iter().filter(|other| *other != &name).all(|other| other.len() < 64),
+                    "{names:?}"
+                );
             }
+            file.commit().expect("a commit");
+            assert_eq!(fs::read(&path).expect("a file"), name.as_bytes());
+            assert_eq!(names(folder.path()), [name.as_str()]);
         }
+        fs::remove_file(&path).expect("a file");
     }
 }
 
 #[test]
-fn killed_while_it_commits_leaves_a_whole_file() {
+fn thousands_on_their_way_with_few_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |i: usize| folder.path().join(format!("part-{i}.arrow"));
+    let mut files: Vec<_> =
+        (0..3000).map(|i| (i, AtomicFile::create(path(i)).expect("a folder"))).map(parked).collect();
+    for (i, file) in &mut files {
+        write!(file, "more {i}").expect("a writable file");
+        file.park();
+    }
+    // Half of them are given up.
+    for (i, file) in files.into_iter().step_by(2) {
+        file.commit().expect("a commit");
+        assert_eq!(fs::read_to_string(path(i)).expect("a file"), format!("some {i}, more {i}"));
+    }
+    assert_eq!(names(folder.path()).len(), 1500);
+}
+
+fn parked((i, mut file): (usize, AtomicFile)) -> (usize, AtomicFile) {
+    write!(file, "some {i}, ").expect("a writable file");
+    file.park();
+    (i, file)
+}
+
+#[cfg(unix)]
+#[test]
+fn after_a_write_that_failed_it_gets_no_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("data.arrow");
-    for round in 0..10 {
-        let start = Instant::now();
-        let delay = Duration::from_millis(15 * round);
-        Killed::start(&path, true).kill_when(|| path.exists() && start.elapsed() > delay);
-        let df = read(&path).expect("one of the whole files");
-        assert_eq!(df.height(), 20_000);
-        // The file under the name is one that was committed: its batches belong together.
-        let first =
-            df.column("n").expect("the column").get(0).expect("a row").extract::<i64>().expect("a number");
-        let batches: Vec<_> = (0..20).map(|batch| frame(first + batch)).collect();
-        let expected =
-            batches[1..].iter().fold(batches[0].clone(), |whole, batch| whole.vstack(batch).expect("rows"));
-        assert_frames_equal(&expected, &df);
-    }
+    fs::write(&path, b"the old file").expect("a writable folder");
+    let mut file = AtomicFile::create(&path).expect("a writable folder");
+    file.write_all(b"half of").expect("a writable file");
+    file.park();
+    // Somebody has taken it away.
+    let temporary =
+        names(folder.path()).into_iter().find(|name| name != "data.arrow").expect("a temporary file");
+    fs::rename(folder.path().join(&temporary), folder.path().join("away")).expect("a writable folder");
+    assert!(file.write_all(b" the bytes").is_err());
+    fs::rename(folder.path().join("away"), folder.path().join(&temporary)).expect("a writable folder");
+    file.write_all(b" the bytes").expect("a writable file");
+    let error = file.commit().expect_err("a part is missing");
+    assert!(error.to_string().contains("not complete"), "{error}");
+    assert_eq!(fs::read(&path).expect("the old file"), b"the old file");
+    assert_eq!(names(folder.path()), ["data.arrow"]);
 }
