@@ -249,7 +249,7 @@ pub(crate) fn populate(_: &mut [u8]) {}
 
 /// The whole pages among `bytes` bytes from an address on: where they start, and their length.
 #[cfg(target_os = "linux")]
-fn pages(start: usize, bytes: usize) -> (usize, usize) {
+pub(crate) fn pages(start: usize, bytes: usize) -> (usize, usize) {
     let first = start.next_multiple_of(PAGE);
     (first, (start + bytes).saturating_sub(first) & !(PAGE - 1))
 }

@@ -13,6 +13,8 @@
 
 pub mod aligned;
 pub mod body;
+#[cfg(target_os = "linux")]
+mod cgroup;
 pub mod crew;
 pub mod decode;
 pub mod dictionary;

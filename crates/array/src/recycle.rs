@@ -6,9 +6,10 @@
 //! buffer made by [`share`] returns here when its last owner drops it, and
 //! [`try_with_capacity`](crate::aligned::try_with_capacity) looks here first.
 //!
-//! What lies here is still the system's to take: on Linux its huge pages are marked with
-//! `MADV_FREE`, so that the kernel drops them, without swapping, as soon as memory is short. All of
-//! it goes when an allocation fails, up to as much as is allocated where nothing here fits, and no
+//! What lies here is still the system's to take: on Linux its pages are marked with `MADV_FREE`, so that the kernel
+//! drops them, without swapping, as soon as memory is short. To mark small pages takes half as long as to fill them, so
+//! what has come last, up to a [`WARM`]th of the limit, waits for that: one batch after another uses the same memory
+//! without it. All of it goes when an allocation fails, up to as much as is allocated where nothing here fits, and no
 //! more than [`limit`] bytes are kept: the oldest go first.
 
 use std::alloc::Layout;
@@ -29,8 +30,10 @@ const LARGE: usize = 1 << 20;
 const SLACK: usize = 8;
 /// Bytes that are kept at most, unless somebody wants it otherwise, ...
 const MOST: usize = 1 << 30;
-/// ... and which part of the machine's memory.
+/// ... and which part of the memory that the process may use.
 const SHARE: usize = 8;
+/// Which part of the limit may be what the system has not been told of yet.
+const WARM: usize = 32;
 
 /// An allocation that nothing uses.
 struct Block {
@@ -77,11 +80,17 @@ impl Block {
 
 /// What is kept: the oldest first.
 struct Shelf {
-    blocks: VecDeque<Block>,
+    /// What the system may take.
+    offered: VecDeque<Block>,
+    /// What has come last, and is likely to be used again at once.
+    warm: VecDeque<Block>,
+    warm_bytes: usize,
+    /// Of both.
     bytes: usize,
 }
 
-static SHELF: Mutex<Shelf> = Mutex::new(Shelf { blocks: VecDeque::new(), bytes: 0 });
+static SHELF: Mutex<Shelf> =
+    Mutex::new(Shelf { offered: VecDeque::new(), warm: VecDeque::new(), warm_bytes: 0, bytes: 0 });
 
 fn shelf() -> MutexGuard<'static, Shelf> {
     SHELF.lock().unwrap_or_else(PoisonError::into_inner)
@@ -92,12 +101,16 @@ fn limit_cell() -> &'static AtomicUsize {
     LIMIT.get_or_init(|| AtomicUsize::new((memory() / SHARE).min(MOST)))
 }
 
-/// Bytes of the machine's memory; none where the system could not take back what is kept.
+/// Bytes of memory that the process may use: the machine's, or what its control groups let it have. None where the system
+/// could not take back what is kept.
 #[cfg(target_os = "linux")]
 fn memory() -> usize {
     // SAFETY: `sysconf` only reads the system's settings.
     let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
-    usize::try_from(pages).unwrap_or(0).saturating_mul(usize::try_from(size).unwrap_or(0))
+    let machine = usize::try_from(pages).unwrap_or(0).saturating_mul(usize::try_from(size).unwrap_or(0));
+    let group =
+        crate::cgroup::limit().map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    machine.min(group)
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -105,8 +118,8 @@ fn memory() -> usize {
     0
 }
 
-/// How many bytes are kept at most. At first an eighth of the machine's memory, 1 GiB at most; none
-/// on other systems than Linux.
+/// How many bytes are kept at most. At first an eighth of the machine's memory, or of what the process's control groups
+/// let it have, and 1 GiB at most; none on other systems than Linux.
 #[must_use]
 pub fn limit() -> usize {
     limit_cell().load(Ordering::Relaxed)
@@ -125,11 +138,13 @@ pub fn set_limit(bytes: usize) {
     limit_cell().store(bytes, Ordering::Relaxed);
     let gone = shelf().trim(bytes);
     drop(gone);
+    offer_all_but(bytes / WARM);
 }
 
-/// How many bytes are kept now.
+/// How many bytes are kept now. All of them are the system's to take, on Linux: what it had not been told of is told now.
 #[must_use]
 pub fn kept() -> usize {
+    offer_all_but(0);
     shelf().bytes
 }
 
@@ -140,16 +155,51 @@ pub fn release() {
 }
 
 impl Shelf {
+    /// Removes the block at a place among all, the oldest first.
+    fn remove(&mut self, at: usize) -> Option<Block> {
+        let block = match at.checked_sub(self.offered.len()) {
+            None => self.offered.remove(at)?,
+            Some(at) => {
+                let block = self.warm.remove(at)?;
+                self.warm_bytes -= block.layout.size();
+                block
+            },
+        };
+        self.bytes -= block.layout.size();
+        Some(block)
+    }
+
     /// Takes the oldest blocks off until no more than `limit` bytes are left.
     fn trim(&mut self, limit: usize) -> Vec<Block> {
         let mut gone = Vec::new();
         while self.bytes > limit
-            && let Some(block) = self.blocks.pop_front()
+            && let Some(block) = self.remove(0)
         {
-            self.bytes -= block.layout.size();
             gone.push(block);
         }
         gone
+    }
+
+    /// Takes the oldest of the warm blocks off until no more than so many bytes of them are left.
+    fn cool(&mut self, limit: usize) -> Vec<Block> {
+        let mut cooled = Vec::new();
+        while self.warm_bytes > limit
+            && let Some(block) = self.remove(self.offered.len())
+        {
+            cooled.push(block);
+        }
+        cooled
+    }
+
+    fn push_warm(&mut self, block: Block) {
+        self.bytes += block.layout.size();
+        self.warm_bytes += block.layout.size();
+        self.warm.push_back(block);
+    }
+
+    fn push_offered(&mut self, block: Block) {
+        self.bytes += block.layout.size();
+        self.offered.push_back(block);
     }
 
     /// The block that `better(its size, the best one's)` prefers, of those of an alignment that are
@@ -161,7 +211,7 @@ impl Shelf {
         better: impl Fn(usize, usize) -> bool,
     ) -> Option<Block> {
         let mut best: Option<(usize, usize)> = None;
-        for (at, block) in self.blocks.iter().enumerate().rev() {
+        for (at, block) in self.offered.iter().chain(&self.warm).enumerate().rev() {
             let size = block.layout.size();
             let fits = sizes.contains(&size)
                 && block.layout.align() == element.align()
@@ -170,9 +220,7 @@ impl Shelf {
                 best = Some((at, size));
             }
         }
-        let block = self.blocks.remove(best?.0)?;
-        self.bytes -= block.layout.size();
-        Some(block)
+        self.remove(best?.0)
     }
 }
 
@@ -186,15 +234,14 @@ pub(crate) fn make_room(bytes: usize) {
     let mut gone = Vec::new();
     let mut shelf = shelf();
     let mut at = 0;
-    while let Some(block) = shelf.blocks.get(at) {
+    while let Some(block) = shelf.offered.iter().chain(&shelf.warm).nth(at) {
         let size = block.layout.size();
         if size > left {
             at += 1;
             continue;
         }
         left -= size;
-        shelf.bytes -= size;
-        gone.extend(shelf.blocks.remove(at));
+        gone.extend(shelf.remove(at));
     }
     drop(shelf);
     drop(gone);
@@ -294,26 +341,28 @@ impl Drop for Held {
         if block.layout.size() > limit {
             return;
         }
-        offer(&block);
-        let gone = {
-            let mut shelf = shelf();
-            shelf.bytes += block.layout.size();
-            shelf.blocks.push_back(block);
-            shelf.trim(limit)
-        };
+        shelf().push_warm(block);
+        offer_all_but(limit / WARM);
+        let gone = shelf().trim(limit);
         // Outside of the lock: giving memory back takes a while.
         drop(gone);
     }
 }
 
+/// Offers the system what has not been offered yet, the oldest first, until no more than so many bytes are left.
+fn offer_all_but(warm: usize) {
+    // Outside of the lock: it takes a while.
+    let cooled = shelf().cool(warm);
+    cooled.iter().for_each(offer);
+    let mut shelf = shelf();
+    cooled.into_iter().for_each(|block| shelf.push_offered(block));
+}
+
 /// Lets the system take the block's pages when it needs memory. Writing to them takes them back.
 #[cfg(target_os = "linux")]
 fn offer(block: &Block) {
-    // Huge pages as wholes: others would be broken up.
-    const HUGE_PAGE: usize = crate::aligned::HUGE_PAGE;
-    let start = block.start.addr().get();
-    let first = start.next_multiple_of(HUGE_PAGE);
-    let len = (start + block.layout.size()).saturating_sub(first) & !(HUGE_PAGE - 1);
+    // Whatever pages they are: where a huge one is a neighbour's as well, it is broken up once.
+    let (first, len) = crate::aligned::pages(block.start.addr().get(), block.layout.size());
     if len > 0 {
         // SAFETY: the range lies inside of the block's memory, which nothing uses: that it keeps its
         // contents or becomes zero at any time until it is written to is nobody's concern.

@@ -64,7 +64,49 @@ fn memory_returns_and_is_used_again() {
     assert_eq!(kept(), 10 * MB, "no block has this alignment: 3 of 4 MB went, not the larger one before");
     drop(other);
 
+    release();
+    the_system_may_take_what_is_kept();
+
     set_limit(0);
     drop(share(vec![0u8; 2 * MB]));
     assert_eq!(kept(), 0);
 }
+
+/// Bytes that the system may take without swapping.
+#[cfg(target_os = "linux")]
+fn lazily_free() -> Option<usize> {
+    let text = std::fs::read_to_string("/proc/self/smaps_rollup").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("LazyFree:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? << 10)
+}
+
+/// Part of the test above.
+#[cfg(target_os = "linux")]
+fn the_system_may_take_what_is_kept() {
+    set_limit(512 * MB);
+    let Some(before) = lazily_free() else { return };
+    // Of every size that is kept, none a multiple of a huge page.
+    for (kb, count) in [(1024, 100), (1500, 50), (2047, 20), (3000, 20), (5000, 10), (17_000, 2)] {
+        let buffers: Vec<_> = (0..count).map(|_| share(vec![1u8; kb << 10])).collect();
+        drop(buffers);
+        let free = lazily_free().unwrap() - before;
+        let total = kept();
+        let told = lazily_free().unwrap() - before;
+        // All but the parts of pages at both ends; what is warm may be what has come last.
+        assert!(told + count * 8192 >= total, "{kb} KiB: of {total} bytes {told} are lazily free");
+        assert!(
+            free + count * 8192 + (512 * MB) / 32 >= total,
+            "{kb} KiB: of {total} bytes {free} are lazily free"
+        );
+        release();
+    }
+    // Used again it is the process's; what was initialised stays so, whatever the system did.
+    drop(share(vec![7u8; 3 * MB]));
+    assert_eq!(kept(), 3 * MB);
+    let bytes = try_initialised::<u8>(3 * MB).unwrap();
+    assert!(bytes.iter().all(|byte| [0, 7].contains(byte)));
+    assert!(lazily_free().unwrap() < before + MB);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn the_system_may_take_what_is_kept() {}

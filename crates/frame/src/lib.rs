@@ -55,7 +55,9 @@ pub mod prelude {
 ///
 /// Filling fresh memory takes longer than anything else that reading does, so whoever reads frame after
 /// frame gains most of the time. On Linux what is kept remains the system's to take whenever memory is
-/// short; elsewhere nothing is kept unless a limit is set.
+/// short, but for what was given up last: a thirty-second of the limit, until [`kept`](memory::kept) is called. Elsewhere
+/// nothing is kept unless a limit is set. The limit begins as an eighth of the memory of the machine or the
+/// container (its control groups), whichever is less, and 1 GiB at most.
 ///
 /// ```
 /// use floe_frame::memory;

@@ -11,7 +11,8 @@ use crate::error::io_error;
 
 /// Where a sink writes to: a path, or any [`Write`] that may go to another thread.
 ///
-/// A file appears under its path when it is complete, and not at all when something fails. A `Write`
+/// A file appears under its path when it is complete, and not at all when something fails: see
+/// [`AtomicFile`]. What is no regular file (a FIFO, a device, `/dev/stdout`), and a `Write`,
 /// gets the bytes as they come; it needs no buffering around it.
 ///
 /// ```
@@ -29,7 +30,7 @@ enum Kind {
 }
 
 impl SinkTarget {
-    /// Opens the target. Of a path, a temporary file beside it.
+    /// Opens the target: of a path, a file that gets its name in the end.
     pub(crate) fn open(self) -> PolarsResult<Output> {
         match self.0 {
             Kind::Path(path) => match AtomicFile::create(&path) {
@@ -56,7 +57,7 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Everything has been written and flushed: a file appears under its path.
+    /// Everything has been written and flushed: a file appears under its path, if it is not there as something else.
     pub(crate) fn commit(self) -> PolarsResult<()> {
         match self {
             Self::File(file, path) => file.commit().map_err(|error| io_error(error, &path)),
