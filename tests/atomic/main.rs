@@ -175,12 +175,12 @@ fn thousands_on_their_way_with_few_open() {
         write!(file, "more {i}").expect("a writable file");
         file.park();
     }
-    // Half of them are given up.
-    for (i, file) in files.into_iter().step_by(2) {
+    // Most of them are given up.
+    for (i, file) in files.into_iter().step_by(50) {
         file.commit().expect("a commit");
         assert_eq!(fs::read_to_string(path(i)).expect("a file"), format!("some {i}, more {i}"));
     }
-    assert_eq!(names(folder.path()).len(), 1500);
+    assert_eq!(names(folder.path()).len(), 60);
 }
 
 fn parked((i, mut file): (usize, AtomicFile)) -> (usize, AtomicFile) {

@@ -211,12 +211,12 @@ impl Shelf {
         better: impl Fn(usize, usize) -> bool,
     ) -> Option<Block> {
         let mut best: Option<(usize, usize)> = None;
-        for (at, block) in self.offered.iter().chain(&self.warm).enumerate().rev() {
+        for (at, block) in self.offered.iter().chain(&self.warm).enumerate() {
             let size = block.layout.size();
             let fits = sizes.contains(&size)
                 && block.layout.align() == element.align()
                 && size.is_multiple_of(element.size());
-            if fits && best.is_none_or(|(_, known)| better(size, known)) {
+            if fits && best.is_none_or(|(_, known)| !better(known, size)) {
                 best = Some((at, size));
             }
         }
