@@ -92,12 +92,11 @@ fn the_system_may_take_what_is_kept() {
         let free = lazily_free().unwrap() - before;
         let total = kept();
         let told = lazily_free().unwrap() - before;
-        // All but the parts of pages at both ends; what is warm may be what has come last.
-        assert!(told + count * 8192 >= total, "{kb} KiB: of {total} bytes {told} are lazily free");
-        assert!(
-            free + count * 8192 + (512 * MB) / 32 >= total,
-            "{kb} KiB: of {total} bytes {free} are lazily free"
-        );
+        // All but the parts of pages at both ends, and those that the kernel was just moving. What is warm may be what
+        // has come last.
+        let least = total / 4 * 3;
+        assert!(told >= least, "{kb} KiB: of {total} bytes {told} are lazily free");
+        assert!(free + 512 * MB / 32 >= least, "{kb} KiB: of {total} bytes {free} are lazily free");
         release();
     }
     // Used again it is the process's; what was initialised stays so, whatever the system did.
