@@ -61,13 +61,14 @@ impl IpcWriterOptions {
 pub struct IpcStreamWriterOption {
     compression: Option<IpcCompression>,
     extension: PathBuf,
+    unreferenced_data: bool,
 }
 
 impl IpcStreamWriterOption {
     /// No compression, extension `.ipc`.
     #[must_use]
     pub fn new() -> Self {
-        Self { compression: None, extension: PathBuf::from(".ipc") }
+        Self { compression: None, extension: PathBuf::from(".ipc"), unreferenced_data: false }
     }
 
     /// Set the compression used. Defaults to None.
@@ -84,6 +85,14 @@ impl IpcStreamWriterOption {
         self
     }
 
+    /// Write data as it lies in memory although some of it belongs to no row of the frame, as
+    /// [`IpcStreamWriter::with_unreferenced_data`] says. Defaults to false.
+    #[must_use]
+    pub fn with_unreferenced_data(mut self, unreferenced_data: bool) -> Self {
+        self.unreferenced_data = unreferenced_data;
+        self
+    }
+
     /// The extension for file names.
     #[must_use]
     pub fn extension(&self) -> &std::path::Path {
@@ -92,7 +101,8 @@ impl IpcStreamWriterOption {
 
     /// A stream writer with these options.
     pub fn to_writer<W: Write>(&self, writer: W) -> IpcStreamWriter<W> {
-        IpcStreamWriter::new(writer).with_compression(self.compression)
+        let Self { compression, extension: _, unreferenced_data } = self;
+        IpcStreamWriter::new(writer).with_compression(*compression).with_unreferenced_data(*unreferenced_data)
     }
 }
 

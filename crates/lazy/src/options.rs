@@ -50,6 +50,7 @@ pub struct IpcSinkOptions {
     record_batch_size: Option<usize>,
     maintain_order: bool,
     statistics: bool,
+    unreferenced_data: bool,
     schema_metadata: Option<Arc<Metadata>>,
     include_keys: bool,
     progress: Option<OnProgress>,
@@ -63,6 +64,7 @@ impl Default for IpcSinkOptions {
             record_batch_size: None,
             maintain_order: true,
             statistics: false,
+            unreferenced_data: false,
             schema_metadata: None,
             include_keys: false,
             progress: None,
@@ -106,6 +108,14 @@ impl IpcSinkOptions {
         self
     }
 
+    /// Write numbers and booleans that are null as they lie in memory, which saves a copy where nulls were something
+    /// else once: so values that no row of the result holds may get into the file. Strings and binaries are always
+    /// copied together, and only what rows hold. Defaults to false: no such value is written.
+    pub fn with_unreferenced_data(mut self, unreferenced_data: bool) -> Self {
+        self.unreferenced_data = unreferenced_data;
+        self
+    }
+
     /// Custom metadata of the schema.
     pub fn with_custom_schema_metadata(mut self, metadata: Arc<Metadata>) -> Self {
         self.schema_metadata = Some(metadata);
@@ -135,6 +145,7 @@ impl fmt::Debug for IpcSinkOptions {
             record_batch_size,
             maintain_order,
             statistics,
+            unreferenced_data,
             schema_metadata,
             include_keys,
             progress,
@@ -145,6 +156,7 @@ impl fmt::Debug for IpcSinkOptions {
             .field("record_batch_size", record_batch_size)
             .field("maintain_order", maintain_order)
             .field("statistics", statistics)
+            .field("unreferenced_data", unreferenced_data)
             .field("schema_metadata", schema_metadata)
             .field("include_keys", include_keys)
             .field("progress", &progress.is_some())
@@ -167,6 +179,7 @@ pub(crate) struct Encoding {
     compat_level: Option<CompatLevel>,
     pub(crate) record_batch_size: Option<usize>,
     statistics: bool,
+    unreferenced_data: bool,
     schema_metadata: Option<Arc<Metadata>>,
 }
 
@@ -178,12 +191,20 @@ impl IpcSinkOptions {
             record_batch_size,
             maintain_order,
             statistics,
+            unreferenced_data,
             schema_metadata,
             include_keys,
             progress,
         } = self;
         let record_batch_size = record_batch_size.map(|rows| rows.max(1));
-        let encoding = Encoding { compression, compat_level, record_batch_size, statistics, schema_metadata };
+        let encoding = Encoding {
+            compression,
+            compat_level,
+            record_batch_size,
+            statistics,
+            unreferenced_data,
+            schema_metadata,
+        };
         Parts { encoding, maintain_order, include_keys, progress: Reporter { report: progress, last: 0 } }
     }
 }
@@ -196,7 +217,14 @@ impl Encoding {
         output: W,
         schema: &Schema,
     ) -> PolarsResult<Writer<W>> {
-        let Self { compression, compat_level, record_batch_size, statistics, schema_metadata } = self;
+        let Self {
+            compression,
+            compat_level,
+            record_batch_size,
+            statistics,
+            unreferenced_data,
+            schema_metadata,
+        } = self;
         macro_rules! start {
             ($writer:ident, $level:expr) => {{
                 let mut writer = $writer::new(output)
@@ -205,7 +233,8 @@ impl Encoding {
                     .with_record_batch_size(Some(record_batch_size.unwrap_or(usize::MAX)))
                     // Which buffers a query puts strings in depends on its threads.
                     .with_canonical_views(true)
-                    .with_statistics(*statistics);
+                    .with_statistics(*statistics)
+                    .with_unreferenced_data(*unreferenced_data);
                 if let Some(metadata) = schema_metadata {
                     writer.set_custom_schema_metadata(Arc::clone(metadata));
                 }

@@ -1,4 +1,4 @@
-//! Bytes with 64-bit offsets (Polars' `BinaryOffset`): offsets from zero, and the data they use.
+//! Bytes with 64-bit offsets (Polars' `BinaryOffset`): offsets from zero, and the data they use; nulls use none.
 
 use std::ops::Range;
 
@@ -6,12 +6,13 @@ use arrow::array::BinaryArray;
 use floe_format::Result;
 use polars_buffer::Buffer;
 
-use super::{EncodeCtx, EncodedBuffer, as_bytes};
+use super::{EncodeCtx, EncodedBuffer, as_bytes, held};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, array: &BinaryArray<i64>) -> Result<()> {
     ctx.node_and_validity(array);
+    let array = held::binaries(array)?;
     let used = offsets(ctx, array.offsets().buffer())?;
     ctx.bytes(array.values().clone().sliced(used));
     Ok(())

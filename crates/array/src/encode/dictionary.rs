@@ -8,7 +8,7 @@ use arrow::types::NativeType;
 use floe_format::{DictionaryEncoding, Error, Result};
 use polars_buffer::Buffer;
 
-use super::{EncodeCtx, as_bytes, down};
+use super::{EncodeCtx, as_bytes, down, primitive};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
@@ -49,7 +49,8 @@ where
     let array: &PrimitiveArray<K> = down(array)?;
     ctx.node_and_validity(array);
     match ctx.remaps.get(encoding.slot).and_then(Option::as_ref) {
-        None => ctx.values(array.values()),
+        // All keys are written as they are, but for those that nulls hide.
+        None => return primitive::values(ctx, array),
         Some(remap) if remap.is_identity && array.validity().is_none() => ctx.values(array.values()),
         Some(remap) => {
             let positions = Arc::clone(&remap.positions);

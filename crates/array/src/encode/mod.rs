@@ -1,8 +1,9 @@
 //! Arrays to field nodes and buffers. One file a physical layout, mirrored by `decode`.
 //!
 //! What is written is what the array holds: slices are compacted at every depth, so that five
-//! rows of a large array take the space of five rows. Where the bytes are right as they lie, the
-//! buffer written is the array's own, not a copy.
+//! rows of a large array take the space of five rows. No byte is written of a value that no row
+//! refers to: of strings that were filtered out, of what nulls hide ([`held`]). Where the bytes
+//! are right as they lie, the buffer written is the array's own, not a copy.
 //!
 //! The wire type decides, not the array: a string view array becomes views or offsets by what
 //! `field` says.
@@ -11,11 +12,13 @@ mod binary;
 mod boolean;
 mod buffer;
 mod dictionary;
+pub mod held;
 mod list;
 mod packed;
 mod primitive;
 mod promise;
 mod struct_;
+mod used;
 mod view;
 
 use crate::recycle::share;
@@ -48,6 +51,7 @@ pub struct EncodeCtx<'a> {
     out: Encoded,
     remaps: &'a [Option<Remap>],
     canonical_views: bool,
+    unreferenced_data: bool,
     promises: bool,
 }
 
@@ -56,7 +60,13 @@ impl<'a> EncodeCtx<'a> {
     /// dictionary-encoded field become; without one they are written as they are.
     #[must_use]
     pub fn new(remaps: &'a [Option<Remap>]) -> Self {
-        Self { out: Encoded::default(), remaps, canonical_views: false, promises: false }
+        Self {
+            out: Encoded::default(),
+            remaps,
+            canonical_views: false,
+            unreferenced_data: false,
+            promises: false,
+        }
     }
 
     /// Whether the data of views is always copied together in the order of the rows: what is written
@@ -64,6 +74,13 @@ impl<'a> EncodeCtx<'a> {
     #[must_use]
     pub fn with_canonical_views(self, canonical_views: bool) -> Self {
         Self { canonical_views, ..self }
+    }
+
+    /// Whether buffers may be written as they lie though some bytes belong to no row, where that saves a copy: those of
+    /// strings and binaries of which most is in use, and those of numbers and booleans whose nulls hold something.
+    #[must_use]
+    pub fn with_unreferenced_data(self, unreferenced_data: bool) -> Self {
+        Self { unreferenced_data, ..self }
     }
 
     /// Whether buffers that have to be made are only [promised](Promise), where it is known how long they will be.

@@ -1,51 +1,40 @@
 //! String and binary views, to views or to offsets.
 //!
 //! Views share their data buffers freely: a slice or a filtered array may use little of what it
-//! holds on to. [`encode`] looks at what is used and writes that: the buffers as they lie when
-//! most of them is in use, the used range of each when it is dense, gathered values otherwise. If
-//! canonical views are wanted, values are always gathered.
+//! holds on to. [`encode`] looks at what is used and writes that, and no other byte:
+//!
+//! | of a buffer, views use                            | written                                            |
+//! |---------------------------------------------------|----------------------------------------------------|
+//! | all from one byte to another, in any order        | that range, as it lies                             |
+//! | less, in values that are no longer than the range | the values, copied together in the order of rows   |
+//! | less, in values that are: some are there often    | the bytes in use, copied together as they lie      |
+//!
+//! If canonical views are wanted, values are always gathered in the order of the rows. If data that no row refers to may
+//! be written, a buffer or range of which most is in use is written as it lies.
 //!
 //! Offsets want the values one behind another, in the order of the rows. Long strings that nobody has filtered or
 //! sorted lie just so: [`encode_offsets`] hands them over as they lie then, and copies them only else.
 
 use std::ops::Range;
 
-use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
+use arrow::array::{BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
 use arrow::bitmap::iterator::TrueIdxIter;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use super::packed::{Packed, Scattered, inline_values, outside};
+use super::used::{Coverage, Used, nulls, usage};
 use super::{EncodeCtx, EncodedBuffer, as_bytes};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
-
-/// The part of a data buffer that views use.
-#[derive(Clone, Copy)]
-struct Used {
-    start: usize,
-    end: usize,
-    bytes: usize,
-}
-
-impl Used {
-    const NOTHING: Self = Self { start: usize::MAX, end: 0, bytes: 0 };
-
-    #[inline(always)]
-    fn join(&mut self, other: Self) {
-        self.start = self.start.min(other.start);
-        self.end = self.end.max(other.end);
-        self.bytes += other.bytes;
-    }
-}
 
 pub(super) fn encode<T: ViewType + ?Sized>(
     ctx: &mut EncodeCtx<'_>,
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
-    let Some(layout) = Layout::of(array, ctx.canonical_views)? else {
+    let Some(layout) = Layout::of(array, ctx.canonical_views, ctx.unreferenced_data)? else {
         ctx.values(array.views());
         ctx.out.variadic.push(array.data_buffers().len());
         array.data_buffers().iter().for_each(|buffer| ctx.bytes(buffer.clone()));
@@ -57,81 +46,112 @@ pub(super) fn encode<T: ViewType + ?Sized>(
     Ok(())
 }
 
-fn nulls<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Option<&Bitmap> {
-    array.validity().filter(|validity| validity.unset_bits() > 0)
-}
-
 /// Whether the views of nulls are all zero, so that they may be written.
 fn nulls_are_empty(views: &[View], validity: &Bitmap) -> bool {
     let nulls = !validity;
     TrueIdxIter::new(views.len(), Some(&nulls)).all(|row| views.get(row).is_some_and(|v| v.as_u128() == 0))
 }
 
-/// Which range of each buffer the array's values lie in, and how much of it they are.
-fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<Used> {
-    let mut used = vec![Used::NOTHING; array.data_buffers().len()];
-    // Values of one buffer follow one another, mostly: what is known of it stays in registers.
-    let (mut open, mut here) = (0, Used::NOTHING);
-    let mut note = |view: &View| {
-        if view.length > View::MAX_INLINE_SIZE {
-            if view.buffer_idx != open {
-                let known = std::mem::replace(&mut here, Used::NOTHING);
-                used.get_mut(open as usize).into_iter().for_each(|used| used.join(known));
-                open = view.buffer_idx;
-            }
-            let (start, len) = (view.offset as usize, view.length as usize);
-            here.join(Used { start, end: start + len, bytes: len });
-        }
-    };
-    match nulls(array) {
-        None => array.views().iter().for_each(note),
-        Some(validity) => {
-            let views = array.views().iter().zip(validity);
-            views.filter(|(_, valid)| *valid).for_each(|(view, _)| note(view));
-        },
-    }
-    used.get_mut(open as usize).into_iter().for_each(|used| used.join(here));
-    used
-}
-
 /// How views are written that cannot be as they are.
 struct Layout {
     /// The parts of data buffers that are written as they lie.
     kept: Vec<Buffer<u8>>,
-    /// Of each of the array's buffers that is: which one of those, and what is cut off in front.
-    place: Vec<Option<(u32, usize)>>,
-    /// Bytes of values in the other buffers, which are gathered.
+    /// What becomes of views of each of the array's buffers.
+    place: Vec<Place>,
+    /// Bytes of values that are gathered.
     rest: usize,
     /// Nulls are views of something, which is not written.
     nulls_hold: bool,
 }
 
+/// Where the values of a buffer are written.
+enum Place {
+    /// Gathered, if there are any.
+    Gathered,
+    /// In a buffer that is kept, with so much cut off in front.
+    Range(u32, usize),
+    /// In a buffer without what is not used.
+    Packed(u32, Coverage),
+}
+
+/// Whether so many bytes are most of what there is.
+fn mostly(bytes: usize, of: usize) -> bool {
+    bytes >= of - of / 4
+}
+
+/// What is known of a buffer before its bytes are looked at one by one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Gathered,
+    Range,
+    /// Values may lie over one another: whether all of the range is used is not known.
+    Unknown,
+}
+
+impl Kind {
+    fn of(used: &Used, canonical: bool, unreferenced_data: bool) -> Self {
+        let range = used.range().len();
+        let is_dense = used.in_order || (unreferenced_data && mostly(used.bytes, range));
+        if canonical || used.bytes == 0 {
+            Self::Gathered
+        } else if is_dense {
+            Self::Range
+        } else if used.bytes < range {
+            Self::Gathered
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
 impl Layout {
     /// `None` if views and buffers are written as they are.
-    fn of<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>, canonical: bool) -> Result<Option<Self>> {
+    fn of<T: ViewType + ?Sized>(
+        array: &BinaryViewArrayGeneric<T>,
+        canonical: bool,
+        unreferenced_data: bool,
+    ) -> Result<Option<Self>> {
         let buffers = array.data_buffers();
         let used = usage(array);
         let nulls_hold = nulls(array).is_some_and(|validity| !nulls_are_empty(array.views(), validity));
-        let mostly = |bytes: usize, of: usize| bytes >= of - of / 4;
-        let mut all = buffers.iter().zip(&used);
-        if all.all(|(buffer, used)| used.bytes > 0 && mostly(used.bytes, buffer.len()))
-            && (!canonical || used.is_empty())
-            && !nulls_hold
-        {
-            return Ok(None);
-        }
-        // Each buffer in use is kept as a range if its values are dense there; else it is gathered.
-        let mut kept = Vec::new();
-        let mut place: Vec<Option<(u32, usize)>> = vec![None; used.len()];
-        for (i, (buffer, used)) in buffers.iter().zip(&used).enumerate() {
-            if !canonical && used.bytes > 0 && mostly(used.bytes, used.end - used.start) {
-                place[i] = Some((index(kept.len())?, used.start));
-                kept.push(buffer.clone().sliced(used.start..used.end));
+        let mut kinds: Vec<Kind> =
+            used.iter().map(|used| Kind::of(used, canonical, unreferenced_data)).collect();
+        let unknown = kinds.iter().zip(&used);
+        let unknown = unknown.map(|(kind, used)| (*kind == Kind::Unknown).then(|| used.range()));
+        let mut coverage = Coverage::of(array, unknown)?;
+        for (kind, coverage) in kinds.iter_mut().zip(&coverage) {
+            if coverage.as_ref().is_some_and(Coverage::is_full) {
+                *kind = Kind::Range;
             }
         }
-        let rest = used.iter().zip(&place).filter(|(_, place)| place.is_none());
-        let rest = rest.map(|(used, _)| used.bytes).sum();
-        Ok(Some(Self { kept, place, rest, nulls_hold }))
+        let is_whole = |(kind, (buffer, used)): (&Kind, (&Buffer<u8>, &Used))| {
+            let all = used.range() == (0..buffer.len());
+            *kind == Kind::Range && (all || (unreferenced_data && mostly(used.bytes, buffer.len())))
+        };
+        if !nulls_hold && kinds.iter().zip(buffers.iter().zip(&used)).all(is_whole) {
+            return Ok(None);
+        }
+        let mut layout =
+            Self { kept: Vec::new(), place: Vec::with_capacity(used.len()), rest: 0, nulls_hold };
+        for (i, (buffer, used)) in buffers.iter().zip(&used).enumerate() {
+            let place = index(layout.kept.len())?;
+            let known = coverage.get_mut(i).and_then(Option::take);
+            layout.place.push(match (kinds.get(i), known) {
+                (Some(Kind::Range), _) => {
+                    layout.kept.push(buffer.clone().sliced(used.range()));
+                    Place::Range(place, used.start)
+                },
+                (Some(Kind::Unknown), Some(coverage)) => {
+                    layout.kept.push(share(coverage.pack(buffer)?));
+                    Place::Packed(place, coverage)
+                },
+                _ => {
+                    layout.rest += used.bytes;
+                    Place::Gathered
+                },
+            });
+        }
+        Ok(Some(layout))
     }
 
     /// How long the buffers will be, of so many views; unknown if gathered values do not fit into one.
@@ -154,7 +174,7 @@ impl Layout {
     ) -> Result<(Vec<View>, Vec<Buffer<u8>>)> {
         let (views, buffers) = (array.views(), array.data_buffers());
         let Self { kept, place, rest, nulls_hold } = self;
-        if rest == 0 && !nulls_hold {
+        if rest == 0 && !nulls_hold && !place.iter().any(|place| matches!(place, Place::Packed(..))) {
             return Ok((moved(views, &place)?, kept));
         }
         let mut gathered = Gathered::new(kept, rest)?;
@@ -166,12 +186,16 @@ impl Layout {
             if valid.as_mut().and_then(Iterator::next) == Some(false) {
                 view = View::default();
             } else if view.length > View::MAX_INLINE_SIZE {
-                match place.get(view.buffer_idx as usize).copied().flatten() {
-                    Some((buffer, start)) => {
-                        view.buffer_idx = buffer;
-                        view.offset -= index(start)?;
+                match place.get(view.buffer_idx as usize) {
+                    Some(Place::Range(buffer, start)) => {
+                        view.buffer_idx = *buffer;
+                        view.offset -= index(*start)?;
                     },
-                    None => {
+                    Some(Place::Packed(buffer, coverage)) => {
+                        view.buffer_idx = *buffer;
+                        view.offset = index(coverage.position(view.offset as usize).ok_or_else(outside)?)?;
+                    },
+                    _ => {
                         scattered.ask_ahead_of(row);
                         (view.buffer_idx, view.offset) = gathered.push(&view, buffers)?;
                     },
@@ -184,11 +208,12 @@ impl Layout {
 }
 
 /// Views of values that stay in their buffers: which one that is now, and how much less is before them.
-fn moved(views: &[View], place: &[Option<(u32, usize)>]) -> Result<Vec<View>> {
-    let place: Vec<(u32, u32)> = place
-        .iter()
-        .map(|place| place.map_or(Ok((0, 0)), |(buffer, start)| Ok((buffer, index(start)?))))
-        .collect::<Result<_>>()?;
+fn moved(views: &[View], place: &[Place]) -> Result<Vec<View>> {
+    let moved = |place: &Place| match place {
+        Place::Range(buffer, start) => Ok((*buffer, index(*start)?)),
+        Place::Gathered | Place::Packed(..) => Ok((0, 0)),
+    };
+    let place: Vec<(u32, u32)> = place.iter().map(moved).collect::<Result<_>>()?;
     let Some(last) = place.len().checked_sub(1) else { return Err(outside()) };
     let mut out = try_with_capacity::<View>(views.len())?;
     let mut largest = 0;
@@ -425,21 +450,12 @@ mod tests {
         for (one, three) in every(&buffers, 1, 40)[20..120].iter().zip(every(&buffers, 3, 80)) {
             views.extend([*one, View::new_from_bytes(b"short", 0, 0), three, View::default()]);
         }
-        // SAFETY: the views were made of the buffers.
-        let array = unsafe {
-            BinaryViewArrayGeneric::<[u8]>::new_unchecked_unknown_md(
-                <[u8]>::DATA_TYPE,
-                views.clone().into(),
-                buffers.clone().into(),
-                None,
-                None,
-            )
-        };
+        let array = array(views.clone(), &buffers);
         let used = usage(&array);
         let known = |used: &Used| (used.start.min(used.end), used.end, used.bytes);
         let expected = [(0, 0, 0), (800, 4_800, 4_000), (0, 0, 0), (0, 8_000, 8_000)];
         assert_eq!(used.iter().map(known).collect::<Vec<_>>(), expected);
-        let layout = Layout::of(&array, false).unwrap().unwrap();
+        let layout = Layout::of(&array, false, false).unwrap().unwrap();
         let (moved_views, kept) = layout.views_and_data(&array).unwrap();
         assert_eq!(kept.iter().map(Buffer::len).collect::<Vec<_>>(), [4_000, 8_000]);
         for (before, after) in views.iter().zip(moved_views.iter()) {
@@ -452,11 +468,52 @@ mod tests {
             };
             assert_eq!(value(before, &buffers), value(after, &kept));
         }
-        let place = [None, Some((0, 800))];
+        let place = [Place::Gathered, Place::Range(0, 800)];
         let inside = every(&buffers, 1, 40)[30];
         assert!(moved(&[inside], &place).is_ok());
         assert!(moved(&[inside, View { buffer_idx: 2, ..inside }], &place).is_err(), "no such buffer");
         assert!(moved(&[inside], &[]).is_err(), "no buffers");
+    }
+
+    fn array(views: Vec<View>, buffers: &[Buffer<u8>]) -> BinaryViewArrayGeneric<[u8]> {
+        let (dtype, buffers) = (<[u8]>::DATA_TYPE, buffers.to_vec().into());
+        // SAFETY: the tests make their views of the buffers.
+        unsafe { BinaryViewArrayGeneric::new_unchecked_unknown_md(dtype, views.into(), buffers, None, None) }
+    }
+
+    #[test]
+    fn no_byte_of_a_buffer_is_kept_that_is_not_used() {
+        let buffers = buffers(1, 8_000);
+        let all = every(&buffers, 0, 40);
+        let written = |views: Vec<View>, unreferenced_data: bool| {
+            let layout = Layout::of(&array(views.clone(), &buffers), false, unreferenced_data).unwrap();
+            let (made, kept) = match layout {
+                Some(layout) => layout.views_and_data(&array(views.clone(), &buffers)).unwrap(),
+                None => (views.clone(), buffers.clone()),
+            };
+            for (before, after) in views.iter().zip(&made) {
+                let value = |view: &View, buffers: &[Buffer<u8>]| {
+                    let start = view.offset as usize;
+                    buffers[view.buffer_idx as usize][start..start + view.length as usize].to_vec()
+                };
+                assert_eq!(value(before, &buffers), value(after, &kept));
+            }
+            kept.iter().map(Buffer::len).collect::<Vec<_>>()
+        };
+        let without = |views: &[View]| [&views[..50], &views[51..]].concat();
+        let backwards: Vec<View> = all.iter().rev().copied().collect();
+        let thrice: Vec<View> = all.iter().chain(&backwards).chain(&all).copied().collect();
+        assert_eq!(written(all.clone(), false), [8_000]);
+        assert_eq!(written(backwards.clone(), false), [8_000], "all of it, if not in order");
+        assert_eq!(written(thrice.clone(), false), [8_000], "all of it, and more than once");
+        assert_eq!(written(all[20..180].to_vec(), false), [6_400]);
+        assert_eq!(written(without(&all), false), [7_960]);
+        assert_eq!(written(without(&backwards), false), [7_960]);
+        let gaps: Vec<View> = thrice.iter().filter(|view| view.offset % 400 != 0).copied().collect();
+        assert_eq!(written(gaps, false), [7_200], "each once, not three times");
+        let ends = [vec![all[0]; 300], vec![all[199]]].concat();
+        assert_eq!(written(ends, false), [80]);
+        assert_eq!(written(without(&all), true), [8_000]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use arrow::array::{
     Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray, Utf8Array, Utf8ViewArray,
 };
 use arrow::types::NativeType;
-use floe_array::encode::Remap;
+use floe_array::encode::{Remap, held};
 use floe_array::{Executor, Serial};
 use floe_format::{DataType as WireType, Field, KeyValues};
 use polars_core::prelude::*;
@@ -251,11 +251,15 @@ impl Trackers {
     }
 
     /// Takes note of the categories that columns' arrays use, at any depth.
-    pub(crate) fn note(&mut self, columns: &[(&Field, Vec<ArrayRef>)], executor: &dyn Executor) {
+    pub(crate) fn note(
+        &mut self,
+        columns: &[(&Field, Vec<ArrayRef>)],
+        executor: &dyn Executor,
+    ) -> PolarsResult<()> {
         let mut keys: Vec<(usize, ArrayRef)> = Vec::new();
         for (field, arrays) in columns {
             for array in arrays {
-                collect_keys(field, array.as_ref(), &mut keys);
+                collect_keys(field, array.as_ref(), &mut keys)?;
             }
         }
         let noted = |slot: usize| keys.iter().any(|(of, _)| *of == slot);
@@ -288,6 +292,7 @@ impl Trackers {
                 tracker.add(marks);
             }
         }
+        Ok(())
     }
 
     /// What the keys of each slot become.
@@ -299,32 +304,34 @@ impl Trackers {
     }
 }
 
-/// The key arrays within an array, with their slots: only the rows that lists really hold.
-fn collect_keys(field: &Field, array: &dyn Array, keys: &mut Vec<(usize, ArrayRef)>) {
+/// The key arrays within an array, with their slots: only what rows refer to, as they will be encoded.
+fn collect_keys(field: &Field, array: &dyn Array, keys: &mut Vec<(usize, ArrayRef)>) -> PolarsResult<()> {
     if let Some(encoding) = &field.dictionary {
         keys.push((encoding.slot, array.to_boxed()));
-        return;
+        return Ok(());
     }
     if !has_dictionary(field) {
-        return;
+        return Ok(());
     }
     let any = array.as_any();
     if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
+        let list = held::lists(list).map_err(format_error)?;
         let first = usize::try_from(*list.offsets().first()).unwrap_or(0);
         let last = usize::try_from(*list.offsets().last()).unwrap_or(0);
         let values = list.values().sliced(first, last.saturating_sub(first));
         for child in &field.children {
-            collect_keys(child, values.as_ref(), keys);
+            collect_keys(child, values.as_ref(), keys)?;
         }
     } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
         for child in &field.children {
-            collect_keys(child, list.values().as_ref(), keys);
+            collect_keys(child, held::items(list).as_ref(), keys)?;
         }
     } else if let Some(fields) = any.downcast_ref::<StructArray>() {
-        for (child, values) in field.children.iter().zip(fields.values()) {
-            collect_keys(child, values.as_ref(), keys);
+        for (child, values) in field.children.iter().zip(held::fields(fields)) {
+            collect_keys(child, values.as_ref(), keys)?;
         }
     }
+    Ok(())
 }
 
 /// Whether a field or one below it is dictionary encoded.

@@ -129,6 +129,7 @@ pub(crate) struct Encoding<'a> {
     pub(crate) remaps: &'a [Option<Remap>],
     pub(crate) compression: Option<Compression>,
     pub(crate) canonical_views: bool,
+    pub(crate) unreferenced_data: bool,
     pub(crate) executor: &'static dyn Executor,
 }
 
@@ -141,9 +142,12 @@ pub(crate) fn column(
     apart: Option<Apart<'_>>,
     role: Role,
 ) -> Result<EncodedColumns> {
-    let Encoding { remaps, compression, canonical_views, executor } = encoding;
+    let Encoding { remaps, compression, canonical_views, unreferenced_data, executor } = encoding;
     let promises = compression.is_none() && apart.is_some();
-    let mut ctx = EncodeCtx::new(remaps).with_canonical_views(canonical_views).with_promises(promises);
+    let mut ctx = EncodeCtx::new(remaps)
+        .with_canonical_views(canonical_views)
+        .with_unreferenced_data(unreferenced_data)
+        .with_promises(promises);
     {
         let _span = trace::span("encode");
         encode_column(&mut ctx, field, array.as_ref())?;
@@ -192,11 +196,16 @@ pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef], parallel: bool) -> Resu
 }
 
 /// Encodes numbers that are not to be compressed, and that [`pieces`] leaves to be joined, `apart`; `None` for all else.
-pub(crate) fn joined(field: &Field, arrays: &[ArrayRef], apart: Apart<'_>) -> Option<Result<EncodedColumns>> {
+pub(crate) fn joined(
+    field: &Field,
+    arrays: &[ArrayRef],
+    unreferenced_data: bool,
+    apart: Apart<'_>,
+) -> Option<Result<EncodedColumns>> {
     if arrays.len() < 2 || !is_plain(field) {
         return None;
     }
-    let mut ctx = EncodeCtx::new(&[]).with_promises(true);
+    let mut ctx = EncodeCtx::new(&[]).with_unreferenced_data(unreferenced_data).with_promises(true);
     let encoded = encode_joined(&mut ctx, field, arrays);
     Some(encoded.and_then(|()| compress(ctx.finish(), None, &Serial, Some(apart), Role::Alone)))
 }
@@ -206,8 +215,9 @@ pub(crate) fn columns(
     fields: &[Field],
     arrays: &[&ArrayRef],
     compression: Option<Compression>,
+    unreferenced_data: bool,
 ) -> Result<EncodedColumns> {
-    let mut ctx = EncodeCtx::new(&[]);
+    let mut ctx = EncodeCtx::new(&[]).with_unreferenced_data(unreferenced_data);
     ctx.reserve(fields.len());
     for (field, array) in fields.iter().zip(arrays) {
         encode_column(&mut ctx, field, array.as_ref())?;

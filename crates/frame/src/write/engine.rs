@@ -79,6 +79,7 @@ impl<W: Write> Engine<W> {
             record_batch_statistics,
             statistics,
             canonical_views,
+            unreferenced_data,
             parallel,
             dictionary_deltas,
             schema_metadata,
@@ -100,6 +101,7 @@ impl<W: Write> Engine<W> {
             compression,
             statistics: *statistics,
             canonical_views: *canonical_views,
+            unreferenced_data: *unreferenced_data,
             parallel: *parallel,
         });
         Ok(Self {
@@ -149,7 +151,7 @@ impl<W: Write> Engine<W> {
             }
             let columns = Columns::new(df);
             if !this.trackers.is_empty() {
-                this.note(&columns);
+                this.note(&columns)?;
                 if df.height() > 0 {
                     this.write_dictionaries(false)?;
                 }
@@ -195,7 +197,7 @@ impl<W: Write> Engine<W> {
         }
         let columns = Columns::new(df);
         if !self.trackers.is_empty() {
-            self.note(&columns);
+            self.note(&columns)?;
             self.write_dictionaries(true)?;
         }
         let whole = 0..df.height();
@@ -254,8 +256,9 @@ impl<W: Write> Engine<W> {
         chunks: &[&ArrayRef],
         metadata: &KeyValues,
     ) -> PolarsResult<()> {
-        let encoded =
-            columns(&self.plan.schema.wire.fields, chunks, self.plan.compression).map_err(format_error)?;
+        let Plan { schema, compression, unreferenced_data, .. } = &*self.plan;
+        let encoded = columns(&schema.wire.fields, chunks, *compression, *unreferenced_data);
+        let encoded = encoded.map_err(format_error)?;
         if self.flags {
             let mut metadata = metadata.clone();
             metadata.push(flags_metadata(df));
@@ -297,14 +300,15 @@ impl<W: Write> Engine<W> {
         Ok(())
     }
 
-    fn note(&mut self, columns: &Columns) {
+    fn note(&mut self, columns: &Columns) -> PolarsResult<()> {
         let fields = self.plan.schema.wire.fields.iter().enumerate();
         let noted: Vec<_> = fields
             .filter(|(_, field)| has_dictionary(field))
             .map(|(i, field)| (field, columns.whole(i)))
             .collect();
-        self.trackers.note(&noted, executor(self.plan.parallel));
+        self.trackers.note(&noted, executor(self.plan.parallel))?;
         self.remaps = self.trackers.remaps().into();
+        Ok(())
     }
 
     /// Writes the dictionaries that are due. With `more` to come, a file keeps those that may
@@ -330,7 +334,13 @@ impl<W: Write> Engine<W> {
             let (queue, batch) = self.in_flight.next();
             let apart = self.parallel.then_some(Apart { queue, batch, column: 0 });
             let compression = self.plan.compression;
-            let encoding = Encoding { remaps: &[], compression, canonical_views: true, executor };
+            let encoding = Encoding {
+                remaps: &[],
+                compression,
+                canonical_views: true,
+                unreferenced_data: false,
+                executor,
+            };
             let encoded = column(&field, &values, encoding, apart, Role::Alone)
                 .and_then(|encoded| assemble(rows, vec![encoded], self.plan.compression));
             let batch = encoded.map_err(format_error)?;

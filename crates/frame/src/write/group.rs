@@ -18,6 +18,7 @@ pub(super) struct Plan {
     pub(super) compression: Option<Compression>,
     pub(super) statistics: bool,
     pub(super) canonical_views: bool,
+    pub(super) unreferenced_data: bool,
     pub(super) parallel: bool,
 }
 
@@ -52,14 +53,17 @@ pub(super) fn encode_group(
     apart: Option<(&Queue, u64)>,
 ) -> PolarsResult<EncodedColumns> {
     let mut out = EncodedColumns::default();
-    let Plan { compression, canonical_views, .. } = *plan;
-    let encoding = Encoding { remaps, compression, canonical_views, executor: executor(plan.parallel) };
+    let Plan { compression, canonical_views, unreferenced_data, .. } = *plan;
+    let executor = executor(plan.parallel);
+    let encoding = Encoding { remaps, compression, canonical_views, unreferenced_data, executor };
     for (i, pieces, role) in group {
         let Some(field) = plan.schema.wire.fields.get(i) else { continue };
         let apart = apart.map(|(queue, batch)| Apart { queue, batch, column: i });
         if let (Pieces::Arrays(arrays), None, false) = (&pieces, plan.compression, plan.statistics) {
             let as_written = encode::pieces(field, arrays, plan.parallel).transpose();
-            if let Some(encoded) = as_written.or_else(|| encode::joined(field, arrays, apart?)) {
+            if let Some(encoded) =
+                as_written.or_else(|| encode::joined(field, arrays, unreferenced_data, apart?))
+            {
                 out.append(encoded.map_err(format_error)?);
                 continue;
             }

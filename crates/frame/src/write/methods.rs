@@ -43,10 +43,21 @@ macro_rules! writer_methods {
             }
 
             /// Copy the data of string and binary views together in the order of the rows. By default
-            /// it is written from the buffers in which it lies, if those hold little else; so frames
+            /// it is written from the buffers in which it lies, if those hold nothing else; so frames
             /// that are equal may be written as different bytes. Defaults to false.
             pub fn with_canonical_views(mut self, canonical_views: bool) -> Self {
                 self.options.canonical_views = canonical_views;
+                self
+            }
+
+            /// Write data as it lies in memory although some of it belongs to no row of the frame, where that
+            /// saves a copy: buffers of strings and binaries of which most is in use (unless
+            /// [`with_canonical_views`](Self::with_canonical_views) copies them together anyway), and numbers
+            /// and booleans that are null but were something once. So values of rows that a filter or a slice
+            /// left out may get into the file. Defaults to false: no such byte is written. What is read back
+            /// is the same.
+            pub fn with_unreferenced_data(mut self, unreferenced_data: bool) -> Self {
+                self.options.unreferenced_data = unreferenced_data;
                 self
             }
 

@@ -1,0 +1,164 @@
+//! What arrays hold behind nulls, and how it is left out.
+//!
+//! A null of a struct or a fixed-size list has values below it all the same, and a null list may have some. No row
+//! refers to them: they are what a filter, a join or `when/then` left behind. So what is below a struct or a fixed-size
+//! list is null where that is, as when Polars propagates nulls, and a list that is null becomes empty. Numbers and
+//! booleans under nulls are written as zeros, strings and bytes as empty ones.
+//!
+//! Whoever looks at nested arrays before they are encoded, as for the categories in use, has to see the same.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use arrow::array::builder::{ShareStrategy, make_builder};
+use arrow::array::{Array, BinaryArray, FixedSizeListArray, ListArray, StructArray};
+use arrow::bitmap::{Bitmap, BitmapBuilder, and};
+use arrow::offset::OffsetsBuffer;
+use floe_format::{Error, Result};
+
+use crate::aligned::try_with_capacity;
+use crate::recycle::share;
+
+fn nulls(validity: Option<&Bitmap>) -> Option<&Bitmap> {
+    validity.filter(|validity| validity.unset_bits() > 0)
+}
+
+/// An array that is null wherever `outer` is.
+fn below(array: &dyn Array, outer: &Bitmap) -> Box<dyn Array> {
+    let both = match nulls(array.validity()) {
+        None => outer.clone(),
+        Some(own) => and(own, outer),
+    };
+    array.with_validity(Some(both))
+}
+
+/// The fields' arrays of a struct, null where the struct is.
+///
+/// ```
+/// use arrow::array::{Array, PrimitiveArray, StructArray};
+/// use arrow::datatypes::{ArrowDataType, Field};
+/// use floe_array::encode::held;
+///
+/// let field = Field::new("a".into(), ArrowDataType::Int64, true);
+/// let values = PrimitiveArray::from_vec(vec![1i64, 2, 3]).boxed();
+/// let validity = Some([true, false, true].into_iter().collect());
+/// let array = StructArray::new(ArrowDataType::Struct(vec![field]), 3, vec![values], validity);
+/// let fields: Vec<_> = held::fields(&array).collect();
+/// assert_eq!(fields[0].null_count(), 1);
+/// ```
+pub fn fields(array: &StructArray) -> impl Iterator<Item = Box<dyn Array>> {
+    let outer = nulls(array.validity());
+    array.values().iter().map(move |values| match outer {
+        None => values.clone(),
+        Some(outer) => below(values.as_ref(), outer),
+    })
+}
+
+/// The items of fixed-size lists, null where the lists are.
+///
+/// ```
+/// use arrow::array::{Array, FixedSizeListArray, PrimitiveArray};
+/// use floe_array::encode::held;
+///
+/// let items = PrimitiveArray::from_vec(vec![1i64, 2, 3, 4]).boxed();
+/// let dtype = FixedSizeListArray::default_datatype(items.dtype().clone(), 2);
+/// let array = FixedSizeListArray::new(dtype, 2, items, Some([true, false].into_iter().collect()));
+/// assert_eq!(held::items(&array).null_count(), 2);
+/// ```
+#[must_use]
+pub fn items(array: &FixedSizeListArray) -> Box<dyn Array> {
+    let items = array.values();
+    let Some(outer) = nulls(array.validity()).filter(|_| !items.is_empty()) else {
+        return items.clone();
+    };
+    let mut each = BitmapBuilder::with_capacity(items.len());
+    outer.iter().for_each(|valid| each.extend_constant(array.size(), valid));
+    below(items.as_ref(), &each.freeze())
+}
+
+/// The same lists, of which those that are null are empty.
+///
+/// # Errors
+/// When memory runs out, or the offsets are not in order.
+///
+/// ```
+/// use arrow::array::{Array, ListArray, PrimitiveArray};
+/// use arrow::offset::OffsetsBuffer;
+/// use floe_array::encode::held;
+///
+/// let items = PrimitiveArray::from_vec(vec![1i64, 2, 3, 4]).boxed();
+/// let dtype = ListArray::<i64>::default_datatype(items.dtype().clone());
+/// let offsets = OffsetsBuffer::try_from(vec![0, 1, 3, 4]).unwrap();
+/// let validity = Some([true, false, true].into_iter().collect());
+/// let array = ListArray::new(dtype, offsets, items, validity);
+/// let held = held::lists(&array)?;
+/// assert_eq!(held.offsets().as_slice(), [0, 1, 1, 2]);
+/// assert_eq!(held.values().as_ref(), PrimitiveArray::from_vec(vec![1i64, 4]).boxed().as_ref());
+/// # floe_format::Result::Ok(())
+/// ```
+pub fn lists(array: &ListArray<i64>) -> Result<Cow<'_, ListArray<i64>>> {
+    let Some(Compacted { offsets, runs }) = compacted(array.offsets().buffer(), array.validity())? else {
+        return Ok(Cow::Borrowed(array));
+    };
+    let values = array.values().as_ref();
+    let mut builder = make_builder(values.dtype());
+    for run in runs {
+        if run.end > values.len() {
+            return Err(Error::invalid("a list ends behind its values"));
+        }
+        builder.subslice_extend(values, run.start, run.len(), ShareStrategy::Always);
+    }
+    let (values, validity) = (builder.freeze_reset(), array.validity().cloned());
+    let made = ListArray::try_new(array.dtype().clone(), offsets, values, validity);
+    made.map(Cow::Owned).map_err(|e| Error::invalid(e.to_string()))
+}
+
+/// The same bytes, of which those that are null are empty.
+pub(super) fn binaries(array: &BinaryArray<i64>) -> Result<Cow<'_, BinaryArray<i64>>> {
+    let Some(Compacted { offsets, runs }) = compacted(array.offsets().buffer(), array.validity())? else {
+        return Ok(Cow::Borrowed(array));
+    };
+    let mut values = try_with_capacity::<u8>(runs.iter().map(Range::len).sum())?;
+    for run in runs {
+        let run = array.values().get(run).ok_or_else(|| Error::invalid("bytes end behind their buffer"))?;
+        values.extend_from_slice(run);
+    }
+    let made = BinaryArray::try_new(array.dtype().clone(), offsets, share(values), array.validity().cloned());
+    made.map(Cow::Owned).map_err(|e| Error::invalid(e.to_string()))
+}
+
+/// Where things are when nulls have none.
+struct Compacted {
+    offsets: OffsetsBuffer<i64>,
+    /// What stays of what there was.
+    runs: Vec<Range<usize>>,
+}
+
+/// `None` if nulls have none as it is.
+fn compacted(offsets: &[i64], validity: Option<&Bitmap>) -> Result<Option<Compacted>> {
+    let Some(validity) = nulls(validity) else { return Ok(None) };
+    let rows = || offsets.windows(2).zip(validity);
+    let holds = |(row, valid): (&[i64], bool)| !valid && row.first() != row.last();
+    if !rows().any(holds) {
+        return Ok(None);
+    }
+    let out_of_order = || Error::invalid("offsets are not in order");
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let (mut end, mut ends) = (0, try_with_capacity::<i64>(offsets.len())?);
+    ends.push(end);
+    for (row, valid) in rows() {
+        if let (&[from, to], true) = (row, valid) {
+            let from = usize::try_from(from).map_err(|_| out_of_order())?;
+            let to = usize::try_from(to).ok().filter(|to| *to >= from).ok_or_else(out_of_order)?;
+            match runs.last_mut() {
+                Some(run) if run.end == from => run.end = to,
+                _ if from == to => {},
+                _ => runs.push(from..to),
+            }
+            end += i64::try_from(to - from).map_err(|_| out_of_order())?;
+        }
+        ends.push(end);
+    }
+    let offsets = OffsetsBuffer::try_from(ends).map_err(|e| Error::invalid(e.to_string()))?;
+    Ok(Some(Compacted { offsets, runs }))
+}
