@@ -6,4 +6,5 @@ pub mod equal;
 pub mod frames;
 pub mod golden;
 pub mod messages;
+pub mod planted;
 pub mod run;

@@ -1,6 +1,8 @@
 //! Where the messages of a stream lie, as arrow-rs' flatbuffers say: not floe's own opinion.
 
-use arrow_ipc::{MessageHeader, root_as_message};
+use std::io::Read as _;
+
+use arrow_ipc::{CompressionType, MessageHeader, root_as_message};
 
 /// What a message holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,45 @@ pub fn messages(bytes: &[u8]) -> (Vec<Message>, usize) {
         messages.push(Message { kind, start, body, end });
         start = end;
     }
+}
+
+/// The buffers of all record and dictionary batches of a stream, decompressed.
+///
+/// # Panics
+/// When the stream is not whole.
+#[must_use]
+pub fn buffers(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut all = Vec::new();
+    for Message { start, body, end, .. } in messages(bytes).0 {
+        let message = root_as_message(&bytes[start + 8..body]).expect("a valid flatbuffer");
+        let dictionary = message.header_as_dictionary_batch().and_then(|header| header.data());
+        let Some(batch) = message.header_as_record_batch().or(dictionary) else { continue };
+        let codec = batch.compression().map(|compression| compression.codec());
+        for buffer in batch.buffers().expect("buffers") {
+            let int = |n: i64| usize::try_from(n).expect("a length");
+            let stored = &bytes[body..end][int(buffer.offset())..][..int(buffer.length())];
+            all.push(codec.map_or_else(|| stored.to_vec(), |codec| decompressed(codec, stored)));
+        }
+    }
+    all
+}
+
+fn decompressed(codec: CompressionType, stored: &[u8]) -> Vec<u8> {
+    let Some((prefix, frame)) = stored.split_first_chunk() else { return Vec::new() };
+    let mut out = Vec::new();
+    match i64::from_le_bytes(*prefix) {
+        -1 => out.extend_from_slice(frame),
+        len => {
+            let read = match codec {
+                CompressionType::ZSTD => {
+                    zstd::stream::Decoder::new(frame).expect("a frame").read_to_end(&mut out)
+                },
+                _ => lz4_flex::frame::FrameDecoder::new(frame).read_to_end(&mut out),
+            };
+            assert_eq!(i64::try_from(read.expect("a frame")), Ok(len), "a wrong length");
+        },
+    }
+    out
 }
 
 /// The footer of a file: where its flatbuffer lies.
