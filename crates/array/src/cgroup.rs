@@ -15,7 +15,7 @@ pub(crate) fn limit() -> Option<u64> {
 }
 
 fn limit_of(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
-    let limits = groups.lines().filter_map(|line| Group::of(line)).flat_map(|group| {
+    let limits = groups.lines().filter_map(Group::of).flat_map(|group| {
         let mounts =
             mounts.lines().filter_map(|line| Mount::of(line).filter(|mount| mount.version == group.version));
         mounts.filter_map(|mount| mount.limit_of(group.path, &read)).collect::<Vec<_>>()
