@@ -55,7 +55,7 @@ pub struct AtomicFile {
     /// Behind all links.
     target: PathBuf,
     /// The regular file that stood there first: nobody else can read the new one until it has the same mode.
-    before: Option<Metadata>,
+    before: Option<Box<Metadata>>,
     /// A write has failed: what is there is not all.
     failed: bool,
 }
@@ -93,6 +93,7 @@ impl AtomicFile {
                 let (file, name) = temporary::create(&target, before.is_some())?;
                 temporary::sweep(&target, &file);
                 let stage = name.map_or(Stage::Unnamed, Stage::Named);
+                let before = before.map(Box::new);
                 Ok(Self { file: Some(file), stage, target, before, failed: false })
             },
         }
@@ -178,7 +179,7 @@ impl AtomicFile {
 
     fn commit_file(&mut self, target: &Path, before: Option<Metadata>) -> io::Result<()> {
         let is_private = self.before.is_some();
-        let first = self.before.take().filter(|_| target == self.target);
+        let first = self.before.take().filter(|_| target == self.target).map(|before| *before);
         match before.or(first) {
             Some(before) => {
                 // First, since what belongs to somebody else may not be given a name.
