@@ -32,6 +32,7 @@ pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata};
 pub use read::{
     Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches, read_ipc,
 };
+pub use schema::TypeDifference;
 pub use summary::WriteSummary;
 pub use write::{AtomicFile, BatchedStreamWriter, BatchedWriter, IpcStreamWriter, IpcWriter};
 

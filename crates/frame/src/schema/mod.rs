@@ -1,11 +1,13 @@
 //! Between Polars' types and the format's: what each is written as, what each is read as.
 
 mod arrow_schema;
+mod difference;
 mod from_wire;
 mod to_wire;
 
 pub(crate) use arrow_schema::arrow_schema;
-pub(crate) use from_wire::{CategoryTarget, ReadSchema, metadata_map};
+pub use difference::TypeDifference;
+pub(crate) use from_wire::{CategoryTarget, ReadColumn, ReadSchema, metadata_map};
 pub(crate) use to_wire::{CategorySource, WriteSchema, key_values};
 
 /// Marks extension types in field metadata.

@@ -15,6 +15,7 @@ use crate::pool;
 use crate::read::dictionaries::Store;
 use crate::read::index::dictionary_at;
 use crate::read::options::{Projection, ReadOptions};
+use crate::schema::ReadSchema;
 
 /// A dictionary message.
 pub(super) struct DictionaryEntry {
@@ -23,10 +24,11 @@ pub(super) struct DictionaryEntry {
     pub(super) is_delta: bool,
 }
 
-/// Dictionaries as they were after so many messages, for some slots.
+/// Dictionaries as they were after some messages of one stream, for some slots.
 pub(super) struct Known {
     slots: Vec<usize>,
-    upto: usize,
+    /// From the first of the stream.
+    messages: Range<usize>,
     store: Store,
 }
 
@@ -34,12 +36,13 @@ pub(super) struct Known {
 const KNOWN_MOST: usize = 8;
 
 impl IpcIndex {
-    /// The dictionaries as a batch knows them that has `upto` dictionary messages before it.
+    /// The dictionaries as a batch knows them that has these dictionary messages of its stream before it.
     pub(super) fn dictionaries_for(
         &self,
         reading: &Reading<'_>,
+        schema: &Arc<ReadSchema>,
         projection: &Projection,
-        upto: usize,
+        messages: Range<usize>,
         options: &ReadOptions,
         budget: &Budget,
     ) -> PolarsResult<Arc<Dictionaries>> {
@@ -49,19 +52,20 @@ impl IpcIndex {
         // pool may run another read on this very thread.
         let nearest = lock()
             .iter()
-            .filter(|known| known.upto <= upto && known.slots == *slots)
-            .max_by_key(|known| known.upto)
-            .map(|known| (known.upto, known.store.clone()));
+            .filter(|known| known.messages.start == messages.start && known.slots == *slots)
+            .filter(|known| known.messages.end <= messages.end)
+            .max_by_key(|known| known.messages.end)
+            .map(|known| (known.messages.end, known.store.clone()));
         let (from, mut store) = match nearest {
-            Some((known, store)) if known == upto => return Ok(store.snapshot()),
+            Some((known, store)) if known == messages.end => return Ok(store.snapshot()),
             Some(known) => known,
-            None => (0, Store::new(Arc::clone(&self.schema), slots).map_err(format_error)?),
+            None => (messages.start, Store::new(Arc::clone(schema), slots).map_err(format_error)?),
         };
-        for number in self.needed_dictionaries(&store, from..upto)? {
+        for number in self.needed_dictionaries(&store, schema, from..messages.end)? {
             let Some(entry) = self.dictionaries.get(number) else { continue };
             let dictionary = reading
                 .counted(entry.block, |source| dictionary_at(source, entry.block, number, &self.limits))?;
-            let decode = options.decode_options(&self.schema, dictionary.version);
+            let decode = options.decode_options(schema, dictionary.version);
             let body = reading.body(dictionary.body);
             store
                 .apply(&dictionary.header, &body, &decode, budget, pool::executor(options.parallel))
@@ -72,17 +76,22 @@ impl IpcIndex {
         if known.len() == KNOWN_MOST {
             known.pop_front();
         }
-        known.push_back(Known { slots: slots.clone(), upto, store });
+        known.push_back(Known { slots: slots.clone(), messages, store });
         Ok(dictionaries)
     }
 
     /// Which of some dictionary messages still count behind them: of each dictionary that is wanted the
     /// last whole one, and the deltas behind it.
-    fn needed_dictionaries(&self, store: &Store, range: Range<usize>) -> PolarsResult<Vec<usize>> {
+    fn needed_dictionaries(
+        &self,
+        store: &Store,
+        schema: &ReadSchema,
+        range: Range<usize>,
+    ) -> PolarsResult<Vec<usize>> {
         let messages = self.dictionaries.get(range.clone()).unwrap_or_default();
         let wanted = range.zip(messages).filter(|(_, entry)| store.wants(entry.id));
         // The values of a dictionary may be keys of another, as it was when they were sent.
-        let nested = self.schema.slots.iter().any(|field| field.children.iter().any(has_dictionary));
+        let nested = schema.slots.iter().any(|field| field.children.iter().any(has_dictionary));
         let mut whole: PlHashMap<i64, usize> = PlHashMap::new();
         for (number, entry) in wanted.clone().filter(|(_, entry)| !entry.is_delta) {
             let before = whole.insert(entry.id, number);

@@ -3,17 +3,18 @@
 //! ```text
 //!   file    footer ---------> blocks -- heads, in parallel --\
 //!                                                             >-- IpcIndex: rows, places, dictionaries
-//!   stream  heads, one by one, bodies skipped ---------------/
+//!   stream  heads, one by one, bodies skipped ---------------/   (streams behind it alike)
 //!   IpcIndex::read(batches, columns) -- heads again, bytes of those columns --> DataFrame
 //! ```
 //!
 //! An index is small: it keeps where messages are, not what is in them, and no file is held open.
-//! Neighbours: [`walk`] makes it, [`origin`] reads bytes for it, [`dictionaries`] keeps what batches
+//! Neighbours: [`walk`] and [`streams`] make it, [`origin`] reads bytes for it, [`dictionaries`] keeps what batches
 //! share, [`statistics`] says what they cannot hold; decoding is that of the readers.
 
 mod dictionaries;
 mod origin;
 mod statistics;
+mod streams;
 mod walk;
 
 use std::collections::VecDeque;
@@ -66,6 +67,8 @@ pub struct IpcIndex {
     origin: Origin,
     kind: IpcKind,
     schema: Arc<ReadSchema>,
+    /// The streams that lie one behind another: one for a file.
+    streams: Vec<StreamPlace>,
     batches: Vec<Entry>,
     dictionaries: Vec<DictionaryEntry>,
     rows: usize,
@@ -76,11 +79,19 @@ pub struct IpcIndex {
     known: Mutex<VecDeque<Known>>,
 }
 
+/// A stream of the source: its messages are numbered on behind those of the streams before it.
+struct StreamPlace {
+    /// Its own: ids of dictionaries and byte order may differ, columns and their types not.
+    schema: Arc<ReadSchema>,
+    first_batch: usize,
+    first_dictionary: usize,
+}
+
 /// A record batch.
 struct Entry {
     block: Block,
     rows: usize,
-    /// How many of the dictionary messages it may need.
+    /// The number of dictionary messages before it, over all streams. It may need those of its own stream.
     dictionaries: usize,
 }
 
@@ -88,12 +99,16 @@ impl IpcIndex {
     /// Indexes a file or a stream on disk, told apart by how they begin. Reads headers only: of a
     /// file the footer and the batches' heads, of a stream the heads one after another.
     ///
+    /// Streams may lie one behind another, each with its end marker: their batches are indexed as those
+    /// of one. Their columns must have the same names and types, in the same order.
+    ///
     /// The file is opened anew for each read, and must not change meanwhile: a read of a file whose
     /// length or time of modification differs is an error.
     ///
     /// # Errors
-    /// When the file cannot be read, is neither format, is cut off, or exceeds the limits. The error
-    /// names the path.
+    /// When the file cannot be read, is neither format, is cut off, or exceeds the limits; when
+    /// something else than a stream of the same columns follows the end of a stream. The error names
+    /// the path.
     pub fn open(path: impl AsRef<Path>, limits: IpcLimits) -> PolarsResult<Self> {
         let path = path.as_ref();
         let index = Origin::path(path).and_then(|origin| walk::index(origin, limits));
@@ -226,13 +241,37 @@ impl IpcIndex {
             let rows = entries.iter().map(|entry| entry.rows).sum();
             return Ok((DataFrame::new(rows, Vec::new())?, 0));
         }
+        let mut all: Option<DataFrame> = None;
+        let mut bytes = 0;
+        for (schema, batches) in self.by_schema(batches)? {
+            let (df, read) = self.read_of(&schema, batches, columns, parallel)?;
+            bytes += read;
+            match &mut all {
+                None => all = Some(df),
+                Some(all) => {
+                    all.vstack_mut_owned(df)?;
+                },
+            }
+        }
+        Ok((all.unwrap_or_default(), bytes))
+    }
+
+    /// Reads batches that have one schema.
+    fn read_of(
+        &self,
+        schema: &Arc<ReadSchema>,
+        batches: Range<usize>,
+        columns: &[usize],
+        parallel: bool,
+    ) -> PolarsResult<(DataFrame, u64)> {
+        let entries = self.batches.get(batches.clone()).unwrap_or_default();
         let mut options = ReadOptions {
             projection: Some(columns.to_vec()),
             limits: self.limits,
             parallel,
             ..ReadOptions::default()
         };
-        let projection = Projection::new(&self.schema, &options)?;
+        let projection = Projection::new(schema, &options)?;
         let reading = self.reading()?;
         let budget = Budget::new(&self.limits);
         budget.saw(reading.len());
@@ -244,24 +283,55 @@ impl IpcIndex {
         let bodies: Vec<BodyOf<'_>> = located.iter().map(|batch| reading.body(batch.body)).collect();
         let mut inputs = Vec::with_capacity(entries.len());
         for (((batch, body), entry), index) in located.iter().zip(&bodies).zip(entries).zip(batches) {
+            let needed = self.stream_of(index)?.first_dictionary..entry.dictionaries;
             inputs.push(BatchInput {
                 header: &batch.header,
                 body,
                 dictionaries: self.dictionaries_for(
                     &reading,
+                    schema,
                     &projection,
-                    entry.dictionaries,
+                    needed,
                     &options,
                     &budget,
                 )?,
                 index,
-                options: options.decode_options(&self.schema, batch.version),
+                options: options.decode_options(schema, batch.version),
             });
         }
         let executor = pool::executor(parallel);
-        let mut df = decode_frame(&self.schema, &projection, &options, &inputs, &budget, executor)?;
+        let mut df = decode_frame(schema, &projection, &options, &inputs, &budget, executor)?;
         flags::restore(&mut df, &projection, located.iter().map(|batch| &batch.metadata))?;
         Ok((df, reading.bytes()))
+    }
+
+    /// The stream that a batch is in.
+    fn stream_of(&self, batch: usize) -> PolarsResult<&StreamPlace> {
+        let behind = self.streams.partition_point(|stream| stream.first_batch <= batch);
+        let stream = behind.checked_sub(1).and_then(|at| self.streams.get(at));
+        stream.ok_or_else(|| polars_err!(OutOfBounds: "record batch {batch} is in no stream"))
+    }
+
+    /// Batches in ranges of those that have one schema: a single one, but for sources that hold several
+    /// streams of different writers.
+    fn by_schema(&self, batches: Range<usize>) -> PolarsResult<Vec<(Arc<ReadSchema>, Range<usize>)>> {
+        let mut schema = Arc::clone(&self.stream_of(batches.start)?.schema);
+        let mut out = Vec::new();
+        let mut start = batches.start;
+        let later = self.streams.partition_point(|stream| stream.first_batch <= start);
+        for stream in self.streams.get(later..).unwrap_or_default() {
+            if stream.first_batch >= batches.end {
+                break;
+            }
+            if !Arc::ptr_eq(&stream.schema, &schema) {
+                if start < stream.first_batch {
+                    out.push((schema, start..stream.first_batch));
+                }
+                (schema, start) = (Arc::clone(&stream.schema), stream.first_batch);
+            }
+        }
+        out.push((schema, start..batches.end));
+        Ok(out)
     }
 
     fn reading(&self) -> PolarsResult<Reading<'_>> {

@@ -20,6 +20,9 @@ pub(super) enum Origin {
     Bytes(Buffer<u8>),
 }
 
+/// Files of up to so many bytes are read at once when they are indexed.
+const SMALL: u64 = 32 << 10;
+
 /// What tells a file from another of the same name.
 #[derive(PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -80,7 +83,20 @@ impl Origin {
                 Source::File { reader, len: stamp.len }
             },
         };
-        Ok(Reading { source, bytes: AtomicU64::new(0), total })
+        Ok(Reading { source, bytes: AtomicU64::new(0), total, is_counted: true })
+    }
+
+    /// Opens it for making an index. A file that is small is read at once, as fast as any part of it: of
+    /// thousands of them each takes one read.
+    pub(super) fn reading_for_index<'a>(&self, total: &'a AtomicU64) -> PolarsResult<Reading<'a>> {
+        let mut reading = self.reading(total)?;
+        let len = reading.len();
+        if matches!(reading.source, Source::File { .. }) && len <= SMALL {
+            let bytes = reading.read(0..len)?;
+            reading.source = Source::Shared(bytes);
+            reading.is_counted = false;
+        }
+        Ok(reading)
     }
 }
 
@@ -90,6 +106,8 @@ pub(super) struct Reading<'a> {
     bytes: AtomicU64,
     /// Gets the bytes when the origin is closed again.
     total: &'a AtomicU64,
+    /// Whether what is looked at counts as read: not, if all has been read.
+    is_counted: bool,
 }
 
 impl Drop for Reading<'_> {
@@ -114,7 +132,14 @@ impl Reading<'_> {
     }
 
     pub(super) fn count(&self, bytes: u64) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        if self.is_counted {
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether its bytes need not be read one by one.
+    pub(super) fn is_in_memory(&self) -> bool {
+        self.source.is_in_memory()
     }
 
     /// Bytes read since it was opened.

@@ -1,6 +1,7 @@
 //! What batches say about their values, as far as it is bound to them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use floe_array::Body;
 use floe_format::BatchHeader;
@@ -82,9 +83,10 @@ impl IpcIndex {
             return Ok((vec![Known::new(); n], 0));
         }
         let reading = self.reading()?;
-        let schema = schema_fingerprint(&self.schema.written);
+        // Of all streams that lie one behind another, which mostly have one schema.
+        let own = schema_fingerprint(&self.schema.written);
         let known = pool::executor(true)
-            .map(n, |i| self.known_of(&reading, batches.start + i, columns, schema))
+            .map(n, |i| self.known_of(&reading, batches.start + i, columns, own))
             .into_iter()
             .collect::<PolarsResult<_>>()?;
         Ok((known, reading.bytes()))
@@ -98,19 +100,26 @@ impl IpcIndex {
         schema: u64,
     ) -> PolarsResult<Known> {
         let Some(entry) = self.batches.get(batch) else { return Ok(Known::new()) };
+        let stream = self.stream_of(batch)?;
+        let schema = if Arc::ptr_eq(&stream.schema, &self.schema) {
+            schema
+        } else {
+            schema_fingerprint(&stream.schema.written)
+        };
         let located = self.locate(reading, entry, batch)?;
         let text = located.metadata.iter().find(|(key, _)| key == KEY);
         let Some(said) = text.and_then(|(_, text)| BatchStatistics::from_text(text)) else {
             return Ok(Known::new());
         };
-        let width = self.schema.written.fields.len();
-        let about_this = said.batch == batch && said.rows == entry.rows && said.schema == schema;
+        let width = stream.schema.written.fields.len();
+        let about_this =
+            said.batch == batch - stream.first_batch && said.rows == entry.rows && said.schema == schema;
         if !about_this || said.columns.len() != width {
             return Ok(Known::new());
         }
         let body = reading.body(located.body);
         // A batch that cannot be understood is an error when it is read, which it will be then.
-        let Ok(prints) = prints(&self.schema, &located, &body, columns) else { return Ok(Known::new()) };
+        let Ok(prints) = prints(&stream.schema, &located, &body, columns) else { return Ok(Known::new()) };
         let known = columns.iter().zip(prints).map(|(column, print)| {
             let said = said.columns.get(*column)?;
             (said.print == print && said.nulls <= entry.rows).then(|| said.clone())

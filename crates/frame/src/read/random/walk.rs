@@ -1,4 +1,4 @@
-//! Making an index: through the footer of a file, along the heads of a stream.
+//! Making an index: through the footer of a file, or along a stream (see [`super::streams`]).
 
 use std::collections::VecDeque;
 use std::sync::atomic::AtomicU64;
@@ -6,34 +6,35 @@ use std::sync::{Arc, Mutex};
 
 use floe_format::constants::{CONTINUATION, FILE_MAGIC};
 use floe_format::sniff::check_stream;
-use floe_format::{Block, Decoder, Error, ErrorKind, Header, IpcLimits, Message, Schema, Step};
+use floe_format::{Footer, IpcLimits};
 use polars_core::prelude::*;
 
 use super::dictionaries::DictionaryEntry;
 use super::origin::{Origin, Reading};
-use super::{Entry, IpcIndex, IpcKind};
+use super::streams::stream;
+use super::{Entry, IpcIndex, IpcKind, StreamPlace};
+use crate::cumulative;
 use crate::error::format_error;
 use crate::pool;
 use crate::read::assemble::check_rows;
-use crate::read::heads::Heads;
 use crate::read::index::{SNIFFED, batch_at, dictionary_at, read_footer};
 use crate::schema::ReadSchema;
 use crate::statistics;
 
 /// What a walk finds.
 #[derive(Default)]
-struct Found {
-    schema: Option<Schema>,
-    batches: Vec<Entry>,
-    dictionaries: Vec<DictionaryEntry>,
-    has_statistics: bool,
+pub(super) struct Found {
+    pub(super) streams: Vec<StreamPlace>,
+    pub(super) batches: Vec<Entry>,
+    pub(super) dictionaries: Vec<DictionaryEntry>,
+    pub(super) has_statistics: bool,
 }
 
 /// Indexes whichever format it is.
 pub(super) fn index(origin: Origin, limits: IpcLimits) -> PolarsResult<IpcIndex> {
     let counter = AtomicU64::new(0);
     let (kind, found) = {
-        let reading = origin.reading(&counter)?;
+        let reading = origin.reading_for_index(&counter)?;
         let magic = reading.read(0..reading.len().min(FILE_MAGIC.len() as u64))?;
         if magic.as_slice() == FILE_MAGIC {
             (IpcKind::File, file(&reading, &limits)?)
@@ -45,16 +46,17 @@ pub(super) fn index(origin: Origin, limits: IpcLimits) -> PolarsResult<IpcIndex>
             (IpcKind::Stream, stream(&reading, limits)?)
         }
     };
-    let Found { schema, batches, dictionaries, has_statistics } = found;
-    let schema = schema.ok_or_else(
-        || polars_err!(ComputeError: "the Arrow IPC stream is empty: it has no schema message"),
-    )?;
+    let Found { streams, batches, dictionaries, has_statistics } = found;
+    let Some(first) = streams.first() else {
+        polars_bail!(ComputeError: "the Arrow IPC stream is empty: it has no schema message");
+    };
     let rows = batches.iter().fold(0usize, |rows, batch| rows.saturating_add(batch.rows));
     check_rows(rows)?;
     Ok(IpcIndex {
         origin,
         kind,
-        schema: Arc::new(ReadSchema::new(schema)),
+        schema: Arc::clone(&first.schema),
+        streams,
         batches,
         dictionaries,
         rows,
@@ -67,6 +69,8 @@ pub(super) fn index(origin: Origin, limits: IpcLimits) -> PolarsResult<IpcIndex>
 
 /// Heads of a file that one task reads.
 const HEADS_A_TASK: usize = 64;
+/// Heads of a file that are read in any case. Of more batches the rows may come from the footer.
+const HEADS_READ: usize = 16;
 
 fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
     let (footer, footer_start) = read_footer(reading.source(), limits)?;
@@ -76,87 +80,82 @@ fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
         let header = reading.counted(*block, |source| dictionary_at(source, *block, i, limits))?.header;
         dictionaries.push(DictionaryEntry { block: *block, id: header.id, is_delta: header.is_delta });
     }
+    let (batches, has_statistics) = match by_footer(reading, &footer, dictionaries.len(), limits)? {
+        Some(known) => known,
+        None => by_heads(reading, &footer, dictionaries.len(), limits)?,
+    };
+    let schema = Arc::new(ReadSchema::new(footer.schema));
+    let streams = vec![StreamPlace { schema, first_batch: 0, first_dictionary: 0 }];
+    Ok(Found { streams, batches, dictionaries, has_statistics })
+}
+
+/// The rows of a batch, and whether it has statistics.
+fn head(
+    reading: &Reading<'_>,
+    footer: &Footer,
+    batch: usize,
+    limits: &IpcLimits,
+) -> PolarsResult<(usize, bool)> {
+    let block = footer.batches.get(batch).copied().unwrap_or_default();
+    let located = reading.counted(block, |source| batch_at(source, block, batch, limits))?;
+    Ok((located.header.rows, located.metadata.iter().any(|(key, _)| key == statistics::KEY)))
+}
+
+/// The batches as their heads say, which are read on all cores.
+fn by_heads(
+    reading: &Reading<'_>,
+    footer: &Footer,
+    dictionaries: usize,
+    limits: &IpcLimits,
+) -> PolarsResult<(Vec<Entry>, bool)> {
     let tasks = footer.batches.len().div_ceil(HEADS_A_TASK);
     let all = pool::executor(true).map(tasks, |task| {
         let start = task * HEADS_A_TASK;
         let blocks = footer.batches.iter().enumerate().skip(start).take(HEADS_A_TASK);
         let entries = blocks.map(|(i, block)| {
-            let batch = reading.counted(*block, |source| batch_at(source, *block, i, limits))?;
-            let has_statistics = batch.metadata.iter().any(|(key, _)| key == statistics::KEY);
-            let entry = Entry { block: *block, rows: batch.header.rows, dictionaries: dictionaries.len() };
-            Ok((entry, has_statistics))
+            let (rows, has_statistics) = head(reading, footer, i, limits)?;
+            Ok((Entry { block: *block, rows, dictionaries }, has_statistics))
         });
         entries.collect::<PolarsResult<Vec<(Entry, bool)>>>()
     });
-    let mut found = Found { schema: Some(footer.schema), dictionaries, ..Found::default() };
+    let mut batches = Vec::with_capacity(footer.batches.len());
+    let mut has_statistics = false;
     for entries in all {
-        for (entry, has_statistics) in entries? {
-            found.has_statistics |= has_statistics;
-            found.batches.push(entry);
+        for (entry, has) in entries? {
+            has_statistics |= has;
+            batches.push(entry);
         }
     }
-    Ok(found)
+    Ok((batches, has_statistics))
 }
 
-/// What is read at once of a stream whose bodies are shorter than that.
-const AHEAD: u64 = 32 << 10;
-
-fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
-    let mut found = Found::default();
-    let mut heads = Heads::default();
-    let mut decoder = Decoder::new(limits);
-    let (mut start, mut at) = (0u64, 0u64);
-    loop {
-        let message = found.batches.len() + found.dictionaries.len();
-        let place =
-            |e: Error| format_error(e.at(format!("message {message} after the schema, at byte {start}")));
-        let need = decoder.needed() as u64;
-        let have = reading.len() - at;
-        if have == 0 && decoder.is_at_boundary() {
-            return Ok(found);
-        }
-        if have < need {
-            return Err(place(Error::new(ErrorKind::Truncated { need, have })));
-        }
-        let bytes = heads.get(at..at + need, reading.len(), |range| reading.read(range))?;
-        at += need;
-        match decoder.feed(&bytes).map_err(place)? {
-            Step::Need(_) => {},
-            Step::End => return Ok(found),
-            Step::Message(message) => {
-                let (need, have) = (message.body_len, reading.len() - at);
-                if have < need {
-                    return Err(place(Error::new(ErrorKind::Truncated { need, have }).at("body")));
-                }
-                let metadata_len = u32::try_from(at - start)
-                    .map_err(|_| place(Error::invalid("a head of more than 4 GiB")))?;
-                let block = Block { offset: start, metadata_len, body_len: need };
-                found.take(message, block).map_err(place)?;
-                at += need;
-                start = at;
-                heads.read_ahead(if need < AHEAD { AHEAD } else { 0 });
-            },
+/// The batches as the footer says, if there are many and it says so, and the first one, the last one and
+/// one in between agree. A batch that has other rows is an error when it is read.
+fn by_footer(
+    reading: &Reading<'_>,
+    footer: &Footer,
+    dictionaries: usize,
+    limits: &IpcLimits,
+) -> PolarsResult<Option<(Vec<Entry>, bool)>> {
+    let count = footer.batches.len();
+    if count <= HEADS_READ || reading.is_in_memory() {
+        return Ok(None);
+    }
+    let Some(ends) = cumulative::find(&footer.metadata, count) else { return Ok(None) };
+    let mut batches = Vec::with_capacity(count);
+    let mut start = 0;
+    for (block, end) in footer.batches.iter().zip(ends) {
+        let Ok(rows) = usize::try_from(end - start) else { return Ok(None) };
+        batches.push(Entry { block: *block, rows, dictionaries });
+        start = end;
+    }
+    let mut has_statistics = footer.metadata.iter().any(|(key, _)| key == statistics::KEY);
+    for batch in [0, count / 2, count - 1] {
+        let (rows, has) = head(reading, footer, batch, limits)?;
+        has_statistics |= has;
+        if batches.get(batch).is_none_or(|entry| entry.rows != rows) {
+            return Ok(None);
         }
     }
-}
-
-impl Found {
-    fn take(&mut self, message: Message, block: Block) -> floe_format::Result<()> {
-        match (message.header, &self.schema) {
-            (Header::Schema(schema), None) => self.schema = Some(schema),
-            (Header::Schema(_), Some(_)) => {
-                return Err(Error::invalid("a second schema message, without an end marker before it"));
-            },
-            (_, None) => return Err(Error::invalid("the stream does not start with a schema message")),
-            (Header::Dictionary(header), Some(_)) => {
-                self.dictionaries.push(DictionaryEntry { block, id: header.id, is_delta: header.is_delta });
-            },
-            (Header::Batch(header), Some(_)) => {
-                self.has_statistics |= message.metadata.iter().any(|(key, _)| key == statistics::KEY);
-                let dictionaries = self.dictionaries.len();
-                self.batches.push(Entry { block, rows: header.rows, dictionaries });
-            },
-        }
-        Ok(())
-    }
+    Ok(Some((batches, has_statistics)))
 }
