@@ -2,9 +2,13 @@
 
 mod broken;
 mod columns;
+mod many_files;
+mod names;
+mod one_behind_another;
 mod peers;
 mod pruning;
 mod queries;
+mod schemas;
 mod sources;
 
 use std::io::Read;

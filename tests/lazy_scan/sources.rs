@@ -249,3 +249,142 @@ fn many_small_files_are_few_nodes() {
     let last = df.column("p").unwrap().str().unwrap().get(299).unwrap().to_owned();
     assert!(last.ends_with("0299.arrow"));
 }
+
+/// Whether an error says that something is not there, of which it names the path.
+fn is_not_found(error: &PolarsError, path: &Path) -> bool {
+    let io = |error: &PolarsError| matches!(error, PolarsError::IO { error, .. } if error.kind() == std::io::ErrorKind::NotFound);
+    let inner = match error {
+        PolarsError::Context { error, .. } => io(error),
+        error => io(error),
+    };
+    inner && error.to_string().contains(path.to_str().unwrap())
+}
+
+#[test]
+fn what_is_missing_is_not_found_in_every_entry() {
+    use floe::lazy::{IpcSinkOptions, LazyIpcExt, PartitionBy, scan_ipc};
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing.arrow");
+    let there = put(folder.path(), "there.arrow", &file(&FLIGHTS.head(Some(10)), 5));
+    let options = || IpcScanOptions::default().with_index_cache(false);
+    for lf in [
+        scan_ipc_file(&missing, options()),
+        scan_ipc_stream(&missing, options()),
+        scan_ipc(&missing, options()),
+        scan_ipc([&there, &missing], options()),
+        scan_ipc_file([&there, &missing], options().with_hive(true)),
+        scan_ipc_file(&missing, options().with_glob(false)),
+    ] {
+        let error = lf.err().expect("an error");
+        assert!(is_not_found(&error, &missing), "{error:?}");
+    }
+    // Gone when the query runs.
+    let gone = put(folder.path(), "gone.arrow", &file(&FLIGHTS.head(Some(10)), 5));
+    let lf = scan_ipc([&there, &gone], options()).unwrap();
+    std::fs::remove_file(&gone).unwrap();
+    for engine in [Engine::InMemory, Engine::Streaming] {
+        let error = lf.clone().collect_with_engine(engine).err().expect("an error");
+        assert!(is_not_found(&error, &gone), "{error:?} under {engine:?}");
+    }
+    let nowhere = folder.path().join("no folder/x.arrow");
+    let sink = FLIGHTS.clone().lazy().sink_ipc_file(&nowhere, IpcSinkOptions::default());
+    let error = sink.err().expect("an error");
+    assert!(is_not_found(&error, &nowhere), "{error:?}");
+    let out = folder.path().join("out.arrows");
+    let error = lf.clone().sink_ipc_stream(&out, IpcSinkOptions::default()).err().expect("an error");
+    assert!(is_not_found(&error, &gone), "{error:?}");
+    let keys = PartitionBy::Keys(vec!["day"]);
+    let parts = lf.clone().sink_ipc_partitioned(folder.path().join("parts"), keys, IpcSinkOptions::default());
+    let error = parts.err().expect("an error");
+    assert!(is_not_found(&error, &gone), "{error:?}");
+    let error = lf.collect_ipc_batches(5).unwrap().find_map(Result::err).expect("an error");
+    assert!(is_not_found(&error, &gone), "{error:?}");
+}
+
+#[test]
+fn patterns_are_names_without_glob() {
+    let folder = tempfile::tempdir().unwrap();
+    let df = FLIGHTS.head(Some(10));
+    let (literal, meant) = (df.head(Some(3)), df.tail(Some(4)));
+    let path = put(folder.path(), "a[1].arrow", &file(&literal, 5));
+    put(folder.path(), "a1.arrow", &file(&meant, 5));
+    let glob = |glob| IpcScanOptions::default().with_glob(glob);
+    assert_same(&both(&scan_ipc_file(&path, glob(false)).unwrap()).unwrap(), &literal);
+    assert_same(&both(&scan_ipc_file(&path, glob(true)).unwrap()).unwrap(), &meant);
+    let [star, question] = ["*.arrow", "a?.arrow"].map(|name| folder.path().join(name));
+    assert!(is_not_found(&scan_ipc_file(&star, glob(false)).err().unwrap(), &star));
+    std::fs::write(&star, file(&df, 5)).unwrap();
+    assert_same(&both(&scan_ipc_file(&star, glob(false)).unwrap()).unwrap(), &df);
+    assert_same(
+        &both(&scan_ipc_file([&star, &path], glob(false)).unwrap()).unwrap(),
+        &df.vstack(&literal).unwrap(),
+    );
+    std::fs::remove_file(folder.path().join("a1.arrow")).unwrap();
+    std::fs::write(&question, file(&df, 5)).unwrap();
+    // A pattern that does not match the file of its own name.
+    let message = error(scan_ipc_file(&path, glob(true)));
+    assert!(message.contains("with_glob(false)"), "{message}");
+    // A folder is a folder, whatever it is called.
+    let below = put(folder.path(), "b[2]/k=*/x.arrow", &file(&literal, 5));
+    let hive = glob(false).with_hive(true);
+    let found = both(&scan_ipc_file(below.parent().unwrap().parent().unwrap(), hive).unwrap()).unwrap();
+    assert_eq!(found.column("k").unwrap().str().unwrap().get(0), Some("*"));
+    assert_eq!(found.height(), 3);
+}
+
+#[test]
+fn files_and_streams_in_one_scan() {
+    use floe::lazy::scan_ipc;
+    let folder = tempfile::tempdir().unwrap();
+    let all = FLIGHTS.head(Some(1000));
+    put(folder.path(), "day=1/a.arrow", &file(&all.slice(0, 400), 100));
+    put(folder.path(), "day=1/b.arrows", &stream(&all.slice(400, 300), 70));
+    put(folder.path(), "day=1/c", &stream(&all.slice(700, 300), 70));
+    put(folder.path(), "day=1/.d.arrow.tmp", b"half of it");
+    let lf = scan_ipc(folder.path(), IpcScanOptions::default()).unwrap();
+    assert_same(&both(&lf).unwrap(), &all);
+    let paths = ["a.arrow", "b.arrows", "c"].map(|name| folder.path().join("day=1").join(name));
+    let lf = scan_ipc(&paths, IpcScanOptions::default().with_hive(true)).unwrap();
+    assert_same(&both(&lf).unwrap(), &all);
+    for (scan, other) in [
+        (scan_ipc_file(&paths, IpcScanOptions::default()), 1),
+        (scan_ipc_stream(&paths, IpcScanOptions::default()), 0),
+    ] {
+        let message = error(scan);
+        assert!(
+            message.contains(paths[other].to_str().unwrap()) && message.contains("scan_ipc"),
+            "{message}"
+        );
+    }
+    // In a folder of different extensions only `scan_ipc` looks at each file.
+    let message = error(scan_ipc_file(folder.path(), IpcScanOptions::default()));
+    assert!(message.contains("extensions"), "{message}");
+    put(folder.path(), "day=1/readme.txt", b"this is a text, and no Arrow IPC at all");
+    let message = error(scan_ipc(folder.path(), IpcScanOptions::default()));
+    assert!(message.contains("readme.txt"), "{message}");
+}
+
+#[test]
+fn bytes_are_numbered_in_messages() {
+    use floe::lazy::scan_ipc;
+    use polars_buffer::Buffer;
+    let good = || Buffer::from(file(&FLIGHTS.head(Some(100)), 10));
+    let cut = Buffer::from(file(&FLIGHTS, 10)[..500].to_vec());
+    let message = error(scan_ipc(vec![good(), good(), cut], IpcScanOptions::default()));
+    assert!(message.contains("source 2 (bytes)"), "{message}");
+    let other = Buffer::from(stream(&FLIGHTS, 1000));
+    let message = error(scan_ipc_file(vec![good(), other], IpcScanOptions::default()));
+    assert!(message.contains("source 1 (bytes)") && message.contains("scan_ipc_stream"), "{message}");
+    // Found when the query runs: a body's bytes that make no sense.
+    let tags = Column::new("t".into(), ["a text of more than twelve bytes", "and another one, too"]);
+    let tags = stream(&DataFrame::new(2, vec![tags]).unwrap(), 2);
+    let at = tags.windows(6).position(|window| window == b"a text").unwrap();
+    let mut bad = tags.clone();
+    bad[at] = 0xff;
+    let lf = scan_ipc_stream(
+        vec![Buffer::from(tags.clone()), Buffer::from(bad), Buffer::from(tags)],
+        IpcScanOptions::default(),
+    );
+    let message = error(lf);
+    assert!(message.contains("source 1 (bytes)") && message.contains("UTF-8"), "{message}");
+}

@@ -26,8 +26,10 @@ pub struct IpcLimits {
     pub max_amplification: u64,
     /// Bytes that results may take however small the input is. Metadata may take a sixteenth of that.
     pub amplification_floor: u64,
-    /// Rows of a batch that no byte stands behind: null columns, frames without columns, empty
-    /// structs, lists of width zero, long runs.
+    /// Rows of a record batch that no byte stands behind: null columns, frames without columns, empty
+    /// structs, lists of width zero. They take no memory, so that their number over all batches is
+    /// bounded by what Polars can count alone. Of long runs and binaries of width zero, which do take
+    /// memory, as many in one read.
     pub max_unbacked_rows: usize,
 }
 

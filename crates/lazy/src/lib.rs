@@ -31,8 +31,8 @@
 //! # PolarsResult::Ok(())
 //! ```
 //!
-//! [`LazyIpcExt`] has the sinks, as methods of [`LazyFrame`]; [`scan_ipc_file`] and [`scan_ipc_stream`] are
-//! the scans.
+//! [`LazyIpcExt`] has the sinks, as methods of [`LazyFrame`]; [`scan_ipc_file`], [`scan_ipc_stream`] and
+//! [`scan_ipc`], which takes both, are the scans.
 #![forbid(unsafe_code)]
 
 mod batches;
@@ -53,7 +53,8 @@ pub use options::{IpcSinkOptions, Progress};
 pub use partition::{PartitionBy, PartitionSummary};
 pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
 pub use scan::{
-    IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns, scan_ipc_file, scan_ipc_stream,
+    IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns, scan_ipc, scan_ipc_file,
+    scan_ipc_stream,
 };
 pub use sink::LazyIpcExt;
 pub use target::SinkTarget;

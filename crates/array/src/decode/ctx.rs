@@ -101,8 +101,14 @@ impl<'a> DecodeCtx<'a> {
         aligned::probe(bytes)
     }
 
-    /// Checks rows that no byte of the input stands behind: null arrays, empty structs, lists of
-    /// width zero.
+    /// Checks rows that no byte of the input stands behind, and that take no memory either: null arrays, empty
+    /// structs, lists of width zero. The limit holds for each batch: however many there are of them, whatever
+    /// reads them by itself or together, says the same.
+    pub(super) fn free_rows(&self, nodes: &[FieldNode]) -> Result<()> {
+        nodes.iter().try_for_each(|node| self.unbacked_rows(node.len))
+    }
+
+    /// Checks rows that no byte of the input stands behind, all that are decoded at once.
     pub(super) fn unbacked_rows(&self, rows: usize) -> Result<()> {
         let allowed = self.options.limits.max_unbacked_rows;
         if rows > allowed {

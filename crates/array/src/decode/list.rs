@@ -216,7 +216,7 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
     let validity = ctx.validity()?;
     let rows = total_len(&nodes)?;
     if width == 0 {
-        ctx.unbacked_rows(rows)?;
+        ctx.free_rows(&nodes)?;
     }
     let ends = peek_child_lens(ctx)?;
     let mut exact = true;

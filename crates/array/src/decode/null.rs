@@ -10,6 +10,6 @@ use super::ctx::total_len;
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
     let len = total_len(&nodes)?;
-    ctx.unbacked_rows(len)?;
+    ctx.free_rows(&nodes)?;
     Ok(Box::new(NullArray::new(ArrowDataType::Null, len)))
 }

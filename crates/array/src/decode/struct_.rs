@@ -66,7 +66,7 @@ impl Head {
         let validity = ctx.validity()?;
         let len = total_len(&nodes)?;
         if children.is_empty() {
-            ctx.unbacked_rows(len)?;
+            ctx.free_rows(&nodes)?;
         }
         Ok(Self { nodes, validity, len })
     }

@@ -68,6 +68,31 @@ impl TypeDifference {
         }
     }
 
+    /// The type in which the values of both have a place: the left one, with what the right one has where the
+    /// left one has `Null`, at any depth. `Null` has no values, and is what those write who have none.
+    ///
+    /// # Errors
+    /// Where they differ in more than that.
+    pub fn common_type(left: &DataType, right: &DataType) -> Result<DataType, Self> {
+        match (left, right) {
+            (DataType::Null, other) | (other, DataType::Null) => Ok(other.clone()),
+            (DataType::List(left), DataType::List(right)) => {
+                let items = Self::common_type(left, right).map_err(Self::in_items)?;
+                Ok(DataType::List(Box::new(items)))
+            },
+            #[cfg(feature = "dtype-array")]
+            (DataType::Array(left, n), DataType::Array(right, m)) if n == m => {
+                let items = Self::common_type(left, right).map_err(Self::in_items)?;
+                Ok(DataType::Array(Box::new(items), *n))
+            },
+            #[cfg(feature = "dtype-struct")]
+            (DataType::Struct(left), DataType::Struct(right)) => {
+                Self::common_fields(left, right).map(DataType::Struct)
+            },
+            (left, right) => Self::between(left, right).map_or_else(|| Ok(left.clone()), Err),
+        }
+    }
+
     /// That one side lacks what the other has.
     #[must_use]
     pub fn missing_on_the_right(left: &DataType) -> Self {
@@ -103,19 +128,46 @@ impl TypeDifference {
         self.within("items".to_owned())
     }
 
+    fn in_field(self, field: &Field) -> Self {
+        self.within(format!("field {}", shown(field.name())))
+    }
+
     #[cfg(feature = "dtype-struct")]
     fn between_fields(left: &[Field], right: &[Field]) -> Option<Self> {
-        let there = |field: &Field| format!("field \"{}\"", field.name());
+        let equal = |left: &DataType, right: &DataType| match Self::between(left, right) {
+            None => Ok(left.clone()),
+            Some(difference) => Err(difference),
+        };
+        Self::each_field(left, right, equal).err()
+    }
+
+    #[cfg(feature = "dtype-struct")]
+    fn common_fields(left: &[Field], right: &[Field]) -> Result<Vec<Field>, Self> {
+        Self::each_field(left, right, Self::common_type)
+    }
+
+    /// Brings fields together that have the same name.
+    #[cfg(feature = "dtype-struct")]
+    fn each_field(
+        left: &[Field],
+        right: &[Field],
+        both: impl Fn(&DataType, &DataType) -> Result<DataType, Self>,
+    ) -> Result<Vec<Field>, Self> {
+        let others: PlHashMap<&PlSmallStr, &Field> =
+            right.iter().map(|field| (field.name(), field)).collect();
+        let mut fields = Vec::with_capacity(left.len());
         for field in left {
-            let Some(other) = right.iter().find(|other| other.name() == field.name()) else {
-                return Some(Self::missing_on_the_right(field.dtype()).within(there(field)));
+            let Some(other) = others.get(field.name()) else {
+                return Err(Self::missing_on_the_right(field.dtype()).in_field(field));
             };
-            if let Some(difference) = Self::between(field.dtype(), other.dtype()) {
-                return Some(difference.within(there(field)));
-            }
+            let dtype = both(field.dtype(), other.dtype()).map_err(|found| found.in_field(field))?;
+            fields.push(Field::new(field.name().clone(), dtype));
         }
-        let more = right.iter().find(|field| !left.iter().any(|other| other.name() == field.name()))?;
-        Some(Self::missing_on_the_left(more.dtype()).within(there(more)))
+        let known: PlHashSet<&PlSmallStr> = left.iter().map(Field::name).collect();
+        match right.iter().find(|field| !known.contains(field.name())) {
+            Some(more) => Err(Self::missing_on_the_left(more.dtype()).in_field(more)),
+            None => Ok(fields),
+        }
     }
 
     #[cfg(feature = "dtype-categorical")]
@@ -197,6 +249,18 @@ mod tests {
         assert_eq!(told(&list(DataType::Int8), &DataType::Int8), "it is list[i8] in X, and i8 in Y");
         let array = |width| DataType::Array(Box::new(DataType::Int8), width);
         assert_eq!(told(&array(2), &array(3)), "it is array[i8, 2] in X, and array[i8, 3] in Y");
+    }
+
+    #[test]
+    fn null_gives_way_to_what_the_other_has() {
+        let list = |dtype| DataType::List(Box::new(dtype));
+        let left = fields(&[("a", DataType::Null), ("b", list(DataType::Null)), ("c", DataType::Int8)]);
+        let right = fields(&[("c", DataType::Int8), ("b", list(DataType::Date)), ("a", DataType::String)]);
+        let both = fields(&[("a", DataType::String), ("b", list(DataType::Date)), ("c", DataType::Int8)]);
+        assert_eq!(TypeDifference::common_type(&left, &right), Ok(both));
+        let right = fields(&[("c", DataType::Time), ("b", list(DataType::Date)), ("a", DataType::String)]);
+        let found = TypeDifference::common_type(&left, &right).unwrap_err();
+        assert_eq!(found.told("it", "X", "Y"), "it: field \"c\" is i8 in X, and time in Y");
     }
 
     #[test]

@@ -1,31 +1,24 @@
 //! Indexes of all sources, made in parallel, and kept for the next scan.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use floe_frame::{IpcIndex, IpcLimits};
+use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_core::runtime::THREAD_POOL;
 use rayon::prelude::*;
 
 use super::source::Sources;
 
-/// Indexes that are kept, the last used last.
-static CACHE: Mutex<VecDeque<Cached>> = Mutex::new(VecDeque::new());
+/// Indexes that are kept.
+static CACHE: Mutex<Cache> = Mutex::new(Cache::new());
 
-struct Cached {
-    path: PathBuf,
-    limits: IpcLimits,
-    index: Arc<IpcIndex>,
-}
-
-/// Record batches of all indexes that are kept, at about 50 bytes each.
-const BATCHES_MOST: usize = 1 << 18;
-/// Indexes that are kept, whatever their size.
-const INDEXES_MOST: usize = 1024;
+/// What all indexes that are kept weigh at most, at about 50 bytes each: see [`weight`].
+const WEIGHT_MOST: usize = 1 << 19;
 /// A file changed less than this ago is not kept: a change that comes at once might not show in its
 /// time of modification.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -43,19 +36,20 @@ pub(super) fn open_all(
         }
     };
     let fresh = |index: PolarsResult<IpcIndex>| index.inspect(count).map(Arc::new);
-    let open = |path: &Path| match known(path, limits).filter(|_| cached) {
-        Some(index) => Ok(index),
-        None => {
-            let index = fresh(IpcIndex::open(path, limits))?;
-            if cached {
-                keep(path, limits, &index);
-            }
-            Ok(index)
-        },
+    let open = |path: &Path| {
+        if cached && let Some(index) = known(path, limits) {
+            return Ok(index);
+        }
+        let index = fresh(IpcIndex::open(path, limits))?;
+        if cached {
+            keep(path, limits, &index);
+        }
+        Ok(index)
     };
     match sources {
         Sources::Bytes(all) => {
-            all.iter().map(|bytes| fresh(IpcIndex::from_bytes(bytes.clone(), limits))).collect()
+            let index = |bytes: &Buffer<u8>| fresh(IpcIndex::from_bytes(bytes.clone(), limits));
+            all.iter().enumerate().map(|(i, bytes)| index(bytes).map_err(|e| sources.place(i, e))).collect()
         },
         Sources::Files { paths, .. } => {
             // The first alone: it keeps alive what the others share (the categories of categoricals).
@@ -70,36 +64,122 @@ pub(super) fn open_all(
     }
 }
 
-fn lock() -> MutexGuard<'static, VecDeque<Cached>> {
+fn lock() -> MutexGuard<'static, Cache> {
     CACHE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The index kept for a path, if the file is still the same.
 fn known(path: &Path, limits: IpcLimits) -> Option<Arc<IpcIndex>> {
-    let path = path.canonicalize().ok()?;
-    let mut cache = lock();
-    let at = cache.iter().position(|cached| cached.path == path && cached.limits == limits)?;
-    let cached = cache.remove(at)?;
-    let index = Arc::clone(&cached.index);
-    if !index.is_current() {
-        return None;
+    let path = std::path::absolute(path).ok()?;
+    let index = lock().get(&path, limits)?;
+    // The lock is free meanwhile: other threads ask for other files.
+    if index.is_current() {
+        return Some(index);
     }
-    cache.push_back(cached);
-    Some(index)
+    lock().remove(&path);
+    None
 }
 
 fn keep(path: &Path, limits: IpcLimits, index: &Arc<IpcIndex>) {
-    let modified = path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let settled = modified.and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= SETTLED);
-    let Ok(path) = path.canonicalize() else { return };
-    if !settled || index.num_batches() > BATCHES_MOST {
-        return;
+    let settled = index.modified().and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= SETTLED);
+    if let (true, Ok(path)) = (settled, std::path::absolute(path)) {
+        lock().put(path, limits, Arc::clone(index));
     }
-    let mut cache = lock();
-    cache.push_back(Cached { path, limits, index: Arc::clone(index) });
-    let mut batches: usize = cache.iter().map(|cached| cached.index.num_batches()).sum();
-    while batches > BATCHES_MOST || cache.len() > INDEXES_MOST {
-        let Some(oldest) = cache.pop_front() else { break };
-        batches -= oldest.index.num_batches();
+}
+
+/// What an index weighs: its batches, its schema, itself.
+fn weight(index: &IpcIndex) -> usize {
+    index.num_batches() + 8 * index.column_names().len() + 16
+}
+
+/// Indexes by path, and the order in which they were last used.
+struct Cache {
+    by_path: BTreeMap<PathBuf, Cached>,
+    by_use: BTreeMap<u64, PathBuf>,
+    uses: u64,
+    weight: usize,
+}
+
+struct Cached {
+    used: u64,
+    limits: IpcLimits,
+    index: Arc<IpcIndex>,
+}
+
+impl Cache {
+    const fn new() -> Self {
+        Self { by_path: BTreeMap::new(), by_use: BTreeMap::new(), uses: 0, weight: 0 }
+    }
+
+    fn get(&mut self, path: &Path, limits: IpcLimits) -> Option<Arc<IpcIndex>> {
+        let cached = self.by_path.get_mut(path).filter(|cached| cached.limits == limits)?;
+        self.uses += 1;
+        let before = std::mem::replace(&mut cached.used, self.uses);
+        if let Some(path) = self.by_use.remove(&before) {
+            self.by_use.insert(self.uses, path);
+        }
+        Some(Arc::clone(&cached.index))
+    }
+
+    fn remove(&mut self, path: &Path) {
+        if let Some(cached) = self.by_path.remove(path) {
+            self.by_use.remove(&cached.used);
+            self.weight -= weight(&cached.index);
+        }
+    }
+
+    /// Keeps an index, at the price of those that were not used for the longest time.
+    fn put(&mut self, path: PathBuf, limits: IpcLimits, index: Arc<IpcIndex>) {
+        self.remove(&path);
+        let own = weight(&index);
+        if own > WEIGHT_MOST {
+            return;
+        }
+        while self.weight + own > WEIGHT_MOST {
+            let Some((_, oldest)) = self.by_use.pop_first() else { break };
+            self.remove(&oldest);
+        }
+        self.uses += 1;
+        self.weight += own;
+        self.by_use.insert(self.uses, path.clone());
+        self.by_path.insert(path, Cached { used: self.uses, limits, index });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use floe_frame::prelude::{IpcStreamWriter, SerWriter};
+
+    use super::*;
+
+    fn index(batches: usize) -> Arc<IpcIndex> {
+        let values = vec![1i8; batches];
+        let mut df = DataFrame::new(batches, vec![Column::new("a".into(), values)]).expect("a frame");
+        let mut bytes = Vec::new();
+        IpcStreamWriter::new(&mut bytes).with_record_batch_size(Some(1)).finish(&mut df).expect("a stream");
+        Arc::new(IpcIndex::from_bytes(bytes, IpcLimits::default()).expect("an index"))
+    }
+
+    #[test]
+    fn the_least_used_go_first() {
+        let mut cache = Cache::new();
+        let large = index(1000);
+        let count = WEIGHT_MOST / weight(&large);
+        let path = |i: usize| PathBuf::from(i.to_string());
+        for i in 0..count {
+            cache.put(path(i), IpcLimits::default(), Arc::clone(&large));
+        }
+        assert!(cache.get(&path(0), IpcLimits::default()).is_some());
+        assert!(cache.get(&path(1), IpcLimits { max_buffers: 1, ..IpcLimits::default() }).is_none());
+        cache.put(path(count), IpcLimits::default(), Arc::clone(&large));
+        cache.put(path(count), IpcLimits::default(), Arc::clone(&large));
+        assert!(cache.get(&path(0), IpcLimits::default()).is_some(), "used lately");
+        assert!(cache.get(&path(1), IpcLimits::default()).is_none(), "not used for the longest time");
+        assert_eq!(cache.by_path.len(), cache.by_use.len());
+        assert_eq!(cache.weight, cache.by_path.len() * weight(&large));
+        for i in 0..=count {
+            cache.remove(&path(i));
+        }
+        assert_eq!((cache.weight, cache.by_use.len()), (0, 0));
     }
 }

@@ -6,7 +6,8 @@ use floe_frame::IpcIndex;
 use polars_core::prelude::*;
 use polars_io::RowIndex;
 
-use super::source::Sources;
+use super::agree::{adapt, agree};
+use super::source::{Sources, place};
 
 /// What a scan is to have beside the sources' columns.
 pub(super) struct Wanted {
@@ -34,6 +35,26 @@ pub(super) struct Member {
     pub(super) name: PlSmallStr,
     /// The position of each stored column in this source.
     pub(super) positions: Arc<[usize]>,
+    /// What messages call it.
+    pub(super) place: String,
+    /// Whether stored columns are of other types here than in the scan.
+    pub(super) differs: bool,
+}
+
+impl Member {
+    /// An error with the source that it is about, unless it names the path itself.
+    pub(super) fn place(&self, error: PolarsError) -> PolarsError {
+        place(error, &self.place)
+    }
+
+    /// A column that was read, as the scan has it.
+    pub(super) fn adapted(&self, column: Column, dtype: &DataType) -> PolarsResult<Column> {
+        if !self.differs || column.dtype() == dtype {
+            return Ok(column);
+        }
+        let series = adapt(column.as_materialized_series(), dtype);
+        Ok(series.map_err(|e| self.place(e))?.into_column())
+    }
 }
 
 /// The columns of a scan and its sources.
@@ -67,9 +88,7 @@ impl Layout {
             },
         };
         let read: Vec<&PlSmallStr> = names.iter().filter(|name| in_hive(name).is_none()).collect();
-        let positions: Arc<[usize]> = first.column_indices(&read)?.into();
-        let stored = first.schema(Some(&positions))?;
-        let members = members(&indexes, sources, &stored, &positions, columns.is_some())?;
+        let (stored, members) = agree(&indexes, sources, &read, columns.is_some())?;
 
         let mut columns = Columns::default();
         let row_offset = row_index.as_ref().map_or(0, |index| index.offset);
@@ -99,6 +118,15 @@ impl Layout {
     pub(super) fn hidden(&self) -> &PlSmallStr {
         let last = self.schema.len().saturating_sub(1);
         self.schema.get_at_index(last).map_or(PlSmallStr::EMPTY_REF, |(name, _)| name)
+    }
+
+    /// The type of the n-th column that is read.
+    pub(super) fn stored_type(&self, stored: usize) -> PolarsResult<&DataType> {
+        let at = self.origins.iter().position(|origin| *origin == Origin::Stored(stored));
+        let (_, dtype) = at
+            .and_then(|at| self.schema.get_at_index(at))
+            .ok_or_else(|| polars_err!(ComputeError: "the scan reads no column {stored}"))?;
+        Ok(dtype)
     }
 
     /// Where a column comes from.
@@ -135,46 +163,4 @@ impl Columns {
         }
         name.into()
     }
-}
-
-/// Checks every source against the first: the same columns of the same types, in any order; with a
-/// projection, further columns do not matter.
-fn members(
-    indexes: &[Arc<IpcIndex>],
-    sources: &Sources,
-    stored: &Schema,
-    positions: &Arc<[usize]>,
-    projected: bool,
-) -> PolarsResult<Vec<Member>> {
-    let mut members: Vec<Member> = Vec::with_capacity(indexes.len());
-    let width = indexes.first().map_or(0, |first| first.column_names().len());
-    for (i, index) in indexes.iter().enumerate() {
-        let name: PlSmallStr = sources.name(i).into();
-        let place = |e: PolarsError| match index.path() {
-            // The index says its path itself.
-            Some(_) => e,
-            None => e.wrap_msg(|msg| format!("source {i}: {msg}")),
-        };
-        let names: Vec<&PlSmallStr> = stored.iter_names().collect();
-        let own = index.column_indices(&names).map_err(place)?;
-        for ((column, expected), found) in
-            stored.iter().zip(index.schema(Some(&own)).map_err(place)?.iter_values())
-        {
-            polars_ensure!(
-                expected == found,
-                SchemaMismatch: "{name}: column \"{column}\" is {found}, and {expected} in {}", sources.name(0)
-            );
-        }
-        if !projected && index.column_names().len() != width {
-            let more =
-                index.column_names().find(|column| !indexes[0].column_names().any(|known| known == *column));
-            polars_bail!(
-                SchemaMismatch: "{name}: column \"{}\" is not in {}; choose columns that all sources have with `with_columns`",
-                more.map_or("", PlSmallStr::as_str), sources.name(0)
-            );
-        }
-        let own = if own == positions[..] { Arc::clone(positions) } else { own.into() };
-        members.push(Member { index: Arc::clone(index), name, positions: own });
-    }
-    Ok(members)
 }

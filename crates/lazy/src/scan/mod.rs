@@ -21,10 +21,11 @@
 //! A column that is in no result, of dtype Null, is there for `select(len())`: Polars then asks for the
 //! cheapest column, which is that one, and no body is read.
 //!
-//! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`layout`] says
-//! which column comes from where, [`parts`] cuts, [`plan`] puts the nodes together, [`read`] is what they
+//! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`agree`] makes one
+//! schema of theirs, [`layout`] says which column comes from where, [`parts`] cuts, [`plan`] puts the nodes together, [`read`] is what they
 //! do, [`prune`] leaves out what a predicate cannot match, [`pushed`] finds the predicates of queries.
 
+mod agree;
 mod cache;
 mod hive;
 mod layout;
@@ -49,10 +50,41 @@ use self::layout::Layout;
 use self::plan::Scan;
 use self::source::Sources;
 
+/// Scans Arrow IPC files and streams alike, each source as what it is: a path, a glob, a folder, a list
+/// of paths, or bytes in memory. As [`scan_ipc_stream`] and [`scan_ipc_file`], for sources of which one
+/// does not know, or which are of both formats.
+///
+/// ```
+/// use floe_frame::{IpcStreamWriter, IpcWriter};
+/// use floe_lazy::{IpcScanOptions, scan_ipc};
+/// use polars_buffer::Buffer;
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+///
+/// let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2])])?;
+/// let (mut file, mut stream) = (Vec::new(), Vec::new());
+/// IpcWriter::new(&mut file).finish(&mut df)?;
+/// IpcStreamWriter::new(&mut stream).finish(&mut df)?;
+///
+/// let both = vec![Buffer::from(file), Buffer::from(stream)];
+/// assert_eq!(scan_ipc(both, IpcScanOptions::default())?.collect()?, df.vstack(&df)?);
+/// # PolarsResult::Ok(())
+/// ```
+///
+/// # Errors
+/// As [`scan_ipc_stream`], but that a source may be either.
+pub fn scan_ipc(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
+    scan(source.into(), options, None)
+}
+
 /// Scans Arrow IPC streams: a path, a glob, a folder, a list of paths, or bytes in memory.
 ///
 /// Their headers are read now, their bodies when the query runs: of the columns and batches that it
 /// needs. The LazyFrame works under every engine, in joins, and before every sink.
+///
+/// Several streams may lie one behind another in a source: all are scanned. Columns of several sources
+/// go together by their names, fields of structs as well. A column (or a list's items, or a field) that
+/// has the dtype Null in one source and another in the rest is null there.
 ///
 /// ```
 /// use floe_frame::IpcStreamWriter;
@@ -72,11 +104,12 @@ use self::source::Sources;
 /// ```
 ///
 /// # Errors
-/// When a source is missing, is a file rather than a stream, is cut off or malformed, when the schemas
-/// of several differ, or an option names a column that is not there. Errors name the path. What is
-/// wrong inside of a body is found when the query runs.
+/// When a source is missing ([`PolarsError::IO`], of the kind `NotFound`), is a file rather than a
+/// stream, is cut off or malformed, when the schemas of several differ, or an option names a column that
+/// is not there. Errors name the path, or the number of the bytes among those given, from 0 on. What
+/// is wrong inside of a body is found when the query runs.
 pub fn scan_ipc_stream(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
-    scan(source.into(), options, IpcKind::Stream)
+    scan(source.into(), options, Some(IpcKind::Stream))
 }
 
 /// Scans Arrow IPC files: a path, a glob, a folder, a list of paths, or bytes in memory. As
@@ -98,10 +131,11 @@ pub fn scan_ipc_stream(source: impl Into<IpcScanSource>, options: IpcScanOptions
 /// # Errors
 /// As [`scan_ipc_stream`].
 pub fn scan_ipc_file(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
-    scan(source.into(), options, IpcKind::File)
+    scan(source.into(), options, Some(IpcKind::File))
 }
 
-fn scan(source: IpcScanSource, options: IpcScanOptions, kind: IpcKind) -> PolarsResult<LazyFrame> {
+/// Scans sources of one format, or of whichever they are.
+fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -> PolarsResult<LazyFrame> {
     let IpcScanOptions {
         n_rows,
         row_index,
@@ -109,14 +143,17 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: IpcKind) -> Polars
         predicate,
         include_file_paths,
         hive,
+        glob,
         index_cache,
         limits,
         read_counter,
     } = options;
-    let sources = Sources::find(source)?;
+    let sources = Sources::find(source, glob, kind.is_none())?;
     let indexes = cache::open_all(&sources, limits, index_cache, read_counter.as_deref())?;
-    for index in &indexes {
-        check_kind(index, kind)?;
+    if let Some(kind) = kind {
+        for (i, index) in indexes.iter().enumerate() {
+            check_kind(index, kind).map_err(|e| sources.place(i, e))?;
+        }
     }
     let partitions = if hive { hive::partitions(&sources, &indexes)? } else { None };
     let wanted = layout::Wanted { columns, row_index, include_file_paths };
@@ -133,13 +170,12 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: IpcKind) -> Polars
 }
 
 fn check_kind(index: &IpcIndex, kind: IpcKind) -> PolarsResult<()> {
-    let place = index.path().map(|path| format!("{}: ", path.display())).unwrap_or_default();
     match (index.kind(), kind) {
         (IpcKind::File, IpcKind::Stream) => polars_bail!(
-            ComputeError: "{place}this is an Arrow IPC file, not a stream: use scan_ipc_file"
+            ComputeError: "this is an Arrow IPC file, not a stream: use scan_ipc_file, or scan_ipc for both"
         ),
         (IpcKind::Stream, IpcKind::File) => polars_bail!(
-            ComputeError: "{place}this is an Arrow IPC stream, not a file: use scan_ipc_stream"
+            ComputeError: "this is an Arrow IPC stream, not a file: use scan_ipc_stream, or scan_ipc for both"
         ),
         (IpcKind::File, IpcKind::File) | (IpcKind::Stream, IpcKind::Stream) => Ok(()),
     }

@@ -8,7 +8,8 @@ use polars_core::prelude::*;
 use polars_io::RowIndex;
 use polars_lazy::prelude::Expr;
 
-/// Options of [`scan_ipc_stream`](crate::scan_ipc_stream) and [`scan_ipc_file`](crate::scan_ipc_file).
+/// Options of [`scan_ipc`](crate::scan_ipc), [`scan_ipc_stream`](crate::scan_ipc_stream) and
+/// [`scan_ipc_file`](crate::scan_ipc_file).
 ///
 /// ```
 /// use floe_lazy::IpcScanOptions;
@@ -31,6 +32,7 @@ pub struct IpcScanOptions {
     pub(super) predicate: Option<Expr>,
     pub(super) include_file_paths: Option<PlSmallStr>,
     pub(super) hive: bool,
+    pub(super) glob: bool,
     pub(super) index_cache: bool,
     pub(super) limits: IpcLimits,
     pub(super) read_counter: Option<Arc<AtomicU64>>,
@@ -45,6 +47,7 @@ impl Default for IpcScanOptions {
             predicate: None,
             include_file_paths: None,
             hive: false,
+            glob: true,
             index_cache: true,
             limits: IpcLimits::default(),
             read_counter: None,
@@ -95,6 +98,13 @@ impl IpcScanOptions {
         self
     }
 
+    /// Whether `*`, `?` and `[..]` in paths are patterns. Without, a file called `a[1].arrow` is scanned
+    /// by its name. Folders stand for the files in them either way. Defaults to true.
+    pub fn with_glob(mut self, glob: bool) -> Self {
+        self.glob = glob;
+        self
+    }
+
     /// As [`with_include_file_paths`](Self::with_include_file_paths), as Polars' own scans call it.
     pub fn include_file_paths(self, name: impl Into<PathColumn>) -> Self {
         self.with_include_file_paths(name)
@@ -131,6 +141,7 @@ impl std::fmt::Debug for IpcScanOptions {
             .field("n_rows", &self.n_rows)
             .field("columns", &self.columns)
             .field("hive", &self.hive)
+            .field("glob", &self.glob)
             .finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use polars_core::prelude::*;
-use polars_lazy::prelude::{IntoLazy, LazyFrame, UnionArgs, col};
+use polars_lazy::prelude::{Expr, IntoLazy, LazyFrame, UnionArgs};
 use polars_plan::dsl::DslPlan;
 use polars_plan::plans::{DslFunction, FunctionIR, HintIR, Sorted};
 
@@ -51,7 +51,9 @@ impl Scan {
             let rows = self.parts.iter().map(|part| part.rows).sum();
             return Ok(DataFrame::new(rows, Vec::new())?.lazy());
         }
-        Ok(LazyFrame::from(self.plan()?).select(visible.into_iter().map(col).collect::<Vec<_>>()))
+        // Not `col`, for which `*` and what stands between `^` and `$` are patterns.
+        let columns: Vec<Expr> = visible.into_iter().map(Expr::Column).collect();
+        Ok(LazyFrame::from(self.plan()?).select(columns))
     }
 
     /// The nodes below the selection of the visible columns.

@@ -16,7 +16,7 @@ use polars_plan::plans::{
 use polars_plan::utils::aexpr_to_leaf_names_iter;
 use polars_utils::arena::{Arena, Node};
 
-use super::layout::{Layout, Origin};
+use super::layout::{Layout, Member, Origin};
 use super::parts::Part;
 
 /// The parts in which a row may match. `parts` has one batch each, `empty` the scan's columns.
@@ -178,6 +178,23 @@ impl Statistics<'_> {
         Ok(())
     }
 
+    /// Statistics of columns that are of other types in the scan, as such.
+    fn adapted(&self, member: &Member, df: DataFrame, wanted: &[usize]) -> PolarsResult<DataFrame> {
+        if !member.differs {
+            return Ok(df);
+        }
+        let height = df.height();
+        let mut columns = df.into_columns();
+        // Behind the rows three of each: the smallest value, the largest, and how many nulls.
+        for (bounds, at) in columns.get_mut(1..).unwrap_or_default().chunks_mut(3).zip(wanted) {
+            let dtype = self.layout.stored_type(*at)?;
+            for bound in bounds.iter_mut().take(2) {
+                *bound = member.adapted(bound.clone(), dtype)?;
+            }
+        }
+        DataFrame::new(height, columns)
+    }
+
     /// What the sources say of the columns that come from them.
     fn stored(&self, columns: &[PlSmallStr], parts: &[Part]) -> PolarsResult<Option<DataFrame>> {
         if !self.read {
@@ -201,7 +218,7 @@ impl Statistics<'_> {
                 counter.fetch_add(bytes, Ordering::Relaxed);
             }
             let rows = parts.iter().map(|part| IdxSize::try_from(part.batches.start - range.start).ok());
-            let df = df.take(&rows.collect_ca("".into()))?;
+            let df = self.adapted(member, df.take(&rows.collect_ca("".into()))?, &wanted)?;
             match &mut all {
                 None => all = Some(df),
                 Some(all) => {

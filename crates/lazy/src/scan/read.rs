@@ -73,7 +73,8 @@ impl Group {
             Origin::RowIndex | Origin::Hive(_) | Origin::Path | Origin::Hidden => None,
         });
         let positions: Vec<usize> = positions.collect();
-        let (df, bytes) = member.index.read_counted(part.batches.clone(), &positions, parallel)?;
+        let read = member.index.read_counted(part.batches.clone(), &positions, parallel);
+        let (df, bytes) = read.map_err(|e| member.place(e))?;
         if let Some(counter) = &self.scan.read_counter {
             counter.fetch_add(bytes, Ordering::Relaxed);
         }
@@ -85,7 +86,8 @@ impl Group {
                 Origin::Stored(_) => {
                     let column =
                         stored.next().ok_or_else(|| polars_err!(ComputeError: "a column was not read"))?;
-                    if whole { column } else { column.slice(0, part.rows) }
+                    let column = if whole { column } else { column.slice(0, part.rows) };
+                    member.adapted(column, layout.schema.try_get(name)?)?
                 },
                 Origin::RowIndex => row_index(name, layout.row_offset, part)?,
                 Origin::Hive(at) => {

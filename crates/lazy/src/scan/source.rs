@@ -8,6 +8,8 @@ use polars_core::runtime::ASYNC;
 use polars_io::path_utils::expand_paths_hive;
 use polars_utils::pl_path::PlRefPath;
 
+use crate::error::io_error;
+
 /// What a scan reads: a path, a glob, a folder (with all that is below it), a list of those, or bytes
 /// in memory. Files whose names begin with a dot are left out of folders and globs.
 ///
@@ -107,8 +109,9 @@ pub(super) enum Sources {
 }
 
 impl Sources {
-    /// Expands folders and globs, as Polars does.
-    pub(super) fn find(source: IpcScanSource) -> PolarsResult<Self> {
+    /// Expands folders and, with `glob`, patterns, as Polars does. With `mixed` the names of a folder's
+    /// files may end in several ways.
+    pub(super) fn find(source: IpcScanSource, glob: bool, mixed: bool) -> PolarsResult<Self> {
         let paths = match source.0 {
             Source::Bytes(bytes) if bytes.is_empty() => {
                 polars_bail!(ComputeError: "no source to scan was given")
@@ -125,13 +128,30 @@ impl Sources {
         // One that is asked for by name is not hidden.
         let hidden: &[PlSmallStr] =
             if paths.iter().any(names_hidden) { &[] } else { &[PlSmallStr::from_static(".")] };
-        let (found, hive_start) =
-            ASYNC.block_in_place_on(expand_paths_hive(&paths, true, hidden, &mut None, false))?;
+        let (found, hive_start) = expand(&paths, glob, hidden, mixed)?;
         if found.is_empty() {
             let given: Vec<&str> = paths.iter().map(PlRefPath::as_str).collect();
-            polars_bail!(ComputeError: "found nothing to scan at {}", given.join(", "));
+            let taken = |path: &&PlRefPath| glob && is_pattern(path) && path.as_std_path().is_file();
+            let hint = match paths.iter().find(taken) {
+                Some(path) => format!("; {path} is there, but taken for a pattern: use with_glob(false)"),
+                None => String::new(),
+            };
+            polars_bail!(ComputeError: "found nothing to scan at {}{hint}", given.join(", "));
         }
-        Ok(Self::Files { paths: found, hive_start })
+        Ok(Self::Files { paths: found.into(), hive_start })
+    }
+
+    /// An error with the source that it is about, unless it names the path itself.
+    pub(super) fn place(&self, source: usize, error: PolarsError) -> PolarsError {
+        place(error, &self.place_of(source))
+    }
+
+    /// What messages call a source.
+    pub(super) fn place_of(&self, source: usize) -> String {
+        match self {
+            Self::Files { .. } => self.name(source).to_owned(),
+            Self::Bytes(_) => format!("source {source} (bytes)"),
+        }
     }
 
     /// What a source is called.
@@ -153,4 +173,84 @@ fn local(path: &Path) -> PolarsResult<PlRefPath> {
             InvalidOperation: "{path}: only local paths can be scanned; download it, or pass its bytes"
         ),
     }
+}
+
+/// An error with what it is about in front of its text, unless that is there already.
+pub(super) fn place(error: PolarsError, place: &str) -> PolarsError {
+    error.wrap_msg(|msg| if msg.starts_with(place) { msg.to_owned() } else { format!("{place}: {msg}") })
+}
+
+fn is_dir(path: &PlRefPath) -> bool {
+    path.as_std_path().is_dir()
+}
+
+/// Whether a path is taken for a pattern.
+fn is_pattern(path: &PlRefPath) -> bool {
+    path.as_str().contains(['*', '?', '['])
+}
+
+/// The files that paths stand for, and where the names of hive folders may begin in them: each folder's
+/// and each pattern's in the order of their names.
+fn expand(
+    paths: &[PlRefPath],
+    glob: bool,
+    hidden: &[PlSmallStr],
+    mixed: bool,
+) -> PolarsResult<(Vec<PlRefPath>, usize)> {
+    let mut found = Vec::with_capacity(paths.len());
+    let mut hive_start = usize::MAX;
+    for path in paths {
+        if is_dir(path) {
+            let first = found.len();
+            files_below(path.as_std_path(), hidden, &mut found)?;
+            let own = found.get_mut(first..).unwrap_or_default();
+            own.sort_unstable();
+            if !mixed && paths.len() == 1 {
+                one_extension(own)?;
+            }
+            hive_start = hive_start.min(path.as_str().len());
+        } else if glob && is_pattern(path) {
+            let (one, no_cloud) = (std::slice::from_ref(path), &mut None);
+            let (more, start) = ASYNC
+                .block_in_place_on(expand_paths_hive(one, true, hidden, no_cloud, false))
+                .map_err(|e| place(e, path.as_str()))?;
+            found.extend(more.iter().cloned());
+            hive_start = hive_start.min(start);
+        } else {
+            found.push(path.clone());
+            hive_start = 0;
+        }
+    }
+    Ok((found, hive_start))
+}
+
+/// Fails for files whose names end in several ways: some of them are likely something else.
+fn one_extension(paths: &[PlRefPath]) -> PolarsResult<()> {
+    let extension = |path: &PlRefPath| path.as_std_path().extension().map(std::ffi::OsStr::to_os_string);
+    let Some(first) = paths.first() else { return Ok(()) };
+    if let Some(other) = paths.iter().find(|path| extension(path) != extension(first)) {
+        polars_bail!(
+            InvalidOperation: "the folder has files of different extensions: {first} and {other}; choose with a pattern \
+            (as in 'folder/**/*.arrow'), or use scan_ipc if both are Arrow IPC"
+        );
+    }
+    Ok(())
+}
+
+/// All files below a folder, but for hidden and empty ones.
+fn files_below(folder: &Path, hidden: &[PlSmallStr], found: &mut Vec<PlRefPath>) -> PolarsResult<()> {
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|e| io_error(e, &folder))? {
+            let path = entry.map_err(|e| io_error(e, &folder))?.path();
+            let metadata = path.metadata().map_err(|e| io_error(e, &path))?;
+            let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+            if metadata.is_dir() {
+                folders.push(path);
+            } else if metadata.len() > 0 && !hidden.iter().any(|prefix| name.starts_with(prefix.as_str())) {
+                found.push(PlRefPath::try_from_path(&path)?);
+            }
+        }
+    }
+    Ok(())
 }

@@ -22,6 +22,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 use floe_array::decode::Budget;
 use floe_format::{BatchHeader, Block, IpcLimits};
@@ -143,6 +144,12 @@ impl IpcIndex {
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.origin.is_current()
+    }
+
+    /// When the file on disk that was indexed had been changed last, if the system says so.
+    #[must_use]
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.origin.modified()
     }
 
     /// The schema of some columns, by position, in the order given; of all without.

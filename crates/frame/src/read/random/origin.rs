@@ -69,6 +69,13 @@ impl Origin {
         }
     }
 
+    pub(super) fn modified(&self) -> Option<SystemTime> {
+        match self {
+            Self::Path { stamp, .. } => stamp.modified,
+            Self::Bytes(_) => None,
+        }
+    }
+
     /// Opens it for a while.
     pub(super) fn reading<'a>(&self, total: &'a AtomicU64) -> PolarsResult<Reading<'a>> {
         let source = match self {
