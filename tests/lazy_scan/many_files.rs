@@ -92,5 +92,5 @@ fn a_footer_that_lies_about_rows_is_found_out() {
     let lf = scan_ipc_file(&path, IpcScanOptions::default()).unwrap();
     let message = error(Ok(lf.clone().slice(3_000, 300)));
     assert!(message.contains("record batch 30") && message.contains("lying.arrow"), "{message}");
-    assert_same(&both(&lf.slice(100, 300)).unwrap(), &df.slice(100, 300));
+    assert_same(&both(&lf.limit(50)).unwrap(), &df.head(Some(50)));
 }

@@ -107,10 +107,13 @@ fn check(df: &DataFrame, lf: &LazyFrame) {
     assert_same(&both(&lf).unwrap(), df);
     let count = both(&lf.clone().select([len()])).unwrap();
     assert_eq!(count.column("len").unwrap().get(0).unwrap().extract::<usize>(), Some(rows));
-    for name in df.get_column_names() {
+    // Of many columns some: each has its turn by itself.
+    for name in df.get_column_names().into_iter().step_by(df.width() / 10 + 1) {
         let one = df.select([name]).unwrap();
         assert_same(&both(&lf.clone().select([column(name)])).unwrap(), &one);
-        let filter = |lf: LazyFrame| lf.filter(column(name).gt_eq(lit(300)));
+        let is_text = df.schema().get(name) == Some(&DataType::String);
+        let predicate = if is_text { column(name).is_not_null() } else { column(name).gt_eq(lit(300)) };
+        let filter = |lf: LazyFrame| lf.filter(predicate.clone());
         let expected = filter(df.clone().lazy()).collect().unwrap();
         assert_same(&both(&filter(lf.clone())).unwrap(), &expected);
         assert_same(&both(&filter(lf.clone()).prune_ipc()).unwrap(), &expected);
@@ -122,11 +125,10 @@ fn check(df: &DataFrame, lf: &LazyFrame) {
 
 #[test]
 fn each_name_alone() {
-    for name in names() {
-        let df = frame(std::slice::from_ref(&name), 9);
-        for lf in scans(&df, 4) {
-            check(&df, &lf);
-        }
+    for (i, name) in names().iter().enumerate() {
+        let df = frame(std::slice::from_ref(name), 9);
+        let [stream, file] = scans(&df, 4);
+        check(&df, if i % 2 == 0 { &stream } else { &file });
     }
 }
 
@@ -142,7 +144,7 @@ fn all_names_at_once() {
 fn chosen_columns_row_indexes_and_paths_of_any_name() {
     let mut random = StdRng::seed_from_u64(25);
     let names = names();
-    for _ in 0..60 {
+    for _ in 0..30 {
         let mut some = names.clone();
         some.shuffle(&mut random);
         some.truncate(random.random_range(3..9));

@@ -110,7 +110,7 @@ fn nulls_give_way_within_lists_and_structs() {
         for [left, right] in [[&left, &right], [&right, &left]] {
             let (left, right) = (one(left.clone()), one(right.clone()));
             let name = left.get_column_names()[0].to_owned();
-            let right = right.lazy().select([col("*").alias(&name)]).collect().unwrap();
+            let right = right.lazy().select([col("*").alias(name.clone())]).collect().unwrap();
             let lf = over(&[&left, &right], IpcScanOptions::default()).unwrap();
             let found = both(&lf).unwrap();
             let dtype = found.columns()[0].dtype().clone();

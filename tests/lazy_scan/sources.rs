@@ -325,7 +325,7 @@ fn patterns_are_names_without_glob() {
     let message = error(scan_ipc_file(&path, glob(true)));
     assert!(message.contains("with_glob(false)"), "{message}");
     // A folder is a folder, whatever it is called.
-    let below = put(folder.path(), "b[2]/k=*/x.arrow", &file(&literal, 5));
+    let below = put(folder.path(), "b[2]/k=%2A/x.arrow", &file(&literal, 5));
     let hive = glob(false).with_hive(true);
     let found = both(&scan_ipc_file(below.parent().unwrap().parent().unwrap(), hive).unwrap()).unwrap();
     assert_eq!(found.column("k").unwrap().str().unwrap().get(0), Some("*"));
@@ -337,15 +337,16 @@ fn files_and_streams_in_one_scan() {
     use floe::lazy::scan_ipc;
     let folder = tempfile::tempdir().unwrap();
     let all = FLIGHTS.head(Some(1000));
-    put(folder.path(), "day=1/a.arrow", &file(&all.slice(0, 400), 100));
-    put(folder.path(), "day=1/b.arrows", &stream(&all.slice(400, 300), 70));
-    put(folder.path(), "day=1/c", &stream(&all.slice(700, 300), 70));
-    put(folder.path(), "day=1/.d.arrow.tmp", b"half of it");
+    put(folder.path(), "part=1/a.arrow", &file(&all.slice(0, 400), 100));
+    put(folder.path(), "part=1/b.arrows", &stream(&all.slice(400, 300), 70));
+    put(folder.path(), "part=1/c", &stream(&all.slice(700, 300), 70));
+    put(folder.path(), "part=1/.d.arrow.tmp", b"half of it");
     let lf = scan_ipc(folder.path(), IpcScanOptions::default()).unwrap();
     assert_same(&both(&lf).unwrap(), &all);
-    let paths = ["a.arrow", "b.arrows", "c"].map(|name| folder.path().join("day=1").join(name));
+    let paths = ["a.arrow", "b.arrows", "c"].map(|name| folder.path().join("part=1").join(name));
     let lf = scan_ipc(&paths, IpcScanOptions::default().with_hive(true)).unwrap();
-    assert_same(&both(&lf).unwrap(), &all);
+    let with_part = all.hstack(&[Column::new("part".into(), vec![1i64; 1000])]).unwrap();
+    assert_same(&both(&lf).unwrap(), &with_part);
     for (scan, other) in [
         (scan_ipc_file(&paths, IpcScanOptions::default()), 1),
         (scan_ipc_stream(&paths, IpcScanOptions::default()), 0),
@@ -359,7 +360,7 @@ fn files_and_streams_in_one_scan() {
     // In a folder of different extensions only `scan_ipc` looks at each file.
     let message = error(scan_ipc_file(folder.path(), IpcScanOptions::default()));
     assert!(message.contains("extensions"), "{message}");
-    put(folder.path(), "day=1/readme.txt", b"this is a text, and no Arrow IPC at all");
+    put(folder.path(), "part=1/readme.txt", b"this is a text, and no Arrow IPC at all");
     let message = error(scan_ipc(folder.path(), IpcScanOptions::default()));
     assert!(message.contains("readme.txt"), "{message}");
 }

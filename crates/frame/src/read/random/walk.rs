@@ -71,6 +71,8 @@ pub(super) fn index(origin: Origin, limits: IpcLimits) -> PolarsResult<IpcIndex>
 const HEADS_A_TASK: usize = 64;
 /// Heads of a file that are read in any case. Of more batches the rows may come from the footer.
 const HEADS_READ: usize = 16;
+/// The same for files in memory, where heads cost no reads.
+const HEADS_LOOKED_AT: usize = 1024;
 
 fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
     let (footer, footer_start) = read_footer(reading.source(), limits)?;
@@ -138,7 +140,7 @@ fn by_footer(
     limits: &IpcLimits,
 ) -> PolarsResult<Option<(Vec<Entry>, bool)>> {
     let count = footer.batches.len();
-    if count <= HEADS_READ || reading.is_in_memory() {
+    if count <= if reading.is_in_memory() { HEADS_LOOKED_AT } else { HEADS_READ } {
         return Ok(None);
     }
     let Some(ends) = cumulative::find(&footer.metadata, count) else { return Ok(None) };
