@@ -288,14 +288,14 @@ fn what_is_missing_is_not_found_in_every_entry() {
     }
     let nowhere = folder.path().join("no folder/x.arrow");
     let sink = FLIGHTS.clone().lazy().sink_ipc_file(&nowhere, IpcSinkOptions::default());
-    let error = sink.err().expect("an error");
+    let error = sink.expect_err("an error");
     assert!(is_not_found(&error, &nowhere), "{error:?}");
     let out = folder.path().join("out.arrows");
-    let error = lf.clone().sink_ipc_stream(&out, IpcSinkOptions::default()).err().expect("an error");
+    let error = lf.clone().sink_ipc_stream(&out, IpcSinkOptions::default()).expect_err("an error");
     assert!(is_not_found(&error, &gone), "{error:?}");
     let keys = PartitionBy::Keys(vec!["day"]);
     let parts = lf.clone().sink_ipc_partitioned(folder.path().join("parts"), keys, IpcSinkOptions::default());
-    let error = parts.err().expect("an error");
+    let error = parts.expect_err("an error");
     assert!(is_not_found(&error, &gone), "{error:?}");
     let error = lf.collect_ipc_batches(5).unwrap().find_map(Result::err).expect("an error");
     assert!(is_not_found(&error, &gone), "{error:?}");
