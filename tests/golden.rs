@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 type Read = fn(&Path, Option<Vec<String>>) -> PolarsResult<Option<DataFrame>>;
 
 /// File name ending, what it is, how to read it. The first of each ending also reads every column alone.
-const READS: [(&str, &str, Read); 6] = [
+const READS: [(&str, &str, Read); 7] = [
     ("stream", "IpcStreamReader::new", |path, columns| {
         IpcStreamReader::new(File::open(path)?).with_columns(columns).finish().map(Some)
     }),
@@ -35,6 +35,9 @@ const READS: [(&str, &str, Read); 6] = [
     }),
     ("arrow_file", "IpcReader::batches", |path, columns| {
         concat(IpcReader::new(Cursor::new(std::fs::read(path)?)).with_columns(columns).batches()?)
+    }),
+    ("arrow_file", "IpcStreamReader::new", |path, columns| {
+        IpcStreamReader::new(Cursor::new(std::fs::read(path)?)).with_columns(columns).finish().map(Some)
     }),
 ];
 

@@ -35,10 +35,19 @@ pub fn stream(bytes: &[u8]) {
     found.take(reader.finish());
 
     found.take(IpcStreamReader::new(Trickle { bytes, step: 0 }).with_limits(LIMITS).finish());
-    let shared = || IpcStreamReader::from_bytes(bytes.to_vec()).with_limits(LIMITS);
+    // What follows the stream is left, as by a reader that only reads.
+    let shared =
+        || IpcStreamReader::from_bytes(bytes.to_vec()).with_limits(LIMITS).with_trailing_data_allowed(true);
     found.take(shared().with_parallel(false).finish());
     found
         .take(IpcStreamReader::from_bytes(misaligned(bytes)).with_limits(LIMITS).set_rechunk(false).finish());
+    let mut reader = shared();
+    if let Ok(Some(first)) = reader.next_stream() {
+        found.take(Ok(first));
+        while let Ok(Some(df)) = reader.next_stream() {
+            look_at(&df);
+        }
+    }
     found.take_batches(
         IpcStreamReader::new(bytes)
             .with_limits(LIMITS)

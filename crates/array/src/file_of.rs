@@ -4,7 +4,8 @@
 
 use std::any::TypeId;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Cursor};
+use std::sync::Arc;
 
 /// The file that a reader is.
 #[derive(Debug)]
@@ -13,6 +14,46 @@ pub enum FileOf<'a> {
     Plain(&'a File),
     /// With bytes that have been read ahead.
     Buffered(&'a mut BufReader<File>),
+}
+
+/// Whether a reader owns a file, so that it ends where the file does and nobody reads on behind it: a [`File`] or a
+/// [`BufReader`] of one, but no reference to either.
+///
+/// ```
+/// use floe_array::file_of::owns_file;
+/// use std::fs::File;
+///
+/// assert!(owns_file::<File>() && !owns_file::<&File>() && !owns_file::<&mut File>());
+/// ```
+#[must_use]
+pub fn owns_file<R>() -> bool {
+    let found = typeid::of::<R>();
+    found == TypeId::of::<File>() || found == TypeId::of::<BufReader<File>>()
+}
+
+/// Whether a reader is bytes in memory that it alone reads: a slice or a [`Cursor`] of bytes, but no reference to either.
+/// To read on behind what is wanted of it never waits.
+///
+/// ```
+/// use floe_array::file_of::is_in_memory;
+/// use std::io::Cursor;
+///
+/// assert!(is_in_memory::<&[u8]>() && is_in_memory::<Cursor<Vec<u8>>>());
+/// assert!(!is_in_memory::<&mut &[u8]>() && !is_in_memory::<std::io::Stdin>());
+/// ```
+#[must_use]
+pub fn is_in_memory<R>() -> bool {
+    let found = typeid::of::<R>();
+    [
+        TypeId::of::<&[u8]>(),
+        TypeId::of::<Cursor<Vec<u8>>>(),
+        TypeId::of::<Cursor<&[u8]>>(),
+        TypeId::of::<Cursor<&Vec<u8>>>(),
+        TypeId::of::<Cursor<Box<[u8]>>>(),
+        TypeId::of::<Cursor<Arc<[u8]>>>(),
+        TypeId::of::<BufReader<&[u8]>>(),
+    ]
+    .contains(&found)
 }
 
 /// The file that a reader is, if it is one: a [`File`] or a [`BufReader`] of one, or a reference to either.

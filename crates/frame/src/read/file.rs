@@ -51,9 +51,13 @@ pub struct IpcReader<R: MmapBytesReader> {
 }
 
 enum State<R> {
-    New { reader: R, shared: Option<Buffer<u8>> },
+    New {
+        reader: R,
+        shared: Option<Buffer<u8>>,
+    },
     Open(Arc<OpenFile<R>>),
-    Failed,
+    /// With the error, unless opening it panicked.
+    Failed(Option<PolarsError>),
 }
 
 impl IpcReader<OwnedBytes> {
@@ -102,19 +106,22 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     fn open(&self) -> PolarsResult<Arc<OpenFile<R>>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::mem::replace(&mut *state, State::Failed) {
-            State::Open(file) => {
-                *state = State::Open(Arc::clone(&file));
-                Ok(file)
+        let opened = match std::mem::replace(&mut *state, State::Failed(None)) {
+            State::Open(file) => Ok(file),
+            State::New { reader, shared } => Source::open(reader, shared, self.memory_map.is_some())
+                .and_then(|source| OpenFile::new(source, &self.options.limits))
+                .map(Arc::new),
+            State::Failed(Some(first)) => {
+                *state = State::Failed(Some(first.clone()));
+                return Err(first.wrap_msg(|msg| format!("opening this Arrow IPC file failed before: {msg}")));
             },
-            State::New { reader, shared } => {
-                let source = Source::open(reader, shared, self.memory_map.is_some())?;
-                let file = Arc::new(OpenFile::new(source, &self.options.limits)?);
-                *state = State::Open(Arc::clone(&file));
-                Ok(file)
-            },
-            State::Failed => polars_bail!(ComputeError: "opening this Arrow IPC file failed before"),
-        }
+            State::Failed(None) => polars_bail!(ComputeError: "opening this Arrow IPC file panicked before"),
+        };
+        *state = match &opened {
+            Ok(file) => State::Open(Arc::clone(file)),
+            Err(error) => State::Failed(Some(error.clone())),
+        };
+        opened
     }
 
     /// The Arrow schema of the file, as in Polars.

@@ -16,11 +16,12 @@ use std::ops::Range;
 
 use floe_array::recycle::share;
 use floe_array::{Region, Segments, aligned};
-use floe_format::{Decoder, Error, ErrorKind, IpcLimits, Message, Next, Result, Step, next_message};
+use floe_format::{Error, ErrorKind, IpcLimits, Message, Next, Result, next_message};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
 use super::in_place::InPlace;
+use super::incoming::Incoming;
 use super::on_disk::{OnDisk, StreamBody};
 use super::source::{LARGE, read_too_much};
 use crate::error::format_error;
@@ -33,7 +34,7 @@ pub(crate) enum Input<R> {
     /// It is a file on disk.
     OnDisk { reader: R, disk: OnDisk },
     /// It has to be read.
-    Reader { reader: R, decoder: Decoder, ahead: Ahead },
+    Reader(Incoming<R>),
 }
 
 /// What comes next in a stream.
@@ -57,7 +58,7 @@ impl<R: Read> Input<R> {
         if let Some(disk) = OnDisk::of(&mut reader, limits) {
             return Self::OnDisk { reader, disk };
         }
-        Self::Reader { reader, decoder: Decoder::new(limits), ahead: Ahead::default() }
+        Self::Reader(Incoming::new(reader, limits))
     }
 
     pub(crate) fn next(&mut self, limits: &IpcLimits) -> PolarsResult<Item> {
@@ -74,7 +75,7 @@ impl<R: Read> Input<R> {
                 },
             },
             Self::OnDisk { disk, .. } => disk.next(),
-            Self::Reader { reader, decoder, .. } => read_head(reader, decoder),
+            Self::Reader(incoming) => incoming.head(),
         }
     }
 
@@ -82,7 +83,7 @@ impl<R: Read> Input<R> {
     pub(crate) fn leave(&mut self) -> PolarsResult<()> {
         match self {
             Self::OnDisk { reader, disk } => disk.leave(reader),
-            Self::Memory { .. } | Self::Reader { .. } => Ok(()),
+            Self::Memory { .. } | Self::Reader(_) => Ok(()),
         }
     }
 
@@ -106,46 +107,25 @@ impl<R: Read> Input<R> {
                 Ok(StreamBody::Read(Segments::whole(bytes.clone().sliced(start..end))))
             },
             Self::OnDisk { disk, .. } => disk.body(len, buffers),
-            Self::Reader { reader, ahead, .. } => {
-                let ahead = if parallel { Some(ahead) } else { None };
-                let body = BodyReader { reader, ahead, len, position: 0 }.read(ranges, in_place);
-                body.map(StreamBody::Read).map_err(format_error)
-            },
-        }
-    }
-}
-
-fn read_head<R: Read>(reader: &mut R, decoder: &mut Decoder) -> PolarsResult<Item> {
-    let mut bytes = Vec::new();
-    loop {
-        let need = decoder.needed();
-        bytes.clear();
-        let fresh = decoder.is_at_boundary();
-        read_up_to(reader, &mut bytes, need).map_err(format_error)?;
-        if bytes.is_empty() && fresh && need > 0 {
-            return Ok(Item::End { marked: false });
-        }
-        if bytes.len() < need {
-            return Err(format_error(truncated("a message's head", need, bytes.len())));
-        }
-        match decoder.feed(&bytes).map_err(format_error)? {
-            Step::Need(_) => {},
-            Step::End => return Ok(Item::End { marked: true }),
-            Step::Message(message) => return Ok(Item::Message(message)),
+            Self::Reader(incoming) => incoming.body(len, ranges, in_place, parallel),
         }
     }
 }
 
 /// A body on its way in.
-struct BodyReader<'a, R> {
-    reader: &'a mut R,
-    ahead: Option<&'a mut Ahead>,
-    len: usize,
-    position: usize,
+pub(super) struct BodyReader<'a, R> {
+    pub(super) reader: &'a mut R,
+    pub(super) ahead: Option<&'a mut Ahead>,
+    pub(super) len: usize,
+    pub(super) position: usize,
 }
 
 impl<R: Read> BodyReader<'_, R> {
-    fn read(mut self, ranges: &[Range<u64>], mut in_place: Option<InPlace<'_>>) -> Result<Segments> {
+    pub(super) fn read(
+        mut self,
+        ranges: &[Range<u64>],
+        mut in_place: Option<InPlace<'_>>,
+    ) -> Result<Segments> {
         let mut body = Segments::default();
         let sizes = ranges.iter().map(|range| to_usize(range.end - range.start));
         let mut sizes = sizes.skip(1);
@@ -296,7 +276,7 @@ pub(crate) fn truncated(what: &str, need: usize, have: usize) -> Error {
 }
 
 /// One read of some bytes: none only at the end of the input.
-fn read_once<R: Read>(reader: &mut R, out: &mut [u8]) -> Result<usize> {
+pub(super) fn read_once<R: Read>(reader: &mut R, out: &mut [u8]) -> Result<usize> {
     loop {
         match reader.read(out) {
             Ok(n) if n <= out.len() => return Ok(n),
@@ -316,7 +296,7 @@ const HEAD_AHEAD: usize = 64 << 10;
 
 /// Reads `len` bytes, fewer only at the end of the input. The vector grows as bytes arrive. Not by
 /// [`Read::read_to_end`], which panics when the reader says that it read more than it was asked for.
-fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> Result<()> {
+pub(super) fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize) -> Result<()> {
     while out.len() < len {
         let known = out.len();
         let more = known.max(HEAD_AHEAD).min(len - known);

@@ -11,14 +11,18 @@
 //! parts of a source again and again.
 
 mod assemble;
+mod begin;
 mod bytes;
 mod decoding;
 mod dictionaries;
+mod enclosed;
 mod fetch;
 mod file;
 mod flags;
 mod heads;
+mod health;
 mod in_place;
+mod incoming;
 mod index;
 mod input;
 mod methods;
@@ -26,9 +30,11 @@ mod on_disk;
 mod open;
 mod open_file;
 mod options;
+mod plan;
 mod random;
 mod recover;
 mod segments;
+mod several;
 mod source;
 mod stream;
 mod stream_source;

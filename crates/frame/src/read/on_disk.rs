@@ -63,6 +63,27 @@ impl OnDisk {
         Some(Self { file, len, at, heads: Heads::default(), ahead: 0, decoder: Decoder::new(limits) })
     }
 
+    /// Where the next byte is.
+    pub(super) fn position(&self) -> u64 {
+        self.at
+    }
+
+    /// Begins a stream where the one before has ended.
+    pub(super) fn restart(&mut self, limits: IpcLimits) {
+        self.decoder = Decoder::new(limits);
+    }
+
+    /// So many bytes, fewer only at the end of the file. They are not taken.
+    pub(super) fn peek(&mut self, len: usize) -> PolarsResult<Buffer<u8>> {
+        let have = self.available(len as u64);
+        self.heads.get(self.at..self.at + have, self.len, |range| self.file.read(range))
+    }
+
+    /// Takes bytes that have been seen.
+    pub(super) fn consume(&mut self, len: usize) {
+        self.at += len as u64;
+    }
+
     /// Bytes behind the position, up to `need`: the file may have grown meanwhile.
     fn available(&mut self, need: u64) -> u64 {
         let have = |len: u64, at: u64| len.saturating_sub(at).min(need);

@@ -18,6 +18,7 @@ pub(crate) struct ReadOptions {
     pub(crate) limits: IpcLimits,
     pub(crate) trust: Trust,
     pub(crate) end_marker_required: bool,
+    pub(crate) trailing_data_allowed: bool,
     pub(crate) parallel: bool,
 }
 
@@ -32,6 +33,7 @@ impl Default for ReadOptions {
             limits: IpcLimits::default(),
             trust: Trust::default(),
             end_marker_required: false,
+            trailing_data_allowed: false,
             parallel: true,
         }
     }

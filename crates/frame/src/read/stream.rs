@@ -23,6 +23,37 @@ use crate::schema::{arrow_schema, metadata_map};
 /// as the stream goes, never further. A regular file ([`File`](std::fs::File) or `BufReader<File>`, or a
 /// reference to one) is read at positions on all cores; it stands behind the stream afterwards as well.
 ///
+/// # Several streams in one source
+///
+/// [`next_stream`](Self::next_stream) reads one after the other, until the source ends. Whoever lends the source
+/// (`IpcStreamReader::new(&mut source)`) can as well make a reader for each stream.
+///
+/// What `finish` does when something follows the end marker depends on who could still read it:
+///
+/// | source | something follows |
+/// |---|---|
+/// | lent: `&mut R`, `&File` | is left to the lender |
+/// | any other `R` by value: sockets, pipes | is not looked at, since that might wait for it |
+/// | [`from_bytes`](IpcStreamReader::from_bytes), and a regular file by value | an error |
+/// | a slice or `Cursor` by value | another stream is an error, other bytes are left |
+///
+/// [`with_trailing_data_allowed`](Self::with_trailing_data_allowed) leaves it in any case. Zeros and further end markers
+/// are nothing.
+///
+/// # Failures
+///
+/// After an error every later call fails, and names the first one: to read on in the middle of a message would take its
+/// bytes for others. But a reader that has nothing yet ([`WouldBlock`](io::ErrorKind::WouldBlock),
+/// [`TimedOut`](io::ErrorKind::TimedOut)) loses nothing while `schema` or an iterator waits for the head of a message: then
+/// [`batches`](Self::batches) goes on where it stood. Rows count on: `with_n_rows` and the row index are those of the
+/// whole stream, however many iterators it takes.
+///
+/// # Files
+///
+/// A stream lies in an Arrow IPC *file*, too, and is read from front to back if a file is given. The source is then read to
+/// its end, where the footer has to list what was read. [`IpcReader`](crate::IpcReader) needs a source that seeks,
+/// reads at random, and finds dictionaries that lie behind the batches.
+///
 /// ```
 /// use floe_frame::{IpcStreamReader, IpcStreamWriter};
 /// use polars_core::prelude::*;
@@ -143,20 +174,89 @@ impl<R: Read> IpcStreamReader<R> {
         self
     }
 
+    /// Whether `finish` leaves what follows the end marker, where it would be an error otherwise: the table
+    /// [above](Self#several-streams-in-one-source) says where. Defaults to false.
+    pub fn with_trailing_data_allowed(mut self, allowed: bool) -> Self {
+        self.options.trailing_data_allowed = allowed;
+        self
+    }
+
     /// The record batches one by one, each decoded when it is asked for. What this reader's options
-    /// say holds for the batches as well.
+    /// say holds for the batches as well. A second iterator goes on where the first one stopped.
     ///
     /// # Errors
-    /// When the schema is not valid, or a projected column is not there.
+    /// When the schema is not valid, or a projected column is not there, or reading failed before.
     pub fn batches(&self) -> PolarsResult<StreamBatches<R>> {
-        with_stream!(&self.state, &self.options, |s| s.projection(&self.options).map(|_| ()))?;
+        let number = with_stream!(&self.state, &self.options, |s| {
+            s.check_projection(&self.options).map(|()| s.number())
+        })?;
         Ok(StreamBatches {
             state: Arc::clone(&self.state),
             options: self.options.clone(),
-            rows: 0,
+            number,
             done: false,
             metadata: Metadata::default(),
         })
+    }
+
+    /// The next of several streams in one source, as a DataFrame; nothing at the clean end of the source. The first call
+    /// reads the first stream. All options hold for each stream anew: rows are counted from its own first one.
+    ///
+    /// If batches of the stream have been taken, or `with_n_rows` ended it early, its rest is passed over.
+    ///
+    /// ```
+    /// use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// use polars_core::prelude::*;
+    /// use polars_io::SerWriter;
+    ///
+    /// let mut bytes = Vec::new();
+    /// for rows in [1, 2, 3] {
+    ///     let mut df = DataFrame::new(rows, vec![Column::new("a".into(), vec![7i64; rows])])?;
+    ///     IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// }
+    /// let mut reader = IpcStreamReader::from_bytes(bytes);
+    /// let mut heights = Vec::new();
+    /// while let Some(df) = reader.next_stream()? {
+    ///     heights.push(df.height());
+    /// }
+    /// assert_eq!(heights, [1, 2, 3]);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// When a stream is not valid or is cut off, and when what follows one is none. The error names its place.
+    pub fn next_stream(&mut self) -> PolarsResult<Option<DataFrame>> {
+        with_stream!(&self.state, &self.options, |s| s.next_stream(&self.options))
+    }
+
+    /// Goes to the next of several streams in one source, whose [`schema`](Self::schema) and
+    /// [`batches`](Self::batches) can be asked for then; false at the clean end of the source. The first call goes to the
+    /// first stream.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut bytes = Vec::new();
+    /// # for rows in [1, 2, 3] {
+    /// #     let mut df = DataFrame::new(rows, vec![Column::new("a".into(), vec![7i64; rows])])?;
+    /// #     IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// # }
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// let mut rows = 0;
+    /// while reader.advance()? {
+    ///     for batch in reader.batches()? {
+    ///         rows += batch?.height();
+    ///     }
+    /// }
+    /// assert_eq!(rows, 6);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`next_stream`](Self::next_stream).
+    pub fn advance(&mut self) -> PolarsResult<bool> {
+        with_stream!(&self.state, &self.options, |s| s.advance(&self.options))
     }
 
     /// Whether the end marker has been read: the writer finished. Only known after the last batch.
@@ -178,9 +278,9 @@ impl<R: Read> IpcStreamReader<R> {
     pub fn into_inner(self) -> R {
         match std::mem::replace(&mut *lock(&self.state), State::Gone) {
             State::New(reader) | State::Memory(_, Some(reader)) => reader,
-            State::Open(stream) => match stream.into_input() {
-                Input::Reader { reader, .. } | Input::OnDisk { reader, .. } => reader,
-                Input::Memory { .. } => unreachable!("a stream with a reader reads from it"),
+            State::Open(stream) => match stream.into_input().into_reader() {
+                Some(reader) => reader,
+                None => unreachable!("a stream with a reader reads from it"),
             },
             State::Memory(_, None) | State::Gone => {
                 unreachable!("only into_inner takes the source, and self with it")
@@ -189,7 +289,7 @@ impl<R: Read> IpcStreamReader<R> {
     }
 
     fn read_all(&self) -> PolarsResult<DataFrame> {
-        with_stream!(&self.state, &self.options, |s| s.read_all(&self.options))
+        with_stream!(&self.state, &self.options, |s| s.finish(&self.options))
     }
 }
 
@@ -212,7 +312,8 @@ impl<R: Read> SerReader<R> for IpcStreamReader<R> {
 pub struct StreamBatches<R> {
     state: Shared<R>,
     options: ReadOptions,
-    rows: usize,
+    /// Of the stream that it is of.
+    number: usize,
     done: bool,
     metadata: Metadata,
 }
@@ -232,32 +333,25 @@ impl<R: Read> Iterator for StreamBatches<R> {
         if self.done {
             return None;
         }
-        let (options, before) = (&self.options, self.rows);
+        let (options, number) = (&self.options, self.number);
         let next = with_stream!(&self.state, options, |s| {
-            match s.next_batch(options) {
-                Ok(Some(batch)) => {
-                    let rows = batch.header.rows;
-                    let metadata = metadata_map(&batch.metadata);
-                    s.decode(&[batch], options, before).map(|df| Some((df, rows, metadata)))
-                },
-                Ok(None) => Ok(None),
-                Err(e) => Err(e),
+            if s.number() == number {
+                s.next_frame(options)
+            } else {
+                Err(polars_err!(
+                    ComputeError: "these are the batches of stream {} of the source; its reader has gone on to stream {}",
+                    number + 1, s.number() + 1
+                ))
             }
         });
+        self.done = !matches!(next, Ok(Some(_)));
         match next {
-            Ok(Some((df, rows, metadata))) => {
-                self.rows += rows;
-                self.metadata = metadata;
+            Ok(Some((df, metadata))) => {
+                self.metadata = metadata_map(&metadata);
                 Some(Ok(df))
             },
-            Ok(None) => {
-                self.done = true;
-                None
-            },
-            Err(e) => {
-                self.done = true;
-                Some(Err(e))
-            },
+            Ok(None) => None,
+            Err(e) => Some(Err(e)),
         }
     }
 }
@@ -270,6 +364,9 @@ impl<R> std::fmt::Debug for IpcStreamReader<R> {
 
 impl<R> std::fmt::Debug for StreamBatches<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamBatches").field("rows", &self.rows).finish_non_exhaustive()
+        f.debug_struct("StreamBatches")
+            .field("stream", &self.number)
+            .field("done", &self.done)
+            .finish_non_exhaustive()
     }
 }

@@ -1,22 +1,23 @@
 //! A stream's schema, dictionaries and record batches, in the order in which they come.
 
 use std::io::Read;
-use std::ops::Range;
 use std::sync::Arc;
 
 use floe_array::Dictionaries;
 use floe_array::decode::Budget;
-use floe_format::{BatchHeader, Header, KeyValues, Message, Schema, Version};
+use floe_format::{BatchHeader, DictionaryHeader, Header, KeyValues, Message, Version};
 use polars_core::prelude::*;
 
 use super::assemble::GrowingFrame;
+use super::begin::Begin;
 use super::decoding::Decoding;
 use super::dictionaries::Store;
-use super::in_place::InPlace;
+use super::enclosed::Enclosed;
+use super::health::Health;
 use super::input::{Input, Item};
 use super::on_disk::StreamBody;
 use super::options::{ColumnCounts, Projection, ReadOptions};
-use super::segments::{GAP, ranges};
+use super::plan::Plan;
 use crate::error::format_error;
 use crate::pool;
 use crate::schema::ReadSchema;
@@ -31,56 +32,38 @@ pub(crate) struct StreamBatch {
     pub(crate) index: usize,
 }
 
-/// A stream being read: the schema is known, dictionaries are kept, batches come out.
+/// A stream being read: the schema is known, dictionaries are kept, batches come out. When it has ended the next one of
+/// its source can be begun.
 pub(crate) struct Stream<R> {
     pub(super) input: Input<R>,
+    pub(super) current: Current,
+    /// How many streams came before this one.
+    pub(super) number: usize,
+    pub(super) health: Health,
+}
+
+/// What is known of one stream.
+#[derive(Default)]
+pub(super) struct Current {
+    /// Whether it has been looked for, and is there.
+    begun: bool,
+    /// Whether any of it has been given out.
+    pub(super) entered: bool,
     schema: Option<Arc<ReadSchema>>,
     /// Set when the first batch is asked for.
     plan: Option<Plan>,
     batches: usize,
-    rows: usize,
-    ended: Option<bool>,
+    /// Rows of all batches that have been given out.
+    pub(super) rows: usize,
+    pub(super) ended: Option<bool>,
     budget: Arc<Budget>,
-}
-
-struct Plan {
-    projection: Arc<Projection>,
-    store: Store,
-    counts: ColumnCounts,
-}
-
-impl Plan {
-    /// The ranges of a batch's body that the projected columns need, beside what is read in place.
-    fn ranges<'a>(
-        &mut self,
-        schema: &'a ReadSchema,
-        header: &BatchHeader,
-        version: Version,
-        body_len: u64,
-        in_place: Option<&'a mut GrowingFrame>,
-    ) -> floe_format::Result<(Vec<Range<u64>>, Option<InPlace<'a>>)> {
-        if body_len > 0 && body_len <= GAP && !cfg!(fuzzing) {
-            return Ok((std::iter::once(0..body_len).collect(), None));
-        }
-        let starts = self.counts.starts(schema, header, version)?;
-        let kept = |in_place: &[usize]| {
-            ranges(header, &starts, &schema.wire.fields, &self.projection.indices, in_place)
-        };
-        if let Some(frame) = in_place.filter(|frame| frame.takes_reads()) {
-            let mut columns: Vec<usize> = frame.indices().collect();
-            columns.sort_unstable();
-            let kept = kept(&columns);
-            if let Some(in_place) = InPlace::new(frame, schema, header, &starts, &kept) {
-                return Ok((kept, Some(in_place)));
-            }
-        }
-        Ok((kept(&[]), None))
-    }
+    /// Set if it lies in a file.
+    file: Option<Enclosed>,
 }
 
 impl<R: Read> Stream<R> {
     pub(crate) fn new(input: Input<R>) -> Self {
-        Self { input, schema: None, plan: None, batches: 0, rows: 0, ended: None, budget: Arc::default() }
+        Self { input, current: Current::default(), number: 0, health: Health::default() }
     }
 
     pub(crate) fn into_input(self) -> Input<R> {
@@ -88,13 +71,13 @@ impl<R: Read> Stream<R> {
     }
 
     pub(crate) fn saw_end_marker(&self) -> bool {
-        self.ended == Some(true)
+        self.current.ended == Some(true)
     }
 
     pub(crate) fn position(&self) -> usize {
         match &self.input {
             Input::Memory { at, .. } => *at,
-            Input::OnDisk { .. } | Input::Reader { .. } => 0,
+            Input::OnDisk { .. } | Input::Reader(_) => 0,
         }
     }
 
@@ -103,20 +86,38 @@ impl<R: Read> Stream<R> {
         self.input.leave()
     }
 
+    /// Looks for the stream, once. False if the source ends here.
+    pub(super) fn begin(&mut self) -> PolarsResult<bool> {
+        if !self.current.begun {
+            let start = self.input.position();
+            let begin = self.input.begin()?;
+            if begin == Begin::End {
+                return Ok(false);
+            }
+            self.current = Current::begun(begin, start);
+        }
+        Ok(true)
+    }
+
     /// Reads the schema message, once.
-    pub(crate) fn schema(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
-        if let Some(schema) = &self.schema {
+    pub(super) fn read_schema(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
+        if let Some(schema) = &self.current.schema {
             return Ok(Arc::clone(schema));
         }
-        match self.input.next(&options.limits)? {
-            Item::Message(message) => match message.header {
-                Header::Schema(schema) => {
-                    self.input.body(message.body_len, 0, &[], None, options.parallel)?;
-                    let schema = Arc::new(ReadSchema::new(schema));
-                    self.schema = Some(Arc::clone(&schema));
-                    Ok(schema)
-                },
-                _ => polars_bail!(ComputeError: "the Arrow IPC stream does not start with a schema message"),
+        let item =
+            if self.begin()? { self.input.next(&options.limits) } else { Ok(Item::End { marked: false }) };
+        match item? {
+            Item::Message(Message { header: Header::Schema(schema), body_len, .. }) => {
+                self.input.body(body_len, 0, &[], None, options.parallel)?;
+                let schema = Arc::new(ReadSchema::new(schema));
+                self.current.schema = Some(Arc::clone(&schema));
+                Ok(schema)
+            },
+            Item::Message(_) => {
+                polars_bail!(ComputeError: "the Arrow IPC stream does not start with a schema message")
+            },
+            Item::End { .. } if self.number > 0 => {
+                polars_bail!(ComputeError: "the source has no further Arrow IPC stream")
             },
             Item::End { .. } => {
                 polars_bail!(ComputeError: "the Arrow IPC stream is empty: it has no schema message")
@@ -124,21 +125,26 @@ impl<R: Read> Stream<R> {
         }
     }
 
+    /// An error, and what it may come from if this is a file.
+    pub(super) fn in_file(&self, error: PolarsError) -> PolarsError {
+        if self.current.file.is_some() { Enclosed::hint(error) } else { error }
+    }
+
     pub(super) fn plan(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
-        let schema = self.schema(options)?;
-        if self.plan.is_none() {
+        let schema = self.read_schema(options)?;
+        if self.current.plan.is_none() {
             let projection = Projection::new(&schema, options)?;
             let store = Store::new(Arc::clone(&schema), &projection.slots).map_err(format_error)?;
-            self.budget = Arc::new(Budget::new(&options.limits));
-            self.plan =
-                Some(Plan { projection: Arc::new(projection), store, counts: ColumnCounts::default() });
+            self.current.budget = Arc::new(Budget::new(&options.limits));
+            let projection = Arc::new(projection);
+            self.current.plan = Some(Plan { projection, store, counts: ColumnCounts::default() });
         }
         Ok(schema)
     }
 
     pub(crate) fn projection(&mut self, options: &ReadOptions) -> PolarsResult<Arc<Projection>> {
         self.plan(options)?;
-        match &self.plan {
+        match &self.current.plan {
             Some(plan) => Ok(Arc::clone(&plan.projection)),
             None => polars_bail!(ComputeError: "the stream has no plan"),
         }
@@ -153,72 +159,126 @@ impl<R: Read> Stream<R> {
     pub(super) fn next_batch_onto(
         &mut self,
         options: &ReadOptions,
-        mut in_place: Option<&mut GrowingFrame>,
+        in_place: Option<&mut GrowingFrame>,
     ) -> PolarsResult<Option<StreamBatch>> {
         let schema = self.plan(options)?;
-        if self.ended.is_some() || options.n_rows.is_some_and(|n| self.rows >= n) {
+        self.current.entered = true;
+        if self.current.ended.is_some() || options.n_rows.is_some_and(|n| self.current.rows >= n) {
             return Ok(None);
         }
-        let executor = pool::executor(options.parallel);
         loop {
-            let item = self.input.next(&options.limits).map_err(|e| place(self.batches, e))?;
-            let Some(plan) = &mut self.plan else { return Ok(None) };
-            match item {
-                Item::End { marked } => {
-                    self.ended = Some(marked);
-                    if !marked && options.end_marker_required {
-                        polars_bail!(
-                            ComputeError: "the Arrow IPC stream ends after {} record batches without an end marker: \
-                            its writer may not have finished", self.batches
-                        );
-                    }
-                    return Ok(None);
+            let start = self.input.position();
+            let batches = self.current.batches;
+            let item = self.input.next(&options.limits).map_err(|e| place(batches, e))?;
+            let Message { header, metadata, version, body_len } = match item {
+                Item::Message(message) => message,
+                Item::End { marked } => return self.end(marked, options).map(|()| None),
+            };
+            match header {
+                Header::Schema(_) => return Err(second_schema()),
+                Header::Dictionary(header) => {
+                    self.current.note(start, true);
+                    self.dictionary(&header, version, body_len, &schema, options)?;
                 },
-                Item::Message(message) => {
-                    let Message { header, metadata, version, body_len } = message;
-                    let parallel = options.parallel;
-                    match header {
-                        Header::Schema(Schema { .. }) => {
-                            polars_bail!(ComputeError: "a second schema message in an Arrow IPC stream, without an end marker before it")
-                        },
-                        Header::Dictionary(header) => {
-                            let all = 0..body_len;
-                            let wanted = plan.store.wants(header.id) && body_len > 0;
-                            let wanted = if wanted { std::slice::from_ref(&all) } else { &[] };
-                            let body =
-                                self.input.body(body_len, filled(&header.batch), wanted, None, parallel);
-                            let body = body.map_err(|e| place(self.batches, e))?;
-                            self.budget.saw(body_len);
-                            if plan.store.wants(header.id) {
-                                let decode = options.decode_options(&schema, version);
-                                plan.store
-                                    .apply(&header, &body, &decode, &self.budget, executor)
-                                    .map_err(format_error)?;
-                            }
-                        },
-                        Header::Batch(header) => {
-                            let index = self.batches;
-                            let wanted =
-                                plan.ranges(&schema, &header, version, body_len, in_place.as_deref_mut());
-                            let (ranges, values) =
-                                wanted.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
-                            let is_read = values.is_some();
-                            let body = self.input.body(body_len, filled(&header), &ranges, values, parallel);
-                            let body = body.map_err(|e| place(index, e))?;
-                            self.budget.saw(body_len);
-                            self.batches += 1;
-                            self.rows = self.rows.saturating_add(header.rows);
-                            let dictionaries = plan.store.snapshot();
-                            let batch = StreamBatch { header, body, metadata, version, dictionaries, index };
-                            if let Some(frame) = in_place.filter(|_| !is_read) {
-                                self.decoding(options)?.onto(frame, std::slice::from_ref(&batch))?;
-                            }
-                            return Ok(Some(batch));
-                        },
-                    }
+                Header::Batch(header) => {
+                    self.current.note(start, false);
+                    let head = Head { header, metadata, version, body_len };
+                    return self.batch(head, &schema, options, in_place).map(Some);
                 },
             }
         }
+    }
+
+    /// The stream has come to its end.
+    fn end(&mut self, marked: bool, options: &ReadOptions) -> PolarsResult<()> {
+        self.current.ended = Some(marked);
+        if let Some(file) = &self.current.file {
+            polars_ensure!(
+                marked,
+                ComputeError: "the Arrow IPC file is cut off after {} record batches: it has no footer; \
+                IpcReader::recover reads its complete batches", self.current.batches
+            );
+            return file.check(&mut self.input, &options.limits);
+        }
+        if !marked && options.end_marker_required {
+            polars_bail!(
+                ComputeError: "the Arrow IPC stream ends after {} record batches without an end marker: \
+                its writer may not have finished", self.current.batches
+            );
+        }
+        Ok(())
+    }
+
+    /// Reads the body of a dictionary, and takes it in.
+    fn dictionary(
+        &mut self,
+        header: &DictionaryHeader,
+        version: Version,
+        body_len: u64,
+        schema: &ReadSchema,
+        options: &ReadOptions,
+    ) -> PolarsResult<()> {
+        let Some(plan) = &mut self.current.plan else { return Ok(()) };
+        let all = 0..body_len;
+        let wanted = plan.store.wants(header.id) && body_len > 0;
+        let wanted = if wanted { std::slice::from_ref(&all) } else { &[] };
+        let body = self.input.body(body_len, filled(&header.batch), wanted, None, options.parallel);
+        let body = body.map_err(|e| place(self.current.batches, e))?;
+        self.current.budget.saw(body_len);
+        if plan.store.wants(header.id) {
+            let decode = options.decode_options(schema, version);
+            let executor = pool::executor(options.parallel);
+            plan.store.apply(header, &body, &decode, &self.current.budget, executor).map_err(format_error)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the body of a record batch.
+    fn batch(
+        &mut self,
+        head: Head,
+        schema: &ReadSchema,
+        options: &ReadOptions,
+        mut in_place: Option<&mut GrowingFrame>,
+    ) -> PolarsResult<StreamBatch> {
+        let Head { header, metadata, version, body_len } = head;
+        let index = self.current.batches;
+        let Some(plan) = &mut self.current.plan else {
+            polars_bail!(ComputeError: "the stream has no plan");
+        };
+        let wanted = plan.ranges(schema, &header, version, body_len, in_place.as_deref_mut());
+        let (ranges, values) = wanted.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
+        let is_read = values.is_some();
+        let body = self.input.body(body_len, filled(&header), &ranges, values, options.parallel);
+        let body = body.map_err(|e| place(index, e))?;
+        self.current.budget.saw(body_len);
+        self.current.batches += 1;
+        self.current.rows = self.current.rows.saturating_add(header.rows);
+        let dictionaries = plan.store.snapshot();
+        let batch = StreamBatch { header, body, metadata, version, dictionaries, index };
+        if let Some(frame) = in_place.filter(|_| !is_read) {
+            self.decoding(options)?.onto(frame, std::slice::from_ref(&batch))?;
+        }
+        Ok(batch)
+    }
+
+    /// Passes over what is left of the stream.
+    pub(super) fn skip_rest(&mut self, options: &ReadOptions) -> PolarsResult<()> {
+        while self.current.ended.is_none() {
+            let start = self.input.position();
+            match self.input.next(&options.limits).map_err(|e| place(self.current.batches, e))? {
+                Item::End { marked } => self.end(marked, options)?,
+                Item::Message(Message { header: Header::Schema(_), .. }) => return Err(second_schema()),
+                Item::Message(Message { header, body_len, .. }) => {
+                    let is_dictionary = matches!(header, Header::Dictionary(_));
+                    self.current.note(start, is_dictionary);
+                    let body = self.input.body(body_len, 0, &[], None, options.parallel);
+                    body.map_err(|e| place(self.current.batches, e))?;
+                    self.current.batches += usize::from(!is_dictionary);
+                },
+            }
+        }
+        Ok(())
     }
 
     /// What decoding takes, to be sent to the pool.
@@ -227,7 +287,7 @@ impl<R: Read> Stream<R> {
             schema: self.plan(options)?,
             projection: self.projection(options)?,
             options: options.clone(),
-            budget: Arc::clone(&self.budget),
+            budget: Arc::clone(&self.current.budget),
         })
     }
 
@@ -240,6 +300,34 @@ impl<R: Read> Stream<R> {
     ) -> PolarsResult<DataFrame> {
         self.decoding(options)?.frame(batches, before)
     }
+}
+
+/// A record batch without its body.
+struct Head {
+    header: BatchHeader,
+    metadata: KeyValues,
+    version: Version,
+    body_len: u64,
+}
+
+impl Current {
+    /// A stream that has been found at `start`.
+    pub(super) fn begun(begin: Begin, start: u64) -> Self {
+        let file = (begin == Begin::File).then(|| Enclosed::new(start));
+        Self { begun: true, file, ..Self::default() }
+    }
+
+    /// Notes where a message is, for the footer of the file that it may be in.
+    fn note(&mut self, start: u64, is_dictionary: bool) {
+        if let Some(file) = &mut self.file {
+            let start = file.place(start);
+            if is_dictionary { file.dictionaries.push(start) } else { file.batches.push(start) }
+        }
+    }
+}
+
+fn second_schema() -> PolarsError {
+    polars_err!(ComputeError: "a second schema message in an Arrow IPC stream, without an end marker before it")
 }
 
 /// How many of a batch's buffers have bytes.

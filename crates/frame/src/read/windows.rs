@@ -37,31 +37,32 @@ struct Window {
 }
 
 impl<R: Read> Stream<R> {
-    /// All that is left, in one frame.
+    /// All that is left, in one frame, whose rows are counted on from those before.
     pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
+        let before = self.current.rows;
         if matches!(self.input, Input::Memory { .. }) {
             let mut batches = Vec::new();
             while let Some(batch) = self.next_batch(options)? {
                 batches.push(batch);
             }
-            return self.decode(&batches, options, 0);
+            return self.decode(&batches, options, before);
         }
         let mut first = Window::default();
         self.extend(&mut first, FIRST_BYTES, options, None)?;
         let suited = match &self.input {
-            Input::Reader { .. } if options.rechunk => self.suited(&first, options)?,
+            Input::Reader(_) if options.rechunk => self.suited(&first, options)?,
             _ => Vec::new(),
         };
         if suited.is_empty() {
             self.extend(&mut first, WINDOW_BYTES, options, None)?;
         }
         if first.is_last {
-            return self.decode(&first.batches, options, 0);
+            return self.decode(&first.batches, options, before);
         }
         if options.rechunk {
-            self.read_joined(first, &suited, options)
+            self.read_joined(first, &suited, options, before)
         } else {
-            self.read_in_chunks(first, options)
+            self.read_in_chunks(first, options, before)
         }
     }
 
@@ -105,6 +106,7 @@ impl<R: Read> Stream<R> {
         first: Window,
         in_place: &[usize],
         options: &ReadOptions,
+        before: usize,
     ) -> PolarsResult<DataFrame> {
         let projection = self.projection(options)?;
         let (mut read, mut frame) = GrowingFrame::split(&projection, in_place);
@@ -135,11 +137,16 @@ impl<R: Read> Stream<R> {
         }
         let mut df = frame.finish(read, &projection)?;
         flags::restore(&mut df, &projection, metadata.iter())?;
-        finish_frame(df, options, 0)
+        finish_frame(df, options, before)
     }
 
     /// Decodes windows to chunks on the pool, while the next ones are read.
-    fn read_in_chunks(&mut self, first: Window, options: &ReadOptions) -> PolarsResult<DataFrame> {
+    fn read_in_chunks(
+        &mut self,
+        first: Window,
+        options: &ReadOptions,
+        before: usize,
+    ) -> PolarsResult<DataFrame> {
         let mut tasks: VecDeque<Task<PolarsResult<DataFrame>>> = VecDeque::new();
         let mut frames: Option<DataFrame> = None;
         let mut done = |frame: DataFrame| match &mut frames {
@@ -149,7 +156,7 @@ impl<R: Read> Stream<R> {
             },
             Some(all) => all.vstack_mut_owned(frame).map(|_| ()),
         };
-        let (mut window, mut before) = (first, 0usize);
+        let (mut window, mut before) = (first, before);
         loop {
             let Window { batches, rows, is_last, .. } = window;
             let decoding = self.decoding(options)?;

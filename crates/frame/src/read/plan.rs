@@ -1,0 +1,49 @@
+//! What a reader of a stream wants of each record batch.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use floe_format::{BatchHeader, Version};
+
+use super::assemble::GrowingFrame;
+use super::dictionaries::Store;
+use super::in_place::InPlace;
+use super::options::{ColumnCounts, Projection};
+use super::segments::{GAP, ranges};
+use crate::schema::ReadSchema;
+
+/// What of a stream is wanted, and what is known for it.
+pub(super) struct Plan {
+    pub(super) projection: Arc<Projection>,
+    pub(super) store: Store,
+    pub(super) counts: ColumnCounts,
+}
+
+impl Plan {
+    /// The ranges of a batch's body that the projected columns need, beside what is read in place.
+    pub(super) fn ranges<'a>(
+        &mut self,
+        schema: &'a ReadSchema,
+        header: &BatchHeader,
+        version: Version,
+        body_len: u64,
+        in_place: Option<&'a mut GrowingFrame>,
+    ) -> floe_format::Result<(Vec<Range<u64>>, Option<InPlace<'a>>)> {
+        if body_len > 0 && body_len <= GAP && !cfg!(fuzzing) {
+            return Ok((std::iter::once(0..body_len).collect(), None));
+        }
+        let starts = self.counts.starts(schema, header, version)?;
+        let kept = |in_place: &[usize]| {
+            ranges(header, &starts, &schema.wire.fields, &self.projection.indices, in_place)
+        };
+        if let Some(frame) = in_place.filter(|frame| frame.takes_reads()) {
+            let mut columns: Vec<usize> = frame.indices().collect();
+            columns.sort_unstable();
+            let kept = kept(&columns);
+            if let Some(in_place) = InPlace::new(frame, schema, header, &starts, &kept) {
+                return Ok((kept, Some(in_place)));
+            }
+        }
+        Ok((kept(&[]), None))
+    }
+}

@@ -1,0 +1,130 @@
+//! A stream as its reader's methods want it: batch by batch, all at once, and the next stream of the source.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use floe_array::file_of::{is_in_memory, owns_file};
+use floe_format::KeyValues;
+use polars_core::prelude::*;
+
+use super::begin::Begin;
+use super::input::Input;
+use super::options::ReadOptions;
+use super::stream_source::{Current, Stream};
+use crate::schema::ReadSchema;
+
+impl<R: Read> Stream<R> {
+    /// The schema, which is read once.
+    pub(crate) fn schema(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
+        self.again(|stream| stream.read_schema(options))
+    }
+
+    /// How many streams of the source came before this one.
+    pub(crate) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Checks that the columns wanted are there. If not, they can be chosen anew.
+    pub(crate) fn check_projection(&mut self, options: &ReadOptions) -> PolarsResult<()> {
+        self.schema(options)?;
+        self.plan(options).map(|_| ())
+    }
+
+    /// The next record batch, and its custom metadata.
+    pub(crate) fn next_frame(
+        &mut self,
+        options: &ReadOptions,
+    ) -> PolarsResult<Option<(DataFrame, KeyValues)>> {
+        self.check_projection(options)?;
+        self.again(|stream| {
+            let before = stream.current.rows;
+            let Some(batch) = stream.next_batch(options)? else { return Ok(None) };
+            let metadata = batch.metadata.clone();
+            let df = stream.decode(&[batch], options, before)?;
+            Ok(Some((df, metadata)))
+        })
+    }
+
+    /// What is left of the stream, which has to be all that is left of its source if nobody else can read on.
+    pub(crate) fn finish(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
+        self.check_projection(options)?;
+        self.once(|stream| {
+            let df = stream.read_all(options)?;
+            if !options.trailing_data_allowed && stream.saw_end_marker() {
+                stream.check_nothing_follows()?;
+            }
+            Ok(df)
+        })
+    }
+
+    /// Goes to the next stream: the first one, if nothing has been taken of it. False at the end of the source.
+    pub(crate) fn advance(&mut self, options: &ReadOptions) -> PolarsResult<bool> {
+        self.again(|stream| {
+            if !stream.current.entered {
+                if stream.begin()? {
+                    stream.read_schema(options)?;
+                    stream.current.entered = true;
+                }
+                return Ok(stream.current.entered);
+            }
+            stream.skip_rest(options)?;
+            if stream.current.ended != Some(true) {
+                return Ok(false);
+            }
+            stream.input.skip_padding()?;
+            let start = stream.input.position();
+            let begin = stream.input.begin().map_err(|e| follows(start, e))?;
+            if begin == Begin::End {
+                return Ok(false);
+            }
+            stream.input.restart(options.limits);
+            stream.number += 1;
+            stream.current = Current::begun(begin, start);
+            stream.read_schema(options)?;
+            stream.current.entered = true;
+            Ok(true)
+        })
+    }
+
+    /// The next stream in one frame.
+    pub(crate) fn next_stream(&mut self, options: &ReadOptions) -> PolarsResult<Option<DataFrame>> {
+        if !self.advance(options)? {
+            return Ok(None);
+        }
+        self.check_projection(options)?;
+        self.once(|stream| stream.read_all(options)).map(Some)
+    }
+
+    /// Where the end is known and nobody can read on behind it, nothing may be left without a word.
+    fn check_nothing_follows(&mut self) -> PolarsResult<()> {
+        let is_known = match &self.input {
+            Input::Memory { .. } => true,
+            Input::OnDisk { .. } => owns_file::<R>(),
+            Input::Reader(_) => is_in_memory::<R>(),
+        };
+        if !is_known {
+            return Ok(());
+        }
+        self.input.skip_padding()?;
+        let start = self.input.position();
+        let what = match self.input.begin() {
+            Ok(Begin::End) => return Ok(()),
+            Ok(Begin::Stream | Begin::File) => "another stream follows",
+            // A slice's or cursor's owner may have put anything there.
+            Err(_) if self.input.is_reader() => return Ok(()),
+            Err(_) => "bytes that are no Arrow IPC stream follow",
+        };
+        polars_bail!(
+            ComputeError: "{what} the end marker of the Arrow IPC stream, at byte {start} of its source: \
+            `next_stream` reads one stream after the other, `with_trailing_data_allowed(true)` leaves what follows unread"
+        )
+    }
+}
+
+/// An error of what lies behind a stream.
+fn follows(start: u64, error: PolarsError) -> PolarsError {
+    match error {
+        PolarsError::IO { .. } => error,
+        error => error.wrap_msg(|msg| format!("behind the end of a stream, at byte {start}: {msg}")),
+    }
+}
