@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 SECONDS_EACH="${1:-60}"
 shift || true
 TARGETS=("$@")
-((${#TARGETS[@]} > 0)) || TARGETS=(stream file roundtrip differential)
+((${#TARGETS[@]} > 0)) || TARGETS=(stream file hostile roundtrip differential)
 TOOLCHAIN="${FLOE_NIGHTLY:-nightly}"
 TRIPLE=x86_64-unknown-linux-gnu
 TARGET_DIR="${XDG_CACHE_HOME:-$HOME/.cache}/floe/fuzz-target"

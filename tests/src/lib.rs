@@ -5,6 +5,7 @@ pub mod config;
 pub mod equal;
 pub mod frames;
 pub mod golden;
+pub mod hostile;
 pub mod messages;
 pub mod planted;
 pub mod run;

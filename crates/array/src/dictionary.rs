@@ -1,15 +1,16 @@
 //! The dictionaries a reader knows at one point of a stream, and what a key becomes.
 //!
-//! Values are kept once per id. What a *field* makes of them is its own matter: two fields may
-//! share an id, one of them an enum, the other not. So each dictionary-encoded field has a slot
-//! ([`floe_format::DictionaryEncoding::slot`]) with a [`Lookup`].
+//! What a *field* makes of a dictionary is its own matter: two fields may share an id, one of them an enum, the other
+//! not. So each dictionary-encoded field has a slot ([`floe_format::DictionaryEncoding::slot`]), and each slot a
+//! [`Lookup`], which slots that make the same of it share.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::types::NativeType;
 use floe_format::{Error, Result};
+
+use crate::appended::Appended;
 
 /// What the keys of one dictionary-encoded field turn into.
 #[derive(Clone)]
@@ -21,47 +22,116 @@ pub enum Lookup {
 }
 
 /// The category of each value of a dictionary: none where that is null.
+///
+/// A clone shares its memory; what is [added](Self::extend) to one is not seen by the other.
+///
+/// ```
+/// use floe_array::dictionary::Categories;
+///
+/// let before = Categories::new([Some(7), Some(3)].into(), 4)?;
+/// let mut after = before.clone();
+/// after.extend(&[None])?;
+/// assert_eq!((before.len(), after.len()), (2, 3));
+/// # floe_format::Result::Ok(())
+/// ```
 #[derive(Clone)]
 pub struct Categories {
-    map: Arc<[Option<u32>]>,
+    list: List,
     width: u8,
-    table: Option<Table>,
     is_identity: bool,
 }
 
-/// The categories by themselves, as wide as they are in an array.
+/// The categories, as wide as they are in an array, as long as no value is null.
 #[derive(Clone)]
-enum Table {
-    U8(Arc<[u8]>),
-    U16(Arc<[u16]>),
-    U32(Arc<[u32]>),
+enum List {
+    U8(Appended<u8>),
+    U16(Appended<u16>),
+    U32(Appended<u32>),
+    Nullable(Appended<Option<u32>>),
 }
 
 impl Categories {
     /// The categories of a dictionary's values, which become integers of `width` (1, 2 or 4) bytes.
     ///
     /// # Errors
-    /// When a category does not fit into that width.
+    /// When a category does not fit into that width, or the allocator refuses.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have it as an Arc")]
     pub fn new(map: Arc<[Option<u32>]>, width: u8) -> Result<Self> {
-        fn narrow<C: TryFrom<u32>>(map: &[u32]) -> Result<Arc<[C]>> {
-            let narrow = map.iter().map(|category| C::try_from(*category).ok());
-            narrow.collect::<Option<_>>().ok_or_else(|| Error::invalid("a category overflows its type"))
-        }
-        let all = map.iter().copied().collect::<Option<Vec<u32>>>();
-        let is_identity = (0u32..).zip(map.iter()).all(|(i, category)| *category == Some(i));
-        let table = match (&all, width) {
-            (None, _) => None,
-            (Some(all), 1) => Some(Table::U8(narrow(all)?)),
-            (Some(all), 2) => Some(Table::U16(narrow(all)?)),
-            (Some(all), _) => Some(Table::U32(narrow(all)?)),
+        let list = match width {
+            1 => List::U8(Appended::default()),
+            2 => List::U16(Appended::default()),
+            _ => List::U32(Appended::default()),
         };
-        Ok(Self { map, width, table, is_identity })
+        let mut categories = Self { list, width, is_identity: true };
+        categories.extend(&map)?;
+        Ok(categories)
     }
 
-    /// The category of each value.
+    /// Adds the categories of further values. Takes as long as there are of those, however many there are already.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn extend(&mut self, more: &[Option<u32>]) -> Result<()> {
+        let known = self.len();
+        self.is_identity = self.is_identity
+            && (known..).zip(more).all(|(i, category)| category.is_some_and(|c| usize::try_from(c) == Ok(i)));
+        let all: Option<Vec<u32>> = more.iter().copied().collect();
+        match (&mut self.list, all) {
+            (List::U8(list), Some(all)) => list.extend(&narrow(&all)?),
+            (List::U16(list), Some(all)) => list.extend(&narrow(&all)?),
+            (List::U32(list), Some(all)) => list.extend(&all),
+            (List::Nullable(list), _) => list.extend(more),
+            (_, None) => {
+                let mut list = Appended::default();
+                list.extend(&self.nullable())?;
+                list.extend(more)?;
+                self.list = List::Nullable(list);
+                Ok(())
+            },
+        }
+    }
+
+    /// All categories, in the form that has room for nulls.
+    fn nullable(&self) -> Vec<Option<u32>> {
+        match &self.list {
+            List::U8(list) => list.as_slice().iter().map(|category| Some((*category).into())).collect(),
+            List::U16(list) => list.as_slice().iter().map(|category| Some((*category).into())).collect(),
+            List::U32(list) => list.as_slice().iter().copied().map(Some).collect(),
+            List::Nullable(list) => list.as_slice().to_vec(),
+        }
+    }
+
+    /// How many values have a category or are null.
     #[must_use]
-    pub fn map(&self) -> &[Option<u32>] {
-        &self.map
+    pub fn len(&self) -> usize {
+        match &self.list {
+            List::U8(list) => list.as_slice().len(),
+            List::U16(list) => list.as_slice().len(),
+            List::U32(list) => list.as_slice().len(),
+            List::Nullable(list) => list.as_slice().len(),
+        }
+    }
+
+    /// Whether there are no values.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The category of the last value, if it has one.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        match &self.list {
+            List::U8(list) => list.as_slice().last().map(|category| (*category).into()),
+            List::U16(list) => list.as_slice().last().map(|category| (*category).into()),
+            List::U32(list) => list.as_slice().last().copied(),
+            List::Nullable(list) => list.as_slice().last().copied().flatten(),
+        }
+    }
+
+    /// The category of each value, if a value is null.
+    pub(crate) fn with_nulls(&self) -> Option<&[Option<u32>]> {
+        if let List::Nullable(list) = &self.list { Some(list.as_slice()) } else { None }
     }
 
     /// Bytes of a category.
@@ -76,6 +146,11 @@ impl Categories {
     }
 }
 
+fn narrow<C: TryFrom<u32>>(categories: &[u32]) -> Result<Vec<C>> {
+    let narrow = categories.iter().map(|category| C::try_from(*category).ok());
+    narrow.collect::<Option<_>>().ok_or_else(|| Error::invalid("a category overflows its type"))
+}
+
 /// What a category is in an array.
 pub(crate) trait Category: NativeType + Ord + TryInto<usize> {
     /// The categories of values, if they are such and no value is null.
@@ -86,7 +161,7 @@ macro_rules! category {
     ($type:ty, $kind:ident) => {
         impl Category for $type {
             fn table(categories: &Categories) -> Option<&[Self]> {
-                if let Some(Table::$kind(table)) = &categories.table { Some(table) } else { None }
+                if let List::$kind(table) = &categories.list { Some(table.as_slice()) } else { None }
             }
         }
     };
@@ -102,7 +177,7 @@ impl Lookup {
     pub fn len(&self) -> usize {
         match self {
             Self::Values(values) => values.len(),
-            Self::Categories(categories) => categories.map.len(),
+            Self::Categories(categories) => categories.len(),
         }
     }
 
@@ -113,20 +188,68 @@ impl Lookup {
     }
 }
 
-/// A snapshot of all dictionaries: cheap to clone, so that a batch keeps the one it was written
-/// with while the stream replaces it.
+/// Lookups that are copied together when one of them changes: about as many as there are such chunks of 2^18 lookups.
+const CHUNK: usize = 512;
+
+/// A snapshot of all dictionaries: cheap to clone, so that a batch keeps the one it was written with while the stream
+/// replaces it. Changing one lookup of a clone takes little, however many there are.
+///
+/// ```
+/// use floe_array::{Dictionaries, Lookup, dictionary::Categories};
+///
+/// // Of three slots the last two make the same of the same dictionary.
+/// let mut dictionaries = Dictionaries::grouped(vec![0, 1, 1].into(), 2);
+/// dictionaries.set(1, Lookup::Categories(Categories::new([Some(0)].into(), 4)?));
+/// assert!(dictionaries.lookup(0).is_none());
+/// assert!(dictionaries.lookup(1).is_some() && dictionaries.lookup(2).is_some());
+/// # floe_format::Result::Ok(())
+/// ```
 #[derive(Clone, Default)]
 pub struct Dictionaries {
-    /// Values by dictionary id.
-    pub values: HashMap<i64, Arc<dyn Array>>,
-    /// Lookups by slot; missing until the field's first dictionary has arrived.
-    pub lookups: Vec<Option<Lookup>>,
+    /// The lookup of each slot.
+    groups: Arc<[usize]>,
+    /// Missing until the dictionary has arrived.
+    chunks: Vec<Arc<[Option<Lookup>]>>,
 }
 
 impl Dictionaries {
+    /// None yet of `count` lookups. `groups` is the number of the lookup of each slot; of slots that need none it may
+    /// be any number beyond.
+    #[must_use]
+    pub fn grouped(groups: Arc<[usize]>, count: usize) -> Self {
+        let chunk = |start| vec![None; CHUNK.min(count - start)].into();
+        Self { groups, chunks: (0..count).step_by(CHUNK).map(chunk).collect() }
+    }
+
     /// The lookup of a slot.
     #[must_use]
     pub fn lookup(&self, slot: usize) -> Option<&Lookup> {
-        self.lookups.get(slot)?.as_ref()
+        self.group(*self.groups.get(slot)?)
+    }
+
+    /// The lookup of a number.
+    #[must_use]
+    pub fn group(&self, group: usize) -> Option<&Lookup> {
+        self.chunks.get(group / CHUNK)?.get(group % CHUNK)?.as_ref()
+    }
+
+    /// Changes the lookup of a number, which is below the count.
+    pub fn set(&mut self, group: usize, lookup: Lookup) {
+        let chunk = self.chunks.get_mut(group / CHUNK).map(Arc::make_mut);
+        if let Some(known) = chunk.and_then(|chunk| chunk.get_mut(group % CHUNK)) {
+            *known = Some(lookup);
+        }
+    }
+}
+
+impl FromIterator<Lookup> for Dictionaries {
+    /// One lookup for each slot.
+    fn from_iter<I: IntoIterator<Item = Lookup>>(lookups: I) -> Self {
+        let lookups: Vec<Lookup> = lookups.into_iter().collect();
+        let mut dictionaries = Self::grouped((0..lookups.len()).collect(), lookups.len());
+        for (slot, lookup) in lookups.into_iter().enumerate() {
+            dictionaries.set(slot, lookup);
+        }
+        dictionaries
     }
 }

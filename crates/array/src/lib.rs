@@ -12,6 +12,7 @@
 //! ```
 
 pub mod aligned;
+mod appended;
 pub mod body;
 #[cfg(target_os = "linux")]
 mod cgroup;

@@ -132,8 +132,7 @@ fn categories_with_tables_that_change() {
             [&[Some(0), Some(1), Some(2)], &[Some(7), Some(5), Some(3)], &[Some(7), None, Some(3)]];
         for map in maps {
             let categories = Categories::new(Arc::from(map), width).unwrap();
-            let lookups = vec![Some(Lookup::Categories(categories))];
-            let found = check(&keys, &all, &Dictionaries { lookups, ..Dictionaries::default() });
+            let found = check(&keys, &all, &std::iter::once(Lookup::Categories(categories)).collect());
             let nulls = if map[1].is_none() { 5 } else { 1 };
             assert_eq!((found.len(), found.null_count()), (8, nulls), "{map:?}, {width} bytes");
         }
@@ -149,8 +148,7 @@ fn keys_are_translated_in_stretches() {
     let encoding = DictionaryEncoding { id: 0, index, slot: 0, ordered: false };
     let field = Field { dictionary: Some(encoding), ..field("a", DataType::Utf8, vec![]) };
     let categories = Categories::new(Arc::from([Some(7), Some(5), Some(3)]), 4).unwrap();
-    let lookups = vec![Some(Lookup::Categories(categories))];
-    let dictionaries = Dictionaries { lookups, ..Dictionaries::default() };
+    let dictionaries: Dictionaries = std::iter::once(Lookup::Categories(categories)).collect();
     // All valid in the first stretch; then every third is null, and what it holds is no key.
     let is_null = |row: u32| row > 300_000 && row.is_multiple_of(3);
     let bits: Bitmap = (0..ROWS).map(|row| !is_null(row)).collect();

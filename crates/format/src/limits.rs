@@ -15,7 +15,8 @@ pub struct IpcLimits {
     pub max_buffers: usize,
     /// Bytes that one buffer may decompress to.
     pub max_buffer_bytes: u64,
-    /// Bytes that the results of one read may take, over all its columns and batches.
+    /// Bytes that the results of one read may take, over all its columns and batches; of batches that are read one
+    /// by one those of each.
     pub max_total_bytes: u64,
     /// Bytes of results for each byte of input that exists: of values that dictionaries, runs and views repeat, of nulls
     /// that fill up unions, of buffers and blocks that overlap.
@@ -73,7 +74,7 @@ impl IpcLimits {
         let most = self.max_amplification.saturating_mul(input).max(self.amplification_floor);
         let unpacked = unpacked.min(most.saturating_mul(UNPACKED));
         let repeated = (self.max_amplification / UNPACKED_PART).saturating_mul(unpacked);
-        most.saturating_add(unpacked).saturating_add(repeated).min(self.max_total_bytes)
+        most.saturating_add(unpacked).saturating_add(repeated)
     }
 
     /// Bytes that may be parsed out of metadata of `len` bytes.

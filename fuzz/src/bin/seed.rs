@@ -12,13 +12,13 @@ use polars_core::prelude::*;
 
 /// Beyond this the fuzzer cuts an input off.
 const LONGEST: u64 = 65_536;
-/// Inputs of `roundtrip`: its bytes are choices, not a format.
+/// Inputs of `roundtrip` and `hostile`: their bytes are choices, not a format.
 const CHOICES: u64 = 200;
 
 fn main() -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
     let mut corpus = Corpus { folder, seeds: 0, compared: 0 };
-    for target in ["stream", "file", "roundtrip", "differential"] {
+    for target in ["stream", "file", "hostile", "roundtrip", "differential"] {
         fs::create_dir_all(corpus.folder.join(target))?;
     }
     frames(&mut corpus)?;
@@ -128,6 +128,7 @@ fn choices(corpus: &mut Corpus) -> io::Result<()> {
         let mut bytes = vec![0; arbitrary.rng().random_range(20..600)];
         arbitrary.rng().fill(bytes.as_mut_slice());
         corpus.add_to("roundtrip", &bytes)?;
+        corpus.add_to("hostile", &bytes)?;
     }
     Ok(())
 }

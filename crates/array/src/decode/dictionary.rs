@@ -69,6 +69,9 @@ fn with_keys<K: NativeType + TryInto<usize>>(
     if let Some(tables) = translations::<u8>(ctx, encoding)? {
         return translated::<K, u8>(ctx, encoding, &tables);
     }
+    if ctx.parts().len() > 1 {
+        return join(&ctx.each_part(|ctx| with_keys::<K>(ctx, encoding))?);
+    }
     let arrays = ctx.each_part(|ctx| {
         let (keys, validity) = ctx.fixed_and_validity::<K>()?;
         let lookup = lookup_of(ctx.parts().first(), encoding)?;
@@ -275,10 +278,15 @@ fn look_up<K: NativeType + TryInto<usize>>(
             }
             gather(ctx, values.as_ref(), indices, validity)
         },
-        Lookup::Categories(found) => match found.width() {
-            1 => categories::<K, u8>(found.map(), keys, validity),
-            2 => categories::<K, u16>(found.map(), keys, validity),
-            _ => categories::<K, u32>(found.map(), keys, validity),
+        Lookup::Categories(found) => {
+            let map = found.with_nulls();
+            let map =
+                map.ok_or_else(|| Error::invalid("categories without nulls have been looked up before"))?;
+            match found.width() {
+                1 => categories::<K, u8>(map, keys, validity),
+                2 => categories::<K, u16>(map, keys, validity),
+                _ => categories::<K, u32>(map, keys, validity),
+            }
         },
     }
 }

@@ -39,7 +39,7 @@ use polars_utils::float16::pf16;
 
 pub use ctx::{DecodeCtx, Part};
 pub use grow::{Growing, is_plain};
-pub use options::{Budget, DecodeOptions, Trust};
+pub use options::{Budget, DecodeOptions, Taken, Trust};
 pub use skip::{Counts, Start, starts};
 pub use struct_::distinct;
 pub use union::field_names as union_field_names;
@@ -112,8 +112,7 @@ pub fn decode_values(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn A
 /// # Errors
 /// When Polars cannot hold the type.
 pub fn empty_values(field: &Field, dictionaries: &Dictionaries) -> Result<Box<dyn Array>> {
-    let plain = Field { dictionary: None, ..field.clone() };
-    let counts = Counts::of(&plain, Version::V5);
+    let counts = Counts::of_values(field, Version::V5);
     let header = BatchHeader {
         nodes: vec![FieldNode::default(); counts.nodes],
         buffers: vec![BufferSpec::default(); counts.buffers],
@@ -124,7 +123,7 @@ pub fn empty_values(field: &Field, dictionaries: &Dictionaries) -> Result<Box<dy
     let body = Buffer::<u8>::default();
     let parts = vec![Part::new(&header, &body, dictionaries, Start::default())];
     let budget = Budget::default();
-    decode_values(&mut DecodeCtx::new(parts, &options, &budget, &Serial), &plain)
+    decode_values(&mut DecodeCtx::new(parts, &options, &budget, &Serial), field)
 }
 
 fn decode_int(ctx: &mut DecodeCtx<'_>, int: IntType) -> Result<Box<dyn Array>> {

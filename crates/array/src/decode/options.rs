@@ -37,6 +37,12 @@ impl DecodeOptions {
         super::Counts::of(field, self.version)
     }
 
+    /// What the values of a field's dictionary take in a batch of this version.
+    #[must_use]
+    pub fn counts_of_values(&self, field: &Field) -> super::Counts {
+        super::Counts::of_values(field, self.version)
+    }
+
     /// Validates what is decoded, unless the writer is trusted.
     #[must_use]
     pub fn with_trust(self, trust: Trust) -> Self {
@@ -82,14 +88,58 @@ impl Trust {
 #[derive(Debug)]
 pub struct Budget {
     limits: IpcLimits,
-    /// Bytes of results.
+    /// Bytes of results, and how many of them have been handed over.
     spent: AtomicU64,
+    settled: AtomicU64,
     /// Bytes of input that exist.
     seen: AtomicU64,
     /// Bytes that frames were decompressed from: more than there are if buffers overlap.
     packed: AtomicU64,
     /// Bytes that came of frames, as long as those did not overlap.
     unpacked: AtomicU64,
+}
+
+/// What reads have taken of a [`Budget`].
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Taken {
+    spent: u64,
+    packed: u64,
+    unpacked: u64,
+}
+
+impl Taken {
+    /// Bytes of results.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.spent
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            spent: self.spent.saturating_add(other.spent),
+            packed: self.packed.saturating_add(other.packed),
+            unpacked: self.unpacked.saturating_add(other.unpacked),
+        }
+    }
+
+    /// One of so many equal parts, rounded up.
+    #[must_use]
+    pub fn part(self, parts: usize) -> Self {
+        let part = |bytes: u64| bytes.div_ceil((parts as u64).max(1));
+        Self { spent: part(self.spent), packed: part(self.packed), unpacked: part(self.unpacked) }
+    }
+
+    /// This without a part of it.
+    #[must_use]
+    pub fn without(self, part: Self) -> Self {
+        Self {
+            spent: self.spent.saturating_sub(part.spent),
+            packed: self.packed.saturating_sub(part.packed),
+            unpacked: self.unpacked.saturating_sub(part.unpacked),
+        }
+    }
 }
 
 impl Default for Budget {
@@ -103,18 +153,19 @@ impl Budget {
     #[must_use]
     pub fn new(limits: &IpcLimits) -> Self {
         let zero = || AtomicU64::new(0);
-        Self { limits: *limits, spent: zero(), seen: zero(), packed: zero(), unpacked: zero() }
+        Self {
+            limits: *limits,
+            spent: zero(),
+            settled: zero(),
+            seen: zero(),
+            packed: zero(),
+            unpacked: zero(),
+        }
     }
 
     /// Takes note of bytes of input that exist. Each is to be noted once.
     pub fn saw(&self, bytes: u64) {
         add(&self.seen, bytes);
-    }
-
-    /// Bytes charged so far.
-    #[must_use]
-    pub fn spent(&self) -> u64 {
-        self.spent.load(Ordering::Relaxed)
     }
 
     /// Takes bytes that are about to be allocated, or that a result takes where it lies in the input.
@@ -125,16 +176,45 @@ impl Budget {
         let seen = self.seen.load(Ordering::Relaxed);
         let allowed = self.limits.max_bytes_of(seen, self.unpacked.load(Ordering::Relaxed));
         let spent = add(&self.spent, bytes);
-        if spent <= allowed {
+        let total = spent.saturating_sub(self.settled.load(Ordering::Relaxed));
+        let max_total = self.limits.max_total_bytes;
+        if spent <= allowed && total <= max_total {
             return Ok(());
         }
         self.spent.fetch_sub(bytes.min(spent), Ordering::Relaxed);
-        let max_total = self.limits.max_total_bytes;
-        Err(Error::new(if spent > max_total {
-            ErrorKind::Limit { limit: "max_total_bytes", claimed: spent, allowed: max_total }
+        Err(Error::new(if total > max_total {
+            ErrorKind::Limit { limit: "max_total_bytes", claimed: total, allowed: max_total }
         } else {
             ErrorKind::Amplified { input: seen, claimed: spent, allowed }
         }))
+    }
+
+    /// Has `max_total_bytes` count from here on: what has been charged so far is nobody's memory any more, or not this
+    /// read's. The other cap goes on.
+    pub fn settle(&self) {
+        self.settled.store(self.spent.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Takes what came of the same input in other reads; it counts for `max_amplification` only.
+    ///
+    /// # Errors
+    /// As [`Self::charge`].
+    pub fn take_up(&self, before: Taken) -> Result<()> {
+        add(&self.packed, before.packed);
+        add(&self.unpacked, before.unpacked);
+        self.settled.store(before.spent, Ordering::Relaxed);
+        self.charge(before.spent)
+    }
+
+    /// What has been taken since [`Self::take_up`].
+    #[must_use]
+    pub fn taken(&self, before: Taken) -> Taken {
+        let since = |sum: &AtomicU64, before: u64| sum.load(Ordering::Relaxed).saturating_sub(before);
+        Taken {
+            spent: since(&self.spent, before.spent),
+            packed: since(&self.packed, before.packed),
+            unpacked: since(&self.unpacked, before.unpacked),
+        }
     }
 
     /// As [`Self::charge`], for `count` times `width` bytes.

@@ -21,6 +21,12 @@ impl Counts {
         if field.dictionary.is_some() {
             return Self { nodes: 1, buffers: 2, variadic: 0 };
         }
+        Self::of_values(field, version)
+    }
+
+    /// The counts of what `field` holds, whether or not it is dictionary encoded: what a dictionary batch of it takes.
+    #[must_use]
+    pub fn of_values(field: &Field, version: Version) -> Self {
         let (buffers, variadic) = match &field.data_type {
             DataType::Null => (0, 0),
             // Before 1.0 every array but null had a validity buffer.

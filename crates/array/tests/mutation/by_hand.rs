@@ -207,7 +207,7 @@ fn dictionaries() -> Vec<Column> {
             let dictionary = Some(DictionaryEncoding { id: 1, index, ordered: false, slot: 0 });
             let plain = field(&format!("dictionary_{name}_{bits}"), DataType::Utf8View, vec![]);
             let mut column = hand.column(Field { dictionary, ..plain });
-            column.dictionaries.lookups = vec![Some(lookup.clone())];
+            column.dictionaries = std::iter::once(lookup.clone()).collect();
             columns.push(column);
         }
     }

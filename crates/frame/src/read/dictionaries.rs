@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, Utf8ViewArray};
-use arrow::compute::concatenate::concatenate;
 use floe_array::decode::{Budget, DecodeOptions, Start, decode_values, empty_values, starts};
 use floe_array::dictionary::Categories;
-use floe_array::{Body, DecodeCtx, Dictionaries, Executor, Lookup, Part};
+use floe_array::{Body, DecodeCtx, Dictionaries, Executor, Lookup, Part, join};
 use floe_format::{DictionaryHeader, Error, Field, Result};
+use polars_core::prelude::PlHashMap;
 
 #[cfg(feature = "dtype-categorical")]
 use polars_core::prelude::CategoricalMapping;
@@ -17,36 +17,111 @@ use crate::schema::{CategoryTarget, ReadSchema};
 /// The dictionaries as of now. A snapshot is shared with the batches that need it.
 #[derive(Clone)]
 pub(crate) struct Store {
-    schema: Arc<ReadSchema>,
-    /// By slot: whether a projected column needs it.
-    wanted: Vec<bool>,
+    plan: Arc<Plan>,
     current: Arc<Dictionaries>,
+    /// What has been sent, by id. Values only if a field takes them as they are.
+    sent: PlHashMap<i64, Sent>,
+}
+
+#[derive(Clone)]
+struct Sent {
+    len: usize,
+    values: Option<Arc<dyn Array>>,
+}
+
+/// Which dictionaries are wanted, and for what. Found once, so that a dictionary batch takes no longer for a schema of
+/// many fields than for one of few.
+struct Plan {
+    schema: Arc<ReadSchema>,
+    by_id: PlHashMap<i64, Wanted>,
+}
+
+/// What is wanted of a dictionary.
+struct Wanted {
+    /// The slots of the first field that has it, and of the first that has it with values of another type.
+    slot: usize,
+    differs: Option<usize>,
+    lookups: Vec<Wish>,
+}
+
+/// A lookup that some fields share.
+struct Wish {
+    number: usize,
+    target: CategoryTarget,
+}
+
+/// What a value of a dictionary takes in a lookup, at most: eight bytes where others are null, in memory that grows by
+/// doubling.
+const CATEGORY_BYTES: usize = 16;
+
+impl Wanted {
+    fn needs_values(&self) -> bool {
+        self.lookups.iter().any(|wish| matches!(wish.target, CategoryTarget::Values))
+    }
+}
+
+impl Plan {
+    /// The plan, and for each slot the number of its lookup, and how many lookups there are.
+    fn new(schema: Arc<ReadSchema>, slots: &[usize]) -> (Self, Arc<[usize]>, usize) {
+        let mut numbers = vec![usize::MAX; schema.slot_count()];
+        let mut by_id: PlHashMap<i64, Wanted> = PlHashMap::default();
+        let mut numbers_of: PlHashMap<(i64, usize), usize> = PlHashMap::default();
+        let mut sorted = slots.to_vec();
+        sorted.sort_unstable();
+        for slot in sorted {
+            let (Some(field), Some(target)) = (schema.slot(slot), schema.targets.get(slot)) else { continue };
+            let Some(encoding) = &field.dictionary else { continue };
+            let wanted = by_id.entry(encoding.id).or_insert_with(|| Wanted {
+                slot,
+                differs: None,
+                lookups: Vec::new(),
+            });
+            if wanted.differs.is_none()
+                && !schema.slot(wanted.slot).is_some_and(|first| same_values(first, field))
+            {
+                wanted.differs = Some(slot);
+            }
+            let count = numbers_of.len();
+            let number = *numbers_of.entry((encoding.id, target.identity())).or_insert(count);
+            numbers[slot] = number;
+            if number == count {
+                wanted.lookups.push(Wish { number, target: target.clone() });
+            }
+        }
+        (Self { schema, by_id }, numbers.into(), numbers_of.len())
+    }
+}
+
+/// Whether the values of two dictionary-encoded fields are of one type.
+fn same_values(a: &Field, b: &Field) -> bool {
+    let same_keys = |a: &Field, b: &Field| match (&a.dictionary, &b.dictionary) {
+        (None, None) => true,
+        (Some(a), Some(b)) => a.id == b.id && a.index == b.index,
+        _ => false,
+    };
+    let mut children = a.children.iter().zip(&b.children);
+    a.data_type == b.data_type
+        && a.children.len() == b.children.len()
+        && children.all(|(a, b)| same_keys(a, b) && same_values(a, b))
 }
 
 impl Store {
     /// Empty dictionaries for the slots that are wanted.
     pub(crate) fn new(schema: Arc<ReadSchema>, slots: &[usize]) -> Result<Self> {
-        let mut wanted = vec![false; schema.slots.len()];
-        for slot in slots {
-            if let Some(wanted) = wanted.get_mut(*slot) {
-                *wanted = true;
-            }
-        }
-        let mut store = Self {
-            current: Arc::new(Dictionaries { lookups: vec![None; wanted.len()], ..Default::default() }),
-            schema,
-            wanted,
-        };
+        let (plan, numbers, count) = Plan::new(schema, slots);
+        let mut current = Dictionaries::grouped(numbers, count);
         // A field's slot comes before those of its children, which it needs: from the last to the
         // first.
-        for slot in (0..store.wanted.len()).rev() {
-            if store.wanted[slot] {
-                let values = empty_values(&store.schema.slots[slot], &store.current)?;
-                let lookup = store.lookup(slot, &Arc::from(values), None)?;
-                Arc::make_mut(&mut store.current).lookups[slot] = Some(lookup);
+        let mut all: Vec<&Wanted> = plan.by_id.values().collect();
+        all.sort_unstable_by_key(|wanted| std::cmp::Reverse(wanted.slot));
+        for wanted in all {
+            let Some(field) = plan.schema.slot(wanted.slot) else { continue };
+            let values: Arc<dyn Array> = Arc::from(empty_values(field, &current)?);
+            for Wish { number, target } in &wanted.lookups {
+                current.set(*number, lookup(target, &values, values.as_ref(), None)?);
             }
         }
-        Ok(store)
+        Ok(Self { plan: Arc::new(plan), current: Arc::new(current), sent: PlHashMap::default() })
     }
 
     pub(crate) fn snapshot(&self) -> Arc<Dictionaries> {
@@ -55,21 +130,12 @@ impl Store {
 
     /// Whether any projected column uses the dictionary.
     pub(crate) fn wants(&self, id: i64) -> bool {
-        self.slots_of(id).next().is_some()
+        self.plan.by_id.contains_key(&id)
     }
 
     /// Whether the dictionary has been sent before.
     pub(crate) fn knows(&self, id: i64) -> bool {
-        self.current.values.contains_key(&id)
-    }
-
-    fn slots_of(&self, id: i64) -> impl Iterator<Item = usize> + '_ {
-        let slots = self.schema.slots.iter().zip(&self.wanted).enumerate();
-        slots
-            .filter(move |(_, (field, wanted))| {
-                **wanted && field.dictionary.as_ref().is_some_and(|d| d.id == id)
-            })
-            .map(|(slot, _)| slot)
+        self.sent.contains_key(&id)
     }
 
     /// Takes in a dictionary batch.
@@ -81,79 +147,98 @@ impl Store {
         budget: &Budget,
         executor: &dyn Executor,
     ) -> Result<()> {
-        let id = header.id;
-        let slots: Vec<usize> = self.slots_of(id).collect();
-        let Some(first) = slots.first() else { return Ok(()) };
-        let at = |e: Error| e.at(format!("dictionary {id}"));
-        let field = self.value_field(*first, &slots).map_err(at)?;
-        let counts = [options.counts(&field)];
-        let ends = starts(&header.batch, &counts).map_err(at)?;
-        debug_assert_eq!(ends.len(), 2);
-        let part = Part::new(&header.batch, body, &self.current, Start::default());
-        let mut ctx = DecodeCtx::new(vec![part], options, budget, executor);
-        let mut values = decode_values(&mut ctx, &field).map_err(at)?;
-        let known = self.current.values.get(&id).cloned();
-        let mut before = None;
-        if let (true, Some(known)) = (header.is_delta, known) {
-            values = concatenate(&[known.as_ref(), values.as_ref()])
-                .map_err(|e| at(Error::invalid(e.to_string())))?;
-            before = Some(known.len());
-        }
-        let values: Arc<dyn Array> = Arc::from(values);
-        let mut lookups = Vec::with_capacity(slots.len());
-        for slot in slots {
-            lookups.push((slot, self.lookup(slot, &values, before).map_err(at)?));
+        let plan = Arc::clone(&self.plan);
+        let Some(wanted) = plan.by_id.get(&header.id) else { return Ok(()) };
+        let decode = || {
+            let field = plan.value_field(wanted)?;
+            let ends = starts(&header.batch, &[options.counts_of_values(field)])?;
+            debug_assert_eq!(ends.len(), 2);
+            let part = Part::new(&header.batch, body, &self.current, Start::default());
+            decode_values(&mut DecodeCtx::new(vec![part], options, budget, executor), field)
+        };
+        let at = |e: Error| e.at(format!("dictionary {}", header.id));
+        let new = decode().map_err(at)?;
+        self.take(wanted, header, new, budget).map_err(at)
+    }
+
+    /// Takes values that have been sent.
+    fn take(
+        &mut self,
+        wanted: &Wanted,
+        header: &DictionaryHeader,
+        new: Box<dyn Array>,
+        budget: &Budget,
+    ) -> Result<()> {
+        let known = self.sent.get(&header.id).filter(|_| header.is_delta);
+        let before = known.map(|sent| sent.len);
+        let len = before.unwrap_or(0).saturating_add(new.len());
+        let values: Option<Arc<dyn Array>> = match known.and_then(|sent| sent.values.as_ref()) {
+            _ if !wanted.needs_values() => None,
+            None => Some(Arc::from(new.clone())),
+            Some(known) => {
+                // Such values are copied, those that were there as well: that is charged, so that it stays in a ratio to
+                // the input.
+                budget.charge_product(known.len(), size_of::<u64>())?;
+                Some(Arc::from(join(&[known.to_boxed(), new.clone()])?))
+            },
+        };
+        let new: Arc<dyn Array> = Arc::from(new);
+        let all = values.as_ref().unwrap_or(&new);
+        let mut lookups = Vec::with_capacity(wanted.lookups.len());
+        for Wish { number, target } in &wanted.lookups {
+            budget.charge_product(new.len().saturating_add(1), CATEGORY_BYTES)?;
+            let known = self.current.group(*number).filter(|_| before.is_some());
+            lookups.push((*number, lookup(target, all, new.as_ref(), known)?));
         }
         let current = Arc::make_mut(&mut self.current);
-        current.values.insert(id, values);
-        for (slot, lookup) in lookups {
-            current.lookups[slot] = Some(lookup);
+        for (number, lookup) in lookups {
+            current.set(number, lookup);
         }
+        self.sent.insert(header.id, Sent { len, values });
         Ok(())
     }
+}
 
+impl Plan {
     /// The field of a dictionary's values. Fields that share an id must agree on it.
-    fn value_field(&self, first: usize, slots: &[usize]) -> Result<Field> {
-        let field = &self.schema.slots[first];
-        for slot in slots {
-            let other = &self.schema.slots[*slot];
-            if other.data_type != field.data_type || other.children.len() != field.children.len() {
-                return Err(Error::invalid(format!(
-                    "fields \"{}\" and \"{}\" share it but differ in type",
-                    field.name, other.name
-                )));
-            }
+    fn value_field(&self, wanted: &Wanted) -> Result<&Field> {
+        let lost = || Error::invalid("no field of the schema has it");
+        let field = self.schema.slot(wanted.slot).ok_or_else(lost)?;
+        match wanted.differs.and_then(|slot| self.schema.slot(slot)) {
+            None => Ok(field),
+            Some(other) => Err(Error::invalid(format!(
+                "fields \"{}\" and \"{}\" share it but differ in type",
+                field.name, other.name
+            ))),
         }
-        Ok(Field { dictionary: None, ..field.clone() })
     }
+}
 
-    /// What a slot makes of values, of which the first `before` are known to it already.
-    fn lookup(&self, slot: usize, values: &Arc<dyn Array>, before: Option<usize>) -> Result<Lookup> {
-        let known = before.and_then(|n| match self.current.lookup(slot) {
-            Some(Lookup::Categories(known)) => known.map().get(..n),
-            _ => None,
-        });
-        match &self.schema.targets[slot] {
-            CategoryTarget::Values => Ok(Lookup::Values(Arc::clone(values))),
-            #[cfg(feature = "dtype-categorical")]
-            CategoryTarget::Categorical(categories) => {
-                let mapping = categories.mapping();
-                let insert =
-                    |text: &str| mapping.insert_cat(text).map_err(|e| Error::unsupported(e.to_string()));
-                let map = map_strings(values.as_ref(), known, &mapping, insert)?;
-                Ok(Lookup::Categories(Categories::new(map, width(categories.physical()))?))
-            },
-            #[cfg(feature = "dtype-categorical")]
-            CategoryTarget::Enum(frozen) => {
-                let find = |text: &str| {
-                    frozen.mapping().get_cat(text).ok_or_else(|| {
-                        Error::invalid(format!("\"{text}\" is not among the enum's categories"))
-                    })
-                };
-                let map = map_strings(values.as_ref(), known, frozen.mapping(), find)?;
-                Ok(Lookup::Categories(Categories::new(map, width(frozen.physical()))?))
-            },
-        }
+/// What fields make of a dictionary of which `all` are the values; or all but `new` of which `known` is what they have made.
+fn lookup(
+    target: &CategoryTarget,
+    all: &Arc<dyn Array>,
+    new: &dyn Array,
+    known: Option<&Lookup>,
+) -> Result<Lookup> {
+    match target {
+        CategoryTarget::Values => Ok(Lookup::Values(Arc::clone(all))),
+        #[cfg(feature = "dtype-categorical")]
+        CategoryTarget::Categorical(categories) => {
+            let mapping = categories.mapping();
+            let insert = |text: &str| mapping.insert_cat(text).map_err(|e| Error::unsupported(e.to_string()));
+            map_strings(new, known, width(categories.physical()), &mapping, insert)
+        },
+        #[cfg(feature = "dtype-categorical")]
+        CategoryTarget::Enum(frozen) => {
+            let find = |text: &str| {
+                frozen
+                    .mapping()
+                    .get_cat(text)
+                    .ok_or_else(|| Error::invalid(format!("\"{text}\" is not among the enum's categories")))
+            };
+            map_strings(new, known, width(frozen.physical()), frozen.mapping(), find)
+        },
     }
 }
 
@@ -167,24 +252,28 @@ fn width(physical: polars_core::prelude::CategoricalPhysical) -> u8 {
     }
 }
 
+/// The categories of strings, behind those known already.
 #[cfg(feature = "dtype-categorical")]
 fn map_strings(
-    values: &dyn Array,
-    known: Option<&[Option<u32>]>,
+    new: &dyn Array,
+    known: Option<&Lookup>,
+    width: u8,
     mapping: &CategoricalMapping,
     mut category: impl FnMut(&str) -> Result<u32>,
-) -> Result<Arc<[Option<u32>]>> {
-    let strings = values
+) -> Result<Lookup> {
+    let strings = new
         .as_any()
         .downcast_ref::<Utf8ViewArray>()
         .ok_or_else(|| Error::invalid("the values of a categorical are not strings"))?;
-    let known = known.unwrap_or_default();
-    let mut map = Vec::with_capacity(strings.len().max(known.len()));
-    map.extend_from_slice(known);
+    let mut categories = match known {
+        Some(Lookup::Categories(known)) => known.clone(),
+        _ => Categories::new([].into(), width)?,
+    };
+    let mut map = floe_array::aligned::try_with_capacity(strings.len())?;
     // Dictionaries are mostly written in the order of the categories: comparing with the one that
     // would come next is a fraction of the work of looking a text up.
-    let mut next = known.last().copied().flatten().map_or(0, |last| last.wrapping_add(1));
-    for text in strings.iter().skip(known.len()) {
+    let mut next = categories.last().map_or(0, |last| last.wrapping_add(1));
+    for text in strings {
         let Some(text) = text else {
             map.push(None);
             continue;
@@ -194,5 +283,6 @@ fn map_strings(
         next = category.wrapping_add(1);
         map.push(Some(category));
     }
-    Ok(map.into())
+    categories.extend(&map)?;
+    Ok(Lookup::Categories(categories))
 }

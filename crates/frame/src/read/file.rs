@@ -210,14 +210,13 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// When there is no batch `index` (the error says the range), or it is not valid.
     pub fn get_batch(&self, index: usize) -> PolarsResult<DataFrame> {
         let file = self.open()?;
-        let view = FileView::new(file, &self.options)?;
-        view.file.check_index(index)?;
+        file.check_index(index)?;
+        let view = FileView::of_batch(file, &self.options, index)?;
         let batch = view.locate(index, &self.options)?;
-        view.decode(
-            std::slice::from_ref(&(index, batch)),
-            &ReadOptions { n_rows: None, ..self.options.clone() },
-            0,
-        )
+        let options = ReadOptions { n_rows: None, ..self.options.clone() };
+        let df = view.decode(std::slice::from_ref(&(index, batch)), &options, 0)?;
+        view.close();
+        Ok(df)
     }
 
     /// The custom metadata of one record batch.

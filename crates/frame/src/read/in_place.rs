@@ -116,6 +116,11 @@ impl<'a> InPlace<'a> {
         suits.then(|| Self { frame, fields, rows: header.rows, pending: pending.into() })
     }
 
+    /// Bytes of all values.
+    pub(super) fn bytes(&self) -> u64 {
+        self.pending.iter().fold(0, |sum, values| sum.saturating_add(values.stored.len))
+    }
+
     /// Where in the body the next values begin, if that is before `until`.
     pub(super) fn next_before(&self, until: u64) -> Option<u64> {
         self.pending.front().map(|values| values.stored.offset).filter(|offset| *offset < until)

@@ -62,7 +62,22 @@ pub(crate) fn read_footer<R: MmapBytesReader>(
     for (i, block) in footer.batches.iter().enumerate() {
         block.check(start).map_err(|e| format_error(e.at(format!("footer, record batch block {i}"))))?;
     }
+    check_overlap(&footer, len, limits).map_err(|e| format_error(e.at("footer")))?;
     Ok((footer, start))
+}
+
+/// Blocks may lie on one another, which makes much of a small file: each counts.
+fn check_overlap(footer: &Footer, len: u64, limits: &IpcLimits) -> Result<()> {
+    let blocks = footer.dictionaries.iter().chain(&footer.batches);
+    let size = |block: &Block| u64::from(block.metadata_len).saturating_add(block.body_len);
+    let claimed = blocks.map(size).fold(0, u64::saturating_add);
+    let allowed = limits.max_bytes_of(len, 0).max(len);
+    if claimed > allowed {
+        return Err(
+            Error::new(ErrorKind::Amplified { input: len, claimed, allowed }).at("blocks that overlap")
+        );
+    }
+    Ok(())
 }
 
 /// The message that a block of the footer points at.
@@ -101,6 +116,14 @@ fn decode_head(head: &[u8], limits: &IpcLimits) -> Result<Message> {
         )));
     }
     decode_message(metadata, limits)
+}
+
+/// Bytes that custom metadata takes.
+pub(crate) fn metadata_bytes(metadata: &KeyValues) -> u64 {
+    let pair = |(key, value): &(floe_format::Text, floe_format::Text)| {
+        size_of::<(floe_format::Text, floe_format::Text)>() + key.len() + value.len()
+    };
+    metadata.iter().map(pair).fold(0u64, |sum, bytes| sum.saturating_add(bytes as u64))
 }
 
 fn locate<H>(message: Message, header: H, body: u64) -> Located<H> {

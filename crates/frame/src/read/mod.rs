@@ -25,6 +25,7 @@ mod in_place;
 mod incoming;
 mod index;
 mod input;
+mod ledger;
 mod methods;
 mod on_disk;
 mod open;

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use floe_array::decode::Budget;
 use floe_array::{Body, Dictionaries};
 use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
 use polars_core::prelude::*;
@@ -12,7 +11,8 @@ use super::assemble::{BatchInput, decode_frame, finish_frame};
 use super::dictionaries::Store;
 use super::fetch::{Placed, fetch};
 use super::flags;
-use super::index::{Located, batch_at, dictionary_at, read_footer};
+use super::index::{Located, batch_at, dictionary_at, metadata_bytes, read_footer};
+use super::ledger::{Account, Ledger};
 use super::options::{Projection, ReadOptions};
 use super::source::{RangeOf, Source};
 use crate::error::format_error;
@@ -29,6 +29,7 @@ pub(super) struct OpenFile<R> {
     /// The dictionaries read last, and the slots they are for: `get_batch` after `get_batch` needs
     /// the same ones.
     known: Mutex<Option<(Vec<usize>, Arc<Dictionaries>)>>,
+    ledger: Ledger,
 }
 
 impl<R: MmapBytesReader> OpenFile<R> {
@@ -42,6 +43,7 @@ impl<R: MmapBytesReader> OpenFile<R> {
             batches: footer.batches,
             metadata: footer.metadata,
             known: Mutex::new(None),
+            ledger: Ledger::default(),
         })
     }
 }
@@ -63,21 +65,36 @@ pub(super) struct FileView<R> {
     pub(super) file: Arc<OpenFile<R>>,
     projection: Projection,
     dictionaries: Arc<Dictionaries>,
-    budget: Budget,
+    account: Account,
 }
 
 impl<R: MmapBytesReader> FileView<R> {
     pub(super) fn new(file: Arc<OpenFile<R>>, options: &ReadOptions) -> PolarsResult<Self> {
+        let account =
+            Ledger::default().open(&options.limits, file.source.len(), 0..0).map_err(format_error)?;
+        Self::with_account(file, options, account)
+    }
+
+    /// For one batch, which may be one of many that are alike: see [`Ledger`].
+    pub(super) fn of_batch(
+        file: Arc<OpenFile<R>>,
+        options: &ReadOptions,
+        index: usize,
+    ) -> PolarsResult<Self> {
+        let account =
+            file.ledger.open(&options.limits, file.source.len(), index..index + 1).map_err(format_error)?;
+        Self::with_account(file, options, account)
+    }
+
+    fn with_account(file: Arc<OpenFile<R>>, options: &ReadOptions, account: Account) -> PolarsResult<Self> {
         let projection = Projection::new(&file.schema, options)?;
-        let budget = Budget::new(&options.limits);
-        budget.saw(file.source.len());
         // Not locked while dictionaries are decoded: the pool may run another read of this file on
         // this very thread meanwhile.
         let known = file.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((slots, dictionaries)) = known
             && slots == projection.slots
         {
-            return Ok(Self { projection, dictionaries, budget, file });
+            return Ok(Self { projection, dictionaries, account, file });
         }
         let mut store = Store::new(Arc::clone(&file.schema), &projection.slots).map_err(format_error)?;
         if !projection.slots.is_empty() {
@@ -93,18 +110,31 @@ impl<R: MmapBytesReader> FileView<R> {
                 let body = RangeOf { source: &file.source, start: dictionary.body };
                 let decode = options.decode_options(&file.schema, dictionary.version);
                 store
-                    .apply(&dictionary.header, &body, &decode, &budget, pool::executor(options.parallel))
+                    .apply(
+                        &dictionary.header,
+                        &body,
+                        &decode,
+                        &account.budget,
+                        pool::executor(options.parallel),
+                    )
                     .map_err(|e| format_error(e.at(format!("dictionary batch {i}"))))?;
             }
         }
         let dictionaries = store.snapshot();
         let known = (projection.slots.clone(), Arc::clone(&dictionaries));
         *file.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        Ok(Self { projection, dictionaries, budget, file })
+        Ok(Self { projection, dictionaries, account, file })
+    }
+
+    /// Takes note of what the batch has taken.
+    pub(super) fn close(&self) {
+        self.file.ledger.close(&self.account);
     }
 
     pub(super) fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<Located<BatchHeader>> {
-        batch_at(&self.file.source, self.file.batches[index], index, &options.limits)
+        let batch = batch_at(&self.file.source, self.file.batches[index], index, &options.limits)?;
+        self.account.budget.charge(metadata_bytes(&batch.metadata)).map_err(format_error)?;
+        Ok(batch)
     }
 
     pub(super) fn decode(
@@ -137,7 +167,8 @@ impl<R: MmapBytesReader> FileView<R> {
             options: options.decode_options(&file.schema, batch.version),
         });
         let inputs: Vec<BatchInput<'_>> = inputs.collect();
-        let mut df = decode_frame(&file.schema, &self.projection, options, &inputs, &self.budget, executor)?;
+        let mut df =
+            decode_frame(&file.schema, &self.projection, options, &inputs, &self.account.budget, executor)?;
         flags::restore(&mut df, &self.projection, batches.iter().map(|(_, batch)| &batch.metadata))?;
         finish_frame(df, options, before)
     }

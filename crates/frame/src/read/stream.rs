@@ -336,6 +336,7 @@ impl<R: Read> Iterator for StreamBatches<R> {
         let (options, number) = (&self.options, self.number);
         let next = with_stream!(&self.state, options, |s| {
             if s.number() == number {
+                s.hand_over();
                 s.next_frame(options)
             } else {
                 Err(polars_err!(

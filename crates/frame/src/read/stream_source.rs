@@ -14,6 +14,8 @@ use super::decoding::Decoding;
 use super::dictionaries::Store;
 use super::enclosed::Enclosed;
 use super::health::Health;
+use super::in_place::InPlace;
+use super::index::metadata_bytes;
 use super::input::{Input, Item};
 use super::on_disk::StreamBody;
 use super::options::{ColumnCounts, Projection, ReadOptions};
@@ -174,6 +176,7 @@ impl<R: Read> Stream<R> {
                 Item::Message(message) => message,
                 Item::End { marked } => return self.end(marked, options).map(|()| None),
             };
+            self.current.budget.charge(metadata_bytes(&metadata)).map_err(format_error)?;
             match header {
                 Header::Schema(_) => return Err(second_schema()),
                 Header::Dictionary(header) => {
@@ -249,9 +252,11 @@ impl<R: Read> Stream<R> {
         let wanted = plan.ranges(schema, &header, version, body_len, in_place.as_deref_mut());
         let (ranges, values) = wanted.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
         let is_read = values.is_some();
+        let in_place_bytes = values.as_ref().map_or(0, InPlace::bytes);
         let body = self.input.body(body_len, filled(&header), &ranges, values, options.parallel);
         let body = body.map_err(|e| place(index, e))?;
         self.current.budget.saw(body_len);
+        self.current.budget.charge(in_place_bytes).map_err(format_error)?;
         self.current.batches += 1;
         self.current.rows = self.current.rows.saturating_add(header.rows);
         let dictionaries = plan.store.snapshot();
@@ -279,6 +284,11 @@ impl<R: Read> Stream<R> {
             }
         }
         Ok(())
+    }
+
+    /// What has been decoded is the caller's now: `max_total_bytes` counts anew.
+    pub(crate) fn hand_over(&self) {
+        self.current.budget.settle();
     }
 
     /// What decoding takes, to be sent to the pool.

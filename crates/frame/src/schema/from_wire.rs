@@ -29,6 +29,19 @@ pub(crate) enum CategoryTarget {
     Enum(Arc<FrozenCategories>),
 }
 
+impl CategoryTarget {
+    /// The same of two targets only if strings become the same categories of both.
+    pub(crate) fn identity(&self) -> usize {
+        match self {
+            Self::Values => 0,
+            #[cfg(feature = "dtype-categorical")]
+            Self::Categorical(categories) => Arc::as_ptr(categories).addr(),
+            #[cfg(feature = "dtype-categorical")]
+            Self::Enum(categories) => Arc::as_ptr(categories).addr(),
+        }
+    }
+}
+
 /// One top-level column.
 #[derive(Clone)]
 pub(crate) struct ReadColumn {
@@ -47,8 +60,8 @@ pub(crate) struct ReadSchema {
     pub(crate) columns: Vec<ReadColumn>,
     /// By slot; `None` until a column that uses it is planned.
     pub(crate) targets: Vec<CategoryTarget>,
-    /// By slot: the field itself, for decoding its dictionary.
-    pub(crate) slots: Vec<WireField>,
+    /// By slot: where the field is in `wire`, from child to child. (Not the field: they may lie in one another.)
+    slots: Vec<Box<[u32]>>,
 }
 
 impl ReadSchema {
@@ -61,13 +74,38 @@ impl ReadSchema {
             Arc::make_mut(&mut wire).fields.iter_mut().for_each(name_map_entries);
         }
         let names = distinct(wire.fields.iter().map(|field| field.name.as_str()));
-        let columns = wire.fields.iter().zip(names).map(|(field, name)| ReadColumn {
-            name: name.as_ref().into(),
-            dtype: dtype(field, &mut targets, &mut slots)
-                .map_err(|e| e.at(format!("column \"{}\"", field.name))),
+        let mut path = Vec::new();
+        let columns = wire.fields.iter().zip(names).zip(0u32..).map(|((field, name), at)| {
+            path.clear();
+            path.push(at);
+            let dtype =
+                dtype(field, &mut Slots { path: &mut path, targets: &mut targets, paths: &mut slots });
+            let dtype = dtype.map_err(|e| e.at(format!("column \"{}\"", field.name)));
+            ReadColumn { name: name.as_ref().into(), dtype }
         });
         let columns = columns.collect();
         Self { written, wire, columns, targets, slots }
+    }
+
+    /// How many dictionary-encoded fields there are.
+    pub(crate) fn slot_count(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether the values of a dictionary have dictionaries themselves.
+    pub(crate) fn has_nested_dictionaries(&self) -> bool {
+        // Slots are in the order of a walk that sees a field before its children.
+        self.slots.windows(2).any(|pair| pair[1].starts_with(&pair[0]))
+    }
+
+    /// The field of a slot.
+    pub(crate) fn slot(&self, slot: usize) -> Option<&WireField> {
+        let (column, path) = self.slots.get(slot)?.split_first()?;
+        let mut field = self.wire.fields.get(usize::try_from(*column).ok()?)?;
+        for at in path {
+            field = field.children.get(usize::try_from(*at).ok()?)?;
+        }
+        Some(field)
     }
 
     /// The Polars schema of the columns that Polars can hold.
@@ -107,19 +145,31 @@ fn find<'a>(metadata: &'a KeyValues, key: &str) -> Option<&'a str> {
 
 type Wire<T> = Result<T, floe_format::Error>;
 
+/// The dictionary-encoded fields found so far.
+struct Slots<'a> {
+    /// Where the walk is.
+    path: &'a mut Vec<u32>,
+    targets: &'a mut Vec<CategoryTarget>,
+    paths: &'a mut Vec<Box<[u32]>>,
+}
+
 /// The dtype of a field. Always visits all children, so that slots stay in step on errors.
-fn dtype(field: &WireField, targets: &mut Vec<CategoryTarget>, slots: &mut Vec<WireField>) -> Wire<DataType> {
+fn dtype(field: &WireField, slots: &mut Slots<'_>) -> Wire<DataType> {
     let own_slot = field.dictionary.as_ref().map(|_| {
-        targets.push(CategoryTarget::Values);
-        slots.push(field.clone());
-        targets.len() - 1
+        slots.targets.push(CategoryTarget::Values);
+        slots.paths.push(slots.path.as_slice().into());
+        slots.targets.len() - 1
     });
-    let children: Vec<Wire<DataType>> =
-        field.children.iter().map(|child| dtype(child, targets, slots)).collect();
+    let mut children: Vec<Wire<DataType>> = Vec::with_capacity(field.children.len());
+    for (child, at) in field.children.iter().zip(0u32..) {
+        slots.path.push(at);
+        children.push(dtype(child, slots));
+        slots.path.pop();
+    }
     let mut storage = storage(field, children)?;
     if let Some(slot) = own_slot {
         let (target, categories) = category_dtype(field, storage)?;
-        if let Some(known) = targets.get_mut(slot) {
+        if let Some(known) = slots.targets.get_mut(slot) {
             *known = target;
         }
         storage = categories;

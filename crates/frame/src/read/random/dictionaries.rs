@@ -91,7 +91,7 @@ impl IpcIndex {
         let messages = self.dictionaries.get(range.clone()).unwrap_or_default();
         let wanted = range.zip(messages).filter(|(_, entry)| store.wants(entry.id));
         // The values of a dictionary may be keys of another, as it was when they were sent.
-        let nested = schema.slots.iter().any(|field| field.children.iter().any(has_dictionary));
+        let nested = schema.has_nested_dictionaries();
         let mut whole: PlHashMap<i64, usize> = PlHashMap::new();
         for (number, entry) in wanted.clone().filter(|(_, entry)| !entry.is_delta) {
             let before = whole.insert(entry.id, number);
@@ -104,8 +104,4 @@ impl IpcIndex {
         let counts = |number: usize, id: i64| nested || whole.get(&id).is_none_or(|last| number >= *last);
         Ok(wanted.filter(|(number, entry)| counts(*number, entry.id)).map(|(number, _)| number).collect())
     }
-}
-
-fn has_dictionary(field: &floe_format::Field) -> bool {
-    field.dictionary.is_some() || field.children.iter().any(has_dictionary)
 }

@@ -24,7 +24,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use floe_array::decode::Budget;
 use floe_format::{BatchHeader, Block, IpcLimits};
 use polars_core::prelude::*;
 
@@ -32,8 +31,10 @@ use self::dictionaries::{DictionaryEntry, Known};
 use self::origin::{BodyOf, Origin, Reading};
 use super::assemble::{BatchInput, decode_frame};
 use super::flags;
-use super::index::{Located, batch_at};
+use super::index::{Located, batch_at, metadata_bytes};
+use super::ledger::Ledger;
 use super::options::{Projection, ReadOptions};
+use crate::error::format_error;
 use crate::pool;
 use crate::schema::ReadSchema;
 
@@ -78,6 +79,7 @@ pub struct IpcIndex {
     bytes_read: AtomicU64,
     /// Dictionaries decoded lately.
     known: Mutex<VecDeque<Known>>,
+    ledger: Ledger,
 }
 
 /// A stream of the source: its messages are numbered on behind those of the streams before it.
@@ -280,11 +282,14 @@ impl IpcIndex {
         };
         let projection = Projection::new(schema, &options)?;
         let reading = self.reading()?;
-        let budget = Budget::new(&self.limits);
-        budget.saw(reading.len());
+        let account = self.ledger.open(&self.limits, reading.len(), batches.clone()).map_err(format_error)?;
+        let budget = &account.budget;
         let numbers = batches.clone();
         let located = entries.iter().zip(numbers).map(|(entry, i)| self.locate(&reading, entry, i));
         let located = located.collect::<PolarsResult<Vec<_>>>()?;
+        for batch in &located {
+            budget.charge(metadata_bytes(&batch.metadata)).map_err(format_error)?;
+        }
         // Contiguous columns, unless that would copy what can be seen where it lies.
         options.rechunk = !reading.is_shared() || located.iter().any(|b| b.header.compression.is_some());
         let bodies: Vec<BodyOf<'_>> = located.iter().map(|batch| reading.body(batch.body)).collect();
@@ -300,14 +305,15 @@ impl IpcIndex {
                     &projection,
                     needed,
                     &options,
-                    &budget,
+                    budget,
                 )?,
                 index,
                 options: options.decode_options(schema, batch.version),
             });
         }
         let executor = pool::executor(parallel);
-        let mut df = decode_frame(schema, &projection, &options, &inputs, &budget, executor)?;
+        let mut df = decode_frame(schema, &projection, &options, &inputs, budget, executor)?;
+        self.ledger.close(&account);
         flags::restore(&mut df, &projection, located.iter().map(|batch| &batch.metadata))?;
         Ok((df, reading.bytes()))
     }

@@ -18,6 +18,7 @@ use crate::error::format_error;
 use crate::pool;
 use crate::read::assemble::check_rows;
 use crate::read::index::{SNIFFED, batch_at, dictionary_at, read_footer};
+use crate::read::ledger::Ledger;
 use crate::schema::ReadSchema;
 use crate::statistics;
 
@@ -64,6 +65,7 @@ pub(super) fn index(origin: Origin, limits: IpcLimits) -> PolarsResult<IpcIndex>
         has_statistics,
         bytes_read: counter,
         known: Mutex::new(VecDeque::new()),
+        ledger: Ledger::default(),
     })
 }
 
