@@ -37,6 +37,7 @@
 
 mod batches;
 mod error;
+mod hive;
 mod options;
 mod partition;
 mod query;
@@ -50,11 +51,11 @@ mod writer;
 pub use batches::IpcBatches;
 pub use floe_frame::prelude::{CompatLevel, IpcCompression, Metadata, WriteSummary, ZstdLevel};
 pub use options::{IpcSinkOptions, Progress};
-pub use partition::{PartitionBy, PartitionSummary};
+pub use partition::{ExistingFiles, PartitionBy, PartitionSummary};
 pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
 pub use scan::{
-    IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns, scan_ipc, scan_ipc_file,
-    scan_ipc_stream,
+    HiveSchema, IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns, scan_ipc,
+    scan_ipc_file, scan_ipc_stream,
 };
 pub use sink::LazyIpcExt;
 pub use target::SinkTarget;

@@ -9,6 +9,7 @@ use polars_core::prelude::*;
 use polars_io::SerWriter;
 use polars_io::ipc::IpcCompression;
 
+use crate::partition::ExistingFiles;
 use crate::writer::{Format, Writer};
 
 /// How far a sink has come.
@@ -51,8 +52,10 @@ pub struct IpcSinkOptions {
     maintain_order: bool,
     statistics: bool,
     unreferenced_data: bool,
+    record_batch_statistics: bool,
     schema_metadata: Option<Arc<Metadata>>,
     include_keys: bool,
+    existing: ExistingFiles,
     progress: Option<OnProgress>,
 }
 
@@ -65,8 +68,10 @@ impl Default for IpcSinkOptions {
             maintain_order: true,
             statistics: false,
             unreferenced_data: false,
+            record_batch_statistics: false,
             schema_metadata: None,
             include_keys: false,
+            existing: ExistingFiles::Error,
             progress: None,
         }
     }
@@ -116,6 +121,14 @@ impl IpcSinkOptions {
         self
     }
 
+    /// Write each column's sortedness flags into every record batch's metadata, where Polars' streaming
+    /// engine looks for them, as [`IpcWriter`](floe_frame::IpcWriter::with_record_batch_statistics) does.
+    /// Defaults to false.
+    pub fn with_record_batch_statistics(mut self, record_batch_statistics: bool) -> Self {
+        self.record_batch_statistics = record_batch_statistics;
+        self
+    }
+
     /// Custom metadata of the schema.
     pub fn with_custom_schema_metadata(mut self, metadata: Arc<Metadata>) -> Self {
         self.schema_metadata = Some(metadata);
@@ -126,6 +139,13 @@ impl IpcSinkOptions {
     /// the folders' names hold them. Other sinks have no keys, and keep every column anyway.
     pub fn with_include_keys(mut self, include_keys: bool) -> Self {
         self.include_keys = include_keys;
+        self
+    }
+
+    /// What a partitioned sink does about a folder that is not empty. Defaults to an error. The other sinks
+    /// replace the file that they write to.
+    pub fn with_existing(mut self, existing: ExistingFiles) -> Self {
+        self.existing = existing;
         self
     }
 
@@ -146,8 +166,10 @@ impl fmt::Debug for IpcSinkOptions {
             maintain_order,
             statistics,
             unreferenced_data,
+            record_batch_statistics,
             schema_metadata,
             include_keys,
+            existing,
             progress,
         } = self;
         f.debug_struct("IpcSinkOptions")
@@ -157,8 +179,10 @@ impl fmt::Debug for IpcSinkOptions {
             .field("maintain_order", maintain_order)
             .field("statistics", statistics)
             .field("unreferenced_data", unreferenced_data)
+            .field("record_batch_statistics", record_batch_statistics)
             .field("schema_metadata", schema_metadata)
             .field("include_keys", include_keys)
+            .field("existing", existing)
             .field("progress", &progress.is_some())
             .finish()
     }
@@ -169,6 +193,7 @@ pub(crate) struct Parts {
     pub(crate) encoding: Encoding,
     pub(crate) maintain_order: bool,
     pub(crate) include_keys: bool,
+    pub(crate) existing: ExistingFiles,
     pub(crate) progress: Reporter,
 }
 
@@ -180,6 +205,7 @@ pub(crate) struct Encoding {
     pub(crate) record_batch_size: Option<usize>,
     statistics: bool,
     unreferenced_data: bool,
+    record_batch_statistics: bool,
     schema_metadata: Option<Arc<Metadata>>,
 }
 
@@ -192,8 +218,10 @@ impl IpcSinkOptions {
             maintain_order,
             statistics,
             unreferenced_data,
+            record_batch_statistics,
             schema_metadata,
             include_keys,
+            existing,
             progress,
         } = self;
         let record_batch_size = record_batch_size.map(|rows| rows.max(1));
@@ -203,13 +231,21 @@ impl IpcSinkOptions {
             record_batch_size,
             statistics,
             unreferenced_data,
+            record_batch_statistics,
             schema_metadata,
         };
-        Parts { encoding, maintain_order, include_keys, progress: Reporter { report: progress, last: 0 } }
+        let progress = Reporter { report: progress, last: 0 };
+        Parts { encoding, maintain_order, include_keys, existing, progress }
     }
 }
 
 impl Encoding {
+    /// One more entry of the schema's custom metadata.
+    pub(crate) fn add_metadata(&mut self, key: &str, value: &str) {
+        let metadata = self.schema_metadata.get_or_insert_default();
+        Arc::make_mut(metadata).insert(key.into(), value.into());
+    }
+
     /// A writer of that format, which has written the schema.
     pub(crate) fn start<W: Write>(
         &self,
@@ -223,6 +259,7 @@ impl Encoding {
             record_batch_size,
             statistics,
             unreferenced_data,
+            record_batch_statistics,
             schema_metadata,
         } = self;
         macro_rules! start {
@@ -234,7 +271,8 @@ impl Encoding {
                     // Which buffers a query puts strings in depends on its threads.
                     .with_canonical_views(true)
                     .with_statistics(*statistics)
-                    .with_unreferenced_data(*unreferenced_data);
+                    .with_unreferenced_data(*unreferenced_data)
+                    .with_record_batch_statistics(*record_batch_statistics);
                 if let Some(metadata) = schema_metadata {
                     writer.set_custom_schema_metadata(Arc::clone(metadata));
                 }

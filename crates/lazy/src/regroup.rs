@@ -15,7 +15,7 @@ const IDEAL_ROWS: usize = 100_000;
 const MOST_BYTES: u64 = 32 << 20;
 /// Rows between two places where a batch may end early: that many bitmaps' bits are whole bytes.
 const GRAIN: usize = 64;
-/// Places in a span where a batch may end when it has half of the bytes.
+/// Blocks of a span. A batch may end with each of them.
 const BLOCKS: usize = 16;
 
 /// When what waits is enough.
@@ -43,8 +43,9 @@ impl Enough {
 }
 
 /// The query's rows in spans of the same number of rows, which the types say. Each is a batch. If its
-/// values are of any length, it is several: one ends with a sixteenth of the span at which it has half
-/// of the bytes, or with 64 rows at which it has all of them.
+/// values are of any length, it is several: halves, quarters, eighths or sixteenths of the span, as few
+/// as have no more than three quarters of the bytes at the rate so far. So batches of rows that are alike
+/// are even. Where the rate is wrong, a batch ends with 64 rows at which it has all of the bytes.
 #[derive(Debug, Clone)]
 pub(crate) struct Spans {
     /// Of a span.
@@ -97,9 +98,22 @@ impl Spans {
             return Some(taken);
         }
         if end.is_some() {
-            place.bits = 0;
+            *place = Place { row: place.row, start: place.row, bits: 0 };
         }
         end
+    }
+
+    /// Whether a batch ends before this row of the span, with which a block begins.
+    fn is_even_end(&self, place: Place, row: usize, block: usize) -> bool {
+        let wide = |count: usize| u128::try_from(count).unwrap_or(u128::MAX);
+        let rate = u128::from(place.bits) * wide(self.rows) / wide(row - place.start).max(1);
+        let most = u128::from(self.most_bits / 4 * 3).max(1);
+        let parts = usize::try_from(rate.div_ceil(most)).unwrap_or(usize::MAX).checked_next_power_of_two();
+        // A block that is too large for a batch is no place to end one. What the last leaves is with it.
+        parts.is_some_and(|parts| {
+            let number = row / block;
+            (2..=BLOCKS).contains(&parts) && number < BLOCKS && number.is_multiple_of(BLOCKS / parts)
+        })
     }
 
     /// The end of a batch that has its bytes within so many rows.
@@ -116,7 +130,8 @@ impl Spans {
             }
             place.bits = place.bits.saturating_add(bits);
             at += len;
-            if (place.row + at).is_multiple_of(block) && place.bits >= self.most_bits / 2 {
+            let row = place.row + at;
+            if row.is_multiple_of(block) && self.is_even_end(*place, row, block) {
                 return Some(at);
             }
         }
@@ -150,6 +165,8 @@ impl Spans {
 struct Place {
     /// In the span.
     row: usize,
+    /// The row of the span with which the batch begins.
+    start: usize,
     /// Of the batch, if they are counted.
     bits: u64,
 }
@@ -254,6 +271,33 @@ mod tests {
         assert_eq!(heights(enough, &[999]), (vec![333; 3], None));
         let enough = Enough::about(1000, 1, &schema);
         assert_eq!(heights(enough, &[200]), (vec![66; 3], Some(2)));
+    }
+
+    /// Heights of the batches of rows with strings of so many bytes, `most` bytes a batch.
+    fn of_strings(rows: usize, len: usize, span: usize, most: u64) -> Vec<usize> {
+        let text = Column::new("t".into(), vec!["x".repeat(len); rows]);
+        let df = DataFrame::new(rows, vec![text]).expect("a frame");
+        let mut regroup = Regroup::new(Enough::about(span, most, df.schema()));
+        let mut batches = regroup.push(df).expect("one schema");
+        batches.extend(regroup.rest());
+        batches.iter().map(DataFrame::height).collect()
+    }
+
+    #[test]
+    fn batches_of_rows_that_are_alike_are_even() {
+        // A span of 1,600 rows of 16 bytes a view and some for the text, as its types let it be.
+        let cases =
+            [(1, 1600), (30, 1600), (60, 1600), (100, 800), (150, 800), (200, 400), (400, 200), (900, 100)];
+        for (len, expected) in cases {
+            let heights = of_strings(4 * 1600, len, 1600, 180_000);
+            assert_eq!(heights, vec![expected; 4 * 1600 / expected], "{len}");
+        }
+        // Nor is there a small one where a span has no sixteenths.
+        let heights = of_strings(3 * 1607, 200, 1607, 180_000);
+        assert!(heights.iter().all(|rows| (400..=407).contains(rows)), "{heights:?}");
+        // Blocks that are too large for a batch.
+        let heights = of_strings(1600, 4000, 1600, 180_000);
+        assert!(heights.len() < 1600 * 4100 / 180_000 * 3 / 2, "{heights:?}");
     }
 
     /// Numbers, short and long strings, lists and structs of them, some null.

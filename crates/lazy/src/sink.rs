@@ -63,8 +63,11 @@ pub trait LazyIpcExt {
 
     /// Runs the query and writes its result as Arrow IPC files in a folder, which is made if need be.
     ///
-    /// Files of the same name are replaced, others in the folder are left as they are. All files appear
-    /// when the query has ended well; after an error none does, and folders made for them are removed.
+    /// The folder has to be empty; with [`with_existing`](IpcSinkOptions::with_existing) the new files
+    /// replace those that are in it, or are added to them. All files appear when the query has ended well
+    /// and all of them are complete and on disk. After an error none does, folders made for them are
+    /// removed, and what was there before stands as it did. A process that is killed as files appear may
+    /// leave some old and some new, each of them whole.
     /// Thousands of keys share a budget of memory, and few files are open at a time.
     ///
     /// ```
@@ -83,7 +86,8 @@ pub trait LazyIpcExt {
     /// ```
     ///
     /// # Errors
-    /// See [`LazyIpcExt`]; and when the keys are not columns whose values can name folders.
+    /// See [`LazyIpcExt`]; when the folder is not empty; and when the keys are not columns whose values can
+    /// name folders.
     fn sink_ipc_partitioned(
         self,
         base_dir: impl AsRef<Path>,
@@ -153,8 +157,8 @@ fn sink(
     options: IpcSinkOptions,
     format: Format,
 ) -> PolarsResult<WriteSummary> {
-    // Without keys there is nothing to leave out.
-    let Parts { encoding, maintain_order, include_keys: _, progress } = options.into_parts();
+    // Without keys there is nothing to leave out, and there is no folder.
+    let Parts { encoding, maintain_order, include_keys: _, existing: _, progress } = options.into_parts();
     let schema = lf.collect_schema()?;
     let enough = Enough::for_batches(encoding.record_batch_size, &schema);
     let path = target.path().map(Path::to_path_buf);

@@ -13,8 +13,9 @@ use polars_core::prelude::*;
 
 use super::PartitionSummary;
 use super::folder::Folder;
-use super::hive::Keys;
+use super::keys::{self, Keys};
 use super::part::{Part, Parts, Tally};
+use crate::hive::types;
 use crate::options::Encoding;
 use crate::query::Consumer;
 use crate::regroup::Enough;
@@ -78,12 +79,13 @@ impl Partition {
 impl Keyed {
     pub(super) fn new(
         folder: Folder,
-        encoding: Encoding,
+        mut encoding: Encoding,
         schema: &Schema,
         keys: Vec<PlSmallStr>,
         include_keys: bool,
         tally: Tally,
     ) -> PolarsResult<Self> {
+        encoding.add_metadata(types::SCHEMA_KEY, &types::to_metadata(&keys::schema(&keys, schema)?)?);
         let kept = schema.iter().filter(|(name, _)| include_keys || !keys.contains(name));
         let schema: Schema = kept.map(|(name, dtype)| (name.clone(), dtype.clone())).collect();
         // A dtype that cannot be written is found before anything is.
@@ -165,7 +167,7 @@ impl Keyed {
         let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
         let mut part = match partition.part.take() {
             Some(part) => part,
-            None => self.parts.start(&partition.folder, "part-0.arrow")?,
+            None => self.parts.start(&partition.folder, 0)?,
         };
         let submitted = self.parts.on(&mut part, |writer| writer.submit(&df));
         partition.part = Some(part);
@@ -267,7 +269,8 @@ impl Runs {
     fn of(mut df: DataFrame, keys: &[PlSmallStr]) -> PolarsResult<Self> {
         // Rows are found at once in one chunk, not by searching many.
         df.rechunk_mut_par();
-        let grouped = df.group_by_stable(keys.iter().cloned())?;
+        let grouped = keys::distinguished(&df, keys)?;
+        let grouped = grouped.group_by_stable(keys.iter().cloned())?;
         let mut order: Vec<IdxSize> = Vec::with_capacity(df.height());
         let (mut firsts, mut lengths) = (Vec::new(), Vec::new());
         for group in grouped.get_groups().iter() {

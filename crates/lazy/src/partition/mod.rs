@@ -8,12 +8,16 @@
 //!
 //! By keys ([`keyed`]), rows are collected for each key until they make a batch worth writing, or until
 //! all keys together exceed a budget: then the largest are written. By size ([`rolling`]), one file follows
-//! another. Either way all files are temporary until the query has ended well; then they appear, and if
-//! anything goes wrong before that, nothing of this call is left in the folder ([`folder`]).
+//! another. Either way all files are hidden until the query has ended well and all of them are on disk
+//! ([`folder`]); then they appear together ([`commit`]), and if anything goes wrong until then, nothing of
+//! this call is left in the folder.
 
+mod commit;
+mod existing;
 mod folder;
-mod hive;
 mod keyed;
+mod keys;
+mod names;
 mod part;
 mod rolling;
 
@@ -23,6 +27,7 @@ use floe_frame::WriteSummary;
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 
+pub use self::existing::ExistingFiles;
 use self::folder::Folder;
 use self::keyed::Keyed;
 use self::part::{Parts, Tally};
@@ -45,9 +50,14 @@ use crate::regroup::Enough;
 pub enum PartitionBy<'a> {
     /// The same values in these columns. The file is `<key>=<value>/.../part-0.arrow`, as Hive names
     /// folders: the value as Polars prints it, percent-encoded where it has characters that mean
-    /// something in a path, `__HIVE_DEFAULT_PARTITION__` for null. The columns themselves are left out
-    /// unless [`with_include_keys`](IpcSinkOptions::with_include_keys) was set. A result without rows
-    /// has no files. Where batches begin within a file depends on the query's rows in their order, also
+    /// something in a path, as is the name, and `__HIVE_DEFAULT_PARTITION__` for null. (That text itself
+    /// begins with `%5F`: floe's scans tell it from null, others do not. Datetimes with a zone are in
+    /// UTC.) The columns themselves are left out unless
+    /// [`with_include_keys`](IpcSinkOptions::with_include_keys) was set; if every column is a key, the
+    /// files have rows without columns. The types of the keys are in the metadata of each file's schema,
+    /// under `floe.hive_schema`, so that floe's scans read the values as they were: as an Arrow IPC
+    /// stream without batches, in hexadecimal digits. A result without rows has no files. Where batches
+    /// begin within a file depends on the query's rows in their order, also
     /// those of other keys, with which they share a budget of memory; not on the number of threads.
     Keys(Vec<&'a str>),
     /// So many rows a file, the last with what is left: `part-0.arrow`, `part-1.arrow`, and so on. The
@@ -79,12 +89,12 @@ pub(crate) fn sink(
     by: PartitionBy<'_>,
     options: IpcSinkOptions,
 ) -> PolarsResult<Vec<PartitionSummary>> {
-    let options::Parts { encoding, maintain_order, include_keys, progress } = options.into_parts();
+    let options::Parts { encoding, maintain_order, include_keys, existing, progress } = options.into_parts();
     let schema = lf.collect_schema()?;
     let limit = match by {
         PartitionBy::Keys(keys) => {
-            let keys = hive::check(&keys, &schema, include_keys)?;
-            let folder = Folder::open(base)?;
+            let keys = keys::check(&keys, &schema)?;
+            let folder = Folder::open(base, existing)?;
             let keyed = Keyed::new(folder, encoding, &schema, keys, include_keys, Tally::new(progress))?;
             return consume(lf, maintain_order, keyed::enough(&schema), keyed);
         },
@@ -95,6 +105,6 @@ pub(crate) fn sink(
         PartitionBy::MaxBytes(bytes) => Limit::Bytes(bytes),
     };
     let enough = Enough::for_batches(None, &schema);
-    let parts = Parts::new(Folder::open(base)?, encoding, schema, Tally::new(progress));
+    let parts = Parts::new(Folder::open(base, existing)?, encoding, schema, Tally::new(progress));
     consume(lf, maintain_order, enough, Rolling::new(parts, limit))
 }

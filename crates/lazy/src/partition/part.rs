@@ -24,14 +24,17 @@ impl Parts {
         Self { folder, encoding, schema, tally }
     }
 
-    /// Starts a file in a folder below.
-    pub(super) fn start(&mut self, folder: &str, name: &str) -> PolarsResult<Part> {
-        let path = self.folder.subfolder(folder)?.join(name);
-        let file = AtomicFile::create(&path).map_err(|error| io_error(error, &path))?;
+    /// Starts a file in a folder below, by its number there.
+    pub(super) fn start(&mut self, folder: &str, number: usize) -> PolarsResult<Part> {
+        let folder = self.folder.subfolder(folder)?;
+        let path = folder.join(self.folder.names.part(number, 1));
+        // What is called by that name, which may be anything, is not touched before the end.
+        let hidden = self.folder.names.hidden(&folder);
+        let file = AtomicFile::create(&hidden).map_err(|error| io_error(error, &path))?;
         let writer = self.encoding.start(Format::File, file, &self.schema);
         let writer = writer.map_err(|error| at_path(error, &path))?;
         self.tally.add(WriteSummary::default(), writer.summary());
-        Ok(Part { path, writer })
+        Ok(Part { path, hidden, writer })
     }
 
     /// Does something with a file, and counts what that wrote.
@@ -53,16 +56,17 @@ impl Parts {
         keys: Vec<(String, Option<String>)>,
     ) -> PolarsResult<Finished> {
         let summary = self.on(&mut part, Writer::finish)?;
-        let Part { path, writer } = part;
+        let Part { path, hidden, writer } = part;
         let mut file = writer.into_inner();
         file.park();
-        Ok(Finished { file, summary: PartitionSummary { path, keys, summary } })
+        Ok(Finished { file, hidden, summary: PartitionSummary { path, keys, summary } })
     }
 }
 
 /// A file under way.
 pub(super) struct Part {
     path: PathBuf,
+    hidden: PathBuf,
     writer: Writer<AtomicFile>,
 }
 

@@ -4,6 +4,7 @@ use polars_core::prelude::*;
 
 use super::PartitionSummary;
 use super::folder::Finished;
+use super::names::Names;
 use super::part::{Part, Parts};
 use crate::query::Consumer;
 use crate::regroup::{Enough, Regroup};
@@ -46,7 +47,7 @@ impl Rolling {
     }
 
     fn start(&mut self) -> PolarsResult<Current> {
-        let part = self.parts.start("", &format!("part-{}.arrow", self.finished.len()))?;
+        let part = self.parts.start("", self.finished.len())?;
         let schema_bytes = part.written().written_bytes;
         Ok(Current { part, rows: 0, schema_bytes })
     }
@@ -196,15 +197,16 @@ impl Consumer for Rolling {
             None => {},
         }
         let Self { parts, finished, .. } = self;
-        parts.folder.commit(in_order(finished))
+        let finished = in_order(finished, &parts.folder.names);
+        parts.folder.commit(finished)
     }
 }
 
 /// The files by names whose order is theirs.
-fn in_order(mut files: Vec<Finished>) -> Vec<Finished> {
+fn in_order(mut files: Vec<Finished>, names: &Names) -> Vec<Finished> {
     let digits = files.len().saturating_sub(1).to_string().len();
     for (i, file) in files.iter_mut().enumerate() {
-        file.summary.path.set_file_name(format!("part-{i:0digits$}.arrow"));
+        file.summary.path.set_file_name(names.part(i, digits));
     }
     files
 }

@@ -40,7 +40,7 @@ mod source;
 use std::sync::Arc;
 
 use floe_frame::{IpcIndex, IpcKind};
-pub use options::{IpcScanOptions, PathColumn, ScanColumns};
+pub use options::{HiveSchema, IpcScanOptions, PathColumn, ScanColumns};
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 pub use pushed::LazyIpcPrune;
@@ -144,6 +144,7 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
         include_file_paths,
         hive,
         glob,
+        hive_schema,
         index_cache,
         limits,
         read_counter,
@@ -155,7 +156,7 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
             check_kind(index, kind).map_err(|e| sources.place(i, e))?;
         }
     }
-    let partitions = if hive { hive::partitions(&sources, &indexes)? } else { None };
+    let partitions = if hive { hive::partitions(&sources, &indexes, hive_schema.as_deref())? } else { None };
     let wanted = layout::Wanted { columns, row_index, include_file_paths };
     let layout = Layout::new(indexes, &sources, partitions, wanted)?;
     let parts = parts::parts(&layout, n_rows);

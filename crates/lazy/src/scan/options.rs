@@ -33,6 +33,7 @@ pub struct IpcScanOptions {
     pub(super) include_file_paths: Option<PlSmallStr>,
     pub(super) hive: bool,
     pub(super) glob: bool,
+    pub(super) hive_schema: Option<SchemaRef>,
     pub(super) index_cache: bool,
     pub(super) limits: IpcLimits,
     pub(super) read_counter: Option<Arc<AtomicU64>>,
@@ -48,6 +49,7 @@ impl Default for IpcScanOptions {
             include_file_paths: None,
             hive: false,
             glob: true,
+            hive_schema: None,
             index_cache: true,
             limits: IpcLimits::default(),
             read_counter: None,
@@ -91,8 +93,14 @@ impl IpcScanOptions {
     }
 
     /// Add columns for what folders are called: `year=2013/month=1/part.arrow` has the columns `year`
-    /// and `month`, whose types are inferred from all values as Polars does. They stand behind the
-    /// sources' own; one that a source has as well replaces it. Defaults to false.
+    /// and `month`. They stand behind the sources' own; one that a source has as well replaces it. Names
+    /// and values are percent-decoded; the value `__HIVE_DEFAULT_PARTITION__` is null. Defaults to false.
+    ///
+    /// What floe has written is read as it was: the files say which types the keys have. Those of others
+    /// get the type of the sources' own column of that name, or else are inferred from all values as
+    /// Polars does: integers, floats, booleans, dates, strings. But numbers that would not come back as
+    /// they are written, such as `01`, are strings, since `01` and `1` are two folders.
+    /// [`with_hive_schema`](Self::with_hive_schema) says otherwise.
     pub fn with_hive(mut self, hive: bool) -> Self {
         self.hive = hive;
         self
@@ -102,6 +110,23 @@ impl IpcScanOptions {
     /// by its name. Folders stand for the files in them either way. Defaults to true.
     pub fn with_glob(mut self, glob: bool) -> Self {
         self.glob = glob;
+        self
+    }
+
+    /// As [`with_hive`](Self::with_hive), with these types for the keys: all that the folders' names have.
+    /// A value that is none of its type is an error that names the path.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// use polars_core::prelude::*;
+    ///
+    /// let keys = Schema::from_iter([Field::new("month".into(), DataType::UInt8)]);
+    /// let options = IpcScanOptions::default().with_hive_schema(keys);
+    /// # let _ = options;
+    /// ```
+    pub fn with_hive_schema(mut self, schema: impl Into<HiveSchema>) -> Self {
+        self.hive_schema = schema.into().0;
+        self.hive |= self.hive_schema.is_some();
         self
     }
 
@@ -142,6 +167,7 @@ impl std::fmt::Debug for IpcScanOptions {
             .field("columns", &self.columns)
             .field("hive", &self.hive)
             .field("glob", &self.glob)
+            .field("hive_schema", &self.hive_schema)
             .finish_non_exhaustive()
     }
 }
@@ -172,6 +198,40 @@ impl From<PlSmallStr> for PathColumn {
 impl From<Option<PlSmallStr>> for PathColumn {
     fn from(name: Option<PlSmallStr>) -> Self {
         Self(name)
+    }
+}
+
+/// The types of keys, or none: what [`with_hive_schema`](IpcScanOptions::with_hive_schema) takes.
+#[derive(Debug, Clone, Default)]
+pub struct HiveSchema(Option<SchemaRef>);
+
+impl From<SchemaRef> for HiveSchema {
+    fn from(schema: SchemaRef) -> Self {
+        Self(Some(schema))
+    }
+}
+
+impl From<&SchemaRef> for HiveSchema {
+    fn from(schema: &SchemaRef) -> Self {
+        Self(Some(Arc::clone(schema)))
+    }
+}
+
+impl From<Schema> for HiveSchema {
+    fn from(schema: Schema) -> Self {
+        Self(Some(Arc::new(schema)))
+    }
+}
+
+impl From<&Schema> for HiveSchema {
+    fn from(schema: &Schema) -> Self {
+        Self(Some(Arc::new(schema.clone())))
+    }
+}
+
+impl From<Option<SchemaRef>> for HiveSchema {
+    fn from(schema: Option<SchemaRef>) -> Self {
+        Self(schema)
     }
 }
 

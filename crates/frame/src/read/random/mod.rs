@@ -35,8 +35,9 @@ use super::index::{Located, batch_at, metadata_bytes};
 use super::ledger::Ledger;
 use super::options::{Projection, ReadOptions};
 use crate::error::format_error;
+use crate::options::Metadata;
 use crate::pool;
-use crate::schema::ReadSchema;
+use crate::schema::{ReadSchema, metadata_map};
 
 /// Which of the two formats an index is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,6 +179,12 @@ impl IpcIndex {
         let columns = Some(names.iter().map(|name| name.as_ref().to_owned()).collect());
         let options = ReadOptions { columns, ..ReadOptions::default() };
         Ok(Projection::new(&self.schema, &options).map_err(|e| self.place(e))?.indices)
+    }
+
+    /// The custom metadata of the schema.
+    #[must_use]
+    pub fn custom_metadata(&self) -> Metadata {
+        metadata_map(&self.schema.wire.metadata)
     }
 
     /// Rows of all batches.

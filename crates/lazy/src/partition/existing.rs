@@ -1,0 +1,123 @@
+//! What is in a folder already, and what becomes of it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use polars_core::prelude::*;
+
+use super::names;
+use crate::error::io_error;
+
+/// What a partitioned sink does about a folder that is not empty.
+///
+/// A folder is empty if it has no file, at any depth, but for those whose names begin with a dot, or are
+/// below folders whose names do.
+///
+/// ```
+/// use floe_lazy::{ExistingFiles, IpcSinkOptions};
+///
+/// let again = IpcSinkOptions::default().with_existing(ExistingFiles::Replace);
+/// # let _ = again;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum ExistingFiles {
+    /// It is an error, found before the query runs, and once more when the files are to appear.
+    #[default]
+    Error,
+    /// The new files take the place of the old: afterwards a scan of the folder finds the new ones alone.
+    ///
+    /// Removed are files called `.arrow`, `.arrows`, `.ipc` or `.feather` in the folder itself and in
+    /// folders called `key=value` below it, and such folders if nothing else is in them. Anything else
+    /// stays. Nothing is removed before all new files are in place, and if that fails, the old ones stand
+    /// where they stood. The mode of a file that is overwritten is kept, and its owner where the system
+    /// allows it.
+    Replace,
+    /// The new files stand beside the old. They are called `part-<id>-0.arrow`, by an id that no other
+    /// call has, in this process or another; those of later calls come later in the order of names.
+    Add,
+}
+
+/// Suffixes of files that are replaced.
+const SUFFIXES: [&str; 4] = ["arrow", "arrows", "ipc", "feather"];
+
+/// An error if there is a file in a folder that has to be empty.
+pub(super) fn check_empty(base: &Path) -> PolarsResult<()> {
+    let mut found = None;
+    walk(base, &mut |path| {
+        found = Some(path.to_path_buf());
+        false
+    })?;
+    let Some(found) = found else { return Ok(()) };
+    let found = found.strip_prefix(base).unwrap_or(&found).display();
+    let text = format!(
+        "the folder is not empty, it has {found}; choose `ExistingFiles::Replace` or `ExistingFiles::Add` with \
+        `IpcSinkOptions::with_existing`, or another folder"
+    );
+    Err(io_error(io::Error::new(io::ErrorKind::DirectoryNotEmpty, text), base))
+}
+
+/// The files that are to be replaced. Those that a killed process has left behind are removed at once.
+pub(super) fn outdated(base: &Path) -> PolarsResult<Vec<PathBuf>> {
+    let mut outdated = Vec::new();
+    walk(base, &mut |path| {
+        let folders = path.strip_prefix(base).unwrap_or(path).parent();
+        let is_ours = folders.into_iter().flat_map(Path::components).all(|folder| is_key(folder.as_os_str()));
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
+        if is_ours && suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix)) {
+            outdated.push(path.to_path_buf());
+        }
+        true
+    })?;
+    // The same order on every machine.
+    outdated.sort_unstable();
+    Ok(outdated)
+}
+
+fn is_key(folder: &std::ffi::OsStr) -> bool {
+    folder.as_encoded_bytes().contains(&b'=')
+}
+
+/// Shows all files that are not hidden, until one is enough. Links are not followed. What killed
+/// processes have left behind, long ago, is removed on the way.
+fn walk(base: &Path, each: &mut dyn FnMut(&Path) -> bool) -> PolarsResult<()> {
+    let mut folders = vec![base.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            // Not there yet, or no more; a file in its place is an error of whoever makes the folder.
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
+            Err(error) => return Err(io_error(error, &folder)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| io_error(error, &folder))?;
+            let (name, path) = (entry.file_name(), entry.path());
+            if name.as_encoded_bytes().starts_with(b".") {
+                if name.to_str().is_some_and(names::is_abandoned) {
+                    let _ = fs::remove_file(&path);
+                }
+                continue;
+            }
+            if entry.file_type().map_err(|error| io_error(error, &path))?.is_dir() {
+                folders.push(path);
+            } else if !each(&path) {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes the folders of keys that have become empty, from those of files up to the base.
+pub(super) fn remove_empty_folders(base: &Path, files: &[PathBuf]) {
+    for file in files {
+        let folders = file.ancestors().skip(1).take_while(|folder| *folder != base);
+        for folder in folders {
+            // One that is not empty stays, and so do those above it.
+            if !folder.file_name().is_some_and(is_key) || fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+    }
+}
