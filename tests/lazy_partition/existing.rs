@@ -109,10 +109,10 @@ fn a_folder_replaces_itself() {
 fn added_files_stand_beside_the_old() {
     let folder = tempfile::tempdir().expect("a folder");
     sink(generation(0, 3), folder.path(), ExistingFiles::Error).expect("files");
+    let path = folder.path();
     let added: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (1..5)
-            .map(|g| scope.spawn(move || sink(generation(g, 3), folder.path(), ExistingFiles::Add)))
-            .collect();
+        let threads: Vec<_> =
+            (1..5).map(|g| scope.spawn(move || sink(generation(g, 3), path, ExistingFiles::Add))).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic").expect("files")).collect()
     });
     assert_eq!(files(folder.path()).len(), 15);
