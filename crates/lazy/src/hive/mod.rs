@@ -62,10 +62,11 @@ pub(crate) fn folder(name: &str, value: Option<&str>) -> String {
     folder
 }
 
+/// A name, and a value unless it is null.
+type NameAndValue<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
+
 /// The name and the value of a folder, decoded; `None` if it is not called `name=value`.
-pub(crate) fn name_and_value(
-    folder: &str,
-) -> Option<Result<(Cow<'_, str>, Option<Cow<'_, str>>), Utf8Error>> {
+pub(crate) fn name_and_value(folder: &str) -> Option<Result<NameAndValue<'_>, Utf8Error>> {
     let (name, value) = folder.split_once('=')?;
     if value.contains('=') {
         return None;

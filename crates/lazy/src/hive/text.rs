@@ -64,19 +64,27 @@ pub(crate) fn values(texts: &StringChunked, dtype: &DataType) -> PolarsResult<(S
     Ok((values, lost.iter().position(|lost| lost == Some(true))))
 }
 
+/// Digits behind the point, if a type has so many.
+fn scale(dtype: &DataType) -> Option<usize> {
+    match dtype {
+        #[cfg(feature = "dtype-decimal")]
+        DataType::Decimal(_, scale) => Some(*scale),
+        _ => None,
+    }
+}
+
 /// Whether a decimal has no more digits behind the point than its type.
 fn is_exact(text: &str, dtype: &DataType) -> bool {
-    let scale = match dtype {
-        #[cfg(feature = "dtype-decimal")]
-        DataType::Decimal(_, scale) => *scale,
-        _ => return true,
-    };
-    text.split_once('.').is_none_or(|(_, digits)| digits.trim_end_matches('0').len() <= scale)
+    let (Some(scale), Some((_, digits))) = (scale(dtype), text.split_once('.')) else { return true };
+    digits.trim_end_matches('0').len() <= scale
 }
+
+/// The number that a text stands for.
+type Parse<'a> = Box<dyn Fn(&str) -> Option<i64> + 'a>;
 
 /// Dates, datetimes, durations and times of day.
 fn times(texts: &StringChunked, dtype: &DataType) -> PolarsResult<Series> {
-    let parse: Box<dyn Fn(&str) -> Option<i64>> = match dtype {
+    let parse: Parse<'_> = match dtype {
         DataType::Date => {
             Box::new(|text| temporal::parse_date(text).filter(|days| i32::try_from(*days).is_ok()))
         },

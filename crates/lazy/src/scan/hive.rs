@@ -60,7 +60,7 @@ impl Key {
         for found in parts(first, hive_start) {
             let (name, _) = found?;
             polars_ensure!(
-                !names.iter().any(|known| *known == name),
+                !names.contains(&name),
                 Duplicate: "{first}: the key \"{name}\" is twice among the folders' names"
             );
             names.push(name);
