@@ -149,9 +149,10 @@ pub use floe_frame::prelude;
 #[cfg(feature = "trace")]
 pub use floe_frame::trace;
 pub use floe_frame::{
-    AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
-    IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
-    OwnedBytes, Recovered, SourceFormat, StreamBatches, WriteSummary, inspect, memory, read_ipc, sniff,
+    AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, ErrorKind, ErrorPlace, IpcIndex, IpcKind,
+    IpcLimits, IpcReader, IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter,
+    IpcWriterOptions, Metadata, OwnedBytes, Place, Recovered, SourceFormat, StreamBatches, WriteSummary,
+    error_kind, error_place, inspect, memory, read_ipc, sniff,
 };
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;

@@ -99,7 +99,76 @@ pub struct ErrorDetails {
     /// What went wrong.
     pub kind: ErrorKind,
     /// Where, outermost first: `record batch 3`, `column "a"`, `buffer 2`.
-    pub place: Vec<String>,
+    pub place: Vec<Place>,
+}
+
+/// One step of the way to where an error happened.
+///
+/// ```
+/// use floe_format::Place;
+///
+/// assert_eq!(Place::Column("a".into()).to_string(), "column \"a\"");
+/// assert_eq!(Place::RecordBatch(3), "record batch 3");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// The footer of a file.
+    Footer,
+    /// The schema message.
+    Schema,
+    /// A record batch, by its number in the file or stream.
+    RecordBatch(usize),
+    /// A dictionary batch, by its number in the file or stream.
+    DictionaryBatch(usize),
+    /// A dictionary, by its id.
+    Dictionary(i64),
+    /// A column, by its name.
+    Column(String),
+    /// A field below a column, by its name.
+    Field(String),
+    /// A row of a column, counted within what was decoded at once.
+    Row(usize),
+    /// A buffer, by its number within the message.
+    Buffer(usize),
+    /// Anything else, in words.
+    Text(String),
+}
+
+impl From<&str> for Place {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Place {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Footer => f.write_str("footer"),
+            Self::Schema => f.write_str("schema"),
+            Self::RecordBatch(number) => write!(f, "record batch {number}"),
+            Self::DictionaryBatch(number) => write!(f, "dictionary batch {number}"),
+            Self::Dictionary(id) => write!(f, "dictionary {id}"),
+            Self::Column(name) => write!(f, "column \"{name}\""),
+            Self::Field(name) => write!(f, "field \"{name}\""),
+            Self::Row(number) => write!(f, "row {number}"),
+            Self::Buffer(number) => write!(f, "buffer {number}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Compares the words.
+impl PartialEq<&str> for Place {
+    fn eq(&self, other: &&str) -> bool {
+        self.to_string() == *other
+    }
 }
 
 /// Results of the format layers.
@@ -128,8 +197,12 @@ impl Error {
 
     /// The same error, seen from one level further out.
     #[must_use]
-    pub fn at(mut self, place: impl Into<String>) -> Self {
-        self.0.place.insert(0, place.into());
+    pub fn at(mut self, place: impl Into<Place>) -> Self {
+        let place = place.into();
+        // A place that two layers name is said once: "footer", not "footer, footer".
+        if self.0.place.first() != Some(&place) {
+            self.0.place.insert(0, place);
+        }
         self
     }
 }
@@ -142,12 +215,12 @@ pub(crate) fn malformed(error: planus::Error) -> Error {
 /// Adds a place to the error of a result.
 pub trait ResultExt<T> {
     /// Wraps the error, if any, in the place that `place` names.
-    fn at<P: Into<String>>(self, place: impl FnOnce() -> P) -> Result<T>;
+    fn at<P: Into<Place>>(self, place: impl FnOnce() -> P) -> Result<T>;
 }
 
 impl<T> ResultExt<T> for Result<T> {
     #[inline]
-    fn at<P: Into<String>>(self, place: impl FnOnce() -> P) -> Result<T> {
+    fn at<P: Into<Place>>(self, place: impl FnOnce() -> P) -> Result<T> {
         self.map_err(|error| error.at(place()))
     }
 }
@@ -190,8 +263,11 @@ impl fmt::Display for ErrorKind {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, place) in self.place.iter().enumerate() {
+            write!(f, "{}{place}", if i == 0 { "" } else { ", " })?;
+        }
         if !self.place.is_empty() {
-            write!(f, "{}: ", self.place.join(", "))?;
+            f.write_str(": ")?;
         }
         self.kind.fmt(f)
     }

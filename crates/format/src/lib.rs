@@ -63,7 +63,7 @@ pub mod types;
 pub use body::BodyLayout;
 pub use decoder::{Decoder, Next, Step, next_message};
 pub use encode::MessageEncoder;
-pub use error::{Error, ErrorDetails, ErrorKind, IoError, Result, ResultExt};
+pub use error::{Error, ErrorDetails, ErrorKind, IoError, Place, Result, ResultExt};
 pub use floe_codec::Codec;
 pub use footer::{Block, Footer, decode_footer, footer_len};
 pub use framing::write_head;

@@ -27,7 +27,8 @@ mod trace;
 pub mod trace;
 mod write;
 
-pub use floe_format::{IpcLimits, SourceFormat, sniff};
+pub use error::{ErrorPlace, error_kind, error_place};
+pub use floe_format::{ErrorKind, IpcLimits, Place, SourceFormat, sniff};
 pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata};
 pub use read::{
     Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches, read_ipc,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use floe_frame::WriteSummary;
+use floe_frame::{ErrorKind, WriteSummary, error_kind};
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 
@@ -166,7 +166,7 @@ fn sink(
     let started = encoding.start(format, output, &schema);
     let named = |error| match &path {
         // The query's errors are its own.
-        Some(path) if matches!(error, PolarsError::IO { .. }) => at_path(error, path),
+        Some(path) if matches!(error_kind(&error), Some(ErrorKind::Io(_))) => at_path(error, path),
         _ => error,
     };
     consume(lf, maintain_order, enough, Sink { writer: started.map_err(named)?, progress }).map_err(named)
