@@ -98,6 +98,11 @@ pub fn error_kind(error: &PolarsError) -> Option<&ErrorKind> {
     }
 }
 
+/// Whether reading or writing itself failed, rather than what was read or written.
+pub(crate) fn is_io(error: &PolarsError) -> bool {
+    matches!(error_kind(error), Some(ErrorKind::Io(_)))
+}
+
 /// Where in a file or stream an error happened, as far as that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ use floe_format::{Block, IpcLimits, decode_footer, footer_len};
 use polars_core::prelude::*;
 
 use super::input::Input;
-use crate::error::format_error;
+use crate::error::{format_error, is_io};
 
 /// The places of messages, from the magic on.
 #[derive(Debug)]
@@ -38,11 +38,10 @@ impl Enclosed {
 
     /// An error of a stream that lies in a file.
     pub(super) fn hint(error: PolarsError) -> PolarsError {
-        match error {
-            PolarsError::IO { .. } => error,
-            error => error
-                .wrap_msg(|msg| if msg.ends_with(HINT) { msg.to_owned() } else { format!("{msg}; {HINT}") }),
+        if is_io(&error) {
+            return error;
         }
+        error.wrap_msg(|msg| if msg.ends_with(HINT) { msg.to_owned() } else { format!("{msg}; {HINT}") })
     }
 
     /// Reads what follows the end marker, which is the rest of the source: it has to be the footer of what was read.

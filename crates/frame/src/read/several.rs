@@ -11,6 +11,7 @@ use super::begin::Begin;
 use super::input::Input;
 use super::options::ReadOptions;
 use super::stream_source::{Current, Stream};
+use crate::error::is_io;
 use crate::schema::ReadSchema;
 
 impl<R: Read> Stream<R> {
@@ -123,8 +124,8 @@ impl<R: Read> Stream<R> {
 
 /// An error of what lies behind a stream.
 fn follows(start: u64, error: PolarsError) -> PolarsError {
-    match error {
-        PolarsError::IO { .. } => error,
-        error => error.wrap_msg(|msg| format!("behind the end of a stream, at byte {start}: {msg}")),
+    if is_io(&error) {
+        return error;
     }
+    error.wrap_msg(|msg| format!("behind the end of a stream, at byte {start}: {msg}"))
 }

@@ -17,7 +17,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use floe_array::encode::Remap;
-use floe_format::{ErrorKind, Field, KeyValues, Text};
+use floe_format::{Field, KeyValues, Text};
 use polars_core::prelude::*;
 
 use super::choices::{Choices, Role};
@@ -31,7 +31,7 @@ use super::in_flight::{Encoded, InFlight};
 use super::options::{Options, codec};
 use super::statistics::{Texts, flags_metadata};
 use crate::cumulative;
-use crate::error::{error_kind, format_error};
+use crate::error::{format_error, is_io};
 use crate::options::Metadata;
 use crate::pool::{Writer, executor, threads};
 use crate::schema::WriteSchema;
@@ -465,7 +465,7 @@ pub(crate) fn write_frame<W: Write>(
     *broken = true;
     let started = Engine::start(writer, df.schema(), options);
     // A dtype that cannot be written is found before the first byte: the writer is still good.
-    *broken = !matches!(&started, Err(error) if !matches!(error_kind(error), Some(ErrorKind::Io(_))));
+    *broken = !matches!(&started, Err(error) if !is_io(error));
     let mut engine = started?;
     engine.write_whole(df)?;
     let summary = engine.finish()?;
