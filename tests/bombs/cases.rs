@@ -102,6 +102,7 @@ fn add_dictionary(made: &mut Made, id: i64, is_delta: bool, batch: Batch) {
 fn dictionary_of_binary(maintain: bool, list: bool) -> Bomb {
     const KEYS: usize = 2_000_000;
     const LEN: usize = 500_000;
+    const END: i64 = 500_000;
     let mut binary = field(DataType::LargeBinary, vec![]);
     if maintain {
         binary.metadata.push(("pl".into(), "maintain_type".into()));
@@ -113,7 +114,7 @@ fn dictionary_of_binary(maintain: bool, list: bool) -> Bomb {
     if list {
         batch = batch.numbers(&[0, 1], 8).node(1).none();
     }
-    add_dictionary(&mut made, 0, false, batch.numbers(&[0, LEN as i64], 8).zeros(LEN));
+    add_dictionary(&mut made, 0, false, batch.numbers(&[0, END], 8).zeros(LEN));
     let batch = Batch::packed(KEYS).node(KEYS).none().zeros(KEYS);
     made.batch(&batch.header, &batch.body);
     bomb(format!("a dictionary of one binary, kept so: {maintain}, in a list: {list}"), false, made)
@@ -147,8 +148,9 @@ pub(super) fn one_run(rows: usize, columns: usize) -> Bomb {
     let schema = schema(vec![column; columns]);
     let mut made = Made::new(false, &schema);
     let mut batch = Batch::of(rows);
+    let end = i64::try_from(rows).expect("rows of the format");
     for _ in 0..columns {
-        batch = batch.node(rows).node(1).none().numbers(&[rows as i64], 4).node(1).none().numbers(&[7], 8);
+        batch = batch.node(rows).node(1).none().numbers(&[end], 4).node(1).none().numbers(&[7], 8);
     }
     made.batch(&batch.header, &batch.body);
     bomb(format!("one run of {rows} rows in {columns} columns"), false, made)

@@ -112,6 +112,7 @@ impl Body {
             self.bytes.extend_from_slice(&(-1i64).to_le_bytes());
         }
         for number in numbers {
+            let number = i64::try_from(*number).expect("rows of the format");
             self.bytes.extend_from_slice(&number.to_le_bytes()[..width]);
         }
         spec(start, self.bytes.len() - start)
