@@ -171,7 +171,26 @@ fn modes_are_kept_and_links_are_followed() {
     let (link, elsewhere) = (path.join("k=1").join("part-0.arrow"), folder.path().join("elsewhere.arrow"));
     fs::rename(&link, &elsewhere).expect("another place");
     symlink(&elsewhere, &link).expect("a link");
-    sink(generation(2, 3), &path, ExistingFiles::Replace).expect("files");
+    // At no time can others read what replaces a file that they cannot read.
+    let (watched, kept) = (path.join("k=0"), generation(2, 3));
+    let watch = move |column: Column| {
+        for entry in fs::read_dir(&watched)? {
+            let found = entry?;
+            let mode = found.metadata()?.permissions().mode();
+            polars_ensure!(mode & 0o077 == 0, ComputeError: "{:?} has the mode {mode:o}", found.path());
+        }
+        Ok(column)
+    };
+    let options = IpcSinkOptions::default().with_existing(ExistingFiles::Replace).with_progress({
+        let watch = watch.clone();
+        move |_| drop(watch(Column::new("".into(), [0])).expect("private files"))
+    });
+    let query = kept.lazy().with_column(col("g").map(watch, |_, field| Ok(field.clone())));
+    query.sink_ipc_partitioned(&path, PartitionBy::Keys(vec!["k"]), options).expect("files");
+    let ordinary = fs::metadata(path.join("k=2").join("part-0.arrow")).expect("a file").permissions().mode();
+    let fresh = folder.path().join("fresh");
+    fs::write(&fresh, "").expect("a file");
+    assert_eq!(ordinary, fs::metadata(&fresh).expect("a file").permissions().mode());
     assert_eq!(fs::metadata(&private).expect("a file").permissions().mode() & 0o777, 0o600);
     assert!(fs::symlink_metadata(&link).expect("a link").is_symlink());
     assert_frames_equal(&generation(2, 3), &scan(&path));

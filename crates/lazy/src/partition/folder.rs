@@ -1,7 +1,7 @@
 //! A folder that gets all files of a call, or none.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -57,6 +57,18 @@ impl Folder {
         Ok(path)
     }
 
+    /// A path for a file that is not to be seen yet. If one stands under `path` that it is to replace, nobody else
+    /// can read it until it has that one's mode.
+    pub(super) fn hidden(&mut self, folder: &Path, path: &Path) -> io::Result<PathBuf> {
+        let hidden = self.names.hidden(folder);
+        if self.existing == ExistingFiles::Replace && fs::metadata(path).is_ok_and(|old| old.is_file()) {
+            // An empty file, whose mode the one that takes its place keeps.
+            create_private(&hidden)?;
+            self.staged.push(hidden.clone());
+        }
+        Ok(hidden)
+    }
+
     fn make(&mut self, path: &Path) -> PolarsResult<()> {
         let missing = path.ancestors().take_while(|path| !path.as_os_str().is_empty() && !path.is_dir());
         let missing: Vec<_> = missing.collect();
@@ -76,13 +88,14 @@ impl Folder {
         let summaries: Vec<_> = files.iter().map(|file| file.summary.clone()).collect();
         let mut staged = Vec::with_capacity(files.len());
         let mut complete = Vec::with_capacity(files.len());
+        let private = self.staged.clone();
         for Finished { file, hidden, summary } in files {
             self.staged.push(hidden.clone());
             staged.push(Staged { hidden: hidden.clone(), target: summary.path });
             complete.push((file, hidden));
         }
         in_parallel(complete, |(file, path)| file.commit().map_err(|error| io_error(error, &path)))?;
-        let outdated = self.prepare(&mut staged)?;
+        let outdated = self.prepare(&mut staged, &private)?;
         let replace = self.existing == ExistingFiles::Replace;
         let hidden = Commit::new(&System, &self.names, replace).run(&staged, &outdated)?;
         // From here on nothing is taken back.
@@ -103,13 +116,15 @@ impl Folder {
     }
 
     /// Looks at what the new files will find, before any of it changes: returns the files that are to go.
-    fn prepare(&self, staged: &mut [Staged]) -> PolarsResult<Vec<PathBuf>> {
+    fn prepare(&self, staged: &mut [Staged], private: &[PathBuf]) -> PolarsResult<Vec<PathBuf>> {
         if self.existing == ExistingFiles::Error {
             existing::check_empty(&self.base)?;
         }
+        let private: BTreeSet<&PathBuf> = private.iter().collect();
         for Staged { hidden, target } in &mut *staged {
             let wanted = target.clone();
-            prepare_one(hidden, target, self.existing).map_err(|error| {
+            let is_private = private.contains(hidden);
+            prepare_one(hidden, target, self.existing, is_private).map_err(|error| {
                 io_error(error, &wanted).wrap_msg(|msg| format!("{msg}; all files are as they were before"))
             })?;
         }
@@ -129,41 +144,75 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// What a new file finds in its place must be a file, whose mode and owner are kept. A link is followed.
-fn prepare_one(hidden: &Path, target: &mut PathBuf, existing: ExistingFiles) -> io::Result<()> {
-    let Ok(found) = fs::symlink_metadata(&*target) else { return Ok(()) };
-    if existing != ExistingFiles::Replace {
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "somebody else has written it meanwhile"));
+fn prepare_one(
+    hidden: &Path,
+    target: &mut PathBuf,
+    existing: ExistingFiles,
+    is_private: bool,
+) -> io::Result<()> {
+    if let Ok(found) = fs::symlink_metadata(&*target) {
+        if existing != ExistingFiles::Replace {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "somebody else has written it meanwhile",
+            ));
+        }
+        if found.is_symlink()
+            && let Ok(real) = target.canonicalize()
+        {
+            *target = real;
+        }
     }
-    if found.is_symlink()
-        && let Ok(real) = target.canonicalize()
-    {
-        *target = real;
+    match fs::metadata(&*target) {
+        Ok(old) if old.is_file() => keep(hidden, &old),
+        Ok(_) => {
+            let text = "this is no regular file, which a new one could take the place of";
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
+        },
+        // What it was to replace has gone, or it has got another name.
+        Err(_) if is_private => {
+            let probe = hidden.with_extension("mode");
+            let created = OpenOptions::new().write(true).create_new(true).open(&probe);
+            let permissions = created.and_then(|file| Ok(file.metadata()?.permissions()));
+            let _ = fs::remove_file(&probe);
+            fs::set_permissions(hidden, permissions?)
+        },
+        Err(_) => Ok(()),
     }
-    let Ok(found) = fs::metadata(&*target) else { return Ok(()) };
-    if !found.is_file() {
-        let text = "this is no regular file, which a new one could take the place of";
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, text));
-    }
-    keep_owner(hidden, &found);
-    if fs::metadata(hidden)?.permissions() != found.permissions() {
-        fs::set_permissions(hidden, found.permissions())?;
-    }
-    Ok(())
 }
 
-/// Only some processes may give files away; the others' files are their own.
-#[cfg(unix)]
-fn keep_owner(path: &Path, old: &fs::Metadata) {
-    use std::os::unix::fs::{MetadataExt, chown};
+/// An empty file that nobody else can read.
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
 
-    let new = fs::metadata(path);
-    if new.is_ok_and(|new| (new.uid(), new.gid()) != (old.uid(), old.gid())) {
-        let _ = chown(path, Some(old.uid()), Some(old.gid()));
+/// Gives a file the owner and the group of an old one, as far as the process may, and its mode: without the
+/// group's rights where it is another group.
+#[cfg(unix)]
+fn keep(path: &Path, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    let new = fs::metadata(path)?;
+    let owner = new.uid() == old.uid() || chown(path, Some(old.uid()), None).is_ok();
+    let group = new.gid() == old.gid() || chown(path, None, Some(old.gid())).is_ok();
+    let mut mode = old.mode() & 0o7777;
+    if !owner {
+        mode &= !0o4000;
     }
+    if !group {
+        mode = (mode & !0o2070) | (mode & ((mode & 0o007) << 3));
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
 }
 
 #[cfg(not(unix))]
-fn keep_owner(_: &Path, _: &fs::Metadata) {}
+fn keep(_: &Path, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
 
 /// Does something with each, several at a time, until all are done or one fails.
 fn in_parallel<T: Send>(items: Vec<T>, each: impl Fn(T) -> PolarsResult<()> + Sync) -> PolarsResult<()> {

@@ -29,7 +29,7 @@ impl Parts {
         let folder = self.folder.subfolder(folder)?;
         let path = folder.join(self.folder.names.part(number, 1));
         // What is called by that name, which may be anything, is not touched before the end.
-        let hidden = self.folder.names.hidden(&folder);
+        let hidden = self.folder.hidden(&folder, &path).map_err(|error| io_error(error, &path))?;
         let file = AtomicFile::create(&hidden).map_err(|error| io_error(error, &path))?;
         let writer = self.encoding.start(Format::File, file, &self.schema);
         let writer = writer.map_err(|error| at_path(error, &path))?;
