@@ -149,7 +149,7 @@ pub(super) fn queries() -> Vec<(String, LazyFrame)> {
                 .cloned()
                 .map(|column| when(col("secret").not()).then(column).otherwise(lit(NULL)));
             add("when/then", df.clone().lazy().with_columns(kept.collect::<Vec<_>>()));
-            let shifted = make(300, |group| group < 100 || group >= 200);
+            let shifted = make(300, |group| !(100..200).contains(&group));
             add(
                 "slice",
                 shifted

@@ -167,7 +167,8 @@ impl fmt::Display for Place {
 /// Compares the words.
 impl PartialEq<&str> for Place {
     fn eq(&self, other: &&str) -> bool {
-        self.to_string() == *other
+        let words = self.to_string();
+        words == *other
     }
 }
 
