@@ -1,6 +1,7 @@
 //! What a decoder needs from its surroundings: the bytes of a body, and someone to run its work.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use floe_format::Result;
@@ -100,6 +101,9 @@ impl Body for Segments {
 }
 
 /// Runs independent pieces of work, possibly at once.
+///
+/// Nothing that is safe relies on that: what an executor leaves out is done by the caller, and what it runs a second
+/// time is left out (see `map`). Decoding hands out memory that such work writes.
 pub trait Executor: Sync {
     /// Calls `work(0)` to `work(n - 1)`, in any order, and returns when all have returned.
     fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync));
@@ -110,8 +114,31 @@ pub trait Executor: Sync {
     }
 }
 
+/// A piece of work that runs once, and what came of it.
+struct Once<T> {
+    is_taken: AtomicBool,
+    value: Mutex<Option<T>>,
+}
+
+impl<T> Once<T> {
+    fn new() -> Self {
+        Self { is_taken: AtomicBool::new(false), value: Mutex::new(None) }
+    }
+
+    /// Runs the work, unless somebody has begun with it.
+    fn run(&self, work: impl FnOnce() -> T) {
+        if !self.is_taken.swap(true, Ordering::Relaxed) {
+            let value = work();
+            *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        }
+    }
+}
+
 impl dyn Executor + '_ {
-    /// What `work(0)` to `work(n - 1)` return, in that order.
+    /// What `work(0)` to `work(n - 1)` return, in that order: each is run once, whatever the executor does.
+    ///
+    /// # Panics
+    /// If `work` does, also where the executor makes nothing of it.
     ///
     /// ```
     /// use floe_array::{Executor, Serial};
@@ -123,17 +150,19 @@ impl dyn Executor + '_ {
         if n <= 1 || self.is_serial() {
             return (0..n).map(work).collect();
         }
-        let slots: Vec<Mutex<Option<T>>> = (0..n).map(|_| Mutex::new(None)).collect();
+        let all: Vec<Once<T>> = (0..n).map(|_| Once::new()).collect();
         self.for_each(n, &|i| {
-            let value = work(i);
-            if let Some(slot) = slots.get(i) {
-                *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+            if let Some(one) = all.get(i) {
+                one.run(|| work(i));
             }
         });
-        let value = |slot: Mutex<Option<T>>| slot.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let values: Vec<T> = slots.into_iter().filter_map(value).collect();
-        debug_assert_eq!(values.len(), n, "an executor runs all of the work");
-        values
+        let value = |(i, one): (usize, Once<T>)| {
+            one.run(|| work(i));
+            let value = one.value.into_inner().unwrap_or_else(PoisonError::into_inner);
+            // Whoever took it had no value to put there, and no call goes on after `for_each`: it borrows `all`.
+            value.unwrap_or_else(|| panic!("an executor went on after piece {i} of its work had panicked"))
+        };
+        all.into_iter().enumerate().map(value).collect()
     }
 }
 
@@ -148,5 +177,56 @@ impl Executor for Serial {
 
     fn is_serial(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs what it likes, as often as it likes.
+    struct Odd(fn(usize, &(dyn Fn(usize) + Sync)));
+
+    impl Executor for Odd {
+        fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+            (self.0)(n, work);
+        }
+    }
+
+    #[test]
+    fn all_work_is_done_once_whatever_the_executor_does() {
+        let odd: [fn(usize, &(dyn Fn(usize) + Sync)); 4] = [
+            |_, _| {},
+            |n, work| (0..n).chain(0..n + 5).for_each(work),
+            |n, work| (0..n).step_by(3).for_each(work),
+            |n, work| {
+                std::thread::scope(|scope| {
+                    for _ in 0..3 {
+                        scope.spawn(|| (0..n).for_each(work));
+                    }
+                });
+            },
+        ];
+        for run in odd {
+            let counts: Vec<Mutex<usize>> = (0..100).map(|_| Mutex::new(0)).collect();
+            let executor: &dyn Executor = &Odd(run);
+            let values = executor.map(counts.len(), |i| {
+                *counts[i].lock().unwrap() += 1;
+                i
+            });
+            assert!(values.into_iter().eq(0..100));
+            assert!(counts.into_iter().all(|count| count.into_inner().unwrap() == 1));
+        }
+    }
+
+    #[test]
+    fn a_panic_that_the_executor_swallows_is_one() {
+        let executor: &dyn Executor = &Odd(|n, work| {
+            for i in 0..n {
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(i)));
+            }
+        });
+        let map = || executor.map(3, |i| assert!(i != 1));
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(map)).is_err());
     }
 }

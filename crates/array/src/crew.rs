@@ -226,7 +226,14 @@ impl Loop {
     fn give_up(&self, panic: Option<Panic>) {
         self.next.store(self.n, Ordering::Relaxed);
         if let Some(panic) = panic {
-            self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
+            let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+            if first.is_some() {
+                // What a panic carries is anything, and may panic itself when it is dropped: nobody would be told that
+                // this thread has left the loop.
+                std::mem::forget(panic);
+            } else {
+                *first = Some(panic);
+            }
         }
     }
 

@@ -158,7 +158,8 @@ pub fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Re
 }
 
 /// Runs independent pieces of work: calls the second argument with every number below the first, in any order and
-/// on any thread, and returns when all calls have.
+/// on any thread, and returns when all calls have. What it leaves out is done by the caller afterwards: the memory that
+/// pieces write is handed out as written.
 pub type Run<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync));
 
 fn one_by_one(n: usize, work: &(dyn Fn(usize) + Sync)) {

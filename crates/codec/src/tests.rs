@@ -2,6 +2,7 @@
 #![cfg_attr(not(all(feature = "lz4", feature = "zstd")), allow(dead_code))]
 
 use std::mem::MaybeUninit;
+use std::sync::Mutex;
 
 use super::*;
 
@@ -283,6 +284,42 @@ fn codecs_that_are_off_say_so() {
         ];
         for error in errors {
             assert_eq!(error.is_some_and(|error| error.to_string().contains(feature)), !on);
+        }
+    }
+}
+
+/// What runs pieces of work is safe code of somebody else: it may do nothing, or too much. What has been decompressed
+/// is written in full all the same, and what has been compressed is whole.
+#[test]
+fn nothing_is_left_out_whoever_runs_the_pieces() {
+    type Odd = fn(usize, &(dyn Fn(usize) + Sync));
+    let odd: [Odd; 4] = [
+        |_, _| {},
+        |n, work| (0..n).step_by(2).for_each(work),
+        |n, work| (0..n).chain(0..n + 3).for_each(work),
+        |n, work| {
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| (0..n).for_each(work));
+                }
+            });
+        },
+    ];
+    let input = ints(18 << 20);
+    for compression in enabled().filter(|one| *one != Compression::Zstd { level: 19 }) {
+        let whole = pack(compression, &input);
+        for run in odd {
+            let mut frame = Vec::new();
+            compress_always_with(compression, &input, &mut frame, &run).unwrap();
+            assert!(frame == whole, "{compression:?}");
+            let mut dst = vec![MaybeUninit::new(0xAA); input.len()];
+            let seen = Mutex::new(0);
+            let each = |_: usize, bytes: &mut [u8]| *seen.lock().unwrap() += bytes.len();
+            decompress_each(compression.codec(), &frame, &mut dst, &run, &each).unwrap();
+            assert!(seen.into_inner().unwrap() >= input.len());
+            // SAFETY: every byte was written when the memory was made.
+            let dst: Vec<u8> = dst.into_iter().map(|byte| unsafe { byte.assume_init() }).collect();
+            assert!(dst == input, "{compression:?}");
         }
     }
 }

@@ -217,7 +217,7 @@ pub(crate) fn decompress_in_pieces(
     let places = dst.chunks_mut(share).map(Mutex::new);
     let pieces: Vec<_> = all.chunks(count).zip(places).collect();
     let failed = AtomicBool::new(false);
-    run(pieces.len(), &|i| {
+    pieces::run_all(pieces.len(), run, &|i| {
         let Some((blocks, dst)) = pieces.get(i) else { return };
         let mut dst = dst.lock().unwrap_or_else(PoisonError::into_inner);
         if fill(blocks, header, &mut dst).unwrap_or(false) {

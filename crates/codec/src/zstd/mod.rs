@@ -228,7 +228,7 @@ pub(crate) fn decompress_with(frames: &[u8], dst: &mut [MaybeUninit<u8>], run: R
         places.push(Mutex::new((frame, place, Ok(()))));
         room = rest;
     }
-    run(places.len(), &|i| {
+    pieces::run_all(places.len(), run, &|i| {
         if let Some(place) = places.get(i) {
             let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
             let (frame, dst, result) = &mut *place;
