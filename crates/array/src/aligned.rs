@@ -1,6 +1,8 @@
 //! Bytes to typed buffers: a view into the source where its alignment allows, one copy where not.
 
 use std::mem::MaybeUninit;
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 
 use arrow::types::NativeType;
 use floe_format::{Error, Result};
@@ -118,10 +120,32 @@ pub(crate) fn grow_initialised(bytes: &mut Vec<u8>, known: usize, additional: us
     Ok(())
 }
 
-/// How much memory is taken for so many elements and those that may come.
+/// How much memory is taken for so many elements and those that may come. It is address space at first: where that is
+/// limited, none is taken that others may need.
 fn several_times<T>(need: usize) -> usize {
+    if is_address_space_limited() {
+        return need.saturating_add(need / 2);
+    }
     let first = need.saturating_mul(FIRST_GROWTH).min(FIRST_MOST / size_of::<T>().max(1));
     need.saturating_mul(GROWTH).max(first)
+}
+
+/// Whether the system limits the addresses of this process (`ulimit -v`).
+#[cfg(target_os = "linux")]
+fn is_address_space_limited() -> bool {
+    static LIMITED: OnceLock<bool> = OnceLock::new();
+    *LIMITED.get_or_init(|| {
+        let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        // SAFETY: the call writes one `rlimit`, for which there is room.
+        unsafe {
+            libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) == 0 && limit.rlim_cur != libc::RLIM_INFINITY
+        }
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_address_space_limited() -> bool {
+    false
 }
 
 /// Lets the system have the memory of values that are not needed any more, before its owner goes.

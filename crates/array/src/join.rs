@@ -1,17 +1,23 @@
 //! Arrays one behind another, as one.
 
-use arrow::array::{Array, PrimitiveArray};
-use arrow::compute::concatenate::{concatenate, concatenate_validities};
+use arrow::array::{
+    Array, BinaryArray, BinaryViewArrayGeneric, BooleanArray, FixedSizeListArray, ListArray, NullArray,
+    PrimitiveArray, StructArray, View, ViewType,
+};
+use arrow::bitmap::Bitmap;
 use arrow::datatypes::PhysicalType;
+use arrow::offset::OffsetsBuffer;
 use arrow::types::NativeType;
 use arrow::with_match_primitive_type_full;
 use floe_format::{Error, Result};
+use polars_buffer::Buffer;
 
-use crate::aligned::try_with_capacity;
+use crate::charge::{Charge, Free};
+use crate::pick::boxed;
 use crate::recycle::share;
 
-/// The rows of several arrays of one type, one behind another. Numbers go to memory that is [kept](crate::recycle) for
-/// what is joined next.
+/// The rows of several arrays of one type, one behind another. They go to memory that is [kept](crate::recycle) for
+/// what is joined next. Not by Polars' kernel: that aborts the process where memory runs out.
 ///
 /// # Errors
 /// If there is none, their types differ, or memory runs out.
@@ -26,35 +32,228 @@ use crate::recycle::share;
 /// # floe_format::Result::Ok(())
 /// ```
 pub fn join(arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>> {
+    join_charged(arrays, &Free)
+}
+
+/// As [`join`], with what it takes charged.
+pub(crate) fn join_charged(arrays: &[Box<dyn Array>], charge: &dyn Charge) -> Result<Box<dyn Array>> {
     let first = match arrays {
         [one] => return Ok(one.clone()),
         [first, ..] => first,
         [] => return Err(Error::invalid("there is no array to be joined with others")),
     };
-    if arrays.iter().all(|array| array.dtype() == first.dtype())
-        && let PhysicalType::Primitive(kind) = first.dtype().to_physical_type()
-    {
-        return with_match_primitive_type_full!(kind, |$T| join_numbers::<$T>(arrays, first.as_ref()));
+    if arrays.iter().any(|array| array.dtype() != first.dtype()) {
+        return Err(Error::invalid("arrays of different types cannot be joined"));
     }
-    let refs: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-    concatenate(&refs).map_err(|e| Error::invalid(e.to_string()))
+    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    join_all(&arrays, charge)
 }
 
-fn join_numbers<T: NativeType>(arrays: &[Box<dyn Array>], first: &dyn Array) -> Result<Box<dyn Array>> {
-    let mut values = try_with_capacity::<T>(arrays.iter().map(|array| array.len()).sum())?;
+/// What it takes to have an array joined with others.
+pub(crate) fn cost(array: &dyn Array) -> usize {
+    let own = match array.dtype().to_physical_type() {
+        PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| size_of::<$T>()),
+        PhysicalType::BinaryView | PhysicalType::Utf8View => size_of::<View>(),
+        PhysicalType::LargeBinary | PhysicalType::LargeList => size_of::<i64>(),
+        _ => 0,
+    };
+    let any = array.as_any();
+    let below = if let Some(array) = any.downcast_ref::<BinaryArray<i64>>() {
+        range(array.offsets()).len()
+    } else if let Some(array) = any.downcast_ref::<ListArray<i64>>() {
+        let used = range(array.offsets());
+        cost(array.values().sliced(used.start, used.len()).as_ref())
+    } else if let Some(array) = any.downcast_ref::<FixedSizeListArray>() {
+        cost(array.values().as_ref())
+    } else if let Some(array) = any.downcast_ref::<StructArray>() {
+        array.values().iter().fold(0usize, |sum, field| sum.saturating_add(cost(field.as_ref())))
+    } else {
+        0
+    };
+    // A bit each for booleans and for validities.
+    (own.saturating_mul(array.len())).saturating_add(array.len() / 4).saturating_add(below)
+}
+
+/// Arrays of one type: at least one.
+fn join_all(arrays: &[&dyn Array], charge: &dyn Charge) -> Result<Box<dyn Array>> {
+    let filled: Vec<&dyn Array> = arrays.iter().copied().filter(|array| !array.is_empty()).collect();
+    let first = match (filled.as_slice(), arrays) {
+        ([one], _) | ([], [one, ..]) => return Ok(one.to_boxed()),
+        ([first, ..], _) => *first,
+        ([], []) => return Err(Error::invalid("there is no array to be joined with others")),
+    };
+    let arrays = filled.as_slice();
+    let (dtype, rows) = (first.dtype().clone(), total(arrays.iter().map(|array| array.len()))?);
+    let validity = join_validities(arrays, rows, charge)?;
+    match dtype.to_physical_type() {
+        PhysicalType::Null => {
+            charge.unbacked_rows(rows)?;
+            Ok(Box::new(NullArray::new(dtype, rows)))
+        },
+        PhysicalType::Boolean => {
+            let mut out = charge.bits(rows)?;
+            for array in all::<BooleanArray>(arrays)? {
+                out.extend_from_bitmap(array.values());
+            }
+            boxed(BooleanArray::try_new(dtype, out.freeze(), validity))
+        },
+        PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
+            let values = join_numbers::<$T>(arrays, rows, charge)?;
+            boxed(PrimitiveArray::try_new(dtype, values, validity))
+        }),
+        PhysicalType::BinaryView => join_views::<[u8]>(&all(arrays)?, rows, validity, charge),
+        PhysicalType::Utf8View => join_views::<str>(&all(arrays)?, rows, validity, charge),
+        PhysicalType::LargeBinary => {
+            let arrays = all::<BinaryArray<i64>>(arrays)?;
+            let offsets = join_offsets(arrays.iter().map(|array| array.offsets()), rows, charge)?;
+            let parts =
+                arrays.iter().map(|array| array.values().get(range(array.offsets())).unwrap_or_default());
+            let mut values = charge.vec::<u8>(total(parts.clone().map(<[u8]>::len))?)?;
+            parts.for_each(|part| values.extend_from_slice(part));
+            boxed(BinaryArray::try_new(dtype, offsets, share(values), validity))
+        },
+        PhysicalType::LargeList => {
+            let arrays = all::<ListArray<i64>>(arrays)?;
+            let offsets = join_offsets(arrays.iter().map(|array| array.offsets()), rows, charge)?;
+            let used = arrays.iter().map(|array| {
+                let used = range(array.offsets());
+                array.values().sliced(used.start, used.len())
+            });
+            let values = join_boxed(used.collect(), charge)?;
+            boxed(ListArray::try_new(dtype, offsets, values, validity))
+        },
+        PhysicalType::FixedSizeList => {
+            let parts = all::<FixedSizeListArray>(arrays)?.into_iter().map(|array| array.values().clone());
+            let values = join_boxed(parts.collect(), charge)?;
+            boxed(FixedSizeListArray::try_new(dtype, rows, values, validity))
+        },
+        PhysicalType::Struct => {
+            let arrays = all::<StructArray>(arrays)?;
+            let fields = arrays.first().map_or(0, |array| array.values().len());
+            if fields == 0 {
+                charge.unbacked_rows(rows)?;
+            }
+            let field = |i: usize| {
+                let parts = arrays.iter().filter_map(|array| array.values().get(i));
+                join_boxed(parts.cloned().collect(), charge)
+            };
+            let fields = (0..fields).map(field).collect::<Result<Vec<_>>>()?;
+            boxed(StructArray::try_new(dtype, rows, fields, validity))
+        },
+        other => Err(Error::unsupported(format!("arrays of the layout {other:?} cannot be joined"))),
+    }
+}
+
+fn join_boxed(arrays: Vec<Box<dyn Array>>, charge: &dyn Charge) -> Result<Box<dyn Array>> {
+    let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
+    join_all(&arrays, charge)
+}
+
+fn invalid(error: impl std::fmt::Display) -> Error {
+    Error::invalid(error.to_string())
+}
+
+/// The arrays themselves.
+fn all<'a, A: 'static>(arrays: &[&'a dyn Array]) -> Result<Vec<&'a A>> {
+    let array = |array: &&'a dyn Array| {
+        let array = array.as_any().downcast_ref::<A>();
+        array.ok_or_else(|| Error::invalid("an array is not what its type says"))
+    };
+    arrays.iter().map(array).collect()
+}
+
+fn total(mut lens: impl Iterator<Item = usize>) -> Result<usize> {
+    let sum = lens.try_fold(0usize, usize::checked_add).filter(|sum| isize::try_from(*sum).is_ok());
+    sum.ok_or_else(|| Error::invalid("arrays are together longer than memory has addresses"))
+}
+
+/// Which values the offsets are of.
+fn range(offsets: &OffsetsBuffer<i64>) -> std::ops::Range<usize> {
+    let at = |offset: &i64| usize::try_from(*offset).unwrap_or_default();
+    at(offsets.first())..at(offsets.last())
+}
+
+fn join_validities(arrays: &[&dyn Array], rows: usize, charge: &dyn Charge) -> Result<Option<Bitmap>> {
+    if arrays.iter().all(|array| array.null_count() == 0) {
+        return Ok(None);
+    }
+    let mut out = charge.bits(rows)?;
     for array in arrays {
-        let array = array.as_any().downcast_ref::<PrimitiveArray<T>>();
-        let array = array.ok_or_else(|| Error::invalid("an array is not what its type says"))?;
+        match array.validity() {
+            Some(validity) => out.extend_from_bitmap(validity),
+            None => out.extend_constant(array.len(), true),
+        }
+    }
+    Ok(Some(out.freeze()))
+}
+
+fn join_numbers<T: NativeType>(arrays: &[&dyn Array], rows: usize, charge: &dyn Charge) -> Result<Buffer<T>> {
+    let mut values = charge.vec::<T>(rows)?;
+    for array in all::<PrimitiveArray<T>>(arrays)? {
         values.extend_from_slice(array.values());
     }
-    let validity = concatenate_validities(arrays);
-    let joined = PrimitiveArray::try_new(first.dtype().clone(), share(values), validity);
-    Ok(joined.map_err(|e| Error::invalid(e.to_string()))?.boxed())
+    Ok(share(values))
+}
+
+fn join_offsets<'a>(
+    parts: impl Iterator<Item = &'a OffsetsBuffer<i64>>,
+    rows: usize,
+    charge: &dyn Charge,
+) -> Result<OffsetsBuffer<i64>> {
+    let overflow = || Error::invalid("lists are together longer than their offsets can tell");
+    let mut out = charge.vec::<i64>(total([rows, 1].into_iter())?)?;
+    out.push(0);
+    for part in parts {
+        let base = out.last().copied().unwrap_or_default();
+        let (first, last) = (*part.first(), *part.last());
+        base.checked_add(last - first).ok_or_else(overflow)?;
+        out.extend(part.iter().skip(1).map(|offset| base + (offset - first)));
+    }
+    OffsetsBuffer::try_from(share(out)).map_err(invalid)
+}
+
+/// The views of all, over the buffers of all: arrays one behind another that have the same ones keep them.
+fn join_views<T: ViewType + ?Sized>(
+    arrays: &[&BinaryViewArrayGeneric<T>],
+    rows: usize,
+    validity: Option<Bitmap>,
+    charge: &dyn Charge,
+) -> Result<Box<dyn Array>> {
+    let count = total(arrays.iter().map(|array| array.data_buffers().len()))?;
+    let mut buffers = charge.vec::<Buffer<u8>>(count)?;
+    let mut views = charge.vec::<View>(rows)?;
+    let mut last: Option<(&Buffer<Buffer<u8>>, u32)> = None;
+    for array in arrays {
+        let own = array.data_buffers();
+        let base = match last {
+            Some((known, base)) if known.is_same_buffer(own) => base,
+            _ => {
+                let base = u32::try_from(buffers.len()).ok();
+                buffers.extend(own.iter().cloned());
+                let end = u32::try_from(buffers.len()).ok();
+                base.filter(|_| end.is_some())
+                    .ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?
+            },
+        };
+        last = Some((own, base));
+        views.extend(array.views().iter().map(|view| {
+            let is_inline = view.length <= View::MAX_INLINE_SIZE;
+            View { buffer_idx: if is_inline { view.buffer_idx } else { view.buffer_idx + base }, ..*view }
+        }));
+    }
+    let len = buffers.iter().map(Buffer::len).sum();
+    let dtype = T::DATA_TYPE;
+    // SAFETY: each view is one of an array, whose buffers stand in the same order behind `base` others.
+    let joined = unsafe {
+        BinaryViewArrayGeneric::<T>::new_unchecked(dtype, share(views), buffers.into(), validity, None, len)
+    };
+    Ok(Box::new(joined))
 }
 
 #[cfg(test)]
 mod tests {
     use arrow::array::Utf8ViewArray;
+    use arrow::compute::concatenate::concatenate;
     use arrow::datatypes::{ArrowDataType, TimeUnit};
 
     use super::*;

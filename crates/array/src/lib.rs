@@ -16,12 +16,14 @@ mod appended;
 pub mod body;
 #[cfg(target_os = "linux")]
 mod cgroup;
+mod charge;
 pub mod crew;
 pub mod decode;
 pub mod dictionary;
 pub mod encode;
 pub mod file_of;
 mod join;
+mod pick;
 pub mod recycle;
 pub mod region;
 pub mod validate;

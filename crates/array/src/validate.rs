@@ -10,6 +10,8 @@ use arrow::offset::Offset;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
+use crate::aligned::{byte_len, try_with_capacity};
+
 /// Checks that offsets rise from `0..` to at most `end`; returns the first and the last.
 ///
 /// # Errors
@@ -89,15 +91,73 @@ const fn padding() -> [u128; View::MAX_INLINE_SIZE as usize + 1] {
     out
 }
 
+/// What of a data buffer is text. Any number of views may be of the same bytes: those are looked at once, and a view has
+/// only to be held against what was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    /// All of it, of one byte a character.
+    Ascii,
+    /// All of it.
+    Utf8,
+    /// These stretches of it, which rise, and have something between them that is not UTF-8.
+    Parts(Vec<(usize, usize)>),
+}
+
+impl Text {
+    /// Looks at the bytes. `charge` is told of the bytes that are allocated, before they are.
+    ///
+    /// # Errors
+    /// Those of `charge`, and when the allocator refuses.
+    pub fn of(bytes: &[u8], charge: &dyn Fn(usize) -> Result<()>) -> Result<Self> {
+        if bytes.is_ascii() {
+            return Ok(Self::Ascii);
+        }
+        if simdutf8::basic::from_utf8(bytes).is_ok() {
+            return Ok(Self::Utf8);
+        }
+        let parts = || bytes.utf8_chunks().filter(|chunk| !chunk.valid().is_empty());
+        let count = parts().count();
+        charge(byte_len::<(usize, usize)>(count)?)?;
+        let mut out = try_with_capacity(count)?;
+        let mut at = 0;
+        for chunk in bytes.utf8_chunks() {
+            let end = at + chunk.valid().len();
+            if end > at {
+                out.push((at, end));
+            }
+            at = end + chunk.invalid().len();
+        }
+        Ok(Self::Parts(out))
+    }
+
+    /// Whether `data[start..end]` is UTF-8 by itself; `data` is what was looked at.
+    ///
+    /// The bytes of a character can be told from those that begin one, so that whoever begins to read between two
+    /// characters finds the same ones as whoever began before.
+    #[inline]
+    fn holds(&self, data: &[u8], start: usize, end: usize) -> bool {
+        let begins = |at: usize| data.get(at).is_none_or(|byte| !is_continuation(*byte));
+        match self {
+            Self::Ascii => true,
+            Self::Utf8 => begins(start) && begins(end),
+            Self::Parts(parts) => {
+                let behind = parts.partition_point(|(from, _)| *from <= start);
+                let part = behind.checked_sub(1).and_then(|at| parts.get(at));
+                part.is_some_and(|(_, until)| end == *until || (end < *until && begins(end))) && begins(start)
+            },
+        }
+    }
+}
+
 /// Checks one view against its buffers: inline padding, index, range, prefix and, for strings,
-/// UTF-8. `trusted[i]` says that all of buffer `i` is ASCII.
-fn check_view(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>) -> Result<()> {
+/// UTF-8. `texts[i]` says what of buffer `i` is.
+fn check_view(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> Result<()> {
     if let Some(padding) = PADDING.get(view.length as usize) {
         let bits = view.as_u128();
         if bits & padding != 0 {
             return Err(Error::invalid("an inline view has non-zero padding"));
         }
-        if ascii.is_some() && bits & HIGH != 0 {
+        if texts.is_some() && bits & HIGH != 0 {
             let bytes = (bits >> 32).to_le_bytes();
             let text = bytes.get(..view.length as usize).unwrap_or_default();
             std::str::from_utf8(text).map_err(|_| not_utf8())?;
@@ -116,32 +176,26 @@ fn check_view(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>) -> Re
     if bytes.get(..4) != Some(view.prefix.to_le_bytes().as_slice()) {
         return Err(Error::invalid("a view's prefix differs from its data"));
     }
-    if let Some(ascii) = ascii
-        && !ascii.get(index).copied().unwrap_or(false)
-    {
-        simdutf8::basic::from_utf8(bytes).map_err(|_| not_utf8())?;
+    let is_text =
+        |texts: &[Text]| texts.get(index).is_some_and(|text| text.holds(data, start, start + bytes.len()));
+    if texts.is_some_and(|texts| !is_text(texts)) {
+        return Err(not_utf8());
     }
     Ok(())
 }
 
-/// Which buffers are all ASCII, if `utf8` is asked for: views into those need no further look.
-#[must_use]
-pub fn ascii(buffers: &[Buffer<u8>], utf8: bool) -> Option<Vec<bool>> {
-    utf8.then(|| buffers.iter().map(|b| b.is_ascii()).collect())
-}
-
-/// Checks views against their buffers; with `ascii` (see [`ascii`]) they must be UTF-8 as well.
+/// Checks views against their buffers; with `texts`, what is text in each, they must be UTF-8 as well.
 ///
 /// # Errors
 /// The first broken view's index, and what is wrong with it.
 pub fn views(
     views: &[View],
     buffers: &[Buffer<u8>],
-    ascii: Option<&[bool]>,
+    texts: Option<&[Text]>,
 ) -> std::result::Result<(), (usize, Error)> {
     for (i, view) in views.iter().enumerate() {
-        if !is_plainly_sound(view, buffers, ascii) {
-            check_view(view, buffers, ascii).map_err(|error| (i, error))?;
+        if !is_plainly_sound(view, buffers, texts) {
+            check_view(view, buffers, texts).map_err(|error| (i, error))?;
         }
     }
     Ok(())
@@ -149,9 +203,9 @@ pub fn views(
 
 /// What [`check_view`] finds for nearly all views, in few steps: false says nothing.
 #[inline(always)]
-fn is_plainly_sound(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>) -> bool {
+fn is_plainly_sound(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> bool {
     if let Some(padding) = PADDING.get(view.length as usize) {
-        let not_ascii = if ascii.is_some() { HIGH } else { 0 };
+        let not_ascii = if texts.is_some() { HIGH } else { 0 };
         return view.as_u128() & (padding | not_ascii) == 0;
     }
     let index = view.buffer_idx as usize;
@@ -161,12 +215,47 @@ fn is_plainly_sound(view: &View, buffers: &[Buffer<u8>], ascii: Option<&[bool]>)
     let begin = data.get(start..).and_then(<[u8]>::first_chunk::<4>);
     is_inside
         && begin.is_some_and(|begin| u32::from_le_bytes(*begin) == view.prefix)
-        && ascii.is_none_or(|ascii| ascii.get(index) == Some(&true))
+        && texts.is_none_or(|texts| match texts.get(index) {
+            Some(Text::Ascii) => true,
+            Some(text @ Text::Utf8) => text.holds(data, start, start + len),
+            _ => false,
+        })
 }
 
 /// Whether one view is sound; for the repair of null rows.
 #[must_use]
-pub fn is_view_sound(view: &View, buffers: &[Buffer<u8>], utf8: bool) -> bool {
-    let none: &[bool] = &[];
-    check_view(view, buffers, utf8.then_some(none)).is_ok()
+pub fn is_view_sound(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> bool {
+    check_view(view, buffers, texts).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every stretch of bytes is text by what was found out of all of them exactly when it is by itself.
+    #[test]
+    fn what_is_text_is_so_by_itself() {
+        let inputs: [&[u8]; 8] = [
+            b"plain",
+            "\u{e4}\u{20ac}\u{1f600}x".as_bytes(),
+            b"",
+            b"\xff",
+            b"ab\xe0\xc3\xa9\xf0\x90cd\x80\xe2\x82\xac\xed\xa0\x80z",
+            b"\xf0\x9f\x98\x80\xf0\x9f\x98",
+            b"\x80\x80a\xc0\xafb\xf5\x80\x80\x80",
+            b"\xc3\xa9\xc3\xc3\xa9\xa9",
+        ];
+        for bytes in inputs {
+            let text = Text::of(bytes, &|_| Ok(())).unwrap();
+            assert_eq!(text == Text::Ascii, bytes.is_ascii());
+            for start in 0..=bytes.len() {
+                for end in start + 1..=bytes.len() {
+                    let expected = std::str::from_utf8(&bytes[start..end]).is_ok();
+                    assert_eq!(text.holds(bytes, start, end), expected, "{bytes:x?}, {start}..{end}");
+                }
+            }
+        }
+        let refused = Text::of(b"a\xffb\xff", &|bytes| Err(Error::invalid(format!("{bytes} bytes"))));
+        assert!(refused.is_err_and(|error| error.to_string().contains("32 bytes")));
+    }
 }

@@ -1,6 +1,7 @@
 //! Strings and bytes with offsets, or of one width: they become views over the data as it lies.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,8 +16,7 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::ctx::{Slot, total_len};
 use super::make_views::{new_view, write_views};
-use crate::aligned::{byte_len, reserve_more, try_with_capacity};
-use crate::join;
+use crate::aligned::{byte_len, reserve_more, try_with_capacity, typed};
 use crate::recycle::share;
 use crate::validate;
 
@@ -56,10 +56,22 @@ pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
     Ok(views.finish::<T>(validity))
 }
 
+/// The most bytes of one data buffer: views have 32 bits to say where in it they begin.
+const LARGEST: usize = u32::MAX as usize;
+
 /// Adds the views and buffers of all parts; returns the validity of these rows.
 pub(super) fn onto<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &mut DecodeCtx<'_>,
     out: &mut ViewBuilder,
+) -> Result<Option<Bitmap>> {
+    onto_buffers_of::<O, T>(ctx, out, LARGEST)
+}
+
+/// The same with data buffers of up to so many bytes.
+fn onto_buffers_of<O: Offset + NativeType, T: ViewType + ?Sized>(
+    ctx: &mut DecodeCtx<'_>,
+    out: &mut ViewBuilder,
+    largest: usize,
 ) -> Result<Option<Bitmap>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
@@ -74,7 +86,7 @@ pub(super) fn onto<O: Offset + NativeType, T: ViewType + ?Sized>(
     let validity = validity.read(ctx, &nodes)?;
     let known = out.views.len();
     let first = out.buffers.len();
-    out.reserve(total)?;
+    out.reserve(ctx, total)?;
     let mut rest = &mut out.views.spare_capacity_mut()[..total];
     let mut jobs = Vec::with_capacity(nodes.len());
     let mut at = 0;
@@ -91,25 +103,17 @@ pub(super) fn onto<O: Offset + NativeType, T: ViewType + ?Sized>(
             made: Made::default(),
         }));
     }
-    let huge = AtomicBool::new(false);
     ctx.run(jobs.len(), |i| {
         let Some(job) = jobs.get(i) else { return Ok(()) };
         let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-        make_views::<O, T>(ctx, &mut job, first + i, &huge)
+        make_views::<O, T>(ctx, &mut job, first + i, largest)
     })?;
-    if huge.into_inner() {
-        drop(jobs);
-        huge_onto::<O>(ctx, &nodes, &offset_slots, &data_slots, out)?;
-        return Ok(validity);
-    }
-    for job in jobs {
-        let made = job.into_inner().unwrap_or_else(PoisonError::into_inner).made;
-        out.bytes = out.bytes.map(|bytes| bytes + made.bytes);
-        out.buffers.push(made.data);
-    }
+    let made = jobs.into_iter().map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner).made);
+    let made: Vec<Made> = made.collect();
     // SAFETY: `make_views` returned Ok for every part, having written each of its views, and the
     // parts' slices cover all of them.
     unsafe { out.views.set_len(known + total) };
+    out.settle(known, &nodes, made)?;
     Ok(validity)
 }
 
@@ -122,44 +126,38 @@ struct Job<'a> {
     made: Made,
 }
 
+/// What views were made over.
 #[derive(Default)]
 struct Made {
-    /// The data, or nothing if all values fit into their views.
-    data: Buffer<u8>,
+    /// The data, empty if all values fit into their views: one buffer, or several of what is too much for one.
+    buffers: Vec<Buffer<u8>>,
+    /// What the views take for the number of the first of them.
+    first: usize,
     bytes: usize,
 }
 
 /// Rows whose strings are checked and made views of at once, while they are in the cache.
 const STRIPE: usize = 32 << 10;
 
-/// Makes the views of part `index`, whose data becomes buffer `index`. On Ok all views are
-/// written, unless `huge` was set: data beyond 4 GiB needs several buffers.
+/// Makes the views of part `place`, whose data becomes buffer `place`, unless a part is more than fits into one. On
+/// Ok all views are written.
 fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &DecodeCtx<'_>,
     job: &mut Job<'_>,
-    index: usize,
-    huge: &AtomicBool,
+    place: usize,
+    largest: usize,
 ) -> Result<()> {
     if job.views.is_empty() {
         // Some writers leave the offsets of an empty array out.
+        job.made = Made { buffers: vec![Buffer::default()], first: place, bytes: 0 };
         return Ok(());
     }
     let (offsets, data) = offsets_and_data::<O>(ctx, job)?;
-    let index = u32::try_from(index).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
-    let validate = ctx.options().validate;
-    if u32::try_from(data.len()).is_err() {
-        if validate && T::IS_UTF8 {
-            let (first, last) = validate::offsets(&offsets, data.len())?;
-            validate::utf8_offsets(&offsets, first, last, &data).map_err(|error| match &job.validity {
-                None => error,
-                Some(_) => Error::unsupported(
-                    "more than 4 GiB of strings, perhaps with null rows that are not UTF-8",
-                ),
-            })?;
-        }
-        huge.store(true, Ordering::Relaxed);
-        return Ok(());
+    if data.len() > largest {
+        return make_huge::<O, T>(ctx, job, &offsets, &data, largest);
     }
+    let index = u32::try_from(place).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
+    let validate = ctx.options().validate;
     let any_long = AtomicBool::new(false);
     let stripes = job.views.chunks_mut(STRIPE).enumerate();
     let stripes: Vec<_> = stripes.map(|(i, views)| Mutex::new((i * STRIPE, views))).collect();
@@ -195,8 +193,88 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
         bytes = rows.clone().map(|(start, end)| end - start).sum();
         any_long = write_views(job.views, rows, &data, index);
     }
-    job.made = Made { data: if any_long { data } else { Buffer::default() }, bytes };
+    let data = if any_long { data } else { Buffer::default() };
+    job.made = Made { buffers: vec![data], first: place, bytes };
     Ok(())
+}
+
+/// As [`make_views`], for more data than one buffer can be of.
+fn make_huge<O: Offset + NativeType, T: ViewType + ?Sized>(
+    ctx: &DecodeCtx<'_>,
+    job: &mut Job<'_>,
+    offsets: &[O],
+    data: &Buffer<u8>,
+    largest: usize,
+) -> Result<()> {
+    // Null rows whose values must not be seen.
+    let mut hidden = None;
+    if ctx.options().validate {
+        let (first, last) = validate::offsets(offsets, data.len())?;
+        if T::IS_UTF8
+            && let Err(error) = validate::utf8_offsets(offsets, first, last, data)
+        {
+            let Some(validity) = job.validity.as_ref() else { return Err(error) };
+            validate::utf8_rows(offsets, data, validity)?;
+            hidden = Some(validity);
+        }
+    }
+    let mut windows = Windows::new(data, largest);
+    let mut bytes = 0;
+    for (row, (view, pair)) in job.views.iter_mut().zip(offsets.windows(2)).enumerate() {
+        let is_hidden = hidden.is_some_and(|validity| validity.get(row) == Some(false));
+        let (start, end) = if is_hidden { (0, 0) } else { (pair[0].to_usize(), pair[1].to_usize()) };
+        bytes += end - start;
+        view.write(windows.view(start, end)?);
+    }
+    job.made = Made { buffers: windows.finish(), first: 0, bytes };
+    Ok(())
+}
+
+/// Data in buffers of a largest size, as values that rise are made views of.
+struct Windows<'a> {
+    data: &'a Buffer<u8>,
+    largest: usize,
+    /// The range of the buffer that is not full yet.
+    open: Option<Range<usize>>,
+    full: Vec<Buffer<u8>>,
+}
+
+impl<'a> Windows<'a> {
+    fn new(data: &'a Buffer<u8>, largest: usize) -> Self {
+        Self { data, largest, open: None, full: Vec::new() }
+    }
+
+    /// The view of `data[start..end]`, with the buffers counted from 0.
+    fn view(&mut self, start: usize, end: usize) -> Result<View> {
+        if end - start <= View::MAX_INLINE_SIZE as usize {
+            return Ok(new_view(self.data, start, end, 0, 0));
+        }
+        if end - start > self.largest {
+            return Err(Error::unsupported("a single value of more than 4 GiB"));
+        }
+        let open = match self.open.take() {
+            Some(open) if end - open.start > self.largest => {
+                self.full.push(self.data.clone().sliced(open));
+                start..end
+            },
+            Some(open) => open.start..end,
+            None => start..end,
+        };
+        let index = u32::try_from(self.full.len());
+        let index = index.map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
+        let offset = u32::try_from(start - open.start).map_err(|_| Error::invalid("an offset overflows"))?;
+        self.open = Some(open);
+        Ok(new_view(self.data, start, end, index, offset))
+    }
+
+    /// The buffers: at least one.
+    fn finish(mut self) -> Vec<Buffer<u8>> {
+        match self.open.take() {
+            Some(open) => self.full.push(self.data.clone().sliced(open)),
+            None => self.full.push(Buffer::default()),
+        }
+        self.full
+    }
 }
 
 /// The offsets of a part, one more than it has rows, not checked, and its data.
@@ -222,22 +300,6 @@ fn offsets_and_data<O: Offset + NativeType>(
     Ok(found.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// As [`onto`], one part after another, for data beyond 4 GiB.
-fn huge_onto<O: Offset + NativeType>(
-    ctx: &DecodeCtx<'_>,
-    nodes: &[FieldNode],
-    offsets: &[Slot],
-    data: &[Slot],
-    out: &mut ViewBuilder,
-) -> Result<()> {
-    for ((node, offsets), data) in nodes.iter().zip(offsets).zip(data) {
-        let data = ctx.bytes(*data)?;
-        let checked = read_offsets::<O>(ctx, *offsets, node.len, data.len())?;
-        out.append(&checked, data)?;
-    }
-    Ok(())
-}
-
 /// Views over data buffers, in the making.
 pub(super) struct ViewBuilder {
     pub(super) views: Vec<View>,
@@ -261,7 +323,8 @@ impl ViewBuilder {
     }
 
     /// Room for so many more views.
-    pub(super) fn reserve(&mut self, rows: usize) -> Result<()> {
+    pub(super) fn reserve(&mut self, ctx: &DecodeCtx<'_>, rows: usize) -> Result<()> {
+        ctx.charge(byte_len::<View>(rows)?)?;
         if self.grows {
             return reserve_more(&mut self.views, rows);
         }
@@ -269,40 +332,25 @@ impl ViewBuilder {
         Ok(())
     }
 
-    /// Adds a view for each value; `data` becomes one buffer, or several beyond 4 GiB.
-    fn append<O: Offset>(&mut self, checked: &Checked<O>, data: Buffer<u8>) -> Result<()> {
-        self.bytes = self.bytes.map(|bytes| bytes + (checked.last - checked.first));
-        let window = usize::try_from(u32::MAX).unwrap_or(usize::MAX);
-        if data.len() <= window {
-            let index = self.next_buffer()?;
-            let mut any_long = false;
-            let bytes = data.as_slice();
-            self.views.extend(checked.offsets.windows(2).map(|pair| {
-                let (start, end) = (pair[0].to_usize(), pair[1].to_usize());
-                any_long |= end - start > View::MAX_INLINE_SIZE as usize;
-                #[expect(clippy::cast_possible_truncation, reason = "data.len() fits in u32")]
-                new_view(bytes, start, end, index, start as u32)
-            }));
-            if any_long {
-                self.buffers.push(data);
+    /// Adds the buffers that the parts' views, from `known` on, were made over, and has those know which they are:
+    /// behind a part that became several buffers, and in it, they are others than they were taken for.
+    fn settle(&mut self, known: usize, nodes: &[FieldNode], made: Vec<Made>) -> Result<()> {
+        let mut rest = self.views.get_mut(known..).unwrap_or_default();
+        for (Made { mut buffers, first, bytes }, node) in made.into_iter().zip(nodes) {
+            let (here, behind) = rest.split_at_mut(node.len);
+            rest = behind;
+            let place = self.buffers.len();
+            self.bytes = self.bytes.map(|all| all.saturating_add(bytes));
+            self.buffers.append(&mut buffers);
+            if place == first {
+                continue;
             }
-            return Ok(());
+            let shift = place.checked_sub(first).and_then(|shift| u32::try_from(shift).ok());
+            let shift = shift.filter(|_| u32::try_from(self.buffers.len()).is_ok());
+            let shift = shift.ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?;
+            let long = here.iter_mut().filter(|view| view.length > View::MAX_INLINE_SIZE);
+            long.for_each(|view| view.buffer_idx += shift);
         }
-        let mut base = checked.first;
-        for pair in checked.offsets.windows(2) {
-            let (start, end) = (pair[0].to_usize(), pair[1].to_usize());
-            if end - start > window {
-                return Err(Error::unsupported("a single value of more than 4 GiB"));
-            }
-            if end - base > window {
-                self.buffers.push(data.clone().sliced(base..start));
-                base = start;
-            }
-            let index = self.next_buffer()?;
-            let offset = u32::try_from(start - base).map_err(|_| Error::invalid("an offset overflows"))?;
-            self.views.push(new_view(&data, start, end, index, offset));
-        }
-        self.buffers.push(data.sliced(base..checked.last));
         Ok(())
     }
 
@@ -346,7 +394,7 @@ pub(super) fn decode_offsets(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> 
         let array = BinaryArray::<i64>::try_new(ArrowDataType::LargeBinary, offsets, data, validity);
         Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?) as Box<dyn Array>)
     })?;
-    join(&arrays)
+    ctx.join(&arrays)
 }
 
 /// Values of one width.
@@ -361,20 +409,164 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<
     for (slot, node) in slots.iter().zip(&nodes) {
         ctx.require(*slot, checked_mul(node, width)?)?;
     }
-    ctx.charge(byte_len::<View>(total)?)?;
     let validity = validity.read(ctx, &nodes)?;
     let mut builder = ViewBuilder::default();
-    builder.reserve(total)?;
+    builder.reserve(ctx, total)?;
+    let mut made = Vec::with_capacity(nodes.len());
     for (node, slot) in nodes.iter().zip(slots) {
-        let need = checked_mul(node, width)?;
-        let data = crate::aligned::typed::<u8>(ctx.bytes(slot)?, need)?;
-        let offsets: Vec<i64> =
-            (0..=node.len).map(|i| i64::try_from(i * width).unwrap_or(i64::MAX)).collect();
-        builder.append(&Checked { offsets: offsets.into(), first: 0, last: need }, data)?;
+        let bytes = checked_mul(node, width)?;
+        let data = typed::<u8>(ctx.bytes(slot)?, bytes)?;
+        let mut windows = Windows::new(&data, LARGEST);
+        for row in 0..node.len {
+            builder.views.push(windows.view(row * width, (row + 1) * width)?);
+        }
+        made.push(Made { buffers: windows.finish(), first: 0, bytes });
     }
+    builder.settle(0, &nodes, made)?;
     Ok(builder.finish::<[u8]>(validity))
 }
 
 fn checked_mul(node: &FieldNode, width: usize) -> Result<usize> {
     node.len.checked_mul(width).ok_or_else(|| Error::invalid("the length of a fixed-size array overflows"))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{BinaryViewArray, Utf8ViewArray};
+    use floe_format::{BatchHeader, BodyLayout, IpcLimits, Version};
+
+    use super::super::{Budget, DecodeOptions, Part, Start};
+    use super::*;
+    use crate::{Dictionaries, Serial};
+
+    /// A batch of strings; of nulls with the bytes that they hold.
+    fn batch(values: &[(&[u8], bool)]) -> (BatchHeader, Buffer<u8>) {
+        let mut ends = vec![0i64];
+        for (value, _) in values {
+            ends.push(ends.last().unwrap() + i64::try_from(value.len()).unwrap());
+        }
+        let bits = values.iter().map(|(_, valid)| *valid).collect::<Bitmap>();
+        let offsets = ends.iter().flat_map(|end| end.to_le_bytes()).collect();
+        let data: Vec<u8> = values.iter().flat_map(|(value, _)| value.iter().copied()).collect();
+        let (mut layout, mut body, mut buffers) = (BodyLayout::default(), Vec::new(), Vec::new());
+        for buffer in [bits.as_slice().0.to_vec(), offsets, data] {
+            let spec = layout.push(buffer.len());
+            body.resize(usize::try_from(spec.offset).unwrap(), 0);
+            body.extend(buffer);
+            buffers.push(spec);
+        }
+        let nodes = vec![FieldNode { len: values.len(), null_count: bits.unset_bits() }];
+        (BatchHeader { rows: values.len(), nodes, buffers, ..BatchHeader::default() }, body.into())
+    }
+
+    fn decode<T: ViewType + ?Sized>(batches: &[&[(&[u8], bool)]], largest: usize) -> Result<Box<dyn Array>> {
+        let batches: Vec<_> = batches.iter().map(|values| batch(values)).collect();
+        let (options, budget) =
+            (DecodeOptions::new(Version::V5, false, IpcLimits::default()), Budget::default());
+        let dictionaries = Dictionaries::default();
+        let parts =
+            batches.iter().map(|(header, body)| Part::new(header, body, &dictionaries, Start::default()));
+        let mut ctx = DecodeCtx::new(parts.collect(), &options, &budget, &Serial);
+        let mut out = ViewBuilder::default();
+        let validity = onto_buffers_of::<i64, T>(&mut ctx, &mut out, largest)?;
+        Ok(out.finish::<T>(validity))
+    }
+
+    const LONG: &[u8] = "a text that is long enough, and not \u{e4}\u{f6}\u{fc} but \u{1f600}".as_bytes();
+    const NOT_UTF8: &[u8] = b"\xff\xfe\xfd\xfc but long enough to stay where it is \xff";
+
+    /// Data of which the largest buffers are full after a value or two; a part before and a part behind that is not so.
+    #[test]
+    fn data_beyond_the_largest_buffer_becomes_several() {
+        let huge: Vec<(&[u8], bool)> = (0..40)
+            .map(|i| match i % 4 {
+                0 => (LONG, true),
+                1 => (&b"short"[..], true),
+                2 => (NOT_UTF8, false),
+                _ => (&LONG[..30], true),
+            })
+            .collect();
+        let few: &[(&[u8], bool)] = &[(LONG, true), (NOT_UTF8, false), (b"", true), (&LONG[..20], true)];
+        let none: &[(&[u8], bool)] = &[];
+        let orders = [[few, &huge, few], [&huge, few, few], [&huge, none, &huge], [few, few, none]];
+        for parts in orders {
+            for largest in [LONG.len(), 2 * LONG.len() + 1, 500, LARGEST] {
+                let array = decode::<str>(&parts, largest).unwrap();
+                let array = array.as_any().downcast_ref::<Utf8ViewArray>().unwrap();
+                assert!(array.data_buffers().iter().all(|buffer| buffer.len() <= largest));
+                let expected = parts.iter().flat_map(|part| part.iter());
+                let expected = expected.map(|(value, valid)| valid.then_some(*value));
+                assert!(array.iter().map(|value| value.map(str::as_bytes)).eq(expected.clone()), "{largest}");
+                // What null rows hold is UTF-8 as well, or nothing: Polars looks at it.
+                for view in array.views().iter() {
+                    let index = view.buffer_idx as usize;
+                    let start = view.offset as usize;
+                    if view.length > View::MAX_INLINE_SIZE {
+                        let bytes = &array.data_buffers()[index][start..start + view.length as usize];
+                        assert!(std::str::from_utf8(bytes).is_ok(), "{bytes:x?}");
+                    }
+                }
+                let array = decode::<[u8]>(&parts, largest).unwrap();
+                let array = array.as_any().downcast_ref::<BinaryViewArray>().unwrap();
+                assert!(array.iter().eq(expected));
+            }
+        }
+    }
+
+    /// The same with as much data as it takes: a stream of some 160 KB. It takes 4.5 GB of memory, so it is run where
+    /// `FLOE_TEST_HUGE` is set, and says so elsewhere.
+    #[test]
+    fn more_than_4_gib_beside_a_null_that_is_not_utf8() {
+        const ROW: usize = 4 << 20;
+        const ROWS: usize = 1_100;
+        if std::env::var_os("FLOE_TEST_HUGE").is_none() {
+            println!("not run: FLOE_TEST_HUGE is not set");
+            return;
+        }
+        let stored =
+            |len: usize, frames: &[u8]| [&i64::try_from(len).unwrap().to_le_bytes()[..], frames].concat();
+        let zstd = floe_codec::Compression::Zstd { level: 1 };
+        let mut frame = Vec::new();
+        floe_codec::compress_always(zstd, &vec![b'a'; ROW], &mut frame).unwrap();
+        let data = stored(ROW * ROWS, &frame.repeat(ROWS));
+        let ends: Vec<u8> =
+            (0..=ROWS).flat_map(|row| i64::try_from(row * ROW).unwrap().to_le_bytes()).collect();
+        let mut offsets = Vec::new();
+        floe_codec::compress_always(zstd, &ends, &mut offsets).unwrap();
+        let (mut layout, mut body, mut buffers) = (BodyLayout::default(), Vec::new(), Vec::new());
+        for buffer in [Vec::new(), stored(ends.len(), &offsets), data] {
+            let spec = layout.push(buffer.len());
+            body.resize(usize::try_from(spec.offset).unwrap(), 0);
+            body.extend(buffer);
+            buffers.push(spec);
+        }
+        assert!(body.len() < 1 << 20, "{} bytes", body.len());
+        let nodes = vec![FieldNode { len: ROWS, null_count: 0 }];
+        let compression = Some(floe_format::Codec::Zstd);
+        let huge = BatchHeader { rows: ROWS, nodes, buffers, compression, ..BatchHeader::default() };
+        let body = Buffer::<u8>::from(body);
+        let (small, nulls) = batch(&[(NOT_UTF8, false), (LONG, true)]);
+        let limits = IpcLimits { amplification_floor: 1 << 40, ..IpcLimits::default() };
+        let (options, budget) = (DecodeOptions::new(Version::V5, false, limits), Budget::new(&limits));
+        let dictionaries = Dictionaries::default();
+        let parts = [(&huge, &body), (&small, &nulls)];
+        let parts = parts.map(|(header, body)| Part::new(header, body, &dictionaries, Start::default()));
+        let mut ctx = DecodeCtx::new(parts.into(), &options, &budget, &Serial);
+        let array = super::decode::<i64, str>(&mut ctx).unwrap();
+        let array = array.as_any().downcast_ref::<Utf8ViewArray>().unwrap();
+        assert!(array.value(0).len() == ROW && array.value(ROWS - 1).len() == ROW);
+        assert!(array.get(ROWS).is_none() && array.views()[ROWS].length == 0);
+        assert_eq!(array.value(ROWS + 1).as_bytes(), LONG);
+    }
+
+    #[test]
+    fn what_is_not_utf8_in_a_valid_row_is_an_error_however_large_the_data() {
+        let parts: [&[(&[u8], bool)]; 2] =
+            [&[(LONG, true), (LONG, true)], &[(NOT_UTF8, true), (LONG, false)]];
+        for largest in [LONG.len(), LARGEST] {
+            assert!(decode::<str>(&parts, largest).is_err());
+            assert!(decode::<[u8]>(&parts, largest).is_ok());
+        }
+        assert!(decode::<[u8]>(&parts, 20).is_err(), "a value that no buffer can hold");
+    }
 }

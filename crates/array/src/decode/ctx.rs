@@ -2,13 +2,19 @@
 //!
 //! How the bytes of a buffer are got is in `fetch`, how buffers become values of all parts in `values`.
 
+use arrow::array::Array;
+use arrow::bitmap::{Bitmap, MutableBitmap};
 use floe_format::{BatchHeader, BufferSpec, Error, ErrorKind, Field, FieldNode, Result};
+use polars_utils::IdxSize;
 
 use super::values::Validity;
 use super::{Budget, DecodeOptions, Start};
 use crate::aligned;
 use crate::body::{Body, Executor};
+use crate::charge::Charge;
 use crate::dictionary::Dictionaries;
+use crate::join::join_charged;
+use crate::pick::{Picked, pick};
 
 /// One record batch (or dictionary batch) and the position in its lists.
 #[derive(Clone)]
@@ -95,10 +101,35 @@ impl<'a> DecodeCtx<'a> {
         self.parts.iter().any(|part| part.header.compression.is_some())
     }
 
-    /// Takes bytes from the budget for a kernel that allocates them infallibly: they could be allocated now.
+    /// Counts bytes that are about to be allocated, or looked at once more than there are: buffers may overlap, and
+    /// a column may be short in the input and long in memory.
     pub(super) fn charge(&self, bytes: usize) -> Result<()> {
-        self.budget.charge(bytes as u64)?;
-        aligned::probe(bytes)
+        self.budget.charge(bytes as u64)
+    }
+
+    /// An empty vector with room for so many elements, which are charged.
+    pub(super) fn vec<T>(&self, len: usize) -> Result<Vec<T>> {
+        (self as &dyn Charge).vec(len)
+    }
+
+    /// An empty bitmap with room for so many bits, which are charged.
+    pub(super) fn bits_for(&self, len: usize) -> Result<MutableBitmap> {
+        (self as &dyn Charge).bits(len)
+    }
+
+    /// What the parts have become, as one array.
+    pub(super) fn join(&self, arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>> {
+        join_charged(arrays, self)
+    }
+
+    /// The rows of `values` that `indices` say, null where `validity` says so.
+    pub(super) fn gather(
+        &self,
+        values: &dyn Array,
+        indices: &[IdxSize],
+        validity: Option<&Bitmap>,
+    ) -> Result<Box<dyn Array>> {
+        pick(values, Picked::each(indices, validity), self)
     }
 
     /// Checks rows that no byte of the input stands behind, and that take no memory either: null arrays, empty
@@ -195,6 +226,22 @@ impl<'a> DecodeCtx<'a> {
     pub(super) fn run(&self, n: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
         self.map(n, work).map(drop)
     }
+}
+
+impl Charge for DecodeCtx<'_> {
+    fn charge(&self, bytes: usize) -> Result<()> {
+        self.charge(bytes)
+    }
+
+    fn unbacked_rows(&self, rows: usize) -> Result<()> {
+        self.unbacked_rows(rows)
+    }
+}
+
+/// A count of rows as an index, which Polars has as 32 bits.
+pub(super) fn index(row: usize) -> Result<IdxSize> {
+    IdxSize::try_from(row)
+        .map_err(|_| Error::unsupported(format!("row {row} is beyond what Polars can index")))
 }
 
 /// Rows of all parts.

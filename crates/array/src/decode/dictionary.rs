@@ -2,22 +2,19 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use arrow::array::{Array, PrimitiveArray};
-use arrow::bitmap::{Bitmap, MutableBitmap};
-use arrow::datatypes::ArrowDataType;
+use arrow::array::Array;
+use arrow::bitmap::Bitmap;
 use arrow::types::NativeType;
 use floe_format::{DictionaryEncoding, Error, Result};
 use polars_buffer::Buffer;
 use polars_utils::IdxSize;
 
 use super::DecodeCtx;
-use super::ctx::{Part, lens, total_len};
-use super::fixed::{gather, index};
+use super::ctx::{Part, index, lens, total_len};
 use super::primitive::array;
-use super::values::Change;
+use super::values::{Change, Known};
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
 use crate::dictionary::{Category, Lookup};
-use crate::join;
 use crate::recycle::share;
 
 /// Runs the code with `$K` as the type of the encoding's keys.
@@ -77,7 +74,7 @@ fn with_keys<K: NativeType + TryInto<usize>>(
         let lookup = lookup_of(ctx.parts().first(), encoding)?;
         look_up(ctx, lookup, &keys, validity).map_err(|error| at(encoding, error))
     })?;
-    join(&arrays)
+    ctx.join(&arrays)
 }
 
 fn at(encoding: &DictionaryEncoding, error: Error) -> Error {
@@ -126,7 +123,7 @@ where
         if are_within(&keys, translation.table.len()) {
             return array(keys, validity);
         }
-        let mut categories = try_with_capacity::<C>(keys.len())?;
+        let mut categories = ctx.vec::<C>(keys.len())?;
         categories.extend_from_slice(&keys);
         translate(&mut categories, translation, validity.as_ref()).map_err(|error| at(encoding, error))?;
         return array(share(categories), validity);
@@ -173,9 +170,11 @@ where
             translate(keys, translation, validity.as_ref()).map_err(|error| at(encoding, error))
         };
         let change = Change { before: &|_| Ok(()), then: &then };
-        *out = ctx.changed_onto(std::mem::take(out), &slots, &counts, &change)?;
+        let known = Known { values: std::mem::take(out), grows: false };
+        *out = ctx.changed_onto(known, &slots, &counts, &change)?;
         return Ok(validity);
     }
+    ctx.charge(byte_len::<C>(total)?)?;
     if out.capacity() == 0 {
         *out = try_with_capacity(total)?;
     } else {
@@ -264,7 +263,7 @@ fn look_up<K: NativeType + TryInto<usize>>(
 ) -> Result<Box<dyn Array>> {
     match lookup {
         Lookup::Values(values) => {
-            let mut indices = try_with_capacity::<IdxSize>(keys.len())?;
+            let mut indices = ctx.vec::<IdxSize>(keys.len())?;
             for_each_key(keys, validity.as_ref(), values.len(), |key| {
                 indices.push(match key {
                     Some(key) => index(key)?,
@@ -272,20 +271,16 @@ fn look_up<K: NativeType + TryInto<usize>>(
                 });
                 Ok(())
             })?;
-            if values.is_empty() {
-                ctx.charge(keys.len())?;
-                return Ok(arrow::array::new_null_array(values.dtype().clone(), keys.len()));
-            }
-            gather(ctx, values.as_ref(), indices, validity)
+            ctx.gather(values.as_ref(), &indices, validity.as_ref())
         },
         Lookup::Categories(found) => {
             let map = found.with_nulls();
             let map =
                 map.ok_or_else(|| Error::invalid("categories without nulls have been looked up before"))?;
             match found.width() {
-                1 => categories::<K, u8>(map, keys, validity),
-                2 => categories::<K, u16>(map, keys, validity),
-                _ => categories::<K, u32>(map, keys, validity),
+                1 => categories::<K, u8>(ctx, map, keys, validity),
+                2 => categories::<K, u16>(ctx, map, keys, validity),
+                _ => categories::<K, u32>(ctx, map, keys, validity),
             }
         },
     }
@@ -310,14 +305,19 @@ fn for_each_key<K: NativeType + TryInto<usize>>(
     Ok(())
 }
 
-fn categories<K, C>(map: &[Option<u32>], keys: &Buffer<K>, validity: Option<Bitmap>) -> Result<Box<dyn Array>>
+fn categories<K, C>(
+    ctx: &DecodeCtx<'_>,
+    map: &[Option<u32>],
+    keys: &Buffer<K>,
+    validity: Option<Bitmap>,
+) -> Result<Box<dyn Array>>
 where
     K: NativeType + TryInto<usize>,
     C: NativeType + TryFrom<u32>,
 {
-    let mut out = try_with_capacity::<C>(keys.len())?;
+    let mut out = ctx.vec::<C>(keys.len())?;
     let has_null_values = map.iter().any(Option::is_none);
-    let mut valid = has_null_values.then(|| MutableBitmap::with_capacity(keys.len()));
+    let mut valid = if has_null_values { Some(ctx.bits_for(keys.len())?) } else { None };
     for_each_key(keys, validity.as_ref(), map.len(), |key| {
         let category = key.and_then(|key| map.get(key).copied().flatten());
         if let Some(valid) = &mut valid {
@@ -329,5 +329,5 @@ where
         Ok(())
     })?;
     let validity = valid.map_or(validity, |v| Some(v.freeze()));
-    Ok(Box::new(PrimitiveArray::new(ArrowDataType::from(C::PRIMITIVE), share(out), validity)))
+    array(share(out), validity)
 }

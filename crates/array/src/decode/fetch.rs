@@ -9,7 +9,7 @@ use floe_format::{BufferSpec, Codec, Error, ErrorKind, Result};
 use polars_buffer::Buffer;
 
 use super::ctx::{DecodeCtx, Slot};
-use crate::aligned::{self, copy_to_uninit, swap_bytes, too_short, try_with_capacity};
+use crate::aligned::{self, copy_to_uninit, swap_bytes, too_short};
 use crate::body::Body;
 use crate::recycle::share;
 
@@ -53,7 +53,8 @@ impl Stretch<'_> {
 }
 
 impl<'a> DecodeCtx<'a> {
-    /// The whole buffer, decompressed. A view into the source where possible.
+    /// The whole buffer, decompressed. A view into the source where possible: it is charged as if it were a copy,
+    /// since any number of buffers may be of the same bytes, and each is looked at.
     pub(super) fn bytes(&self, slot: Slot) -> Result<Buffer<u8>> {
         self.unpack(self.find(slot)?, slot)
     }
@@ -61,19 +62,40 @@ impl<'a> DecodeCtx<'a> {
     fn unpack(&self, found: Found<'_>, slot: Slot) -> Result<Buffer<u8>> {
         match found {
             Found::Empty => Ok(Buffer::default()),
-            Found::Plain(buffer) => Ok(buffer),
+            Found::Plain(buffer) => {
+                self.charge(buffer.len())?;
+                Ok(buffer)
+            },
             Found::Remote(spec) => {
                 let body = self.body(slot);
                 self.read(body, spec).map(share)
             },
             Found::Frame { codec, len, frame } => {
-                let mut out = try_with_capacity::<u8>(len)?;
-                self.decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len], &|_, _| ())?;
-                // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
-                unsafe { out.set_len(len) };
-                Ok(share(out))
+                self.unpacks(slot, len);
+                self.decompress_all(codec, len, &frame)
             },
         }
+    }
+
+    /// Takes note of input that is decompressed to so many bytes, if it is: more may come of it than of other input.
+    pub(super) fn unpacks(&self, slot: Slot, len: usize) {
+        if self.codec(slot).is_some() {
+            self.budget.unpacks(slot.spec.len, len as u64);
+        }
+    }
+
+    /// What a frame holds, in memory of its own.
+    fn decompress_all(
+        &self,
+        codec: floe_codec::Codec,
+        len: usize,
+        frame: &Stretch<'_>,
+    ) -> Result<Buffer<u8>> {
+        let mut out = self.vec::<u8>(len)?;
+        self.decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len], &|_, _| ())?;
+        // SAFETY: `decompress` returned Ok, so all `len` bytes were written.
+        unsafe { out.set_len(len) };
+        Ok(share(out))
     }
 
     /// As [`Self::bytes`] for several buffers, in parallel.
@@ -109,7 +131,7 @@ impl<'a> DecodeCtx<'a> {
                 if spec.len < need as u64 {
                     return Err(too_short(need as u64, spec.len));
                 }
-                let range = spec.offset..spec.offset + need as u64;
+                let range = spec.offset..spec.offset.saturating_add(need as u64);
                 if !is_zeroed {
                     dst.fill(MaybeUninit::new(0));
                 }
@@ -124,7 +146,9 @@ impl<'a> DecodeCtx<'a> {
                 self.decompress(codec, frame.as_slice(), dst, &|_, _| ())?;
             },
             Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
-            found @ Found::Frame { .. } => copy_to_uninit(&self.unpack(found, slot)?[..need], dst),
+            Found::Frame { codec, len, frame } => {
+                copy_to_uninit(&self.decompress_all(codec, len, &frame)?[..need], dst);
+            },
         }
         // SAFETY: every arm above that comes here has written all of `dst`.
         let bytes = unsafe { aligned::assume_init(dst) };
@@ -137,8 +161,9 @@ impl<'a> DecodeCtx<'a> {
 
     fn read(&self, body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
         let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
+        self.charge(len)?;
         let mut out = aligned::try_initialised::<u8>(len)?;
-        self.read_into(body, spec.offset..spec.offset + spec.len, &mut out)?;
+        self.read_into(body, spec.offset..spec.offset.saturating_add(spec.len), &mut out)?;
         Ok(out)
     }
 
@@ -202,7 +227,7 @@ impl<'a> DecodeCtx<'a> {
             return Ok(Found::Empty);
         }
         let body = self.body(slot);
-        let range = spec.offset..spec.offset + spec.len;
+        let range = spec.offset..spec.offset.saturating_add(spec.len);
         let shared = body.shared(range.clone());
         let Some(codec) = self.codec(slot) else {
             return Ok(shared.map_or(Found::Remote(spec), Found::Plain));
@@ -216,7 +241,10 @@ impl<'a> DecodeCtx<'a> {
             ParsedBuffer::Empty => Ok(Found::Empty),
             ParsedBuffer::Raw(_) => Ok(match stored {
                 Stretch::Shared(buffer) => Found::Plain(buffer.sliced(8..)),
-                Stretch::Lent(_) => Found::Remote(BufferSpec { offset: spec.offset + 8, len: spec.len - 8 }),
+                Stretch::Lent(_) => Found::Remote(BufferSpec {
+                    offset: spec.offset.saturating_add(8),
+                    len: spec.len.saturating_sub(8),
+                }),
             }),
             ParsedBuffer::Frame { len, frame } => {
                 let limits = &self.options.limits;
@@ -234,7 +262,6 @@ impl<'a> DecodeCtx<'a> {
                         frame.len()
                     )));
                 }
-                self.budget.unpack(spec.len, len)?;
                 let len = usize::try_from(len)
                     .map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
                 Ok(Found::Frame { codec, len, frame: stored.behind_prefix() })

@@ -16,8 +16,9 @@ use super::ctx::lens;
 use super::{
     DecodeCtx, binary, decode, dictionary, empty_values, list, maintains_offsets, primitive, struct_, view,
 };
-use crate::aligned::{byte_len, grow_initialised, too_short, try_with_capacity, typed};
+use crate::aligned::{byte_len, grow_initialised, too_short, typed};
 use crate::dictionary::Dictionaries;
+use crate::join::cost;
 use crate::recycle::share;
 
 /// What has been decoded of a column.
@@ -254,7 +255,14 @@ fn add(
     };
     match onto? {
         Ok(array) => arrays.push(array),
-        Err(known) => arrays.extend(append(known, decode(ctx, field)?)?),
+        Err(known) => {
+            arrays.extend(append(known, decode(ctx, field)?)?);
+            // They are joined in the end, when nobody is there any more to be charged.
+            if let [others @ .., before, last] = arrays.as_slice() {
+                let before = if others.is_empty() { cost(before.as_ref()) } else { 0 };
+                ctx.charge(cost(last.as_ref()).saturating_add(before))?;
+            }
+        },
     }
     Ok(arrays)
 }
@@ -347,18 +355,18 @@ fn views_onto(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder) -
         _ => Err(not_that_layout()),
     }?;
     for buffer in views.buffers.iter_mut().skip(buffers) {
-        *buffer = without_neighbours(buffer)?;
+        *buffer = without_neighbours(ctx, buffer)?;
     }
     Ok(more)
 }
 
 /// A buffer that does not keep much more memory than its own alive.
-fn without_neighbours(buffer: &Buffer<u8>) -> Result<Buffer<u8>> {
+fn without_neighbours(ctx: &DecodeCtx<'_>, buffer: &Buffer<u8>) -> Result<Buffer<u8>> {
     let kept = buffer.offset() + buffer.clone().expand_end_to_storage().len();
     if buffer.len() >= kept / 2 {
         return Ok(buffer.clone());
     }
-    let mut out = try_with_capacity(buffer.len())?;
+    let mut out = ctx.vec::<u8>(buffer.len())?;
     out.extend_from_slice(buffer);
     Ok(share(out))
 }

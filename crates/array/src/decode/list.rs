@@ -11,10 +11,9 @@ use polars_buffer::Buffer;
 
 use super::binary::{Checked, read_offsets};
 use super::ctx::total_len;
-use super::fixed::{gather, index};
 use super::{DecodeCtx, nested_field};
-use crate::aligned::{byte_len, reserve_more, try_with_capacity};
-use crate::join;
+use crate::aligned::{byte_len, reserve_more};
+use crate::pick::{Picked, Stretch, pick};
 use crate::recycle::share;
 
 /// Polars' name for the values of lists.
@@ -32,7 +31,7 @@ pub(super) fn decode<O: Offset + NativeType>(
             let arrays = ctx.each_part(|ctx| {
                 decode_joined::<O>(ctx, child)?.ok_or_else(|| Error::invalid("a single part always joins"))
             })?;
-            join(&arrays)
+            ctx.join(&arrays)
         },
     }
 }
@@ -51,7 +50,7 @@ fn decode_joined<O: Offset + NativeType>(
     if values.len() < len {
         return Err(few_values());
     }
-    let offsets = join_offsets(parts, rows)?;
+    let offsets = join_offsets(ctx, parts, rows)?;
     // SAFETY: each part's offsets rise (checked by `read_offsets`) and are shifted by the number
     // of values before them.
     let offsets = unsafe { OffsetsBuffer::new_unchecked(offsets) };
@@ -111,7 +110,9 @@ fn offsets_onto<O: Offset + NativeType>(
     if grow(ctx, child)? < values {
         return Err(few_values());
     }
-    reserve_more(out, rows + 1)?;
+    let more = one_more(rows)?;
+    ctx.charge(byte_len::<i64>(more)?)?;
+    reserve_more(out, more)?;
     if out.is_empty() {
         out.push(0);
     }
@@ -165,7 +166,16 @@ fn peek_child_lens(ctx: &mut DecodeCtx<'_>) -> Result<Vec<usize>> {
     Ok(nodes.iter().map(|node| node.len).collect())
 }
 
-fn join_offsets<O: Offset + NativeType>(mut parts: Vec<Checked<O>>, rows: usize) -> Result<Buffer<i64>> {
+/// Offsets of so many lists.
+fn one_more(rows: usize) -> Result<usize> {
+    rows.checked_add(1).ok_or_else(|| Error::invalid("a length overflows"))
+}
+
+fn join_offsets<O: Offset + NativeType>(
+    ctx: &DecodeCtx<'_>,
+    mut parts: Vec<Checked<O>>,
+    rows: usize,
+) -> Result<Buffer<i64>> {
     // A single part with 64-bit offsets is what Polars wants already.
     if parts.len() == 1
         && let Some(part) = parts.pop()
@@ -173,9 +183,9 @@ fn join_offsets<O: Offset + NativeType>(mut parts: Vec<Checked<O>>, rows: usize)
         return match part.offsets.try_transmute::<i64>() {
             Ok(offsets) if size_of::<O>() == 8 => Ok(offsets),
             Ok(other) => {
-                widen(&[(0, other.try_transmute::<O>().map_err(|_| Error::invalid("offsets"))?)], rows)
+                widen(ctx, &[(0, other.try_transmute::<O>().map_err(|_| Error::invalid("offsets"))?)], rows)
             },
-            Err(offsets) => widen(&[(0, offsets)], rows),
+            Err(offsets) => widen(ctx, &[(0, offsets)], rows),
         };
     }
     let mut base = 0i64;
@@ -185,11 +195,11 @@ fn join_offsets<O: Offset + NativeType>(mut parts: Vec<Checked<O>>, rows: usize)
         shifted.push((base, part.offsets));
         base = base.checked_add(last).ok_or_else(|| Error::invalid("offsets overflow"))?;
     }
-    widen(&shifted, rows)
+    widen(ctx, &shifted, rows)
 }
 
-fn widen<O: Offset>(parts: &[(i64, Buffer<O>)], rows: usize) -> Result<Buffer<i64>> {
-    let mut out = try_with_capacity::<i64>(rows + 1)?;
+fn widen<O: Offset>(ctx: &DecodeCtx<'_>, parts: &[(i64, Buffer<O>)], rows: usize) -> Result<Buffer<i64>> {
+    let mut out = ctx.vec::<i64>(one_more(rows)?)?;
     for (base, offsets) in parts {
         let skip = usize::from(!out.is_empty());
         out.extend(offsets.iter().skip(skip).map(|o| base + o.to_i64_lossless()));
@@ -233,7 +243,7 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
     if nodes.len() > 1 && !exact {
         ctx.rewind(mark);
         let arrays = ctx.each_part(|ctx| decode_fixed(ctx, child, width))?;
-        return join(&arrays);
+        return ctx.join(&arrays);
     }
     let values = super::decode(ctx, child)?;
     let need = rows.checked_mul(width).ok_or_else(|| Error::invalid("lengths overflow"))?;
@@ -260,52 +270,64 @@ pub(super) fn decode_view<O: Offset + NativeType>(
     let arrays = ctx.each_part(|ctx| {
         let nodes = ctx.nodes()?;
         let validity = ctx.validity()?;
-        let rows = [total_len(&nodes)?];
-        let starts = ctx.fixed::<O>(&rows)?;
-        let sizes = ctx.fixed::<O>(&rows)?;
+        let rows = total_len(&nodes)?;
+        let starts = ctx.fixed::<O>(&[rows])?;
+        let sizes = ctx.fixed::<O>(&[rows])?;
         let validity = validity.read(ctx, &nodes)?;
         let values = super::decode(ctx, child)?;
-        let is_null = |i: usize| validity.as_ref().is_some_and(|v| v.get(i) == Some(false));
-        let mut offsets = try_with_capacity::<i64>(rows[0] + 1)?;
-        offsets.push(0i64);
-        let mut total = 0usize;
-        let mut in_order = true;
-        for (i, (start, size)) in starts.iter().zip(sizes.iter()).enumerate() {
-            let mut count = 0;
-            if !is_null(i) {
-                let outside =
-                    || Error::invalid("a list view lies outside of its values").at(format!("row {i}"));
-                if *start < O::zero() || *size < O::zero() {
-                    return Err(outside());
-                }
-                let end = start.to_usize().checked_add(size.to_usize()).ok_or_else(outside)?;
-                if end > values.len() {
-                    return Err(outside());
-                }
-                count = size.to_usize();
-                in_order &= count == 0 || start.to_usize() == total;
-            }
-            total = total.checked_add(count).ok_or_else(|| Error::invalid("list views overflow"))?;
-            offsets.push(i64::try_from(total).map_err(|_| Error::invalid("list views overflow"))?);
-        }
-        let values = if in_order {
+        let views = list_views(ctx, (&starts, &sizes), validity.as_ref(), values.len())?;
+        let values = if views.in_order {
             values
         } else {
             // Views may overlap, so this can be more than the values there are.
-            ctx.charge(byte_len::<u32>(total)?)?;
-            let mut indices = try_with_capacity(total)?;
-            for (i, (start, size)) in starts.iter().zip(sizes.iter()).enumerate() {
-                if !is_null(i) {
-                    for row in start.to_usize()..start.to_usize() + size.to_usize() {
-                        indices.push(index(row)?);
-                    }
-                }
-            }
-            gather(ctx, values.as_ref(), indices, None)?
+            pick(values.as_ref(), Picked::stretches(&views.stretches)?, ctx)?
         };
         // SAFETY: the offsets are running sums of non-negative sizes.
-        let offsets = unsafe { OffsetsBuffer::new_unchecked(share(offsets)) };
+        let offsets = unsafe { OffsetsBuffer::new_unchecked(share(views.offsets)) };
         new_list(child, offsets, values, validity)
     })?;
-    join(&arrays)
+    ctx.join(&arrays)
+}
+
+/// What list views say.
+struct ListViews {
+    /// Of lists whose values follow one another.
+    offsets: Vec<i64>,
+    /// Where those values are.
+    stretches: Vec<Stretch>,
+    /// Whether they follow one another already.
+    in_order: bool,
+}
+
+/// Reads list views of an array of `len` values. Null ones are empty, whatever they say.
+fn list_views<O: Offset>(
+    ctx: &DecodeCtx<'_>,
+    (starts, sizes): (&[O], &[O]),
+    validity: Option<&Bitmap>,
+    len: usize,
+) -> Result<ListViews> {
+    let overflow = || Error::invalid("list views overflow");
+    let mut offsets = ctx.vec::<i64>(one_more(starts.len())?)?;
+    let mut stretches = ctx.vec::<Stretch>(starts.len())?;
+    offsets.push(0i64);
+    let mut total = 0usize;
+    let mut in_order = true;
+    for (i, (start, size)) in starts.iter().zip(sizes).enumerate() {
+        let is_null = validity.is_some_and(|v| v.get(i) == Some(false));
+        if !is_null {
+            let outside = || Error::invalid("a list view lies outside of its values").at(format!("row {i}"));
+            if *start < O::zero() || *size < O::zero() {
+                return Err(outside());
+            }
+            let (start, size) = (start.to_usize(), size.to_usize());
+            if start.checked_add(size).is_none_or(|end| end > len) {
+                return Err(outside());
+            }
+            in_order &= size == 0 || start == total;
+            Stretch::new(start, size).push(&mut stretches);
+            total = total.checked_add(size).ok_or_else(overflow)?;
+        }
+        offsets.push(i64::try_from(total).map_err(|_| overflow())?);
+    }
+    Ok(ListViews { offsets, stretches, in_order })
 }

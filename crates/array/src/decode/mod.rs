@@ -14,7 +14,6 @@ mod boolean;
 mod ctx;
 mod dictionary;
 mod fetch;
-mod fixed;
 mod grow;
 mod list;
 mod make_views;
@@ -152,10 +151,19 @@ fn child(field: &Field, index: usize) -> Result<&Field> {
 /// A child of a nested array, as Polars' own conversion makes it.
 fn nested_field(name: &str, field: &Field, array: &dyn Array) -> arrow::datatypes::Field {
     let out = arrow::datatypes::Field::new(name.into(), array.dtype().clone(), true);
-    if field.data_type == DataType::LargeBinary && maintains_offsets(field) {
+    if keeps_offsets(field) {
         return out.with_metadata([("pl".into(), "maintain_type".into())].into());
     }
     out
+}
+
+/// Whether the values of a field are bytes with offsets, also those of its runs.
+fn keeps_offsets(field: &Field) -> bool {
+    match (&field.data_type, field.children.as_slice()) {
+        (DataType::LargeBinary, _) => maintains_offsets(field),
+        (DataType::RunEndEncoded, [_, values]) => keeps_offsets(values),
+        _ => false,
+    }
 }
 
 /// Whether Polars marked the column as one that keeps offsets in memory (its `BinaryOffset`).

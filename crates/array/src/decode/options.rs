@@ -246,13 +246,12 @@ impl Budget {
         try_with_capacity(count)
     }
 
-    /// Takes the bytes that a frame of `stored` bytes decompresses to.
-    pub(super) fn unpack(&self, stored: u64, bytes: u64) -> Result<()> {
+    /// Takes note of the bytes that a frame of `stored` bytes decompresses to. They are charged apart, for where they go.
+    pub(super) fn unpacks(&self, stored: u64, bytes: u64) {
         // Where frames overlap, what came of them before does not count as input again.
         if add(&self.packed, stored) <= self.seen.load(Ordering::Relaxed) {
             add(&self.unpacked, bytes);
         }
-        self.charge(bytes)
     }
 }
 

@@ -22,11 +22,12 @@ pub(super) fn array<T: NativeType>(values: Buffer<T>, validity: Option<Bitmap>) 
 
 /// Applies `convert` to each value that is not null; null ones become the default.
 pub(super) fn map_valid<T: NativeType, U: NativeType>(
+    ctx: &DecodeCtx<'_>,
     values: &Buffer<T>,
     validity: Option<&Bitmap>,
     mut convert: impl FnMut(T) -> Result<U>,
 ) -> Result<Buffer<U>> {
-    let mut out = crate::aligned::try_with_capacity::<U>(values.len())?;
+    let mut out = ctx.vec::<U>(values.len())?;
     match validity {
         None => {
             for value in values.iter() {
@@ -66,24 +67,24 @@ pub(super) fn decode_decimal(
     let (values, validity) = match bits {
         32 => {
             let (values, validity) = ctx.fixed_and_validity::<i32>()?;
-            (map_valid(&values, validity.as_ref(), |v| scaled(v.into()))?, validity)
+            (map_valid(ctx, &values, validity.as_ref(), |v| scaled(v.into()))?, validity)
         },
         64 => {
             let (values, validity) = ctx.fixed_and_validity::<i64>()?;
-            (map_valid(&values, validity.as_ref(), |v| scaled(v.into()))?, validity)
+            (map_valid(ctx, &values, validity.as_ref(), |v| scaled(v.into()))?, validity)
         },
         128 => {
             let (values, validity) = ctx.fixed_and_validity::<i128>()?;
             let values = if factor == 1 && precision <= 38 {
                 values
             } else {
-                map_valid(&values, validity.as_ref(), scaled)?
+                map_valid(ctx, &values, validity.as_ref(), scaled)?
             };
             (values, validity)
         },
         256 => {
             let (values, validity) = ctx.fixed_and_validity::<arrow::types::i256>()?;
-            let values = map_valid(&values, validity.as_ref(), |v| {
+            let values = map_valid(ctx, &values, validity.as_ref(), |v| {
                 scaled(i128::try_from(v.0).map_err(|_| out_of_range())?)
             })?;
             (values, validity)

@@ -1,6 +1,6 @@
 //! Times, seconds and intervals: fixed-width values in units that Polars lacks.
 
-use arrow::array::{Array, PrimitiveArray, StructArray};
+use arrow::array::{Array, StructArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use arrow::types::NativeType;
@@ -10,7 +10,6 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::ctx::{lens, total_len};
 use super::primitive::{array, map_valid};
-use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
 const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
@@ -19,26 +18,38 @@ const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
 /// Polars has no such time (24:00 included).
 pub(super) fn decode_time(ctx: &mut DecodeCtx<'_>, unit: TimeUnit) -> Result<Box<dyn Array>> {
     match unit {
-        TimeUnit::Second => scale_times(ctx.fixed_and_validity::<i32>()?, 1_000_000_000),
-        TimeUnit::Millisecond => scale_times(ctx.fixed_and_validity::<i32>()?, 1_000_000),
-        TimeUnit::Microsecond => scale_times(ctx.fixed_and_validity::<i64>()?, 1_000),
+        TimeUnit::Second => {
+            let times = ctx.fixed_and_validity::<i32>()?;
+            scale_times(ctx, times, 1_000_000_000)
+        },
+        TimeUnit::Millisecond => {
+            let times = ctx.fixed_and_validity::<i32>()?;
+            scale_times(ctx, times, 1_000_000)
+        },
+        TimeUnit::Microsecond => {
+            let times = ctx.fixed_and_validity::<i64>()?;
+            scale_times(ctx, times, 1_000)
+        },
         TimeUnit::Nanosecond => {
             let (values, validity) = ctx.fixed_and_validity::<i64>()?;
             if !ctx.options().validate || values.iter().all(|v| (0..NANOSECONDS_A_DAY).contains(v)) {
                 return array(values, validity);
             }
-            scale_times((values, validity), 1)
+            scale_times(ctx, (values, validity), 1)
         },
     }
 }
 
 fn scale_times<T: NativeType + Into<i64>>(
+    ctx: &DecodeCtx<'_>,
     (values, validity): (Buffer<T>, Option<Bitmap>),
     factor: i64,
 ) -> Result<Box<dyn Array>> {
-    let mut out = try_with_capacity::<i64>(values.len())?;
+    let mut out = ctx.vec::<i64>(values.len())?;
     out.extend(values.iter().map(|v| (*v).into().checked_mul(factor).unwrap_or(-1)));
-    let in_day: Bitmap = out.iter().map(|ns| (0..NANOSECONDS_A_DAY).contains(ns)).collect();
+    let mut in_day = ctx.bits_for(out.len())?;
+    out.iter().for_each(|ns| in_day.push((0..NANOSECONDS_A_DAY).contains(ns)));
+    let in_day = in_day.freeze();
     let validity = match validity {
         _ if in_day.unset_bits() == 0 => validity,
         None => Some(in_day),
@@ -50,7 +61,7 @@ fn scale_times<T: NativeType + Into<i64>>(
 /// Seconds become milliseconds, the nearest unit that Polars has.
 pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let (values, validity) = ctx.fixed_and_validity::<i64>()?;
-    let values = map_valid(&values, validity.as_ref(), |v| {
+    let values = map_valid(ctx, &values, validity.as_ref(), |v| {
         v.checked_mul(1_000).ok_or_else(|| {
             Error::unsupported(format!(
                 "{v} seconds overflow Polars' milliseconds; project the column away to read the rest"
@@ -67,29 +78,24 @@ pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Re
     let len = total_len(&nodes)?;
     let fields: Vec<(&'static str, Box<dyn Array>)> = match unit {
         IntervalUnit::YearMonth => {
-            vec![("months", component(ctx.fixed::<i32>(&lens(&nodes))?))]
+            vec![("months", array(ctx.fixed::<i32>(&lens(&nodes))?, None)?)]
         },
         IntervalUnit::DayTime => {
             let doubled: Vec<usize> = nodes.iter().map(|n| n.len.saturating_mul(2)).collect();
             let pairs = ctx.fixed::<i32>(&doubled)?;
-            let pick = |at: usize| pairs.iter().skip(at).step_by(2).copied().collect::<Vec<i32>>().into();
-            vec![("days", component::<i32>(pick(0))), ("milliseconds", component::<i32>(pick(1)))]
+            let pick = |at: usize| each_of(ctx, &pairs, 2, |pair| pair[at]);
+            vec![("days", pick(0)?), ("milliseconds", pick(1)?)]
         },
         IntervalUnit::MonthDayNano => {
             // Read as 32-bit words, so that each component is swapped by itself in big-endian data.
             let counts: Vec<usize> = nodes.iter().map(|n| n.len.saturating_mul(4)).collect();
             let words = ctx.fixed::<i32>(&counts)?;
-            let pick = |at: usize| words.iter().skip(at).step_by(4).copied().collect::<Vec<i32>>().into();
             let (high, low) = if ctx.options().big_endian { (2, 3) } else { (3, 2) };
-            let nanoseconds = words
-                .as_slice()
-                .chunks_exact(4)
-                .map(|w| (i64::from(w[high]) << 32) | i64::from(w[low].cast_unsigned()));
-            let nanoseconds = nanoseconds.collect::<Vec<i64>>().into();
+            let nanoseconds = |w: &[i32]| (i64::from(w[high]) << 32) | i64::from(w[low].cast_unsigned());
             vec![
-                ("months", component::<i32>(pick(0))),
-                ("days", component::<i32>(pick(1))),
-                ("nanoseconds", component::<i64>(nanoseconds)),
+                ("months", each_of(ctx, &words, 4, |w| w[0])?),
+                ("days", each_of(ctx, &words, 4, |w| w[1])?),
+                ("nanoseconds", each_of(ctx, &words, 4, nanoseconds)?),
             ]
         },
     };
@@ -100,9 +106,18 @@ pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Re
         .zip(&values)
         .map(|(name, array)| ArrowField::new((*name).into(), array.dtype().clone(), true));
     let dtype = ArrowDataType::Struct(fields.collect());
-    Ok(Box::new(StructArray::new(dtype, len, values, validity)))
+    let array = StructArray::try_new(dtype, len, values, validity);
+    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
 }
 
-fn component<T: NativeType>(values: Buffer<T>) -> Box<dyn Array> {
-    Box::new(PrimitiveArray::new(ArrowDataType::from(T::PRIMITIVE), values, None))
+/// What `of` makes of each `width` words.
+fn each_of<T: NativeType>(
+    ctx: &DecodeCtx<'_>,
+    words: &[i32],
+    width: usize,
+    of: impl Fn(&[i32]) -> T,
+) -> Result<Box<dyn Array>> {
+    let mut out = ctx.vec::<T>(words.len() / width)?;
+    out.extend(words.chunks_exact(width).map(of));
+    array(share(out), None)
 }

@@ -4,18 +4,14 @@
 use std::borrow::Cow;
 
 use arrow::array::{Array, PrimitiveArray, StructArray};
-use arrow::bitmap::Bitmap;
 use arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use floe_format::{Error, Field, Result, UnionMode, Version};
 use polars_buffer::Buffer;
 use polars_utils::IdxSize;
 
-use super::DecodeCtx;
-use super::ctx::total_len;
-use super::fixed::{gather, index};
+use super::ctx::{index, total_len};
 use super::struct_::distinct;
-use crate::aligned::{byte_len, try_with_capacity};
-use crate::join;
+use super::{DecodeCtx, nested_field};
 
 /// The field of the struct that says which child a row selects.
 pub(super) const TYPE_ID: &str = "type_id";
@@ -33,7 +29,7 @@ pub(super) fn decode(
     type_ids: &[i8],
 ) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| decode_part(ctx, children, mode, type_ids))?;
-    join(&arrays)
+    ctx.join(&arrays)
 }
 
 fn decode_part(
@@ -64,9 +60,14 @@ fn decode_part(
             select(ctx, array.as_ref(), &types, offsets.as_ref(), *id).map_err(|error| error.at(at()))?,
         );
     }
-    let fields = field_names(children).into_iter().zip(&values);
-    let fields = fields.map(|(name, array)| ArrowField::new(name.into(), array.dtype().clone(), true));
-    let array = StructArray::try_new(ArrowDataType::Struct(fields.collect()), rows, values, validity);
+    let mut names = field_names(children).into_iter();
+    let mut fields = Vec::with_capacity(values.len());
+    let type_id = names.next().unwrap_or(Cow::Borrowed(TYPE_ID));
+    fields.push(ArrowField::new(type_id.into(), ArrowDataType::Int8, true));
+    for ((name, child), array) in names.zip(children).zip(values.iter().skip(1)) {
+        fields.push(nested_field(&name, child, array.as_ref()));
+    }
+    let array = StructArray::try_new(ArrowDataType::Struct(fields), rows, values, validity);
     Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
 }
 
@@ -78,9 +79,10 @@ fn select(
     offsets: Option<&Buffer<i32>>,
     id: i8,
 ) -> Result<Box<dyn Array>> {
-    ctx.charge(byte_len::<IdxSize>(types.len())?)?;
-    let mut indices = try_with_capacity::<IdxSize>(types.len())?;
+    let mut indices = ctx.vec::<IdxSize>(types.len())?;
+    let mut selected = ctx.bits_for(types.len())?;
     for (row, kind) in types.iter().enumerate() {
+        selected.push(*kind == id);
         if *kind != id {
             indices.push(0);
             continue;
@@ -96,11 +98,5 @@ fn select(
         }
         indices.push(index(at)?);
     }
-    let selected: Bitmap = types.iter().map(|kind| *kind == id).collect();
-    if child.is_empty() {
-        // Nothing selects it: all null, and nothing to gather from.
-        ctx.unbacked_rows(types.len())?;
-        return Ok(arrow::array::new_null_array(child.dtype().clone(), types.len()));
-    }
-    gather(ctx, child, indices, Some(selected))
+    ctx.gather(child, &indices, Some(&selected.freeze()))
 }

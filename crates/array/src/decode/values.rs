@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use arrow::bitmap::{Bitmap, MutableBitmap};
+use arrow::bitmap::Bitmap;
 use arrow::types::NativeType;
 use floe_format::{Error, FieldNode, Result};
 use polars_buffer::Buffer;
@@ -62,8 +62,21 @@ impl Validity {
         let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| {
             if node.null_count == 0 { Ok(None) } else { ctx.bits(*slot, node.len).map(Some) }
         });
-        let bitmap = join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
+        let bitmap = join_bitmaps(ctx, bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
         Ok((bitmap.unset_bits() > 0).then_some(bitmap))
+    }
+}
+
+/// Values that others are to come behind.
+pub(super) struct Known<T> {
+    pub(super) values: Vec<T>,
+    /// Whether more will come, nobody knows how much: room for those is taken as well.
+    pub(super) grows: bool,
+}
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), grows: false }
     }
 }
 
@@ -88,7 +101,7 @@ impl<'a> DecodeCtx<'a> {
     pub(super) fn bitmap(&mut self, nodes: &[FieldNode]) -> Result<Bitmap> {
         let slots = self.slots()?;
         let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| self.bits(slot, node.len).map(Some));
-        join_bitmaps(bitmaps.collect::<Result<Vec<_>>>()?, nodes)
+        join_bitmaps(self, bitmaps.collect::<Result<Vec<_>>>()?, nodes)
     }
 
     fn bits(&self, slot: Slot, len: usize) -> Result<Bitmap> {
@@ -126,37 +139,26 @@ impl<'a> DecodeCtx<'a> {
             }
             match self.find(*slot)? {
                 Found::Plain(plain) if !self.options.big_endian || size_of::<T>() == 1 => {
+                    self.charge(byte_len::<T>(*count)?)?;
                     return view(plain, *count);
                 },
                 found => first = Some(found),
             }
         }
-        self.fill_behind(Vec::new(), slots, counts, first, None).map(share)
+        self.fill_behind(Known::default(), slots, counts, first, None).map(share)
     }
 
     /// As [`Self::fixed`], behind values that are there.
-    pub(super) fn fixed_onto<T: NativeType>(
-        &mut self,
-        mut known: Vec<T>,
-        counts: &[usize],
-    ) -> Result<Vec<T>> {
+    pub(super) fn fixed_onto<T: NativeType>(&mut self, values: Vec<T>, counts: &[usize]) -> Result<Vec<T>> {
         let slots = self.slots()?;
-        if known.capacity() == 0 {
-            let mut total = 0usize;
-            for (slot, count) in slots.iter().zip(counts) {
-                self.require(*slot, byte_len::<T>(*count)?)?;
-                total = total.saturating_add(*count);
-            }
-            aligned::reserve_more(&mut known, total)?;
-        }
-        self.fill_behind(known, &slots, counts, None, None)
+        self.fill_behind(Known { values, grows: true }, &slots, counts, None, None)
     }
 
     /// As [`Self::fixed_onto`], for buffers taken before, with `change` applied to the values of
     /// each part: while they are in the cache, and in parallel.
     pub(super) fn changed_onto<T: NativeType>(
         &self,
-        known: Vec<T>,
+        known: Known<T>,
         slots: &[Slot],
         counts: &[usize],
         change: &Change<'_, T>,
@@ -168,7 +170,7 @@ impl<'a> DecodeCtx<'a> {
     /// was looked for.
     fn fill_behind<T: NativeType>(
         &self,
-        mut out: Vec<T>,
+        known: Known<T>,
         slots: &[Slot],
         counts: &[usize],
         mut first: Option<Found<'a>>,
@@ -176,15 +178,18 @@ impl<'a> DecodeCtx<'a> {
     ) -> Result<Vec<T>> {
         let mut total = 0usize;
         for (slot, count) in slots.iter().zip(counts) {
-            self.require(*slot, byte_len::<T>(*count)?)?;
+            let bytes = byte_len::<T>(*count)?;
+            self.require(*slot, bytes)?;
+            self.unpacks(*slot, bytes);
             total = total
                 .checked_add(*count)
                 .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
         }
-        byte_len::<T>(total)?;
+        self.charge(byte_len::<T>(total)?)?;
+        let Known { values: mut out, grows } = known;
         let known = out.len();
         // Reading into memory wants it initialised; decompressing and copying do not.
-        let fresh = out.capacity() == 0;
+        let fresh = out.capacity() == 0 && !grows;
         let zeroed = fresh && slots.iter().any(|slot| self.is_remote(*slot));
         if zeroed {
             out = aligned::try_initialised::<T>(total)?;
@@ -243,15 +248,17 @@ fn own_storage(buffer: Buffer<u8>) -> polars_buffer::SharedStorage<u8> {
 }
 
 /// Bitmaps one after another; `None` stands for all set.
-fn join_bitmaps(mut bitmaps: Vec<Option<Bitmap>>, nodes: &[FieldNode]) -> Result<Bitmap> {
+fn join_bitmaps(
+    ctx: &DecodeCtx<'_>,
+    mut bitmaps: Vec<Option<Bitmap>>,
+    nodes: &[FieldNode],
+) -> Result<Bitmap> {
     if bitmaps.len() == 1
         && let Some(Some(bitmap)) = bitmaps.pop()
     {
         return Ok(bitmap);
     }
-    let total = total_len(nodes)?;
-    aligned::probe(total / 8)?;
-    let mut out = MutableBitmap::with_capacity(total);
+    let mut out = ctx.bits_for(total_len(nodes)?)?;
     for (bitmap, node) in bitmaps.iter().zip(nodes) {
         match bitmap {
             Some(bitmap) => out.extend_from_bitmap(bitmap),

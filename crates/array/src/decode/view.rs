@@ -13,10 +13,10 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::binary::ViewBuilder;
 use super::ctx::{lens, total_len};
-use super::values::Change;
+use super::values::{Change, Known};
 use crate::aligned::byte_len;
 use crate::recycle::share;
-use crate::validate;
+use crate::validate::{self, Text};
 
 pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     if ctx.parts().len() != 1 || ctx.options().big_endian {
@@ -65,11 +65,11 @@ pub(super) fn onto<T: ViewType + ?Sized>(
         own.push(before..end);
         before = end;
     }
-    if out.grows {
+    if ctx.options().big_endian {
         for (slot, node) in slots.iter().zip(&nodes) {
             ctx.require(*slot, byte_len::<View>(node.len)?)?;
         }
-        out.reserve(total)?;
+        out.reserve(ctx, total)?;
     }
     let (known, first) = (out.views.len(), out.buffers.len());
     let mut views = std::mem::take(&mut out.views);
@@ -92,9 +92,9 @@ pub(super) fn onto<T: ViewType + ?Sized>(
         let before = |part: usize| {
             let (Some(slots), Some(found)) = (data_slots.get(part), found.get(part)) else { return Ok(()) };
             let buffers = ctx.bytes_of_all(slots)?;
-            let ascii = if ctx.options().validate { validate::ascii(&buffers, T::IS_UTF8) } else { None };
+            let texts = if ctx.options().validate { texts(ctx, &buffers, T::IS_UTF8)? } else { None };
             // Each part is one call's.
-            let _ = found.set(Data { buffers, ascii });
+            let _ = found.set(Data { buffers, texts });
             Ok(())
         };
         let then = |part: usize, _: usize, views: &mut [View]| {
@@ -106,6 +106,7 @@ pub(super) fn onto<T: ViewType + ?Sized>(
             Ok(())
         };
         let change = Change { before: &before, then: &then };
+        let views = Known { values: views, grows: out.grows };
         out.views = ctx.changed_onto(views, &slots, &lens(&nodes), &change)?;
         out.buffers
             .extend(found.into_iter().flat_map(|found| found.into_inner().unwrap_or_default().buffers));
@@ -124,11 +125,16 @@ pub(super) fn onto<T: ViewType + ?Sized>(
     Ok(validity)
 }
 
-/// The data buffers of a part, and which are all ASCII if that matters.
+/// The data buffers of a part, and what of each is text if that matters.
 #[derive(Default)]
 struct Data {
     buffers: Vec<Buffer<u8>>,
-    ascii: Option<Vec<bool>>,
+    texts: Option<Vec<Text>>,
+}
+
+fn texts(ctx: &DecodeCtx<'_>, buffers: &[Buffer<u8>], utf8: bool) -> Result<Option<Vec<Text>>> {
+    let text = |buffer: &Buffer<u8>| Text::of(buffer, &|bytes| ctx.charge(bytes));
+    utf8.then(|| buffers.iter().map(text).collect()).transpose()
 }
 
 /// Views that are looked at at once.
@@ -143,7 +149,7 @@ fn settle(ctx: &DecodeCtx<'_>, views: &mut [View], data: &Data, own: &Range<u32>
     ctx.run(stripes.len(), |i| {
         let Some(stripe) = stripes.get(i) else { return Ok(()) };
         let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
-        if validate && validate::views(&stripe, &data.buffers, data.ascii.as_deref()).is_err() {
+        if validate && validate::views(&stripe, &data.buffers, data.texts.as_deref()).is_err() {
             sound.store(false, Ordering::Relaxed);
         }
         reindex(&mut stripe, own);
@@ -163,15 +169,15 @@ fn check(
     utf8: bool,
 ) -> Result<Option<Vec<View>>> {
     // The buffers of batches before have been looked at.
-    let mut ascii = validate::ascii(buffers.get(first..).unwrap_or_default(), utf8);
-    if let Some(ascii) = &mut ascii {
-        ascii.splice(..0, std::iter::repeat_n(false, first));
+    let mut texts = texts(ctx, buffers.get(first..).unwrap_or_default(), utf8)?;
+    if let Some(texts) = &mut texts {
+        texts.splice(..0, std::iter::repeat_n(Text::Parts(Vec::new()), first));
     }
     let pieces: Vec<&[View]> = views.chunks(AT_ONCE).collect();
     let broken = Mutex::new(None);
     ctx.run(pieces.len(), |i| {
         let Some(piece) = pieces.get(i) else { return Ok(()) };
-        if let Err((row, error)) = validate::views(piece, buffers, ascii.as_deref()) {
+        if let Err((row, error)) = validate::views(piece, buffers, texts.as_deref()) {
             let mut first = broken.lock().unwrap_or_else(PoisonError::into_inner);
             let row = i * AT_ONCE + row;
             if first.as_ref().is_none_or(|(known, _)| row < *known) {
@@ -187,9 +193,10 @@ fn check(
     if !is_null(first) {
         return Err(error.at(format!("row {first}")));
     }
-    let mut repaired = views.to_vec();
+    let mut repaired = ctx.vec::<View>(views.len())?;
+    repaired.extend_from_slice(views);
     for (i, view) in repaired.iter_mut().enumerate() {
-        if !validate::is_view_sound(view, buffers, utf8) {
+        if !validate::is_view_sound(view, buffers, texts.as_deref()) {
             if !is_null(i) {
                 return Err(error.at(format!("row {i}")));
             }
@@ -223,4 +230,74 @@ fn from_big_endian(bytes: &[u8], out: &mut Vec<View>) {
         let read = if length <= View::MAX_INLINE_SIZE { u32::from_le_bytes } else { u32::from_be_bytes };
         View { length, prefix, buffer_idx: read(word(chunk, 8)), offset: read(word(chunk, 12)) }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use arrow::array::Utf8ViewArray;
+    use floe_format::{BatchHeader, BodyLayout, FieldNode, IpcLimits, Version};
+
+    use super::super::{Budget, DecodeOptions, Part, Start};
+    use super::*;
+    use crate::{Dictionaries, Serial};
+
+    /// Views of all of one buffer, each so many bytes from its start on.
+    fn decode(data: &[u8], lengths: &[u32], nulls: usize) -> Result<Box<dyn Array>> {
+        let prefix = u32::from_le_bytes([data[0], data[1], data[2], data[3]]);
+        let views =
+            lengths.iter().flat_map(|length| [*length, prefix, 0, 0].into_iter().flat_map(u32::to_le_bytes));
+        let bits: Vec<u8> = if nulls > 0 { vec![0; lengths.len().div_ceil(8)] } else { Vec::new() };
+        let (mut layout, mut body, mut buffers) = (BodyLayout::default(), Vec::new(), Vec::new());
+        for buffer in [bits, views.collect(), data.to_vec()] {
+            let spec = layout.push(buffer.len());
+            body.resize(usize::try_from(spec.offset).unwrap(), 0);
+            body.extend(buffer);
+            buffers.push(spec);
+        }
+        let nodes = vec![FieldNode { len: lengths.len(), null_count: nulls }];
+        let header =
+            BatchHeader { rows: lengths.len(), nodes, buffers, variadic: vec![1], ..BatchHeader::default() };
+        let body = Buffer::<u8>::from(body);
+        let (options, budget) =
+            (DecodeOptions::new(Version::V5, false, IpcLimits::default()), Budget::default());
+        let dictionaries = Dictionaries::default();
+        let one = || Part::new(&header, &body, &dictionaries, Start::default());
+        let mut ctx = DecodeCtx::new(vec![one()], &options, &budget, &Serial);
+        let array = super::decode::<str>(&mut ctx)?;
+        let mut ctx = DecodeCtx::new(vec![one(), one()], &options, &budget, &Serial);
+        let twice = super::decode::<str>(&mut ctx)?;
+        // Comparing many takes as long as looking at each did.
+        let few = array.len().min(4);
+        for twice in [twice.sliced(0, few), twice.sliced(array.len(), few)] {
+            assert!(twice == array.sliced(0, few));
+        }
+        Ok(array)
+    }
+
+    /// Looking at each view's text by itself takes a time that grows with the square of the input.
+    #[test]
+    fn views_of_the_same_text_are_looked_at_once() {
+        let (rows, few) = if cfg!(miri) { (10, 4) } else { (50_000, 40_000) };
+        let text = "ä€😀 and so on ".repeat(few);
+        let all = u32::try_from(text.len()).unwrap();
+        let start = Instant::now();
+        let array = decode(text.as_bytes(), &vec![all; rows], 0).unwrap();
+        let array = array.as_any().downcast_ref::<Utf8ViewArray>().unwrap();
+        assert_eq!(array.value(rows - 1), text);
+        assert!(
+            decode(text.as_bytes(), &[all, all - 1, all], 0).is_ok(),
+            "the last character is of one byte"
+        );
+        assert!(decode(text.as_bytes(), &[all, 15, 16], 0).is_ok());
+        assert!(decode(text.as_bytes(), &[all, 27, all], 0).is_err(), "a character is split");
+        // Also where the buffer has something else in it: that is an error, or a null that becomes empty.
+        let broken = [text.as_bytes(), b"\xff"].concat();
+        assert!(decode(&broken, &vec![all; rows], 0).is_ok());
+        assert!(decode(&broken, &vec![all + 1; rows], 0).is_err());
+        let nulls = decode(&broken, &vec![all + 1; rows], rows).unwrap();
+        assert_eq!(nulls.null_count(), rows);
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
 }
