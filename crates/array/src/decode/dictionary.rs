@@ -67,7 +67,8 @@ fn with_keys<K: NativeType + TryInto<usize>>(
         return translated::<K, u8>(ctx, encoding, &tables);
     }
     if ctx.parts().len() > 1 {
-        return join(&ctx.each_part(|ctx| with_keys::<K>(ctx, encoding))?);
+        let arrays = ctx.each_part(|ctx| with_keys::<K>(ctx, encoding))?;
+        return ctx.join(&arrays);
     }
     let arrays = ctx.each_part(|ctx| {
         let (keys, validity) = ctx.fixed_and_validity::<K>()?;
