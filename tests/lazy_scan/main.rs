@@ -8,7 +8,9 @@ mod one_behind_another;
 mod peers;
 mod pruning;
 mod queries;
+mod runtimes;
 mod schemas;
+mod slices;
 mod sources;
 
 use std::io::Read;

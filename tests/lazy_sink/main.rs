@@ -4,6 +4,7 @@ mod failing;
 mod held;
 mod output;
 mod processes;
+mod slices;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -21,7 +22,7 @@ use floe_tests::equal::{assert_frames_equal, frames_differ};
 use floe_tests::run::{Cases, within};
 use polars_core::prelude::*;
 use polars_core::runtime::THREAD_POOL;
-use polars_lazy::prelude::{UnionArgs, concat};
+use polars_lazy::prelude::*;
 
 /// `rows` rows of what is different in each.
 fn numbers(rows: usize) -> DataFrame {

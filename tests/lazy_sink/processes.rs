@@ -6,7 +6,7 @@ use super::*;
 const CHILD: &str = "FLOE_LAZY_SINK_CHILD";
 
 /// Runs this program's test `child` as a process.
-fn child(what: &str, threads: Option<&str>) -> String {
+pub(super) fn child(what: &str, threads: Option<&str>) -> String {
     let mut command = Command::new(std::env::current_exe().expect("this program"));
     command.args(["--exact", "processes::the_child", "--nocapture", "--test-threads", "1"]).env(CHILD, what);
     if let Some(threads) = threads {
@@ -25,6 +25,7 @@ fn the_child() {
         Ok("pool") => in_the_pool(),
         Ok("memory") => println!("peak: {}", peak_of_a_large_sink(None)),
         Ok("bytes") => print_hashes(),
+        Ok("slices") => slices::matrix(),
         Ok("memory lz4") => println!("peak: {}", peak_of_a_large_sink(Some(IpcCompression::LZ4))),
         _ => {},
     }

@@ -42,9 +42,11 @@ mod options;
 mod partition;
 mod query;
 mod regroup;
+mod rewrite;
 mod scan;
 mod sink;
 mod size;
+mod slices;
 mod target;
 mod writer;
 

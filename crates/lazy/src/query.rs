@@ -15,6 +15,7 @@ use polars_lazy::prelude::{Engine, LazyFrame, PlanCallback};
 
 use crate::regroup::{Enough, Regroup};
 use crate::scan::LazyIpcPrune;
+use crate::slices;
 
 /// Takes a frame; false if it wants no more.
 pub(crate) type Deliver = Box<dyn FnMut(DataFrame) -> bool + Send>;
@@ -36,7 +37,7 @@ pub(crate) fn run(lf: LazyFrame, maintain_order: bool, enough: Enough, deliver: 
             }
         })
     };
-    let lf = lf.prune_ipc();
+    let lf = slices::safe(lf).prune_ipc();
     lf.sink_batches(callback, maintain_order, None)?.collect_with_engine(Engine::Streaming)?;
     let delivery = delivery.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(Delivery { mut regroup, mut deliver }) = delivery

@@ -3,16 +3,19 @@
 //! ```text
 //!   paths, bytes --expand, hive--> IpcIndex each --parts--> groups of parts
 //!
-//!   Select [the columns, not the hidden one]        pushed through: projection, filter, slice
-//!     Union, in order
+//!   Select [the columns, not the hidden one]        pushed through: projection, slice
+//!     Select, Map, Map <- DataFrameScan: a row a row              a scan of a moderate size, see [`rows`]
+//!
+//!   Select                                          pushed through: projection, filter, slice
+//!     Union, in order                                                       a larger one
 //!       Map (reads the parts it is given) <- DataFrameScan: a row a part   (group 0)
 //!       Map                               <- DataFrameScan                 (group 1)
 //!       ..
 //! ```
 //!
 //! Polars has no door for a reader of one's own that every engine takes: its streaming engine panics
-//! on an anonymous scan. So a scan is put together from nodes that all engines run. A group's input
-//! is a tiny frame of *part numbers*: it has a column for every column of the scan, so that those which
+//! on an anonymous scan. So a scan is put together from nodes that all engines run. In a large one, a group's
+//! input is a tiny frame of *part numbers*: it has a column for every column of the scan, so that those which
 //! Polars' projection pushdown leaves over say which to decode, and a row for every part, so that the
 //! streaming engine, which deals out rows to its threads, decodes parts at the same time. (The
 //! in-memory engine hands over all of a group at once: it is decoded on Polars' pool.) Nothing is read
@@ -22,7 +25,8 @@
 //! cheapest column, which is that one, and no body is read.
 //!
 //! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`agree`] makes one
-//! schema of theirs, [`layout`] says which column comes from where, [`parts`] cuts, [`plan`] puts the nodes together, [`read`] is what they
+//! schema of theirs, [`layout`] says which column comes from where, [`parts`] and [`rows`] cut, [`plan`] puts the
+//! nodes together, [`read`] is what they
 //! do, [`prune`] leaves out what a predicate cannot match, [`pushed`] finds the predicates of queries.
 
 mod agree;
@@ -35,6 +39,7 @@ mod plan;
 mod prune;
 mod pushed;
 mod read;
+mod rows;
 mod source;
 
 use std::sync::Arc;
@@ -44,6 +49,8 @@ pub use options::{HiveSchema, IpcScanOptions, PathColumn, ScanColumns};
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 pub use pushed::LazyIpcPrune;
+pub(crate) use pushed::rows_of;
+pub(crate) use rows::is_column;
 pub use source::IpcScanSource;
 
 use self::layout::Layout;

@@ -18,14 +18,31 @@ pub(super) struct Part {
     pub(super) batches: Range<usize>,
     /// Rows before it, over all sources.
     pub(super) before: usize,
-    /// Rows of it that count: all, unless the scan ends within it.
+    /// Rows of its batches that do not count, at their begin.
+    pub(super) skip: usize,
+    /// Rows of it that count: all others, unless it ends before its batches do.
     pub(super) rows: usize,
 }
 
+impl Part {
+    /// No rows.
+    pub(super) fn empty() -> Self {
+        Self { member: 0, batches: 0..0, before: 0, skip: 0, rows: 0 }
+    }
+
+    /// Whether another begins where this one ends, in the same source.
+    pub(super) fn is_followed_by(&self, other: &Self) -> bool {
+        self.member == other.member
+            && self.batches.end == other.batches.start
+            && self.before + self.rows == other.before
+            && other.skip == 0
+    }
+}
+
 /// Stored bytes that make a part, compressed or not.
-const PART_BYTES: u64 = 8 << 20;
+pub(super) const PART_BYTES: u64 = 8 << 20;
 /// Rows that make a part.
-const PART_ROWS: usize = 512 << 10;
+pub(super) const PART_ROWS: usize = 512 << 10;
 /// Parts of a group for each thread: while one is late with its part, the others take more than theirs.
 const PARTS_A_THREAD: usize = 4;
 /// Groups that a plan should not have more of, at the price of larger parts.
@@ -43,7 +60,7 @@ pub(super) fn parts(layout: &Layout, n_rows: Option<usize>) -> Vec<Part> {
             }
             let rows = source.index.batch_size(batch).map_or(0, |(rows, _)| rows).min(end - before);
             if rows > 0 {
-                parts.push(Part { member, batches: batch..batch + 1, before, rows });
+                parts.push(Part { member, batches: batch..batch + 1, before, skip: 0, rows });
             }
             before += rows;
         }
@@ -120,11 +137,7 @@ impl Group {
     }
 
     fn extends(&self, part: &Part, weight: Weight, limit: Weight) -> bool {
-        let follows = self.parts.last().is_some_and(|last| {
-            last.member == part.member
-                && last.batches.end == part.batches.start
-                && last.before + last.rows == part.before
-        });
+        let follows = self.parts.last().is_some_and(|last| last.is_followed_by(part));
         follows && self.last.plus(weight).is_within(limit)
     }
 
@@ -153,7 +166,7 @@ mod tests {
     fn batches(n: usize, bytes: u64, rows: usize, every: usize) -> Vec<(Part, u64)> {
         let part = |i: usize| {
             let batch = i % every;
-            (Part { member: i / every, batches: batch..batch + 1, before: i * rows, rows }, bytes)
+            (Part { member: i / every, batches: batch..batch + 1, before: i * rows, skip: 0, rows }, bytes)
         };
         (0..n).map(part).collect()
     }

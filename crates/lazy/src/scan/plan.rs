@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use polars_core::prelude::*;
 use polars_lazy::prelude::{Expr, IntoLazy, LazyFrame, UnionArgs};
 use polars_plan::dsl::DslPlan;
-use polars_plan::plans::{DslFunction, FunctionIR, HintIR, Sorted};
+use polars_plan::plans::{DslFunction, FunctionIR, HintIR, Sorted, UdfSchema};
 
 use super::layout::Layout;
 use super::parts::{Part, groups};
 use super::pushed;
 use super::read::Group;
+use super::rows::{self, Rows};
 
 /// Numbers scans, so that common subplans are those of the same scan, and no others.
 static SCANS: AtomicU64 = AtomicU64::new(0);
@@ -23,6 +24,8 @@ pub(super) struct Scan {
     /// A batch each.
     pub(super) parts: Vec<Part>,
     pub(super) read_counter: Option<Arc<AtomicU64>>,
+    /// How rows are found by their numbers, if the scan is made of them.
+    pub(super) rows: Option<Rows>,
 }
 
 impl Scan {
@@ -33,7 +36,8 @@ impl Scan {
         read_counter: Option<Arc<AtomicU64>>,
     ) -> Arc<Self> {
         let id = SCANS.fetch_add(1, Ordering::Relaxed);
-        let scan = Arc::new(Self { id, layout, parts, read_counter });
+        let rows = Rows::new(&layout, &parts);
+        let scan = Arc::new(Self { id, layout, parts, read_counter, rows });
         pushed::register(&scan);
         scan
     }
@@ -43,23 +47,35 @@ impl Scan {
         Self::new(Arc::clone(&self.layout), parts, self.read_counter.clone())
     }
 
+    /// The rows of all parts.
+    pub(super) fn height(&self) -> usize {
+        self.parts.iter().map(|part| part.rows).sum()
+    }
+
     /// The scan as a LazyFrame.
     pub(super) fn lazy_frame(self: &Arc<Self>) -> PolarsResult<LazyFrame> {
         let visible = self.visible();
         if visible.is_empty() {
             // Without columns there is nothing to read, and no column to count.
-            let rows = self.parts.iter().map(|part| part.rows).sum();
-            return Ok(DataFrame::new(rows, Vec::new())?.lazy());
+            return Ok(DataFrame::new(self.height(), Vec::new())?.lazy());
+        }
+        let mut lf = LazyFrame::from(self.plan()?);
+        if self.rows.is_some() {
+            lf = lf.select(self.layout.schema.iter_names_cloned().map(rows::column).collect::<Vec<_>>());
         }
         // Not `col`, for which `*` and what stands between `^` and `$` are patterns.
         let columns: Vec<Expr> = visible.into_iter().map(Expr::Column).collect();
-        Ok(LazyFrame::from(self.plan()?).select(columns))
+        Ok(lf.select(columns))
     }
 
     /// The nodes below the selection of the visible columns.
     pub(super) fn plan(self: &Arc<Self>) -> PolarsResult<DslPlan> {
+        if let Some(rows) = self.rows.as_ref().filter(|_| !self.parts.is_empty()) {
+            return self.plan_of_rows(rows);
+        }
         let groups = self.groups();
         let count = groups.len();
+        let frames: usize = groups.iter().map(Vec::len).sum();
         let mut inputs = Vec::with_capacity(count);
         for (number, parts) in groups.into_iter().enumerate() {
             inputs.push(self.group(parts, pushed::name(self.id, number, count))?);
@@ -71,12 +87,41 @@ impl Scan {
                 DslPlan::DataFrameScan { schema: Arc::clone(df.schema()), df }
             },
             1 => inputs.remove(0),
-            _ => counted(DslPlan::Union { inputs, args: UnionArgs::default() }, self.layout.hidden()),
+            _ => {
+                inputs.push(self.end(frames + count)?);
+                counted(DslPlan::Union { inputs, args: UnionArgs::default() }, self.layout.hidden())
+            },
+        })
+    }
+
+    /// Frames without rows, as many as there may have been before. Of those that lie before a slice from the
+    /// end, the streaming engine of Polars 0.55.2 drops one for each frame that arrives; if any is left at
+    /// the end, the slice has rows too many.
+    fn end(self: &Arc<Self>, frames: usize) -> PolarsResult<DslPlan> {
+        let rows = frames.saturating_mul(rows::MORSEL_ROWS);
+        let none = |name: &PlSmallStr| Column::new_scalar(name.clone(), Scalar::null(DataType::Null), rows);
+        let df = DataFrame::new(rows, self.layout.schema.iter_names().map(none).collect())?;
+        let schema = Arc::clone(df.schema());
+        let scan = Arc::clone(self);
+        let function = move |df: DataFrame| scan.no_rows(&df.get_column_names_owned());
+        Ok(DslPlan::MapFunction {
+            input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
+            function: DslFunction::FunctionIR(FunctionIR::Opaque {
+                fmt_str: format!("END OF IPC SCAN {}", self.id).into(),
+                function: Arc::new(function),
+                schema: Some(self.output()),
+                predicate_pd: false,
+                projection_pd: true,
+                streamable: true,
+            }),
         })
     }
 
     /// The parts of each node.
     pub(super) fn groups(&self) -> Vec<Vec<Part>> {
+        if self.rows.is_some() && !self.parts.is_empty() {
+            return vec![self.parts.clone()];
+        }
         groups(&self.layout, self.parts.clone())
     }
 
@@ -87,14 +132,23 @@ impl Scan {
 
     /// Not `DataFrame::empty_with_schema`, which panics for some dtypes: see `floe_frame`'s `assemble`.
     fn no_rows(self: &Arc<Self>, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
-        let group = Group { scan: Arc::clone(self), parts: Vec::new(), name: PlSmallStr::EMPTY };
-        group.part(&Part { member: 0, batches: 0..0, before: 0, rows: 0 }, names, false)
+        self.part(&Part::empty(), names, false)
     }
 
     /// The columns that the scan is seen to have.
     fn visible(&self) -> Vec<PlSmallStr> {
         let layout = &self.layout;
         layout.schema.iter_names().filter(|name| *name != layout.hidden()).cloned().collect()
+    }
+
+    /// The types of the columns that are asked for.
+    pub(super) fn output(&self) -> Arc<dyn UdfSchema> {
+        let layout = Arc::clone(&self.layout);
+        Arc::new(move |input: &Schema| {
+            let dtype =
+                |name: &PlSmallStr| Ok(Field::new(name.clone(), layout.schema.try_get(name)?.clone()));
+            Ok(Arc::new(input.iter_names().map(dtype).collect::<PolarsResult<Schema>>()?))
+        })
     }
 
     fn group(self: &Arc<Self>, parts: Vec<Part>, name: PlSmallStr) -> PolarsResult<DslPlan> {
@@ -104,18 +158,12 @@ impl Scan {
         let columns = names.map(|name| numbers.clone().with_name(name.clone()).into_column()).collect();
         let df = DataFrame::new(parts.len(), columns)?;
         let schema = Arc::clone(df.schema());
-        let layout = Arc::clone(&self.layout);
-        let output = move |input: &Schema| {
-            let dtype =
-                |name: &PlSmallStr| Ok(Field::new(name.clone(), layout.schema.try_get(name)?.clone()));
-            Ok(Arc::new(input.iter_names().map(dtype).collect::<PolarsResult<Schema>>()?))
-        };
         Ok(DslPlan::MapFunction {
             input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
             function: DslFunction::FunctionIR(FunctionIR::Opaque {
                 fmt_str: name.clone(),
                 function: Arc::new(Group { scan: Arc::clone(self), parts, name }),
-                schema: Some(Arc::new(output)),
+                schema: Some(self.output()),
                 predicate_pd: false,
                 projection_pd: true,
                 streamable: true,

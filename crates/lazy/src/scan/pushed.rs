@@ -19,6 +19,7 @@ use polars_utils::arena::Node;
 use super::parts::Part;
 use super::plan::Scan;
 use super::prune;
+use crate::rewrite::{DEPTH_MOST, with_inputs};
 
 /// Scans that are in some plan.
 static SCANS: Mutex<BTreeMap<u64, Weak<Scan>>> = Mutex::new(BTreeMap::new());
@@ -189,86 +190,57 @@ impl Filtered {
             IR::SimpleProjection { input, .. } => open.push((*input, filter)),
             IR::MapFunction { input, function } => match node_of(function) {
                 Some((scan, number)) => {
+                    // The filter is on the rows that slices have left.
+                    let sliced = self.height(*input).is_some_and(|height| {
+                        let scan = scans().get(&scan).and_then(Weak::upgrade);
+                        scan.is_none_or(|scan| scan.rows.is_some() && scan.height() != height)
+                    });
+                    let filter = filter.filter(|_| !sliced);
                     self.nodes.entry(scan).or_default().entry(number).or_default().push(filter);
                 },
                 None => open.push((*input, None)),
             },
+            // The columns of a scan, as they are.
+            IR::Select { input, .. } if self.is_scan(*input) => open.push((*input, filter)),
             other => open.extend(other.inputs().map(|input| (input, None))),
+        }
+    }
+
+    fn is_scan(&self, node: Node) -> bool {
+        match self.plan.lp_arena.get(node) {
+            IR::SimpleProjection { input, .. } => self.is_scan(*input),
+            IR::MapFunction { function, .. } => node_of(function).is_some(),
+            _ => false,
+        }
+    }
+
+    /// The rows of the frame that is a node's input at last.
+    fn height(&self, node: Node) -> Option<usize> {
+        match self.plan.lp_arena.get(node) {
+            IR::DataFrameScan { df, .. } => Some(df.height()),
+            IR::SimpleProjection { input, .. } | IR::MapFunction { input, .. } | IR::Filter { input, .. } => {
+                self.height(*input)
+            },
+            _ => None,
         }
     }
 }
 
-/// Nodes one above the other that are looked through.
-const DEPTH_MOST: usize = 256;
-
 /// The plan with the scans replaced for which there is another; nothing if there is none.
 fn replace(plan: &DslPlan, other: &mut dyn FnMut(u64) -> Option<DslPlan>, depth: usize) -> Option<DslPlan> {
-    use DslPlan as P;
     if let Some(scan) = scan_of(plan) {
         return other(scan);
     }
     if depth > DEPTH_MOST {
         return None;
     }
-    if let P::IR { dsl, .. } = plan {
-        // Converted before, for the schema: what it was made of is still there.
-        return replace(dsl, other, depth + 1);
-    }
-    let mut again = |input: &Arc<P>| replace(input, other, depth + 1).map(Arc::new);
-    /// A node with one input, and all else as it is.
-    macro_rules! over {
-        ($kind:ident { $($field:ident),* }, $input:ident) => {
-            P::$kind { input: again($input)?, $($field: $field.clone()),* }
-        };
-    }
-    Some(match plan {
-        P::Filter { input, predicate } => over!(Filter { predicate }, input),
-        P::Cache { input, id } => over!(Cache { id }, input),
-        P::Select { expr, input, options } => over!(Select { expr, options }, input),
-        P::GroupBy { input, keys, predicates, aggs, maintain_order, options, apply } => {
-            over!(GroupBy { keys, predicates, aggs, maintain_order, options, apply }, input)
-        },
-        P::HStack { input, exprs, options } => over!(HStack { exprs, options }, input),
-        P::Distinct { input, options } => over!(Distinct { options }, input),
-        P::Sort { input, by_column, slice, sort_options } => {
-            over!(Sort { by_column, slice, sort_options }, input)
-        },
-        P::Slice { input, offset, len } => over!(Slice { offset, len }, input),
-        P::MapFunction { input, function } => over!(MapFunction { function }, input),
-        P::Sink { input, payload } => over!(Sink { payload }, input),
-        P::Join { input_left, input_right, left_on, right_on, predicates, options } => {
-            let (left, right) = (again(input_left), again(input_right));
-            if left.is_none() && right.is_none() {
-                return None;
-            }
-            P::Join {
-                input_left: left.unwrap_or_else(|| Arc::clone(input_left)),
-                input_right: right.unwrap_or_else(|| Arc::clone(input_right)),
-                left_on: left_on.clone(),
-                right_on: right_on.clone(),
-                predicates: predicates.clone(),
-                options: Arc::clone(options),
-            }
-        },
-        P::Union { inputs, args } => P::Union { inputs: all(inputs, other, depth)?, args: *args },
-        P::HConcat { inputs, options } => {
-            P::HConcat { inputs: all(inputs, other, depth)?, options: *options }
-        },
-        P::SinkMultiple { inputs } => P::SinkMultiple { inputs: all(inputs, other, depth)? },
-        _ => return None,
-    })
+    with_inputs(plan, &mut |input| replace(input, other, depth + 1))
 }
 
-/// Inputs, those that have another replaced; nothing if none has.
-fn all(
-    inputs: &[DslPlan],
-    other: &mut dyn FnMut(u64) -> Option<DslPlan>,
-    depth: usize,
-) -> Option<Vec<DslPlan>> {
-    let new: Vec<Option<DslPlan>> = inputs.iter().map(|input| replace(input, other, depth + 1)).collect();
-    new.iter()
-        .any(Option::is_some)
-        .then(|| new.into_iter().zip(inputs).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect())
+/// The rows of the scan whose nodes begin here.
+pub(crate) fn rows_of(plan: &DslPlan) -> Option<usize> {
+    let scan = scans().get(&scan_of(plan)?).and_then(Weak::upgrade)?;
+    Some(scan.height())
 }
 
 /// The scan whose nodes begin here.

@@ -41,17 +41,24 @@ impl Group {
             part.ok_or_else(|| polars_err!(ComputeError: "the scan has no part {number}"))
         };
         let parts = first.u32()?.iter().flatten().map(part).collect::<PolarsResult<Vec<&Part>>>()?;
-        // All at once means: nobody else decodes at the same time. Else the engine's threads do, and where they have
-        // nothing left, those of the pool help with the columns of a part.
+        // All at once means: nobody else decodes at the same time.
         let alone = parts.len() == self.parts.len();
-        let mut frames = match parts.as_slice() {
-            [] => vec![self.part(&Part { member: 0, batches: 0..0, before: 0, rows: 0 }, &names, false)?],
-            [one] => vec![self.part(one, &names, true)?],
+        self.scan.read(&parts, &names, alone)
+    }
+}
+
+impl Scan {
+    /// Reads parts. Alone, on all threads of the pool. Else the engine's threads do, and where they have
+    /// nothing left, those of the pool help with the columns of a part.
+    pub(super) fn read(&self, parts: &[&Part], names: &[PlSmallStr], alone: bool) -> PolarsResult<DataFrame> {
+        let mut frames = match parts {
+            [] => vec![self.part(&Part::empty(), names, false)?],
+            [one] => vec![self.part(one, names, true)?],
             many if alone => {
-                let read = || many.par_iter().map(|part| self.part(part, &names, false)).collect();
+                let read = || many.par_iter().map(|part| self.part(part, names, false)).collect();
                 THREAD_POOL.install::<_, PolarsResult<Vec<DataFrame>>>(read)?
             },
-            many => many.iter().map(|part| self.part(part, &names, true)).collect::<PolarsResult<_>>()?,
+            many => many.iter().map(|part| self.part(part, names, true)).collect::<PolarsResult<_>>()?,
         }
         .into_iter();
         let mut out = frames.next().unwrap_or_default();
@@ -63,7 +70,7 @@ impl Group {
 
     /// Reads one part.
     pub(super) fn part(&self, part: &Part, names: &[PlSmallStr], parallel: bool) -> PolarsResult<DataFrame> {
-        let layout = &*self.scan.layout;
+        let layout = &*self.layout;
         let Some(member) = layout.members.get(part.member) else {
             polars_bail!(ComputeError: "the scan has no source {}", part.member);
         };
@@ -75,10 +82,11 @@ impl Group {
         let positions: Vec<usize> = positions.collect();
         let read = member.index.read_counted(part.batches.clone(), &positions, parallel);
         let (df, bytes) = read.map_err(|e| member.place(e))?;
-        if let Some(counter) = &self.scan.read_counter {
+        if let Some(counter) = &self.read_counter {
             counter.fetch_add(bytes, Ordering::Relaxed);
         }
-        let whole = df.height() == part.rows;
+        let whole = part.skip == 0 && df.height() == part.rows;
+        let skip = i64::try_from(part.skip).unwrap_or(i64::MAX);
         let mut stored = df.into_columns().into_iter();
         let mut columns = Vec::with_capacity(names.len());
         for (name, origin) in names.iter().zip(origins) {
@@ -86,7 +94,7 @@ impl Group {
                 Origin::Stored(_) => {
                     let column =
                         stored.next().ok_or_else(|| polars_err!(ComputeError: "a column was not read"))?;
-                    let column = if whole { column } else { column.slice(0, part.rows) };
+                    let column = if whole { column } else { column.slice(skip, part.rows) };
                     member.adapted(column, layout.schema.try_get(name)?)?
                 },
                 Origin::RowIndex => row_index(name, layout.row_offset, part)?,

@@ -163,6 +163,15 @@ impl Sources {
     }
 }
 
+/// Does something on a thread of its own. Polars waits for its runtime in a way that panics on a thread
+/// of another runtime, if that has no other thread.
+fn apart<T: Send>(work: impl FnOnce() -> PolarsResult<T> + Send) -> PolarsResult<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("floe-scan".into()).spawn_scoped(scope, work)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
 /// A path on this machine.
 fn local(path: &Path) -> PolarsResult<PlRefPath> {
     let path = PlRefPath::try_from_path(path)?;
@@ -211,9 +220,9 @@ fn expand(
             hive_start = hive_start.min(path.as_str().len());
         } else if glob && is_pattern(path) {
             let (one, no_cloud) = (std::slice::from_ref(path), &mut None);
-            let (more, start) = ASYNC
-                .block_in_place_on(expand_paths_hive(one, true, hidden, no_cloud, false))
-                .map_err(|e| place(e, path.as_str()))?;
+            let (more, start) =
+                apart(|| ASYNC.block_in_place_on(expand_paths_hive(one, true, hidden, no_cloud, false)))
+                    .map_err(|e| place(e, path.as_str()))?;
             found.extend(more.iter().cloned());
             hive_start = hive_start.min(start);
         } else {
