@@ -41,8 +41,8 @@ fn read_all(bomb: &Bomb) -> (Duration, &'static str, usize) {
         let start = Instant::now();
         if let Ok(df) = read() {
             valid += 1;
-            // Looking at what is zero bytes a row takes as long as there are rows.
-            if let Some(df) = df.filter(|df| df.height() < 10_000) {
+            // Looking at it takes as long as there are rows; a frame's first rows keep the values of all lists.
+            if let Some(df) = df.filter(|df| df.height() < 10_000 && name != "scan, head") {
                 touch(&df);
             }
         }
@@ -98,7 +98,7 @@ fn the_child() {
     for bomb in bombs {
         println!("reading {}, {} bytes", bomb.name, bomb.bytes.len());
         let (time, how, valid) = read_all(&bomb);
-        println!("slowest: {time:?} by {how}; {valid} frames");
+        println!("slowest: {:>6} ms by {how}; {valid} frames", time.as_millis());
         if time > PATIENCE {
             slow.push(format!("{}: {time:?} by {how}", bomb.name));
         }
@@ -120,8 +120,8 @@ fn in_little_memory(what: &'static str) {
     let out = String::from_utf8(output.stdout).expect("text");
     let last = out.lines().rev().find(|line| line.contains("reading")).unwrap_or_default();
     assert!(output.status.success() && out.contains("all read"), "{}, last: {last}\n{out}", output.status);
-    let slowest = out.lines().filter(|line| line.contains("slowest")).max_by_key(|line| line.len());
-    say(&format!("{what}: {slowest:?}"));
+    let slowest = out.lines().filter(|line| line.contains("slowest")).max();
+    say(&format!("{what}: {}", slowest.unwrap_or_default()));
 }
 
 #[cfg(unix)]
