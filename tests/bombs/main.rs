@@ -56,7 +56,7 @@ fn read_all(bomb: &Bomb) -> (Duration, &'static str, usize) {
     run("IpcIndex", &|| {
         let index = IpcIndex::from_bytes(bytes.clone(), IpcLimits::default())?;
         let columns: Vec<usize> = (0..index.column_names().len()).collect();
-        index.read(0..index.num_batches(), &columns, true).map(Some)
+        index.read(0..index.num_record_batches(), &columns, true).map(Some)
     });
     let scan = || {
         let source = bytes.clone();

@@ -39,7 +39,7 @@ fn all_streams_are_scanned() {
         assert_eq!(count.column("len").unwrap().get(0).unwrap().extract::<usize>(), Some(502));
     }
     let index = IpcIndex::open(&path, IpcLimits::default()).unwrap();
-    assert_eq!((index.num_rows(), index.num_batches()), (502, 2 + 1 + 70 + 1));
+    assert_eq!((index.num_rows(), index.num_record_batches()), (502, 2 + 1 + 70 + 1));
     assert_same(&index.read(1..4, &[0, 1], true).unwrap(), &all.slice(7, 11));
     // The last one may end without a marker, as a stream by itself.
     let lf = scan_ipc_stream(bytes[..bytes.len() - 8].to_vec(), IpcScanOptions::default()).unwrap();

@@ -145,6 +145,28 @@ impl<R: Read> IpcStreamReader<R> {
         with_stream!(&self.state, &self.options, |s| s.schema(&self.options)?.polars().map_err(format_error))
     }
 
+    /// The schema of the stream as Polars reads it: the same as [`schema`](Self::schema), under the name that
+    /// [`IpcReader`](crate::IpcReader) has for it.
+    ///
+    /// # Errors
+    /// As [`schema`](Self::schema).
+    ///
+    /// ```
+    /// use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// use polars_core::prelude::*;
+    /// use polars_io::{SerReader, SerWriter};
+    ///
+    /// let mut df = DataFrame::new(1, vec![Column::new("day".into(), [1i64])])?;
+    /// let mut bytes = Vec::new();
+    /// IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// assert_eq!(reader.polars_schema()?.get("day"), Some(&DataType::Int64));
+    /// # PolarsResult::Ok(())
+    /// ```
+    pub fn polars_schema(&mut self) -> PolarsResult<Schema> {
+        self.schema()
+    }
+
     /// The Arrow schema of the stream, with the metadata of its fields.
     ///
     /// # Errors

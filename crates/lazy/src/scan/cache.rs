@@ -89,7 +89,7 @@ fn keep(path: &Path, limits: IpcLimits, index: &Arc<IpcIndex>) {
 
 /// What an index weighs: its batches, its schema, itself.
 fn weight(index: &IpcIndex) -> usize {
-    index.num_batches() + 8 * index.column_names().len() + 16
+    index.num_record_batches() + 8 * index.column_names().len() + 16
 }
 
 /// Indexes by path, and the order in which they were last used.

@@ -20,7 +20,7 @@ use polars_lazy::prelude::Expr;
 ///     .with_n_rows(1000)
 ///     .with_predicate(col("month").eq(lit(2)))
 ///     .with_include_file_paths("path");
-/// let options = options.hive(true).include_file_paths("path");
+/// let options = options.with_hive(true);
 /// # let _ = options;
 /// ```
 #[derive(Clone)]
@@ -128,16 +128,6 @@ impl IpcScanOptions {
         self.hive_schema = schema.into().0;
         self.hive |= self.hive_schema.is_some();
         self
-    }
-
-    /// As [`with_include_file_paths`](Self::with_include_file_paths), as Polars' own scans call it.
-    pub fn include_file_paths(self, name: impl Into<PathColumn>) -> Self {
-        self.with_include_file_paths(name)
-    }
-
-    /// As [`with_hive`](Self::with_hive).
-    pub fn hive(self, hive: bool) -> Self {
-        self.with_hive(hive)
     }
 
     /// Keep the indexes of files for the next scan in this process, which uses one if path, length,

@@ -54,7 +54,7 @@ pub(super) fn parts(layout: &Layout, n_rows: Option<usize>) -> Vec<Part> {
     let mut before = 0usize;
     let end = n_rows.unwrap_or(usize::MAX);
     for (member, source) in layout.members.iter().enumerate() {
-        for batch in 0..source.index.num_batches() {
+        for batch in 0..source.index.num_record_batches() {
             if before >= end {
                 return parts;
             }

@@ -61,7 +61,7 @@ pub enum IpcKind {
 /// IpcStreamWriter::new(&mut bytes).with_record_batch_size(Some(1)).finish(&mut df)?;
 ///
 /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
-/// assert_eq!((index.num_rows(), index.num_batches()), (3, 3));
+/// assert_eq!((index.num_rows(), index.num_record_batches()), (3, 3));
 /// let b = index.column_indices(&["b"])?;
 /// assert_eq!(index.read(1..3, &b, true)?, df.select(["b"])?.slice(1, 2));
 /// # PolarsResult::Ok(())
@@ -195,7 +195,7 @@ impl IpcIndex {
 
     /// Record batches.
     #[must_use]
-    pub fn num_batches(&self) -> usize {
+    pub fn num_record_batches(&self) -> usize {
         self.batches.len()
     }
 
