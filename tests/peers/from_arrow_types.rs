@@ -88,6 +88,21 @@ pub(super) fn common() -> Vec<Pair> {
             datetimes(&[Some(12), None, Some(-5)], TimeUnit::Microseconds, Some("UTC")),
         ),
         pair(
+            "whole_hours_west",
+            TimestampMicrosecondArray::from(vec![Some(12), None, Some(-5)]).with_timezone("-08:00"),
+            datetimes(&[Some(12), None, Some(-5)], TimeUnit::Microseconds, Some("Etc/GMT+8")),
+        ),
+        pair(
+            "whole_hours_east",
+            TimestampMicrosecondArray::from(vec![Some(12), None, Some(-5)]).with_timezone("+14:00"),
+            datetimes(&[Some(12), None, Some(-5)], TimeUnit::Microseconds, Some("Etc/GMT-14")),
+        ),
+        pair(
+            "no_such_hour",
+            TimestampMicrosecondArray::from(vec![Some(12), None, Some(-5)]).with_timezone("-13:00"),
+            datetimes(&[Some(12), None, Some(-5)], TimeUnit::Microseconds, Some("UTC")),
+        ),
+        pair(
             "unknown_zone",
             TimestampMicrosecondArray::from(vec![Some(12), None, Some(-5)])
                 .with_timezone("Mars/Olympus_Mons"),

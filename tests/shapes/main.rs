@@ -5,6 +5,7 @@ mod connections;
 mod dictionaries;
 mod failing;
 mod layout;
+mod metadata;
 mod panicking;
 mod schemas;
 

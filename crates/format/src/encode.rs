@@ -88,7 +88,7 @@ impl MessageEncoder {
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for numbers beyond the format's integers,
     /// and for footers beyond 2 GiB.
     pub fn footer(&mut self, footer: &Footer) -> Result<&[u8]> {
-        let Footer { schema, dictionaries, batches, metadata, version } = footer;
+        let Footer { schema, dictionaries, batches, metadata, not_utf8: _, version } = footer;
         self.footer_of(schema, dictionaries, batches, metadata, *version)
     }
 

@@ -15,8 +15,12 @@ use planus::{ReadAsRoot, Vector};
 use crate::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use crate::error::malformed;
 use crate::message::{decode_version, to_u64};
-use crate::schema::{Budget, decode_schema, key_values};
-use crate::{Error, ErrorKind, IpcLimits, KeyValues, Result, ResultExt, Schema, Version};
+use crate::schema::{Budget, Raw, decode_schema, key_values};
+use crate::{Error, ErrorKind, IpcLimits, KeyValues, NotUtf8, Result, ResultExt, Schema, Version};
+
+/// Slots of `File.fbs`.
+const SCHEMA: usize = 1;
+const METADATA: usize = 4;
 
 /// A decoded footer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +33,8 @@ pub struct Footer {
     pub batches: Vec<Block>,
     /// Custom metadata of the footer.
     pub metadata: KeyValues,
+    /// What of it is not UTF-8. Read, and not written.
+    pub not_utf8: Vec<NotUtf8>,
     /// The metadata version of the file; V4 if the footer says none, as before 1.0.
     pub version: Version,
 }
@@ -78,13 +84,17 @@ fn decode(flatbuffer: &[u8], limits: &IpcLimits) -> Result<Footer> {
     let Some(schema) = footer.schema().map_err(malformed)? else {
         return Err(Error::invalid("there is no schema"));
     };
+    let raw = Raw::root(flatbuffer);
+    let schema = decode_schema(schema, raw.table(SCHEMA), &mut budget).at(|| "schema")?;
+    let metadata = key_values(footer.custom_metadata().map_err(malformed)?, (raw, METADATA), &mut budget)?;
     Ok(Footer {
-        schema: decode_schema(schema, &mut budget).at(|| "schema")?,
+        schema,
         dictionaries: decode_blocks(footer.dictionaries().map_err(malformed)?, &mut budget)
             .at(|| "dictionary blocks")?,
         batches: decode_blocks(footer.record_batches().map_err(malformed)?, &mut budget)
             .at(|| "record batch blocks")?,
-        metadata: key_values(footer.custom_metadata().map_err(malformed)?, &mut budget)?,
+        metadata,
+        not_utf8: budget.take_not_utf8(),
         version,
     })
 }

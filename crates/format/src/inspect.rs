@@ -8,8 +8,8 @@ use std::fmt;
 use crate::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use crate::sniff::check_stream;
 use crate::{
-    BatchHeader, Block, Error, ErrorKind, Field, Footer, Header, IpcLimits, KeyValues, Message, Next, Result,
-    ResultExt, Schema, Version, footer_len, next_message,
+    BatchHeader, Block, Error, ErrorKind, Field, Footer, Header, IpcLimits, KeyValues, Message, Next,
+    NotUtf8, Result, ResultExt, Schema, Version, footer_len, next_message,
 };
 
 /// What [`describe`] finds; its `Display` is a table.
@@ -173,17 +173,19 @@ impl fmt::Display for Description {
         writeln!(f, "\nschema")?;
         write_fields(f, &schema.fields, 1)?;
         write_metadata(f, &schema.metadata, 1)?;
+        write_bytes(f, &schema.not_utf8)?;
         writeln!(f, "\n{:>12} {:>10} {:>12}  ver  message", "offset", "head", "body")?;
         for MessageInfo { offset, head_len, body_len, version, summary } in messages {
             writeln!(f, "{offset:>12} {head_len:>10} {body_len:>12}  {version:?}   {summary}")?;
         }
-        if let Some(Footer { schema: _, dictionaries, batches, metadata, version }) = footer {
+        if let Some(Footer { schema: _, dictionaries, batches, metadata, not_utf8, version }) = footer {
             let (dictionaries, batches) = (dictionaries.len(), batches.len());
             writeln!(
                 f,
                 "\nfooter {version:?}: {dictionaries} dictionary blocks, {batches} record batch blocks"
             )?;
             write_metadata(f, metadata, 1)?;
+            write_bytes(f, not_utf8)?;
         }
         Ok(())
     }
@@ -207,6 +209,15 @@ fn write_fields(f: &mut fmt::Formatter<'_>, fields: &[Field], depth: usize) -> f
 fn write_metadata(f: &mut fmt::Formatter<'_>, metadata: &KeyValues, depth: usize) -> fmt::Result {
     let indent = depth * 2;
     metadata.iter().try_for_each(|(key, value)| writeln!(f, "{:indent$}[{key:?} = {value:?}]", ""))
+}
+
+/// Metadata that is not UTF-8, with the field that it is of.
+fn write_bytes(f: &mut fmt::Formatter<'_>, metadata: &[NotUtf8]) -> fmt::Result {
+    for NotUtf8 { field, entry: _, key, value } in metadata {
+        let of = if field.is_empty() { String::new() } else { format!(" of field {field:?}") };
+        writeln!(f, "  [\"{}\" = \"{}\"]{of}, not UTF-8", key.escape_ascii(), value.escape_ascii())?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use planus::ReadAsRoot;
 use planus::errors::ErrorKind as PlanusKind;
 
 use crate::error::malformed;
-use crate::schema::{Budget, decode_schema, key_values};
-use crate::{Error, ErrorKind, IpcLimits, KeyValues, Result, ResultExt, Schema, Text};
+use crate::schema::{Budget, Raw, decode_schema, key_values};
+use crate::{Error, ErrorKind, IpcLimits, KeyValues, NotUtf8, Result, ResultExt, Schema, Text};
 
 /// A decoded message: its header, the length of the body that follows and custom metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Message {
     pub body_len: u64,
     /// Custom metadata of this message.
     pub metadata: KeyValues,
+    /// What of it is not UTF-8.
+    pub not_utf8: Vec<NotUtf8>,
     /// V4 (before 1.0) unions carry a validity buffer; V5 ones do not.
     pub version: Version,
 }
@@ -94,6 +96,10 @@ pub struct BufferSpec {
     pub len: u64,
 }
 
+/// Slots of `Message.fbs`.
+const HEADER: usize = 2;
+const METADATA: usize = 4;
+
 /// Metadata key by which Arrow 0.17 announced compressed buffers, before `BodyCompression`.
 const EXPERIMENTAL_COMPRESSION: &str = "ARROW:experimental_compression";
 
@@ -123,10 +129,12 @@ pub fn decode_message(metadata: &[u8], limits: &IpcLimits) -> Result<Message> {
     let version = decode_version(message.version())?;
     let body_len = to_u64(message.body_length().map_err(malformed)?, "the body's length")?;
     let mut budget = Budget::new(limits, metadata.len());
-    let custom = key_values(message.custom_metadata().map_err(malformed)?, &mut budget)?;
+    let raw = Raw::root(metadata);
+    let custom = key_values(message.custom_metadata().map_err(malformed)?, (raw, METADATA), &mut budget)?;
+    let not_utf8 = budget.take_not_utf8();
     let header = match message.header() {
         Ok(Some(fb::MessageHeaderRef::Schema(schema))) => {
-            Header::Schema(decode_schema(schema, &mut budget).at(|| "schema")?)
+            Header::Schema(decode_schema(schema, raw.table(HEADER), &mut budget).at(|| "schema")?)
         },
         Ok(Some(fb::MessageHeaderRef::RecordBatch(batch))) => {
             let context = BatchContext { body_len, version, custom: &custom, limits };
@@ -150,7 +158,7 @@ pub fn decode_message(metadata: &[u8], limits: &IpcLimits) -> Result<Message> {
         },
         Err(error) => return Err(malformed(error)),
     };
-    Ok(Message { header, body_len, metadata: custom, version })
+    Ok(Message { header, body_len, metadata: custom, not_utf8, version })
 }
 
 pub(crate) fn decode_version(version: planus::Result<fb::MetadataVersion>) -> Result<Version> {

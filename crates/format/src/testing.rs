@@ -99,8 +99,7 @@ pub(crate) fn everything() -> Schema {
     fields.push(outer);
     fields.push(field("", DataType::Null, vec![]));
     fields.push(field("", DataType::Null, vec![]));
-    let mut schema =
-        Schema { fields, metadata: pairs(&[("schema", "metadata")]), endianness: Endianness::Little };
+    let mut schema = Schema { fields, metadata: pairs(&[("schema", "metadata")]), ..Schema::default() };
     schema.assign_slots();
     schema
 }
@@ -155,6 +154,7 @@ pub(crate) fn file() -> (Vec<u8>, Footer) {
         dictionaries: blocks[..1].to_vec(),
         batches: blocks[1..].to_vec(),
         metadata: pairs(&[("footer", "metadata")]),
+        not_utf8: Vec::new(),
         version: Version::V5,
     };
     let mut encoder = MessageEncoder::new();

@@ -12,6 +12,47 @@ pub type Text = smartstring::alias::String;
 /// Ordered key/value metadata, as stored; keys may repeat.
 pub type KeyValues = Vec<(Text, Text)>;
 
+/// An entry of custom metadata whose key or value is not UTF-8. The format says that they are; some writers put bytes
+/// there. Such an entry is not among the [`KeyValues`], so that nothing takes it for what it is not.
+///
+/// ```
+/// use floe_format::{KeyValues, NotUtf8};
+///
+/// let metadata: KeyValues = vec![("a".into(), "1".into()), ("c".into(), "3".into())];
+/// let odd = NotUtf8 { field: Vec::new(), entry: 1, key: b"b".to_vec(), value: vec![0xff, 0xfe] };
+/// let all = NotUtf8::merged(&metadata, [&odd]);
+/// assert_eq!(all[1], (b"b".to_vec(), vec![0xff, 0xfe]));
+/// assert_eq!(all.len(), 3);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotUtf8 {
+    /// The field it is of: its position, then that of each child on the way. Empty for metadata of the whole.
+    pub field: Vec<u32>,
+    /// Its position among the entries of that metadata.
+    pub entry: usize,
+    /// The key.
+    pub key: Vec<u8>,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+impl NotUtf8 {
+    /// All entries of one metadata as bytes, in their order: those that are text, and the others, which ascend.
+    pub fn merged<'a>(
+        metadata: &KeyValues,
+        others: impl IntoIterator<Item = &'a Self>,
+    ) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut all: Vec<(Vec<u8>, Vec<u8>)> = metadata
+            .iter()
+            .map(|(key, value)| (key.as_bytes().to_vec(), value.as_bytes().to_vec()))
+            .collect();
+        for Self { field: _, entry, key, value } in others {
+            all.insert((*entry).min(all.len()), (key.clone(), value.clone()));
+        }
+        all
+    }
+}
+
 /// A schema message.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Schema {
@@ -19,6 +60,8 @@ pub struct Schema {
     pub fields: Vec<Field>,
     /// Custom metadata of the schema.
     pub metadata: KeyValues,
+    /// What of its metadata, and of its fields', is not UTF-8. Read, and not written.
+    pub not_utf8: Vec<NotUtf8>,
     /// The byte order of every buffer that follows.
     pub endianness: Endianness,
 }
@@ -168,6 +211,28 @@ pub enum DataType {
 }
 
 impl Schema {
+    /// The custom metadata of the schema as bytes, all of it.
+    #[must_use]
+    pub fn metadata_bytes(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        NotUtf8::merged(&self.metadata, self.not_utf8.iter().filter(|entry| entry.field.is_empty()))
+    }
+
+    /// The custom metadata of a field as bytes, all of it: the field at a position, or a child of it at the next
+    /// one, and so on. `None` if there is none.
+    #[must_use]
+    pub fn field_metadata_bytes(&self, path: &[usize]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+        let (column, rest) = path.split_first()?;
+        let mut field = self.fields.get(*column)?;
+        for at in rest {
+            field = field.children.get(*at)?;
+        }
+        let is_here = |entry: &&NotUtf8| {
+            let place = entry.field.iter().map(|at| usize::try_from(*at).ok());
+            place.eq(path.iter().copied().map(Some))
+        };
+        Some(NotUtf8::merged(&field.metadata, self.not_utf8.iter().filter(is_here)))
+    }
+
     /// Numbers the dictionary-encoded fields depth-first (a field before its children) and returns
     /// how many there are.
     pub fn assign_slots(&mut self) -> usize {

@@ -10,7 +10,7 @@ use floe_format::KeyValues;
 use polars_core::prelude::IdxSize;
 use serde_json::Value;
 
-const KEY: &str = "__POLARS_IPC_METADATA";
+pub(crate) const KEY: &str = "__POLARS_IPC_METADATA";
 const CUMULATIVE: &str = "record_batch_cum_len";
 /// What a number takes, mostly, and what is around the numbers.
 const DIGITS: usize = 8;

@@ -29,7 +29,7 @@ mod write;
 
 pub use error::{ErrorPlace, error_kind, error_place};
 pub use floe_format::{ErrorKind, IpcLimits, Place, SourceFormat, sniff};
-pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata};
+pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata, MetadataBytes};
 pub use read::{
     Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches, read_ipc,
 };
@@ -49,7 +49,7 @@ pub mod prelude {
     pub use crate::{
         AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
         IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
-        OwnedBytes, Recovered, SourceFormat, StreamBatches, WriteSummary, read_ipc,
+        MetadataBytes, OwnedBytes, Recovered, SourceFormat, StreamBatches, WriteSummary, read_ipc,
     };
 }
 

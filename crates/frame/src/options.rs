@@ -12,6 +12,9 @@ use crate::write::{IpcStreamWriter, IpcWriter};
 /// Key/value metadata, as Polars has it: `BTreeMap<PlSmallStr, PlSmallStr>`.
 pub use arrow::datatypes::Metadata;
 
+/// Keys and values of metadata as bytes, in the order in which they are stored. Keys may repeat.
+pub type MetadataBytes = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Options of an [`IpcWriter`], as in Polars.
 ///
 /// ```

@@ -143,6 +143,5 @@ fn zone(kind: &Json) -> Result<Option<TimeZone>, String> {
     if zone.is_empty() {
         return Ok(None);
     }
-    let known = TimeZone::validate_time_zone(zone).and_then(|()| TimeZone::opt_try_new(Some(zone)));
-    Ok(known.unwrap_or(Some(TimeZone::UTC)))
+    Ok(TimeZone::opt_try_new(Some(zone)).unwrap_or(Some(TimeZone::UTC)))
 }

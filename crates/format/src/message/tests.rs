@@ -349,3 +349,22 @@ fn damage_never_panics() {
     let dictionary = DictionaryHeader { id: 1, is_delta: false, batch: header };
     for_each_damage(encoder.dictionary(&dictionary, body_len, &[]).unwrap(), check);
 }
+
+/// Dictionary batches have metadata as well.
+#[test]
+fn metadata_that_is_not_utf8_is_kept_as_bytes() {
+    let header = DictionaryHeader { id: 1, is_delta: false, batch: BatchHeader::default() };
+    let pairs: KeyValues = vec![("a".into(), "MARK".into()), ("b".into(), "text".into())];
+    let mut encoder = MessageEncoder::new();
+    let mut bytes = encoder.dictionary(&header, 0, &pairs).unwrap().to_vec();
+    let at = bytes.windows(4).position(|bytes| bytes == b"MARK").unwrap();
+    bytes[at..at + 4].copy_from_slice(b"\xff\xfe\x00\x80");
+    let message = decode_message(&bytes, &IpcLimits::default()).unwrap();
+    assert_eq!(message.header, Header::Dictionary(header));
+    assert_eq!(message.metadata, pairs[1..]);
+    let odd = NotUtf8 { field: vec![], entry: 0, key: b"a".to_vec(), value: b"\xff\xfe\x00\x80".to_vec() };
+    assert_eq!(message.not_utf8, [odd]);
+    // The bytes count as text does.
+    let limits = IpcLimits { max_metadata_bytes: bytes.len(), ..IpcLimits::default() };
+    assert!(decode_message(&bytes, &limits).is_ok());
+}

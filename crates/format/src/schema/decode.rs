@@ -5,10 +5,11 @@ use planus::Vector;
 use planus::errors::ErrorKind as PlanusKind;
 
 use super::data_type::{decode_int, decode_type, is_nested};
+use super::raw::Raw;
 use crate::error::malformed;
 use crate::{
-    DataType, DictionaryEncoding, Endianness, Error, ErrorKind, Field, IntType, IpcLimits, KeyValues, Result,
-    ResultExt, Schema, Text,
+    DataType, DictionaryEncoding, Endianness, Error, ErrorKind, Field, IntType, IpcLimits, KeyValues,
+    NotUtf8, Result, ResultExt, Schema, Text,
 };
 
 /// Reserved at once for a vector of tables; more is grown as tables really turn up.
@@ -17,11 +18,24 @@ const FIRST_RESERVE: usize = 1024;
 type Fields<'a> = Vector<'a, planus::Result<fb::FieldRef<'a>>>;
 type Pairs<'a> = Vector<'a, planus::Result<fb::KeyValueRef<'a>>>;
 
+/// Slots of `Schema.fbs`.
+const SCHEMA_FIELDS: usize = 1;
+const SCHEMA_METADATA: usize = 2;
+const FIELD_CHILDREN: usize = 5;
+const FIELD_METADATA: usize = 6;
+const KEY: usize = 0;
+const VALUE: usize = 1;
+
 /// What is left of the limits while one message is decoded. Tables, strings and vectors may be shared: few bytes of a
 /// flatbuffer can stand for as many as one likes. So what is parsed counts, each time that it is, before it is
 /// allocated.
+///
+/// It goes everywhere, so it also knows where the walk is, and keeps what it finds that is not UTF-8.
 pub(crate) struct Budget<'a> {
     limits: &'a IpcLimits,
+    /// The field that is being read, from child to child.
+    field: Vec<u32>,
+    not_utf8: Vec<NotUtf8>,
     /// Bytes of the flatbuffer.
     input: usize,
     nodes: usize,
@@ -34,7 +48,20 @@ pub(crate) struct Budget<'a> {
 impl<'a> Budget<'a> {
     /// For a flatbuffer of `input` bytes.
     pub(crate) fn new(limits: &'a IpcLimits, input: usize) -> Self {
-        Self { limits, input, nodes: limits.max_schema_nodes, texts: limits.max_metadata_bytes, parsed: 0 }
+        Self {
+            limits,
+            field: Vec::new(),
+            not_utf8: Vec::new(),
+            input,
+            nodes: limits.max_schema_nodes,
+            texts: limits.max_metadata_bytes,
+            parsed: 0,
+        }
+    }
+
+    /// What has been found that is not UTF-8, since it was taken last.
+    pub(crate) fn take_not_utf8(&mut self) -> Vec<NotUtf8> {
+        std::mem::take(&mut self.not_utf8)
     }
 
     /// Takes `count` values of `T`, which are about to be allocated.
@@ -66,13 +93,28 @@ impl<'a> Budget<'a> {
     /// Copies a string. Many offsets may point at one long string, so it is copies that count.
     fn text(&mut self, text: Option<&str>) -> Result<Text> {
         let text = text.unwrap_or_default();
+        self.take_text(text.len())?;
+        Ok(Text::from(text))
+    }
+
+    fn take_text(&mut self, len: usize) -> Result<()> {
         let allowed = self.limits.max_metadata_bytes;
-        self.texts = self.texts.checked_sub(text.len()).ok_or_else(|| {
-            let claimed = (allowed - self.texts).saturating_add(text.len());
+        self.texts = self.texts.checked_sub(len).ok_or_else(|| {
+            let claimed = (allowed - self.texts).saturating_add(len);
             Error::limit("max_metadata_bytes", claimed, allowed)
         })?;
-        self.take_bytes(text.len())?;
-        Ok(Text::from(text))
+        self.take_bytes(len)
+    }
+
+    /// Keeps an entry of metadata that is not UTF-8.
+    fn keep(&mut self, entry: usize, pair: Raw<'_>) -> Result<()> {
+        let (key, value) = (pair.string(KEY).unwrap_or_default(), pair.string(VALUE).unwrap_or_default());
+        self.take::<NotUtf8>(1)?;
+        self.take::<u32>(self.field.len())?;
+        self.take_text(key.len().saturating_add(value.len()))?;
+        let (key, value) = (key.to_vec(), value.to_vec());
+        self.not_utf8.push(NotUtf8 { field: self.field.clone(), entry, key, value });
+        Ok(())
     }
 
     pub(super) fn timezone(&mut self, text: Option<&str>) -> Result<Option<Text>> {
@@ -81,47 +123,76 @@ impl<'a> Budget<'a> {
 }
 
 /// Reads a schema; slots of its dictionaries are assigned.
-pub(crate) fn decode_schema(schema: fb::SchemaRef<'_>, budget: &mut Budget<'_>) -> Result<Schema> {
+pub(crate) fn decode_schema(
+    schema: fb::SchemaRef<'_>,
+    raw: Raw<'_>,
+    budget: &mut Budget<'_>,
+) -> Result<Schema> {
     let endianness = match schema.endianness().map_err(malformed)? {
         fb::Endianness::Little => Endianness::Little,
         fb::Endianness::Big => Endianness::Big,
     };
-    let fields = decode_fields(schema.fields().map_err(malformed)?, 1, budget)?;
-    let metadata = key_values(schema.custom_metadata().map_err(malformed)?, budget)?;
-    let mut schema = Schema { fields, metadata, endianness };
+    let fields = decode_fields(schema.fields().map_err(malformed)?, (raw, SCHEMA_FIELDS), budget)?;
+    let metadata = key_values(schema.custom_metadata().map_err(malformed)?, (raw, SCHEMA_METADATA), budget)?;
+    let not_utf8 = budget.take_not_utf8();
+    let mut schema = Schema { fields, metadata, not_utf8, endianness };
     schema.assign_slots();
     Ok(schema)
 }
 
-/// Reads custom metadata; a null key or value is empty.
-pub(crate) fn key_values(pairs: Option<Pairs<'_>>, budget: &mut Budget<'_>) -> Result<KeyValues> {
+/// Reads custom metadata, which is at a slot of a table; a null key or value is empty. What is not UTF-8 is left out, and
+/// kept by the budget.
+pub(crate) fn key_values(
+    pairs: Option<Pairs<'_>>,
+    (raw, slot): (Raw<'_>, usize),
+    budget: &mut Budget<'_>,
+) -> Result<KeyValues> {
     let Some(pairs) = pairs else { return Ok(KeyValues::new()) };
     budget.take::<(Text, Text)>(pairs.len())?;
     let mut out = KeyValues::with_capacity(pairs.len().min(FIRST_RESERVE));
-    for pair in pairs {
+    for (entry, pair) in pairs.iter().enumerate() {
         let pair = pair.map_err(malformed)?;
-        let key = budget.text(pair.key().map_err(malformed)?)?;
-        let value = budget.text(pair.value().map_err(malformed)?)?;
-        out.push((key, value));
+        match (pair.key(), pair.value()) {
+            (Ok(key), Ok(value)) => out.push((budget.text(key)?, budget.text(value)?)),
+            (key, value) => {
+                let errors = [key.err(), value.err()];
+                if let Some(error) = errors.into_iter().flatten().find(|error| !is_not_utf8(error)) {
+                    return Err(malformed(error));
+                }
+                budget.keep(entry, raw.element(slot, entry))?;
+            },
+        }
     }
     Ok(out)
 }
 
-fn decode_fields(fields: Option<Fields<'_>>, depth: usize, budget: &mut Budget<'_>) -> Result<Vec<Field>> {
+fn is_not_utf8(error: &planus::Error) -> bool {
+    matches!(error.error_kind, PlanusKind::InvalidUtf8 { .. })
+}
+
+/// Reads the fields that are at a slot of a table.
+fn decode_fields(
+    fields: Option<Fields<'_>>,
+    (raw, slot): (Raw<'_>, usize),
+    budget: &mut Budget<'_>,
+) -> Result<Vec<Field>> {
     let Some(fields) = fields else { return Ok(Vec::new()) };
     if fields.is_empty() {
         return Ok(Vec::new());
     }
+    let depth = budget.field.len() + 1;
     if depth > budget.limits.max_schema_depth {
         return Err(Error::limit("max_schema_depth", depth, budget.limits.max_schema_depth));
     }
     budget.take_nodes(fields.len())?;
     let mut out = Vec::with_capacity(fields.len().min(FIRST_RESERVE));
-    for (index, field) in fields.iter().enumerate() {
+    for ((index, field), at) in fields.iter().enumerate().zip(0u32..) {
         let field = field.map_err(malformed).at(|| format!("field {index}"))?;
         let name = field.name().map_err(malformed).at(|| format!("field {index}"))?.unwrap_or_default();
         let place = || format!("field \"{}\"", shortened(name));
-        out.push(decode_field(field, name, depth, budget).at(place)?);
+        budget.field.push(at);
+        out.push(decode_field(field, name, raw.element(slot, index), budget).at(place)?);
+        budget.field.pop();
     }
     Ok(out)
 }
@@ -134,7 +205,7 @@ fn shortened(name: &str) -> &str {
     }
 }
 
-fn decode_field(field: fb::FieldRef<'_>, name: &str, depth: usize, budget: &mut Budget<'_>) -> Result<Field> {
+fn decode_field(field: fb::FieldRef<'_>, name: &str, raw: Raw<'_>, budget: &mut Budget<'_>) -> Result<Field> {
     let kind = match field.type_() {
         Ok(Some(kind)) => kind,
         Ok(None) => return Err(Error::invalid("the field has no type")),
@@ -144,7 +215,7 @@ fn decode_field(field: fb::FieldRef<'_>, name: &str, depth: usize, budget: &mut 
         Err(error) => return Err(malformed(error)),
     };
     let children = match is_nested(&kind) {
-        true => decode_fields(field.children().map_err(malformed)?, depth + 1, budget)?,
+        true => decode_fields(field.children().map_err(malformed)?, (raw, FIELD_CHILDREN), budget)?,
         false => Vec::new(),
     };
     let data_type = decode_type(&kind, children.len(), budget)?;
@@ -155,7 +226,7 @@ fn decode_field(field: fb::FieldRef<'_>, name: &str, depth: usize, budget: &mut 
         data_type,
         children,
         dictionary: field.dictionary().map_err(malformed)?.map(decode_dictionary).transpose()?,
-        metadata: key_values(field.custom_metadata().map_err(malformed)?, budget)?,
+        metadata: key_values(field.custom_metadata().map_err(malformed)?, (raw, FIELD_METADATA), budget)?,
     })
 }
 

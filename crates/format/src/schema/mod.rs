@@ -3,6 +3,7 @@
 //! * `decode` walks the tree of fields, within the budget of [`IpcLimits`](crate::IpcLimits), and
 //!   checks that the children of a field fit its type;
 //! * `data_type` reads the union `Type`;
+//! * `raw` reads the bytes of metadata that is not UTF-8;
 //! * `encode` writes all of it.
 //!
 //! A flatbuffer is a graph of offsets, and nothing keeps two parents from sharing a child: thirty
@@ -15,6 +16,8 @@
 mod data_type;
 mod decode;
 mod encode;
+mod raw;
 
 pub(crate) use decode::{Budget, decode_schema, key_values};
 pub(crate) use encode::{encode_key_values, encode_schema, key_values_size};
+pub(crate) use raw::Raw;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
 use floe_array::decode::Trust;
-use floe_format::IpcLimits;
+use floe_format::{IpcLimits, NotUtf8};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -21,10 +21,13 @@ use super::recover::{Recovered, recover};
 use super::source::Source;
 use crate::cumulative;
 use crate::error::format_error;
-use crate::options::Metadata;
-use crate::schema::{arrow_schema, metadata_map};
+use crate::options::{Metadata, MetadataBytes};
+use crate::schema::{arrow_schema, field_metadata, metadata_map};
 
 /// Reads an Arrow IPC file into a DataFrame.
+///
+/// The format says that custom metadata is UTF-8. Entries that are not are left out of the maps of
+/// strings; methods whose names end in `_bytes` have them. Only text can be written.
 ///
 /// ```
 /// use floe_frame::{IpcReader, IpcWriter};
@@ -157,12 +160,40 @@ impl<R: MmapBytesReader> IpcReader<R> {
         Ok((!metadata.is_empty()).then(|| Arc::new(metadata)))
     }
 
-    /// The custom metadata of the footer, which is not the schema's.
+    /// All custom metadata of the schema as bytes, in its order: also what is not UTF-8, which is missing elsewhere.
+    ///
+    /// # Errors
+    /// When the footer is not valid.
+    pub fn custom_metadata_bytes(&self) -> PolarsResult<MetadataBytes> {
+        Ok(self.open()?.schema.written.metadata_bytes())
+    }
+
+    /// All custom metadata of a field as bytes. `&[2]` is the third column, `&[2, 0]` the first field in it.
+    ///
+    /// # Errors
+    /// When the footer is not valid, or there is no such field.
+    pub fn field_metadata_bytes(&self, path: &[usize]) -> PolarsResult<MetadataBytes> {
+        field_metadata(&self.open()?.schema, path)
+    }
+
+    /// The custom metadata of the footer, which is not the schema's. It has what a writer's caller has put there, and
+    /// floe's statistics; the rows of the batches, by which floe and Polars find their way, are left out.
     ///
     /// # Errors
     /// When the footer is not valid.
     pub fn footer_metadata(&self) -> PolarsResult<Metadata> {
-        Ok(metadata_map(&self.open()?.metadata))
+        let mut metadata = metadata_map(&self.open()?.metadata);
+        metadata.remove(cumulative::KEY);
+        Ok(metadata)
+    }
+
+    /// All custom metadata of the footer as bytes, in its order, with nothing left out.
+    ///
+    /// # Errors
+    /// When the footer is not valid.
+    pub fn footer_metadata_bytes(&self) -> PolarsResult<MetadataBytes> {
+        let file = self.open()?;
+        Ok(NotUtf8::merged(&file.metadata, &file.not_utf8))
     }
 
     /// How many record batches the file has.
@@ -228,6 +259,17 @@ impl<R: MmapBytesReader> IpcReader<R> {
         file.check_index(index)?;
         let batch = batch_at(&file.source, file.batches[index], index, &self.options.limits)?;
         Ok(metadata_map(&batch.metadata))
+    }
+
+    /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
+    ///
+    /// # Errors
+    /// As [`get_batch`](Self::get_batch).
+    pub fn batch_metadata_bytes(&self, index: usize) -> PolarsResult<MetadataBytes> {
+        let file = self.open()?;
+        file.check_index(index)?;
+        let batch = batch_at(&file.source, file.batches[index], index, &self.options.limits)?;
+        Ok(NotUtf8::merged(&batch.metadata, &batch.not_utf8))
     }
 
     /// The record batches one by one, each read and decoded when it is asked for.

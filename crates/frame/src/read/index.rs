@@ -4,7 +4,7 @@ use floe_format::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use floe_format::sniff::check_file;
 use floe_format::{
     BatchHeader, Block, DictionaryHeader, Error, ErrorKind, Footer, Header, IpcLimits, KeyValues, Message,
-    Result, Schema, Version, decode_footer, decode_message, footer_len,
+    NotUtf8, Result, Schema, Version, decode_footer, decode_message, footer_len,
 };
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -18,6 +18,7 @@ pub(crate) struct Located<H> {
     pub(crate) header: H,
     pub(crate) body: u64,
     pub(crate) metadata: KeyValues,
+    pub(crate) not_utf8: Vec<NotUtf8>,
     pub(crate) version: Version,
 }
 
@@ -119,16 +120,17 @@ fn decode_head(head: &[u8], limits: &IpcLimits) -> Result<Message> {
 }
 
 /// Bytes that custom metadata takes.
-pub(crate) fn metadata_bytes(metadata: &KeyValues) -> u64 {
+pub(crate) fn metadata_bytes(metadata: &KeyValues, not_utf8: &[NotUtf8]) -> u64 {
+    let others = not_utf8.iter().map(|entry| size_of::<NotUtf8>() + entry.key.len() + entry.value.len());
     let pair = |(key, value): &(floe_format::Text, floe_format::Text)| {
         size_of::<(floe_format::Text, floe_format::Text)>() + key.len() + value.len()
     };
-    metadata.iter().map(pair).fold(0u64, |sum, bytes| sum.saturating_add(bytes as u64))
+    metadata.iter().map(pair).chain(others).fold(0u64, |sum, bytes| sum.saturating_add(bytes as u64))
 }
 
 fn locate<H>(message: Message, header: H, body: u64) -> Located<H> {
-    let Message { metadata, version, .. } = message;
-    Located { header, body, metadata, version }
+    let Message { metadata, not_utf8, version, .. } = message;
+    Located { header, body, metadata, not_utf8, version }
 }
 
 /// The header of a file's record batch.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use floe_array::{Body, Dictionaries};
-use floe_format::{BatchHeader, Block, IpcLimits, KeyValues};
+use floe_format::{BatchHeader, Block, IpcLimits, KeyValues, NotUtf8};
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
@@ -26,6 +26,7 @@ pub(super) struct OpenFile<R> {
     dictionaries: Vec<Block>,
     pub(super) batches: Vec<Block>,
     pub(super) metadata: KeyValues,
+    pub(super) not_utf8: Vec<NotUtf8>,
     /// The dictionaries read last, and the slots they are for: `get_batch` after `get_batch` needs
     /// the same ones.
     known: Mutex<Option<(Vec<usize>, Arc<Dictionaries>)>>,
@@ -42,6 +43,7 @@ impl<R: MmapBytesReader> OpenFile<R> {
             dictionaries: footer.dictionaries,
             batches: footer.batches,
             metadata: footer.metadata,
+            not_utf8: footer.not_utf8,
             known: Mutex::new(None),
             ledger: Ledger::default(),
         })
@@ -133,7 +135,7 @@ impl<R: MmapBytesReader> FileView<R> {
 
     pub(super) fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<Located<BatchHeader>> {
         let batch = batch_at(&self.file.source, self.file.batches[index], index, &options.limits)?;
-        self.account.budget.charge(metadata_bytes(&batch.metadata)).map_err(format_error)?;
+        self.account.budget.charge(metadata_bytes(&batch.metadata, &batch.not_utf8)).map_err(format_error)?;
         Ok(batch)
     }
 

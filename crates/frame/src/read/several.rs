@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use floe_array::file_of::{is_in_memory, owns_file};
-use floe_format::KeyValues;
+use floe_format::{KeyValues, NotUtf8};
 use polars_core::prelude::*;
 
 use super::begin::Begin;
@@ -13,6 +13,9 @@ use super::options::ReadOptions;
 use super::stream_source::{Current, Stream};
 use crate::error::is_io;
 use crate::schema::ReadSchema;
+
+/// The custom metadata of a batch: what is text, and what is not.
+pub(crate) type BatchMetadata = (KeyValues, Vec<NotUtf8>);
 
 impl<R: Read> Stream<R> {
     /// The schema, which is read once.
@@ -35,12 +38,12 @@ impl<R: Read> Stream<R> {
     pub(crate) fn next_frame(
         &mut self,
         options: &ReadOptions,
-    ) -> PolarsResult<Option<(DataFrame, KeyValues)>> {
+    ) -> PolarsResult<Option<(DataFrame, BatchMetadata)>> {
         self.check_projection(options)?;
         self.again(|stream| {
             let before = stream.current.rows;
             let Some(batch) = stream.next_batch(options)? else { return Ok(None) };
-            let metadata = batch.metadata.clone();
+            let metadata = (batch.metadata.clone(), batch.not_utf8.clone());
             let df = stream.decode(&[batch], options, before)?;
             Ok(Some((df, metadata)))
         })

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use floe_array::decode::Trust;
-use floe_format::IpcLimits;
+use floe_format::{IpcLimits, NotUtf8};
 use polars_core::prelude::*;
 use polars_io::{RowIndex, SerReader};
 
@@ -12,10 +12,11 @@ use super::bytes::OwnedBytes;
 use super::input::Input;
 use super::methods::reader_options;
 use super::options::ReadOptions;
+use super::several::BatchMetadata;
 use super::stream_source::Stream;
 use crate::error::format_error;
-use crate::options::Metadata;
-use crate::schema::{arrow_schema, metadata_map};
+use crate::options::{Metadata, MetadataBytes};
+use crate::schema::{arrow_schema, field_metadata, metadata_map};
 
 /// Reads an Arrow IPC stream into a DataFrame.
 ///
@@ -47,6 +48,11 @@ use crate::schema::{arrow_schema, metadata_map};
 /// [`TimedOut`](io::ErrorKind::TimedOut)) loses nothing while `schema` or an iterator waits for the head of a message: then
 /// [`batches`](Self::batches) goes on where it stood. Rows count on: `with_n_rows` and the row index are those of the
 /// whole stream, however many iterators it takes.
+///
+/// # Metadata
+///
+/// The format says that custom metadata is UTF-8. Entries that are not are left out of the maps of
+/// strings; methods whose names end in `_bytes` have them. Only text can be written.
 ///
 /// # Files
 ///
@@ -187,6 +193,22 @@ impl<R: Read> IpcStreamReader<R> {
         })
     }
 
+    /// All custom metadata of the schema as bytes, in its order: also what is not UTF-8, which is missing elsewhere.
+    ///
+    /// # Errors
+    /// When there is no valid schema.
+    pub fn custom_metadata_bytes(&mut self) -> PolarsResult<MetadataBytes> {
+        with_stream!(&self.state, &self.options, |s| Ok(s.schema(&self.options)?.written.metadata_bytes()))
+    }
+
+    /// All custom metadata of a field as bytes. `&[2]` is the third column, `&[2, 0]` the first field in it.
+    ///
+    /// # Errors
+    /// When there is no valid schema, or no such field.
+    pub fn field_metadata_bytes(&mut self, path: &[usize]) -> PolarsResult<MetadataBytes> {
+        with_stream!(&self.state, &self.options, |s| field_metadata(&*s.schema(&self.options)?, path))
+    }
+
     reader_options!();
 
     /// Whether a stream that ends without an end marker is an error. Defaults to false: the format
@@ -218,6 +240,7 @@ impl<R: Read> IpcStreamReader<R> {
             number,
             done: false,
             metadata: Metadata::default(),
+            stored: BatchMetadata::default(),
         })
     }
 
@@ -338,6 +361,7 @@ pub struct StreamBatches<R> {
     number: usize,
     done: bool,
     metadata: Metadata,
+    stored: BatchMetadata,
 }
 
 impl<R> StreamBatches<R> {
@@ -345,6 +369,12 @@ impl<R> StreamBatches<R> {
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
+    #[must_use]
+    pub fn metadata_bytes(&self) -> MetadataBytes {
+        NotUtf8::merged(&self.stored.0, &self.stored.1)
     }
 }
 
@@ -370,7 +400,8 @@ impl<R: Read> Iterator for StreamBatches<R> {
         self.done = !matches!(next, Ok(Some(_)));
         match next {
             Ok(Some((df, metadata))) => {
-                self.metadata = metadata_map(&metadata);
+                self.metadata = metadata_map(&metadata.0);
+                self.stored = metadata;
                 Some(Ok(df))
             },
             Ok(None) => None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use floe_array::Dictionaries;
 use floe_array::decode::Budget;
-use floe_format::{BatchHeader, DictionaryHeader, Header, KeyValues, Message, Version};
+use floe_format::{BatchHeader, DictionaryHeader, Header, KeyValues, Message, NotUtf8, Version};
 use polars_core::prelude::*;
 
 use super::assemble::GrowingFrame;
@@ -29,6 +29,7 @@ pub(crate) struct StreamBatch {
     pub(crate) header: BatchHeader,
     pub(crate) body: StreamBody,
     pub(crate) metadata: KeyValues,
+    pub(crate) not_utf8: Vec<NotUtf8>,
     pub(crate) version: Version,
     pub(crate) dictionaries: Arc<Dictionaries>,
     pub(crate) index: usize,
@@ -172,11 +173,11 @@ impl<R: Read> Stream<R> {
             let start = self.input.position();
             let batches = self.current.batches;
             let item = self.input.next(&options.limits).map_err(|e| place(batches, e))?;
-            let Message { header, metadata, version, body_len } = match item {
+            let Message { header, metadata, not_utf8, version, body_len } = match item {
                 Item::Message(message) => message,
                 Item::End { marked } => return self.end(marked, options).map(|()| None),
             };
-            self.current.budget.charge(metadata_bytes(&metadata)).map_err(format_error)?;
+            self.current.budget.charge(metadata_bytes(&metadata, &not_utf8)).map_err(format_error)?;
             match header {
                 Header::Schema(_) => return Err(second_schema()),
                 Header::Dictionary(header) => {
@@ -185,7 +186,7 @@ impl<R: Read> Stream<R> {
                 },
                 Header::Batch(header) => {
                     self.current.note(start, false);
-                    let head = Head { header, metadata, version, body_len };
+                    let head = Head { header, metadata, not_utf8, version, body_len };
                     return self.batch(head, &schema, options, in_place).map(Some);
                 },
             }
@@ -244,7 +245,7 @@ impl<R: Read> Stream<R> {
         options: &ReadOptions,
         mut in_place: Option<&mut GrowingFrame>,
     ) -> PolarsResult<StreamBatch> {
-        let Head { header, metadata, version, body_len } = head;
+        let Head { header, metadata, not_utf8, version, body_len } = head;
         let index = self.current.batches;
         let Some(plan) = &mut self.current.plan else {
             polars_bail!(ComputeError: "the stream has no plan");
@@ -260,7 +261,7 @@ impl<R: Read> Stream<R> {
         self.current.batches += 1;
         self.current.rows = self.current.rows.saturating_add(header.rows);
         let dictionaries = plan.store.snapshot();
-        let batch = StreamBatch { header, body, metadata, version, dictionaries, index };
+        let batch = StreamBatch { header, body, metadata, not_utf8, version, dictionaries, index };
         if let Some(frame) = in_place.filter(|_| !is_read) {
             self.decoding(options)?.onto(frame, std::slice::from_ref(&batch))?;
         }
@@ -316,6 +317,7 @@ impl<R: Read> Stream<R> {
 struct Head {
     header: BatchHeader,
     metadata: KeyValues,
+    not_utf8: Vec<NotUtf8>,
     version: Version,
     body_len: u64,
 }

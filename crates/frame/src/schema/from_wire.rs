@@ -14,7 +14,7 @@ use polars_core::prelude::*;
 use polars_core::prelude::{CategoricalPhysical, Categories, FrozenCategories};
 
 use super::{CATEGORICAL, ENUM_VALUES, ENUM_VALUES_LEGACY, EXTENSION_METADATA, EXTENSION_NAME};
-use crate::options::Metadata;
+use crate::options::{Metadata, MetadataBytes};
 
 /// What the dictionary of a field becomes.
 #[derive(Clone)]
@@ -137,6 +137,15 @@ fn name_map_entries(field: &mut WireField) {
 /// Custom metadata as Polars has it; of repeated keys the last counts.
 pub(crate) fn metadata_map(metadata: &KeyValues) -> Metadata {
     metadata.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
+}
+
+/// All metadata of a field as bytes, which is found from child to child.
+pub(crate) fn field_metadata(schema: &ReadSchema, path: &[usize]) -> PolarsResult<MetadataBytes> {
+    let metadata = schema.written.field_metadata_bytes(path);
+    metadata.ok_or_else(|| {
+        let columns = schema.columns.len();
+        polars_err!(OutOfBounds: "there is no field at {path:?}: positions are counted from 0, there are {columns} columns")
+    })
 }
 
 fn find<'a>(metadata: &'a KeyValues, key: &str) -> Option<&'a str> {
@@ -280,7 +289,7 @@ fn storage(field: &WireField, children: Vec<Wire<DataType>>) -> Wire<DataType> {
         WireType::Date64 => DataType::Datetime(TimeUnit::Milliseconds, None),
         WireType::Time { .. } => DataType::Time,
         WireType::Timestamp { unit, timezone } => {
-            DataType::Datetime(polars_unit(*unit), zone(timezone.as_deref())?)
+            DataType::Datetime(polars_unit(*unit), zone(timezone.as_deref()))
         },
         WireType::Duration(unit) => DataType::Duration(polars_unit(*unit)),
         WireType::Interval(unit) => interval(*unit)?,
@@ -402,21 +411,16 @@ fn polars_unit(unit: WireUnit) -> TimeUnit {
     }
 }
 
-/// A zone that Polars knows; for any other UTC, which keeps the instant.
-fn zone(zone: Option<&str>) -> Wire<Option<TimeZone>> {
-    let Some(name) = zone.filter(|name| !name.is_empty()) else {
-        return Ok(None);
-    };
+/// A zone that Polars knows: `-08:00` is `Etc/GMT+8` there, since whole hours have names. For any other UTC, which
+/// keeps the instant.
+fn zone(zone: Option<&str>) -> Option<TimeZone> {
+    let name = zone.filter(|name| !name.is_empty())?;
     #[cfg(feature = "timezones")]
+    if let Ok(Some(zone)) = TimeZone::opt_try_new(Some(name))
+        && TimeZone::validate_time_zone(&zone).is_ok()
     {
-        let is_offset = name.starts_with(['+', '-']);
-        if !is_offset
-            && TimeZone::validate_time_zone(name).is_ok()
-            && let Ok(Some(zone)) = TimeZone::opt_try_new(Some(name))
-        {
-            return Ok(Some(zone));
-        }
+        return Some(zone);
     }
     let _ = name;
-    Ok(Some(TimeZone::UTC))
+    Some(TimeZone::UTC)
 }

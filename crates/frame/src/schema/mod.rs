@@ -7,7 +7,7 @@ mod to_wire;
 
 pub(crate) use arrow_schema::arrow_schema;
 pub use difference::TypeDifference;
-pub(crate) use from_wire::{CategoryTarget, ReadColumn, ReadSchema, metadata_map};
+pub(crate) use from_wire::{CategoryTarget, ReadColumn, ReadSchema, field_metadata, metadata_map};
 pub(crate) use to_wire::{CategorySource, WriteSchema, key_values};
 
 /// Marks extension types in field metadata.

@@ -35,7 +35,7 @@ use super::index::{Located, batch_at, metadata_bytes};
 use super::ledger::Ledger;
 use super::options::{Projection, ReadOptions};
 use crate::error::format_error;
-use crate::options::Metadata;
+use crate::options::{Metadata, MetadataBytes};
 use crate::pool;
 use crate::schema::{ReadSchema, metadata_map};
 
@@ -187,6 +187,12 @@ impl IpcIndex {
         metadata_map(&self.schema.wire.metadata)
     }
 
+    /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
+    #[must_use]
+    pub fn custom_metadata_bytes(&self) -> MetadataBytes {
+        self.schema.written.metadata_bytes()
+    }
+
     /// Rows of all batches.
     #[must_use]
     pub fn num_rows(&self) -> usize {
@@ -295,7 +301,7 @@ impl IpcIndex {
         let located = entries.iter().zip(numbers).map(|(entry, i)| self.locate(&reading, entry, i));
         let located = located.collect::<PolarsResult<Vec<_>>>()?;
         for batch in &located {
-            budget.charge(metadata_bytes(&batch.metadata)).map_err(format_error)?;
+            budget.charge(metadata_bytes(&batch.metadata, &batch.not_utf8)).map_err(format_error)?;
         }
         // Contiguous columns, unless that would copy what can be seen where it lies.
         options.rechunk = !reading.is_shared() || located.iter().any(|b| b.header.compression.is_some());
