@@ -64,6 +64,7 @@ fn batches_and_dictionaries_survive() {
             header: Header::Batch(header.clone()),
             body_len,
             metadata: metadata.clone(),
+            not_utf8: Vec::new(),
             version: Version::V5,
         };
         assert_eq!(message, expected);
