@@ -101,7 +101,7 @@ fn stray_bytes_are_an_error() {
         let error = next_message(&stream, end, &LIMITS).unwrap_err();
         let have = u64::try_from(stray).unwrap();
         assert_eq!(error.kind, ErrorKind::Truncated { need: 4, have });
-        assert_eq!(error.place, [format!("message at byte {end}")]);
+        assert_eq!(error.place, [format!("message at byte {end}").as_str()]);
     }
     assert!(next_message(&stream, stream.len() + 1, &LIMITS).is_err());
 }
