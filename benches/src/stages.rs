@@ -381,8 +381,9 @@ fn validation(bench: &mut Bench) {
     bench.cell(
         cell("validate", "views, and their text", Codec::Raw, bytes),
         vec![Contender::floe(|| {
-            let ascii = validate::ascii(data, true);
-            validate::views(views, data, ascii.as_deref()).map_err(|(_, error)| error).expect("valid");
+            let text = |bytes: &Buffer<u8>| validate::Text::of(bytes, &|_| Ok(())).expect("memory");
+            let texts: Vec<validate::Text> = data.iter().map(text).collect();
+            validate::views(views, data, Some(&texts)).map_err(|(_, error)| error).expect("valid");
         })],
     );
 }
