@@ -195,7 +195,8 @@ mod tests {
 
     #[test]
     fn all_work_is_done_once_whatever_the_executor_does() {
-        let odd: [fn(usize, &(dyn Fn(usize) + Sync)); 4] = [
+        type Run = fn(usize, &(dyn Fn(usize) + Sync));
+        let odd: [Run; 4] = [
             |_, _| {},
             |n, work| (0..n).chain(0..n + 5).for_each(work),
             |n, work| (0..n).step_by(3).for_each(work),

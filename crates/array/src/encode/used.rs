@@ -216,6 +216,7 @@ mod tests {
     #[test]
     fn what_is_used_is_told_apart_to_the_byte() {
         let data: Vec<u8> = (0..1_000).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        let whole = 0..1_000;
         let cases: [(&[Range<usize>], bool); 8] = [
             (&[100..164, 164..200, 200..300], true),
             (&[100..164, 165..300], false),
@@ -224,7 +225,7 @@ mod tests {
             (&[100..264, 200..300, 150..280], true),
             (&[0..13, 987..1_000], false),
             (&[63..76, 76..128, 128..192, 192..256], true),
-            (&[0..1_000], true),
+            (std::slice::from_ref(&whole), true),
         ];
         for (values, is_full) in cases {
             let array = array(&data, values);
