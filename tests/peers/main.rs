@@ -3,6 +3,7 @@
 mod from_arrow;
 mod from_arrow_types;
 mod to_arrow;
+mod unrepresentable;
 mod with_polars;
 
 use std::io::Cursor;

@@ -31,7 +31,8 @@ pub use error::{ErrorPlace, error_kind, error_place};
 pub use floe_format::{ErrorKind, IpcLimits, Place, SourceFormat, sniff};
 pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata, MetadataBytes};
 pub use read::{
-    Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches, read_ipc,
+    Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches,
+    TextAsBinary, TypeOptions, Unrepresentable, read_ipc,
 };
 pub use schema::TypeDifference;
 pub use summary::WriteSummary;
@@ -49,7 +50,8 @@ pub mod prelude {
     pub use crate::{
         AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, IpcIndex, IpcKind, IpcLimits, IpcReader,
         IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
-        MetadataBytes, OwnedBytes, Recovered, SourceFormat, StreamBatches, WriteSummary, read_ipc,
+        MetadataBytes, OwnedBytes, Recovered, SourceFormat, StreamBatches, TextAsBinary, TypeOptions,
+        Unrepresentable, WriteSummary, read_ipc,
     };
 }
 

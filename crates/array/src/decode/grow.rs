@@ -14,7 +14,8 @@ use super::append::{append, growable, join_validity, not_that_layout, own, shrin
 use super::binary::ViewBuilder;
 use super::ctx::lens;
 use super::{
-    DecodeCtx, binary, decode, dictionary, empty_values, list, maintains_offsets, primitive, struct_, view,
+    DecodeCtx, Unrepresentable, binary, decode, dictionary, empty_values, list, maintains_offsets, primitive,
+    struct_, view,
 };
 use crate::aligned::{byte_len, grow_initialised, too_short, typed};
 use crate::dictionary::Dictionaries;
@@ -171,7 +172,10 @@ impl Growing {
             State::Bytes { kind, bytes, validity } => (kind, bytes, validity),
             state if is_plain(field) => {
                 let known = Self { rows: self.rows, state }.finish()?;
-                to_bytes(known.map_or_else(|| empty_values(field, &Dictionaries::default()), Ok)?)?
+                to_bytes(known.map_or_else(
+                    || empty_values(field, &Dictionaries::default(), Unrepresentable::default()),
+                    Ok,
+                )?)?
             },
             _ => return Err(not_that_layout()),
         };
@@ -227,7 +231,9 @@ fn add(
     let last = match arrays.pop() {
         Some(last) => last,
         // Room for more from the start, unless the values stay where they are.
-        None if is_plain(field) && ctx.is_compressed() => empty_values(field, &Dictionaries::default())?,
+        None if is_plain(field) && ctx.is_compressed() => {
+            empty_values(field, &Dictionaries::default(), Unrepresentable::default())?
+        },
         None => return Ok(vec![decode(ctx, field)?]),
     };
     let onto = match last.dtype().to_physical_type() {

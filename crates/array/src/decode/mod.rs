@@ -24,6 +24,7 @@ mod run_end;
 mod skip;
 mod struct_;
 mod temporal;
+mod text;
 mod union;
 mod values;
 mod view;
@@ -38,9 +39,10 @@ use polars_utils::float16::pf16;
 
 pub use ctx::{DecodeCtx, Part};
 pub use grow::{Growing, is_plain};
-pub use options::{Budget, DecodeOptions, Taken, Trust};
+pub use options::{Budget, DecodeOptions, Taken, Trust, Unrepresentable};
 pub use skip::{Counts, Start, starts};
 pub use struct_::distinct;
+pub use text::becomes_text;
 pub use union::field_names as union_field_names;
 
 use crate::body::Serial;
@@ -82,7 +84,7 @@ pub fn decode_values(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn A
         DataType::Date64 => primitive::decode::<i64>(ctx),
         DataType::Time { unit, .. } => temporal::decode_time(ctx, *unit),
         DataType::Timestamp { unit: TimeUnit::Second, .. } | DataType::Duration(TimeUnit::Second) => {
-            temporal::decode_seconds(ctx)
+            temporal::decode_seconds(ctx, &field.data_type)
         },
         DataType::Timestamp { .. } | DataType::Duration(_) => primitive::decode::<i64>(ctx),
         DataType::Interval(unit) => temporal::decode_interval(ctx, *unit),
@@ -110,7 +112,11 @@ pub fn decode_values(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn A
 ///
 /// # Errors
 /// When Polars cannot hold the type.
-pub fn empty_values(field: &Field, dictionaries: &Dictionaries) -> Result<Box<dyn Array>> {
+pub fn empty_values(
+    field: &Field,
+    dictionaries: &Dictionaries,
+    unrepresentable: Unrepresentable,
+) -> Result<Box<dyn Array>> {
     let counts = Counts::of_values(field, Version::V5);
     let header = BatchHeader {
         nodes: vec![FieldNode::default(); counts.nodes],
@@ -119,6 +125,7 @@ pub fn empty_values(field: &Field, dictionaries: &Dictionaries) -> Result<Box<dy
         ..BatchHeader::default()
     };
     let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    let options = options.with_unrepresentable(unrepresentable);
     let body = Buffer::<u8>::default();
     let parts = vec![Part::new(&header, &body, dictionaries, Start::default())];
     let budget = Budget::default();

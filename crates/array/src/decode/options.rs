@@ -10,6 +10,7 @@ use crate::aligned::try_with_capacity;
 #[derive(Debug, Clone, Copy)]
 pub struct DecodeOptions {
     pub(super) validate: bool,
+    pub(super) unrepresentable: Unrepresentable,
     /// Buffers hold big-endian values.
     pub big_endian: bool,
     /// Metadata version of the batch.
@@ -22,7 +23,7 @@ impl DecodeOptions {
     /// Options that validate what they decode.
     #[must_use]
     pub fn new(version: Version, big_endian: bool, limits: IpcLimits) -> Self {
-        Self { validate: true, big_endian, version, limits }
+        Self { validate: true, unrepresentable: Unrepresentable::Error, big_endian, version, limits }
     }
 
     /// The metadata version of the batch.
@@ -43,11 +44,33 @@ impl DecodeOptions {
         super::Counts::of_values(field, self.version)
     }
 
+    /// What becomes of values that Polars has no place for. Defaults to an error.
+    #[must_use]
+    pub fn with_unrepresentable(self, unrepresentable: Unrepresentable) -> Self {
+        Self { unrepresentable, ..self }
+    }
+
     /// Validates what is decoded, unless the writer is trusted.
     #[must_use]
     pub fn with_trust(self, trust: Trust) -> Self {
         Self { validate: !trust.0, ..self }
     }
+}
+
+/// What becomes of values that Polars has no place for: decimals of more than 38 digits, and seconds that overflow its
+/// milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Unrepresentable {
+    /// An error that names the column.
+    #[default]
+    Error,
+    /// Null. A decimal whose scale is beyond 38 becomes one of scale 38; values that have more digits behind the
+    /// point are null.
+    Null,
+    /// Text. The dtype says so before there are values: it is String for every column that *may* have such values, which are
+    /// Decimal256, decimals with a negative scale or more than 38 digits, and Timestamp and Duration in seconds (`-0.05`,
+    /// `2020-02-29T12:00:00`, with a `Z` if there is a zone, `PT90S`).
+    String,
 }
 
 /// Whether the writer is trusted with what the format leaves to its honesty: offsets, UTF-8, views. Not by

@@ -3,11 +3,11 @@
 use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
-use arrow::types::NativeType;
-use floe_format::{Error, Result};
+use arrow::types::{NativeType, i256};
+use floe_format::{DataType, Error, Result};
 use polars_buffer::Buffer;
 
-use super::DecodeCtx;
+use super::{DecodeCtx, Unrepresentable, text};
 use crate::recycle::share;
 
 pub(super) fn decode<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
@@ -43,6 +43,32 @@ pub(super) fn map_valid<T: NativeType, U: NativeType>(
     Ok(share(out))
 }
 
+/// As [`map_valid`]; what has no place becomes null if that is asked for, else it is the error that `refused` makes.
+pub(super) fn place_valid<T: NativeType, U: NativeType>(
+    ctx: &DecodeCtx<'_>,
+    values: &Buffer<T>,
+    validity: Option<Bitmap>,
+    convert: impl Fn(T) -> Option<U>,
+    refused: impl Fn(T) -> Error,
+) -> Result<(Buffer<U>, Option<Bitmap>)> {
+    if ctx.options().unrepresentable != Unrepresentable::Null {
+        let placed = map_valid(ctx, values, validity.as_ref(), |v| convert(v).ok_or_else(|| refused(v)))?;
+        return Ok((placed, validity));
+    }
+    let mut lost = false;
+    let placed = map_valid(ctx, values, validity.as_ref(), |v| {
+        let placed = convert(v);
+        lost |= placed.is_none();
+        Ok(placed.unwrap_or_default())
+    })?;
+    if !lost {
+        return Ok((placed, validity));
+    }
+    ctx.charge(values.len().div_ceil(8))?;
+    let has_place: Bitmap = values.iter().map(|v| convert(*v).is_some()).collect();
+    Ok((placed, Some(validity.map_or_else(|| has_place.clone(), |validity| &validity & &has_place))))
+}
+
 /// Decimals of every width become `i128`. A negative scale is multiplied away.
 pub(super) fn decode_decimal(
     ctx: &mut DecodeCtx<'_>,
@@ -50,48 +76,79 @@ pub(super) fn decode_decimal(
     scale: i32,
     bits: u16,
 ) -> Result<Box<dyn Array>> {
-    if scale > 38 {
+    let unrepresentable = ctx.options().unrepresentable;
+    if unrepresentable == Unrepresentable::String
+        && text::becomes_text(&DataType::Decimal { precision, scale, bits })
+    {
+        return text::decode_decimal(ctx, scale, bits);
+    }
+    if scale > text::MAX_DIGITS && unrepresentable != Unrepresentable::Null {
         return Err(Error::unsupported(format!(
-            "Polars cannot hold a decimal scale of {scale} (at most 38); project the column away to read the rest"
+            "Polars cannot hold a decimal scale of {scale} (at most 38); project the column away to read the rest, or \
+             say what becomes of it with `with_unrepresentable`"
         )));
     }
-    let factor = if scale < 0 { 10i128.checked_pow(scale.unsigned_abs()) } else { Some(1) };
-    let out_of_range = || {
+    let refused = || {
         Error::unsupported(format!(
-            "a value of decimal({precision}, {scale}) is beyond the 38 digits that Polars can hold; \
-             project the column away to read the rest"
+            "a value of decimal({precision}, {scale}) is beyond the 38 digits that Polars can hold; project the column \
+             away to read the rest, or say what becomes of it with `with_unrepresentable`"
         ))
     };
-    let factor = factor.ok_or_else(out_of_range)?;
-    let scaled = |value: i128| value.checked_mul(factor).filter(|v| fits(*v)).ok_or_else(out_of_range);
+    let factor = 10i128.checked_pow(scale.min(0).unsigned_abs());
+    let scaled = |value: i128| match value {
+        0 => Some(0),
+        _ if scale > text::MAX_DIGITS => shortened(wide(value), scale),
+        _ => value.checked_mul(factor?).filter(|v| fits(*v)),
+    };
     let (values, validity) = match bits {
         32 => {
             let (values, validity) = ctx.fixed_and_validity::<i32>()?;
-            (map_valid(ctx, &values, validity.as_ref(), |v| scaled(v.into()))?, validity)
+            place_valid(ctx, &values, validity, |v: i32| scaled(v.into()), |_| refused())?
         },
         64 => {
             let (values, validity) = ctx.fixed_and_validity::<i64>()?;
-            (map_valid(ctx, &values, validity.as_ref(), |v| scaled(v.into()))?, validity)
+            place_valid(ctx, &values, validity, |v: i64| scaled(v.into()), |_| refused())?
         },
         128 => {
             let (values, validity) = ctx.fixed_and_validity::<i128>()?;
-            let values = if factor == 1 && precision <= 38 {
-                values
+            if (0..=text::MAX_DIGITS).contains(&scale) && precision <= text::MAX_DIGITS {
+                (values, validity)
             } else {
-                map_valid(ctx, &values, validity.as_ref(), scaled)?
-            };
-            (values, validity)
+                place_valid(ctx, &values, validity, scaled, |_| refused())?
+            }
         },
         256 => {
-            let (values, validity) = ctx.fixed_and_validity::<arrow::types::i256>()?;
-            let values = map_valid(ctx, &values, validity.as_ref(), |v| {
-                scaled(i128::try_from(v.0).map_err(|_| out_of_range())?)
-            })?;
-            (values, validity)
+            let (values, validity) = ctx.fixed_and_validity::<i256>()?;
+            let scaled = |v: i256| match i128::try_from(v.0) {
+                Ok(value) => scaled(value),
+                Err(_) if scale > text::MAX_DIGITS => shortened(v, scale),
+                Err(_) => None,
+            };
+            place_valid(ctx, &values, validity, scaled, |_| refused())?
         },
         _ => return Err(Error::invalid(format!("decimals of {bits} bits do not exist"))),
     };
     array(values, validity)
+}
+
+fn wide(value: i128) -> i256 {
+    i256::from_words(value >> 127, value)
+}
+
+/// A value of a scale beyond what Polars has as one of its largest scale, if it has no more digits than that.
+fn shortened(value: i256, scale: i32) -> Option<i128> {
+    let (zero, ten) = (wide(0).0, wide(10).0);
+    let mut value = value.0;
+    for _ in text::MAX_DIGITS..scale {
+        if value == zero {
+            return Some(0);
+        }
+        if value % ten != zero {
+            return None;
+        }
+        value /= ten;
+    }
+    i128::try_from(value).ok().filter(|value| fits(*value))
 }
 
 fn fits(value: i128) -> bool {

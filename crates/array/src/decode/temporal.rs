@@ -4,12 +4,12 @@ use arrow::array::{Array, StructArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use arrow::types::NativeType;
-use floe_format::{Error, IntervalUnit, Result, TimeUnit};
+use floe_format::{DataType, Error, IntervalUnit, Result, TimeUnit};
 use polars_buffer::Buffer;
 
-use super::DecodeCtx;
 use super::ctx::{lens, total_len};
-use super::primitive::{array, map_valid};
+use super::primitive::{array, place_valid};
+use super::{DecodeCtx, Unrepresentable, text};
 use crate::recycle::share;
 
 const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
@@ -59,15 +59,18 @@ fn scale_times<T: NativeType + Into<i64>>(
 }
 
 /// Seconds become milliseconds, the nearest unit that Polars has.
-pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
+pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>, data_type: &DataType) -> Result<Box<dyn Array>> {
+    if ctx.options().unrepresentable == Unrepresentable::String {
+        return text::decode_seconds(ctx, data_type);
+    }
     let (values, validity) = ctx.fixed_and_validity::<i64>()?;
-    let values = map_valid(ctx, &values, validity.as_ref(), |v| {
-        v.checked_mul(1_000).ok_or_else(|| {
-            Error::unsupported(format!(
-                "{v} seconds overflow Polars' milliseconds; project the column away to read the rest"
-            ))
-        })
-    })?;
+    let refused = |seconds: i64| {
+        Error::unsupported(format!(
+            "{seconds} seconds overflow Polars' milliseconds; project the column away to read the rest, or say what \
+             becomes of them with `with_unrepresentable`"
+        ))
+    };
+    let (values, validity) = place_valid(ctx, &values, validity, |v: i64| v.checked_mul(1_000), refused)?;
     array(values, validity)
 }
 

@@ -116,7 +116,8 @@ impl Store {
         all.sort_unstable_by_key(|wanted| std::cmp::Reverse(wanted.slot));
         for wanted in all {
             let Some(field) = plan.schema.slot(wanted.slot) else { continue };
-            let values: Arc<dyn Array> = Arc::from(empty_values(field, &current)?);
+            let values: Arc<dyn Array> =
+                Arc::from(empty_values(field, &current, plan.schema.types.unrepresentable)?);
             for Wish { number, target } in &wanted.lookups {
                 current.set(*number, lookup(target, &values, values.as_ref(), None)?);
             }

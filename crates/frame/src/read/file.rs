@@ -19,10 +19,11 @@ use super::open_file::{FileView, OpenFile};
 use super::options::ReadOptions;
 use super::recover::{Recovered, recover};
 use super::source::Source;
+use super::types::{TextAsBinary, Unrepresentable};
 use crate::cumulative;
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
-use crate::schema::{arrow_schema, field_metadata, metadata_map};
+use crate::schema::{ReadSchema, arrow_schema, field_metadata, metadata_map};
 
 /// Reads an Arrow IPC file into a DataFrame.
 ///
@@ -127,12 +128,16 @@ impl<R: MmapBytesReader> IpcReader<R> {
         opened
     }
 
+    fn read_schema(&self) -> PolarsResult<Arc<ReadSchema>> {
+        Ok(self.open()?.schema(&self.options.types))
+    }
+
     /// The Arrow schema of the file, as in Polars.
     ///
     /// # Errors
     /// When the footer is not valid.
     pub fn schema(&mut self) -> PolarsResult<ArrowSchemaRef> {
-        Ok(Arc::new(arrow_schema(&self.open()?.schema.written)))
+        Ok(Arc::new(arrow_schema(&self.read_schema()?.written)))
     }
 
     /// The Arrow schema of the file, with the metadata of its fields.
@@ -148,7 +153,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer is not valid, or has a column that Polars cannot hold.
     pub fn polars_schema(&mut self) -> PolarsResult<Schema> {
-        self.open()?.schema.polars().map_err(format_error)
+        self.read_schema()?.polars().map_err(format_error)
     }
 
     /// The custom metadata of the schema.
@@ -156,7 +161,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer is not valid.
     pub fn custom_metadata(&mut self) -> PolarsResult<Option<Arc<Metadata>>> {
-        let metadata = metadata_map(&self.open()?.schema.wire.metadata);
+        let metadata = metadata_map(&self.read_schema()?.wire.metadata);
         Ok((!metadata.is_empty()).then(|| Arc::new(metadata)))
     }
 
@@ -165,7 +170,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer is not valid.
     pub fn custom_metadata_bytes(&self) -> PolarsResult<MetadataBytes> {
-        Ok(self.open()?.schema.written.metadata_bytes())
+        Ok(self.read_schema()?.written.metadata_bytes())
     }
 
     /// All custom metadata of a field as bytes. `&[2]` is the third column, `&[2, 0]` the first field in it.
@@ -173,7 +178,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer is not valid, or there is no such field.
     pub fn field_metadata_bytes(&self, path: &[usize]) -> PolarsResult<MetadataBytes> {
-        field_metadata(&self.open()?.schema, path)
+        field_metadata(&*self.read_schema()?, path)
     }
 
     /// The custom metadata of the footer, which is not the schema's. It has what a writer's caller has put there, and

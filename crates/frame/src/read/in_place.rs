@@ -154,6 +154,7 @@ mod tests {
 
     use super::*;
     use crate::read::options::ReadOptions;
+    use crate::read::types::TypeOptions;
 
     /// Two columns of `i64`.
     fn schema() -> ReadSchema {
@@ -165,7 +166,8 @@ mod tests {
             dictionary: None,
             metadata: Vec::new(),
         };
-        ReadSchema::new(Schema { fields: vec![field("a"), field("b")], ..Schema::default() })
+        let schema = Schema { fields: vec![field("a"), field("b")], ..Schema::default() };
+        ReadSchema::new(schema, &TypeOptions::default())
     }
 
     /// A batch of 64 rows with nulls, whose four buffers lie at these places.

@@ -39,6 +39,20 @@ macro_rules! reader_options {
             self
         }
 
+        /// Read the text of these columns as Binary: names, or `true` for all. Text that is not UTF-8 is an error
+        /// otherwise. Say so before any batch is read.
+        pub fn with_text_as_binary(mut self, columns: impl Into<TextAsBinary>) -> Self {
+            self.options.types = self.options.types.with_text_as_binary(columns);
+            self
+        }
+
+        /// What becomes of values that Polars has no place for: decimals of more than 38 digits, seconds that
+        /// overflow its milliseconds. Defaults to an error. Say so before any batch is read.
+        pub fn with_unrepresentable(mut self, unrepresentable: Unrepresentable) -> Self {
+            self.options.types = self.options.types.with_unrepresentable(unrepresentable);
+            self
+        }
+
         /// Does not check offsets, UTF-8 and views.
         ///
         /// # Safety

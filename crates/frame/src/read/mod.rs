@@ -39,6 +39,7 @@ mod several;
 mod source;
 mod stream;
 mod stream_source;
+mod types;
 mod windows;
 
 pub use bytes::OwnedBytes;
@@ -47,3 +48,4 @@ pub use open::read_ipc;
 pub use random::{IpcIndex, IpcKind};
 pub use recover::Recovered;
 pub use stream::{IpcStreamReader, StreamBatches};
+pub use types::{TextAsBinary, TypeOptions, Unrepresentable};

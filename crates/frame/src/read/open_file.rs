@@ -15,6 +15,7 @@ use super::index::{Located, batch_at, dictionary_at, metadata_bytes, read_footer
 use super::ledger::{Account, Ledger};
 use super::options::{Projection, ReadOptions};
 use super::source::{RangeOf, Source};
+use super::types::TypeOptions;
 use crate::error::format_error;
 use crate::pool;
 use crate::schema::ReadSchema;
@@ -22,14 +23,15 @@ use crate::schema::ReadSchema;
 /// A file whose footer has been read.
 pub(super) struct OpenFile<R> {
     pub(super) source: Source<R>,
-    pub(super) schema: Arc<ReadSchema>,
+    /// As it was asked for last.
+    schema: Mutex<Arc<ReadSchema>>,
     dictionaries: Vec<Block>,
     pub(super) batches: Vec<Block>,
     pub(super) metadata: KeyValues,
     pub(super) not_utf8: Vec<NotUtf8>,
-    /// The dictionaries read last, and the slots they are for: `get_batch` after `get_batch` needs
+    /// The dictionaries read last, the slots they are for and of which schema: `get_batch` after `get_batch` needs
     /// the same ones.
-    known: Mutex<Option<(Vec<usize>, Arc<Dictionaries>)>>,
+    known: Mutex<Option<(Vec<usize>, Arc<ReadSchema>, Arc<Dictionaries>)>>,
     ledger: Ledger,
 }
 
@@ -39,7 +41,7 @@ impl<R: MmapBytesReader> OpenFile<R> {
         let (footer, _) = read_footer(&source, limits)?;
         Ok(Self {
             source,
-            schema: Arc::new(ReadSchema::new(footer.schema)),
+            schema: Mutex::new(Arc::new(ReadSchema::new(footer.schema, &TypeOptions::default()))),
             dictionaries: footer.dictionaries,
             batches: footer.batches,
             metadata: footer.metadata,
@@ -51,6 +53,15 @@ impl<R: MmapBytesReader> OpenFile<R> {
 }
 
 impl<R> OpenFile<R> {
+    /// The schema, of columns that become what is said.
+    pub(super) fn schema(&self, types: &TypeOptions) -> Arc<ReadSchema> {
+        let mut schema = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
+        if schema.types != *types {
+            *schema = Arc::new(schema.with_types(types));
+        }
+        Arc::clone(&schema)
+    }
+
     /// # Errors
     /// When the number is none of a batch: which ones there are.
     pub(super) fn check_index(&self, index: usize) -> PolarsResult<()> {
@@ -65,6 +76,7 @@ impl<R> OpenFile<R> {
 /// A file, some of its columns, and the dictionaries that those need.
 pub(super) struct FileView<R> {
     pub(super) file: Arc<OpenFile<R>>,
+    schema: Arc<ReadSchema>,
     projection: Projection,
     dictionaries: Arc<Dictionaries>,
     account: Account,
@@ -89,16 +101,18 @@ impl<R: MmapBytesReader> FileView<R> {
     }
 
     fn with_account(file: Arc<OpenFile<R>>, options: &ReadOptions, account: Account) -> PolarsResult<Self> {
-        let projection = Projection::new(&file.schema, options)?;
+        let schema = file.schema(&options.types);
+        let projection = Projection::new(&schema, options)?;
         // Not locked while dictionaries are decoded: the pool may run another read of this file on
         // this very thread meanwhile.
         let known = file.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((slots, dictionaries)) = known
+        if let Some((slots, of, dictionaries)) = known
             && slots == projection.slots
+            && Arc::ptr_eq(&of, &schema)
         {
-            return Ok(Self { projection, dictionaries, account, file });
+            return Ok(Self { schema, projection, dictionaries, account, file });
         }
-        let mut store = Store::new(Arc::clone(&file.schema), &projection.slots).map_err(format_error)?;
+        let mut store = Store::new(Arc::clone(&schema), &projection.slots).map_err(format_error)?;
         if !projection.slots.is_empty() {
             for (i, block) in file.dictionaries.iter().enumerate() {
                 let dictionary = dictionary_at(&file.source, *block, i, &options.limits)?;
@@ -110,7 +124,7 @@ impl<R: MmapBytesReader> FileView<R> {
                     polars_bail!(ComputeError: "dictionary batch {i}: dictionary {id} is replaced, which files must not do");
                 }
                 let body = RangeOf { source: &file.source, start: dictionary.body };
-                let decode = options.decode_options(&file.schema, dictionary.version);
+                let decode = options.decode_options(&schema, dictionary.version);
                 store
                     .apply(
                         &dictionary.header,
@@ -123,9 +137,9 @@ impl<R: MmapBytesReader> FileView<R> {
             }
         }
         let dictionaries = store.snapshot();
-        let known = (projection.slots.clone(), Arc::clone(&dictionaries));
+        let known = (projection.slots.clone(), Arc::clone(&schema), Arc::clone(&dictionaries));
         *file.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        Ok(Self { projection, dictionaries, account, file })
+        Ok(Self { schema, projection, dictionaries, account, file })
     }
 
     /// Takes note of what the batch has taken.
@@ -154,7 +168,7 @@ impl<R: MmapBytesReader> FileView<R> {
             body: batch.body,
         });
         let placed: Vec<Placed<'_>> = placed.collect();
-        let fetched = fetch(&file.source, &file.schema, &self.projection, options, &placed, executor)?;
+        let fetched = fetch(&file.source, &self.schema, &self.projection, options, &placed, executor)?;
         let ranges: Vec<RangeOf<'_, R>> =
             batches.iter().map(|(_, batch)| RangeOf { source: &file.source, start: batch.body }).collect();
         let bodies: Vec<&dyn Body> = match &fetched {
@@ -166,11 +180,11 @@ impl<R: MmapBytesReader> FileView<R> {
             body,
             dictionaries: Arc::clone(&self.dictionaries),
             index: *index,
-            options: options.decode_options(&file.schema, batch.version),
+            options: options.decode_options(&self.schema, batch.version),
         });
         let inputs: Vec<BatchInput<'_>> = inputs.collect();
         let mut df =
-            decode_frame(&file.schema, &self.projection, options, &inputs, &self.account.budget, executor)?;
+            decode_frame(&self.schema, &self.projection, options, &inputs, &self.account.budget, executor)?;
         flags::restore(&mut df, &self.projection, batches.iter().map(|(_, batch)| &batch.metadata))?;
         finish_frame(df, options, before)
     }

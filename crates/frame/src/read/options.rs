@@ -6,6 +6,7 @@ use floe_format::{BatchHeader, IpcLimits, Version};
 use polars_core::prelude::*;
 use polars_io::RowIndex;
 
+use super::types::{TextAsBinary, TypeOptions};
 use crate::schema::ReadSchema;
 
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub(crate) struct ReadOptions {
     pub(crate) end_marker_required: bool,
     pub(crate) trailing_data_allowed: bool,
     pub(crate) parallel: bool,
+    pub(crate) types: TypeOptions,
 }
 
 impl Default for ReadOptions {
@@ -35,6 +37,7 @@ impl Default for ReadOptions {
             end_marker_required: false,
             trailing_data_allowed: false,
             parallel: true,
+            types: TypeOptions::default(),
         }
     }
 }
@@ -42,7 +45,9 @@ impl Default for ReadOptions {
 impl ReadOptions {
     pub(crate) fn decode_options(&self, schema: &ReadSchema, version: Version) -> DecodeOptions {
         let big_endian = schema.wire.endianness == floe_format::Endianness::Big;
-        DecodeOptions::new(version, big_endian, self.limits).with_trust(self.trust)
+        DecodeOptions::new(version, big_endian, self.limits)
+            .with_trust(self.trust)
+            .with_unrepresentable(schema.types.unrepresentable)
     }
 }
 
@@ -59,6 +64,12 @@ pub(crate) struct Projection {
 
 impl Projection {
     pub(crate) fn new(schema: &ReadSchema, options: &ReadOptions) -> PolarsResult<Self> {
+        if let TextAsBinary::Columns(names) = &schema.types.text_as_binary
+            && let Some(name) =
+                names.iter().find(|name| schema.columns.iter().all(|c| c.name != name.as_str()))
+        {
+            polars_bail!(ColumnNotFound: "\"{name}\" is to be read as Binary, and is not a column");
+        }
         let indices = resolve(schema, options)?;
         let mut dtypes = Vec::with_capacity(indices.len());
         let mut names = Vec::with_capacity(indices.len());

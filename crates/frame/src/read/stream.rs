@@ -14,6 +14,7 @@ use super::methods::reader_options;
 use super::options::ReadOptions;
 use super::several::BatchMetadata;
 use super::stream_source::Stream;
+use super::types::{TextAsBinary, Unrepresentable};
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
 use crate::schema::{arrow_schema, field_metadata, metadata_map};

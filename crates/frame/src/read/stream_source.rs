@@ -105,14 +105,23 @@ impl<R: Read> Stream<R> {
     /// Reads the schema message, once.
     pub(super) fn read_schema(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
         if let Some(schema) = &self.current.schema {
-            return Ok(Arc::clone(schema));
+            if schema.types == options.types {
+                return Ok(Arc::clone(schema));
+            }
+            polars_ensure!(
+                self.current.plan.is_none(),
+                InvalidOperation: "what columns become has to be said before the first batch is asked for"
+            );
+            let schema = Arc::new(schema.with_types(&options.types));
+            self.current.schema = Some(Arc::clone(&schema));
+            return Ok(schema);
         }
         let item =
             if self.begin()? { self.input.next(&options.limits) } else { Ok(Item::End { marked: false }) };
         match item? {
             Item::Message(Message { header: Header::Schema(schema), body_len, .. }) => {
                 self.input.body(body_len, 0, &[], None, options.parallel)?;
-                let schema = Arc::new(ReadSchema::new(schema));
+                let schema = Arc::new(ReadSchema::new(schema, &options.types));
                 self.current.schema = Some(Arc::clone(&schema));
                 Ok(schema)
             },

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use floe_array::decode::{distinct, maintains_offsets, union_field_names};
+use floe_array::decode::{Unrepresentable, becomes_text, distinct, maintains_offsets, union_field_names};
 use floe_format::{
     DataType as WireType, Field as WireField, FloatType, IntType, IntervalUnit, KeyValues,
     Schema as WireSchema, TimeUnit as WireUnit,
@@ -15,6 +15,7 @@ use polars_core::prelude::{CategoricalPhysical, Categories, FrozenCategories};
 
 use super::{CATEGORICAL, ENUM_VALUES, ENUM_VALUES_LEGACY, EXTENSION_METADATA, EXTENSION_NAME};
 use crate::options::{Metadata, MetadataBytes};
+use crate::read::{TextAsBinary, TypeOptions};
 
 /// What the dictionary of a field becomes.
 #[derive(Clone)]
@@ -60,31 +61,54 @@ pub(crate) struct ReadSchema {
     pub(crate) columns: Vec<ReadColumn>,
     /// By slot; `None` until a column that uses it is planned.
     pub(crate) targets: Vec<CategoryTarget>,
+    /// What columns become, where there is a choice.
+    pub(crate) types: TypeOptions,
     /// By slot: where the field is in `wire`, from child to child. (Not the field: they may lie in one another.)
     slots: Vec<Box<[u32]>>,
 }
 
 impl ReadSchema {
-    pub(crate) fn new(wire: WireSchema) -> Self {
+    pub(crate) fn new(wire: WireSchema, types: &TypeOptions) -> Self {
+        Self::of(Arc::new(wire), types)
+    }
+
+    /// The same, of columns that become something else.
+    pub(crate) fn with_types(&self, types: &TypeOptions) -> Self {
+        Self::of(Arc::clone(&self.written), types)
+    }
+
+    fn of(written: Arc<WireSchema>, types: &TypeOptions) -> Self {
         let mut targets = Vec::new();
         let mut slots = Vec::new();
-        let written = Arc::new(wire);
         let mut wire = Arc::clone(&written);
         if written.fields.iter().any(has_map) {
             Arc::make_mut(&mut wire).fields.iter_mut().for_each(name_map_entries);
+        }
+        if types.text_as_binary != TextAsBinary::None {
+            let names = distinct(written.fields.iter().map(|field| field.name.as_str()));
+            let fields = Arc::make_mut(&mut wire).fields.iter_mut().zip(names);
+            let fields = fields.filter(|(_, name)| types.text_as_binary.has(name));
+            fields.for_each(|(field, _)| read_as_binary(field));
         }
         let names = distinct(wire.fields.iter().map(|field| field.name.as_str()));
         let mut path = Vec::new();
         let columns = wire.fields.iter().zip(names).zip(0u32..).map(|((field, name), at)| {
             path.clear();
             path.push(at);
-            let dtype =
-                dtype(field, &mut Slots { path: &mut path, targets: &mut targets, paths: &mut slots });
+            let dtype = dtype(
+                field,
+                &mut Slots {
+                    path: &mut path,
+                    targets: &mut targets,
+                    paths: &mut slots,
+                    unrepresentable: types.unrepresentable,
+                },
+            );
             let dtype = dtype.map_err(|e| e.at(format!("column \"{}\"", field.name)));
             ReadColumn { name: name.as_ref().into(), dtype }
         });
         let columns = columns.collect();
-        Self { written, wire, columns, targets, slots }
+        Self { written, wire, columns, targets, types: types.clone(), slots }
     }
 
     /// How many dictionary-encoded fields there are.
@@ -125,6 +149,17 @@ fn has_map(field: &WireField) -> bool {
     matches!(field.data_type, WireType::Map { .. }) || field.children.iter().any(has_map)
 }
 
+/// Text becomes bytes, at every depth.
+fn read_as_binary(field: &mut WireField) {
+    match field.data_type {
+        WireType::Utf8 => field.data_type = WireType::Binary,
+        WireType::LargeUtf8 => field.data_type = WireType::LargeBinary,
+        WireType::Utf8View => field.data_type = WireType::BinaryView,
+        _ => {},
+    }
+    field.children.iter_mut().for_each(read_as_binary);
+}
+
 fn name_map_entries(field: &mut WireField) {
     if let (WireType::Map { .. }, Some(entries)) = (&field.data_type, field.children.first_mut()) {
         for (child, name) in entries.children.iter_mut().zip(["key", "value"]) {
@@ -160,6 +195,7 @@ struct Slots<'a> {
     path: &'a mut Vec<u32>,
     targets: &'a mut Vec<CategoryTarget>,
     paths: &'a mut Vec<Box<[u32]>>,
+    unrepresentable: Unrepresentable,
 }
 
 /// The dtype of a field. Always visits all children, so that slots stay in step on errors.
@@ -175,7 +211,7 @@ fn dtype(field: &WireField, slots: &mut Slots<'_>) -> Wire<DataType> {
         children.push(dtype(child, slots));
         slots.path.pop();
     }
-    let mut storage = storage(field, children)?;
+    let mut storage = storage(field, children, slots.unrepresentable)?;
     if let Some(slot) = own_slot {
         let (target, categories) = category_dtype(field, storage)?;
         if let Some(known) = slots.targets.get_mut(slot) {
@@ -216,7 +252,7 @@ fn extension(name: &str, storage: DataType, metadata: Option<&str>) -> Wire<Data
 /// themselves for anything else.
 #[cfg(feature = "dtype-categorical")]
 fn category_dtype(field: &WireField, values: DataType) -> Wire<(CategoryTarget, DataType)> {
-    if values != DataType::String {
+    if values != DataType::String || becomes_text(&field.data_type) {
         return Ok((CategoryTarget::Values, values));
     }
     let enum_values =
@@ -273,7 +309,14 @@ fn parse_categorical(text: &str) -> Option<(&str, &str, CategoricalPhysical)> {
     Some((name, namespace, physical.parse().ok()?))
 }
 
-fn storage(field: &WireField, children: Vec<Wire<DataType>>) -> Wire<DataType> {
+fn storage(
+    field: &WireField,
+    children: Vec<Wire<DataType>>,
+    unrepresentable: Unrepresentable,
+) -> Wire<DataType> {
+    if unrepresentable == Unrepresentable::String && becomes_text(&field.data_type) {
+        return Ok(DataType::String);
+    }
     let mut children = children.into_iter();
     let mut child =
         || children.next().unwrap_or_else(|| Err(floe_format::Error::invalid("a child is missing")));
@@ -284,7 +327,7 @@ fn storage(field: &WireField, children: Vec<Wire<DataType>>) -> Wire<DataType> {
         WireType::Float(FloatType::Half) => DataType::Float16,
         WireType::Float(FloatType::Single) => DataType::Float32,
         WireType::Float(FloatType::Double) => DataType::Float64,
-        WireType::Decimal { precision, scale, .. } => decimal(*precision, *scale)?,
+        WireType::Decimal { precision, scale, .. } => decimal(*precision, *scale, unrepresentable)?,
         WireType::Date32 => DataType::Date,
         WireType::Date64 => DataType::Datetime(TimeUnit::Milliseconds, None),
         WireType::Time { .. } => DataType::Time,
@@ -337,12 +380,16 @@ fn int_dtype(int: IntType) -> Wire<DataType> {
 }
 
 #[cfg(feature = "dtype-decimal")]
-fn decimal(precision: i32, scale: i32) -> Wire<DataType> {
+fn decimal(precision: i32, scale: i32, unrepresentable: Unrepresentable) -> Wire<DataType> {
     let unsupported = || {
         floe_format::Error::unsupported(format!(
-            "Polars cannot hold decimal({precision}, {scale}); project the column away to read the rest"
+            "Polars cannot hold decimal({precision}, {scale}); project the column away to read the rest, or say what \
+             becomes of it with `with_unrepresentable`"
         ))
     };
+    if unrepresentable == Unrepresentable::Null && scale > 38 {
+        return Ok(DataType::Decimal(38, 38));
+    }
     // A negative scale is multiplied into the values, which makes them longer.
     let digits = precision.saturating_sub(scale.min(0)).clamp(1, 38);
     let digits = usize::try_from(digits).map_err(|_| unsupported())?;
@@ -354,7 +401,7 @@ fn decimal(precision: i32, scale: i32) -> Wire<DataType> {
 }
 
 #[cfg(not(feature = "dtype-decimal"))]
-fn decimal(_: i32, _: i32) -> Wire<DataType> {
+fn decimal(_: i32, _: i32, _: Unrepresentable) -> Wire<DataType> {
     Err(needs_feature("dtype-decimal"))
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use floe_frame::{IpcIndex, IpcLimits};
+use floe_frame::{IpcIndex, IpcLimits, TypeOptions};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_core::runtime::THREAD_POOL;
@@ -23,10 +23,13 @@ const WEIGHT_MOST: usize = 1 << 19;
 /// time of modification.
 const SETTLED: Duration = Duration::from_secs(2);
 
+/// How sources are read: what they may claim, and what their columns become.
+type How = (IpcLimits, TypeOptions);
+
 /// Indexes every source.
 pub(super) fn open_all(
     sources: &Sources,
-    limits: IpcLimits,
+    how: How,
     cached: bool,
     read_counter: Option<&AtomicU64>,
 ) -> PolarsResult<Vec<Arc<IpcIndex>>> {
@@ -37,18 +40,20 @@ pub(super) fn open_all(
     };
     let fresh = |index: PolarsResult<IpcIndex>| index.inspect(count).map(Arc::new);
     let open = |path: &Path| {
-        if cached && let Some(index) = known(path, limits) {
+        if cached && let Some(index) = known(path, &how) {
             return Ok(index);
         }
-        let index = fresh(IpcIndex::open(path, limits))?;
+        let index = fresh(IpcIndex::open_with_types(path, how.0, how.1.clone()))?;
         if cached {
-            keep(path, limits, &index);
+            keep(path, &how, &index);
         }
         Ok(index)
     };
     match sources {
         Sources::Bytes(all) => {
-            let index = |bytes: &Buffer<u8>| fresh(IpcIndex::from_bytes(bytes.clone(), limits));
+            let index = |bytes: &Buffer<u8>| {
+                fresh(IpcIndex::from_bytes_with_types(bytes.clone(), how.0, how.1.clone()))
+            };
             all.iter().enumerate().map(|(i, bytes)| index(bytes).map_err(|e| sources.place(i, e))).collect()
         },
         Sources::Files { paths, .. } => {
@@ -69,9 +74,9 @@ fn lock() -> MutexGuard<'static, Cache> {
 }
 
 /// The index kept for a path, if the file is still the same.
-fn known(path: &Path, limits: IpcLimits) -> Option<Arc<IpcIndex>> {
+fn known(path: &Path, how: &How) -> Option<Arc<IpcIndex>> {
     let path = std::path::absolute(path).ok()?;
-    let index = lock().get(&path, limits)?;
+    let index = lock().get(&path, how)?;
     // The lock is free meanwhile: other threads ask for other files.
     if index.is_current() {
         return Some(index);
@@ -80,10 +85,10 @@ fn known(path: &Path, limits: IpcLimits) -> Option<Arc<IpcIndex>> {
     None
 }
 
-fn keep(path: &Path, limits: IpcLimits, index: &Arc<IpcIndex>) {
+fn keep(path: &Path, how: &How, index: &Arc<IpcIndex>) {
     let settled = index.modified().and_then(|at| at.elapsed().ok()).is_some_and(|age| age >= SETTLED);
     if let (true, Ok(path)) = (settled, std::path::absolute(path)) {
-        lock().put(path, limits, Arc::clone(index));
+        lock().put(path, how.clone(), Arc::clone(index));
     }
 }
 
@@ -102,7 +107,7 @@ struct Cache {
 
 struct Cached {
     used: u64,
-    limits: IpcLimits,
+    how: How,
     index: Arc<IpcIndex>,
 }
 
@@ -111,8 +116,8 @@ impl Cache {
         Self { by_path: BTreeMap::new(), by_use: BTreeMap::new(), uses: 0, weight: 0 }
     }
 
-    fn get(&mut self, path: &Path, limits: IpcLimits) -> Option<Arc<IpcIndex>> {
-        let cached = self.by_path.get_mut(path).filter(|cached| cached.limits == limits)?;
+    fn get(&mut self, path: &Path, how: &How) -> Option<Arc<IpcIndex>> {
+        let cached = self.by_path.get_mut(path).filter(|cached| cached.how == *how)?;
         self.uses += 1;
         let before = std::mem::replace(&mut cached.used, self.uses);
         if let Some(path) = self.by_use.remove(&before) {
@@ -129,7 +134,7 @@ impl Cache {
     }
 
     /// Keeps an index, at the price of those that were not used for the longest time.
-    fn put(&mut self, path: PathBuf, limits: IpcLimits, index: Arc<IpcIndex>) {
+    fn put(&mut self, path: PathBuf, how: How, index: Arc<IpcIndex>) {
         self.remove(&path);
         let own = weight(&index);
         if own > WEIGHT_MOST {
@@ -142,7 +147,7 @@ impl Cache {
         self.uses += 1;
         self.weight += own;
         self.by_use.insert(self.uses, path.clone());
-        self.by_path.insert(path, Cached { used: self.uses, limits, index });
+        self.by_path.insert(path, Cached { used: self.uses, how, index });
     }
 }
 
@@ -167,14 +172,17 @@ mod tests {
         let count = WEIGHT_MOST / weight(&large);
         let path = |i: usize| PathBuf::from(i.to_string());
         for i in 0..count {
-            cache.put(path(i), IpcLimits::default(), Arc::clone(&large));
+            cache.put(path(i), How::default(), Arc::clone(&large));
         }
-        assert!(cache.get(&path(0), IpcLimits::default()).is_some());
-        assert!(cache.get(&path(1), IpcLimits { max_buffers: 1, ..IpcLimits::default() }).is_none());
-        cache.put(path(count), IpcLimits::default(), Arc::clone(&large));
-        cache.put(path(count), IpcLimits::default(), Arc::clone(&large));
-        assert!(cache.get(&path(0), IpcLimits::default()).is_some(), "used lately");
-        assert!(cache.get(&path(1), IpcLimits::default()).is_none(), "not used for the longest time");
+        assert!(cache.get(&path(0), &How::default()).is_some());
+        let other = (IpcLimits { max_buffers: 1, ..IpcLimits::default() }, TypeOptions::default());
+        assert!(cache.get(&path(1), &other).is_none());
+        let other = (IpcLimits::default(), TypeOptions::default().with_text_as_binary(true));
+        assert!(cache.get(&path(1), &other).is_none());
+        cache.put(path(count), How::default(), Arc::clone(&large));
+        cache.put(path(count), How::default(), Arc::clone(&large));
+        assert!(cache.get(&path(0), &How::default()).is_some(), "used lately");
+        assert!(cache.get(&path(1), &How::default()).is_none(), "not used for the longest time");
         assert_eq!(cache.by_path.len(), cache.by_use.len());
         assert_eq!(cache.weight, cache.by_path.len() * weight(&large));
         for i in 0..=count {

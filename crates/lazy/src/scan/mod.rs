@@ -154,10 +154,11 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
         hive_schema,
         index_cache,
         limits,
+        types,
         read_counter,
     } = options;
     let sources = Sources::find(source, glob, kind.is_none())?;
-    let indexes = cache::open_all(&sources, limits, index_cache, read_counter.as_deref())?;
+    let indexes = cache::open_all(&sources, (limits, types), index_cache, read_counter.as_deref())?;
     if let Some(kind) = kind {
         for (i, index) in indexes.iter().enumerate() {
             check_kind(index, kind).map_err(|e| sources.place(i, e))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use floe_frame::IpcLimits;
+use floe_frame::{IpcLimits, TextAsBinary, TypeOptions, Unrepresentable};
 use polars_core::prelude::*;
 use polars_io::RowIndex;
 use polars_lazy::prelude::Expr;
@@ -36,6 +36,7 @@ pub struct IpcScanOptions {
     pub(super) hive_schema: Option<SchemaRef>,
     pub(super) index_cache: bool,
     pub(super) limits: IpcLimits,
+    pub(super) types: TypeOptions,
     pub(super) read_counter: Option<Arc<AtomicU64>>,
 }
 
@@ -52,6 +53,7 @@ impl Default for IpcScanOptions {
             hive_schema: None,
             index_cache: true,
             limits: IpcLimits::default(),
+            types: TypeOptions::default(),
             read_counter: None,
         }
     }
@@ -140,6 +142,20 @@ impl IpcScanOptions {
     /// Caps on what the sources may claim.
     pub fn with_limits(mut self, limits: IpcLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Read the text of these columns as Binary: names, or `true` for all. Text that is not UTF-8 is an error
+    /// otherwise. Every source has to have columns of these names.
+    pub fn with_text_as_binary(mut self, columns: impl Into<TextAsBinary>) -> Self {
+        self.types = self.types.with_text_as_binary(columns);
+        self
+    }
+
+    /// What becomes of values that Polars has no place for: decimals of more than 38 digits, seconds that overflow its
+    /// milliseconds. Defaults to an error.
+    pub fn with_unrepresentable(mut self, unrepresentable: Unrepresentable) -> Self {
+        self.types = self.types.with_unrepresentable(unrepresentable);
         self
     }
 

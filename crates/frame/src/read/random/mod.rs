@@ -34,6 +34,7 @@ use super::flags;
 use super::index::{Located, batch_at, metadata_bytes};
 use super::ledger::Ledger;
 use super::options::{Projection, ReadOptions};
+use super::types::TypeOptions;
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
 use crate::pool;
@@ -114,8 +115,20 @@ impl IpcIndex {
     /// something else than a stream of the same columns follows the end of a stream. The error names
     /// the path.
     pub fn open(path: impl AsRef<Path>, limits: IpcLimits) -> PolarsResult<Self> {
+        Self::open_with_types(path, limits, TypeOptions::default())
+    }
+
+    /// As [`open`](Self::open), of columns that become what is said.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with_types(
+        path: impl AsRef<Path>,
+        limits: IpcLimits,
+        types: TypeOptions,
+    ) -> PolarsResult<Self> {
         let path = path.as_ref();
-        let index = Origin::path(path).and_then(|origin| walk::index(origin, limits));
+        let index = Origin::path(path).and_then(|origin| walk::index(origin, limits, &types));
         index.map_err(|e| e.wrap_msg(|msg| format!("{}: {msg}", path.display())))
     }
 
@@ -128,7 +141,19 @@ impl IpcIndex {
         bytes: B,
         limits: IpcLimits,
     ) -> PolarsResult<Self> {
-        walk::index(Origin::bytes(bytes), limits)
+        Self::from_bytes_with_types(bytes, limits, TypeOptions::default())
+    }
+
+    /// As [`from_bytes`](Self::from_bytes), of columns that become what is said.
+    ///
+    /// # Errors
+    /// As [`from_bytes`](Self::from_bytes).
+    pub fn from_bytes_with_types<B: AsRef<[u8]> + Send + Sync + 'static>(
+        bytes: B,
+        limits: IpcLimits,
+        types: TypeOptions,
+    ) -> PolarsResult<Self> {
+        walk::index(Origin::bytes(bytes), limits, &types)
     }
 
     /// Which format it is.

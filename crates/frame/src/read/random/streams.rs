@@ -18,6 +18,7 @@ use super::{Entry, StreamPlace};
 use crate::error::format_error;
 use crate::read::heads::Heads;
 use crate::read::index::SNIFFED;
+use crate::read::types::TypeOptions;
 use crate::schema::{ReadColumn, ReadSchema, TypeDifference};
 use crate::statistics;
 
@@ -25,8 +26,8 @@ use crate::statistics;
 const AHEAD: u64 = 32 << 10;
 
 /// Walks along all streams of a source.
-pub(super) fn stream(reading: &Reading<'_>, limits: IpcLimits) -> PolarsResult<Found> {
-    let mut found = Found::default();
+pub(super) fn stream(reading: &Reading<'_>, limits: IpcLimits, types: &TypeOptions) -> PolarsResult<Found> {
+    let mut found = Found { types: types.clone(), ..Found::default() };
     let mut heads = Heads::default();
     let mut at = 0u64;
     loop {
@@ -145,14 +146,14 @@ impl Found {
         let schema = match (self.streams.first(), self.streams.last()) {
             (Some(_), Some(last)) if written_alike(&last.schema.written, &schema) => Arc::clone(&last.schema),
             (Some(first), _) => {
-                let schema = ReadSchema::new(schema);
+                let schema = ReadSchema::new(schema, &self.types);
                 let place = format!("stream {}, which starts at byte {at}", self.streams.len() + 1);
                 let differ =
                     |msg: String| polars_err!(SchemaMismatch: "streams with other columns follow: {msg}");
                 same_columns(&first.schema, &schema, &place).map_err(differ)?;
                 Arc::new(schema)
             },
-            _ => Arc::new(ReadSchema::new(schema)),
+            _ => Arc::new(ReadSchema::new(schema, &self.types)),
         };
         self.streams.push(StreamPlace {
             schema,

@@ -19,6 +19,7 @@ use crate::pool;
 use crate::read::assemble::check_rows;
 use crate::read::index::{SNIFFED, batch_at, dictionary_at, read_footer};
 use crate::read::ledger::Ledger;
+use crate::read::types::TypeOptions;
 use crate::schema::ReadSchema;
 use crate::statistics;
 
@@ -29,25 +30,27 @@ pub(super) struct Found {
     pub(super) batches: Vec<Entry>,
     pub(super) dictionaries: Vec<DictionaryEntry>,
     pub(super) has_statistics: bool,
+    /// What columns become.
+    pub(super) types: TypeOptions,
 }
 
 /// Indexes whichever format it is.
-pub(super) fn index(origin: Origin, limits: IpcLimits) -> PolarsResult<IpcIndex> {
+pub(super) fn index(origin: Origin, limits: IpcLimits, types: &TypeOptions) -> PolarsResult<IpcIndex> {
     let counter = AtomicU64::new(0);
     let (kind, found) = {
         let reading = origin.reading_for_index(&counter)?;
         let magic = reading.read(0..reading.len().min(FILE_MAGIC.len() as u64))?;
         if magic.as_slice() == FILE_MAGIC {
-            (IpcKind::File, file(&reading, &limits)?)
+            (IpcKind::File, file(&reading, &limits, types)?)
         } else {
             if !magic.starts_with(&CONTINUATION) {
                 let start = reading.read(0..reading.len().min(SNIFFED as u64))?;
                 check_stream(&start).map_err(format_error)?;
             }
-            (IpcKind::Stream, stream(&reading, limits)?)
+            (IpcKind::Stream, stream(&reading, limits, types)?)
         }
     };
-    let Found { streams, batches, dictionaries, has_statistics } = found;
+    let Found { streams, batches, dictionaries, has_statistics, types: _ } = found;
     let Some(first) = streams.first() else {
         polars_bail!(ComputeError: "the Arrow IPC stream is empty: it has no schema message");
     };
@@ -76,7 +79,7 @@ const HEADS_READ: usize = 16;
 /// The same for files in memory, where heads cost no reads.
 const HEADS_LOOKED_AT: usize = 1024;
 
-fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
+fn file(reading: &Reading<'_>, limits: &IpcLimits, types: &TypeOptions) -> PolarsResult<Found> {
     let (footer, footer_start) = read_footer(reading.source(), limits)?;
     reading.count(reading.len() - footer_start);
     let mut dictionaries = Vec::with_capacity(footer.dictionaries.len());
@@ -88,9 +91,9 @@ fn file(reading: &Reading<'_>, limits: &IpcLimits) -> PolarsResult<Found> {
         Some(known) => known,
         None => by_heads(reading, &footer, dictionaries.len(), limits)?,
     };
-    let schema = Arc::new(ReadSchema::new(footer.schema));
+    let schema = Arc::new(ReadSchema::new(footer.schema, types));
     let streams = vec![StreamPlace { schema, first_batch: 0, first_dictionary: 0 }];
-    Ok(Found { streams, batches, dictionaries, has_statistics })
+    Ok(Found { streams, batches, dictionaries, has_statistics, types: types.clone() })
 }
 
 /// The rows of a batch, and whether it has statistics.
