@@ -20,6 +20,9 @@ use crate::error::format_error;
 use crate::pool;
 use crate::schema::ReadSchema;
 
+/// Slots, of which schema, and their dictionaries.
+type Known = (Vec<usize>, Arc<ReadSchema>, Arc<Dictionaries>);
+
 /// A file whose footer has been read.
 pub(super) struct OpenFile<R> {
     pub(super) source: Source<R>,
@@ -29,9 +32,8 @@ pub(super) struct OpenFile<R> {
     pub(super) batches: Vec<Block>,
     pub(super) metadata: KeyValues,
     pub(super) not_utf8: Vec<NotUtf8>,
-    /// The dictionaries read last, the slots they are for and of which schema: `get_batch` after `get_batch` needs
-    /// the same ones.
-    known: Mutex<Option<(Vec<usize>, Arc<ReadSchema>, Arc<Dictionaries>)>>,
+    /// The dictionaries read last: `get_batch` after `get_batch` needs the same ones.
+    known: Mutex<Option<Known>>,
     ledger: Ledger,
 }
 
