@@ -3,6 +3,7 @@
 
 mod cut;
 mod files;
+mod kinds;
 mod sources;
 
 use std::io::{self, Cursor, ErrorKind, Read, Seek, SeekFrom};

@@ -7,7 +7,7 @@
 use arrow::array::View;
 use arrow::bitmap::Bitmap;
 use arrow::offset::Offset;
-use floe_format::{Error, Result};
+use floe_format::{Error, ErrorKind, Result};
 use polars_buffer::Buffer;
 
 use crate::aligned::{byte_len, try_with_capacity};
@@ -72,7 +72,7 @@ fn is_continuation(byte: u8) -> bool {
 }
 
 fn not_utf8() -> Error {
-    Error::invalid("a string is not valid UTF-8")
+    Error::new(ErrorKind::InvalidUtf8)
 }
 
 /// The bits behind an inline string of so many bytes. (A table: shifting 128 bits takes longer than all else.)

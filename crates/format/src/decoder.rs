@@ -97,7 +97,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] for another number of bytes (which changes nothing: feed again);
-    /// [`ErrorKind::Limit`] for a length beyond `max_metadata_bytes`; [`ErrorKind::Invalid`] for a
+    /// [`ErrorKind::LimitExceeded`] for a length beyond `max_metadata_bytes`; [`ErrorKind::Invalid`] for a
     /// negative one, for one that no message without a marker has, and behind the end; the errors of
     /// [`decode_message`]. Behind all but the first the place of the next message is unknown, so the
     /// decoder stays at its end.

@@ -34,7 +34,7 @@ pub enum ErrorKind {
     /// The metadata flatbuffer is malformed.
     Flatbuffer(String),
     /// A claim exceeds a limit of [`crate::IpcLimits`].
-    Limit {
+    LimitExceeded {
         /// The name of the limit's field.
         limit: &'static str,
         /// What the input claims.
@@ -60,6 +60,10 @@ pub enum ErrorKind {
         /// How long the body is.
         body: u64,
     },
+    /// Text is not UTF-8.
+    InvalidUtf8,
+    /// Keys of a column refer to a dictionary that has no values: it was not sent before the batch, or is empty. In words.
+    DictionaryMissing(String),
     /// A codec refused the data.
     Codec(String),
     /// The bytes could not be read.
@@ -67,7 +71,7 @@ pub enum ErrorKind {
     /// The bytes are well-formed but contradict the specification.
     Invalid(String),
     /// Valid, but this reader (or Polars) has no way to hold it.
-    Unsupported(String),
+    UnsupportedType(String),
 }
 
 /// An error of the I/O layer above, kept whole on its way through this one.
@@ -191,9 +195,9 @@ impl Error {
         Self::new(ErrorKind::Io(IoError(Arc::new(error))))
     }
 
-    /// [`ErrorKind::Unsupported`] with this message.
+    /// [`ErrorKind::UnsupportedType`] with this message.
     pub fn unsupported(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unsupported(message.into()))
+        Self::new(ErrorKind::UnsupportedType(message.into()))
     }
 
     /// The same error, seen from one level further out.
@@ -243,7 +247,7 @@ impl fmt::Display for ErrorKind {
             Self::BadMagic { expected } => write!(f, "not Arrow IPC: expected {expected}"),
             Self::WrongFormat { expected, found, start } => fmt_wrong_format(f, *expected, *found, start),
             Self::Flatbuffer(message) => write!(f, "malformed metadata: {message}"),
-            Self::Limit { limit, claimed, allowed } => write!(
+            Self::LimitExceeded { limit, claimed, allowed } => write!(
                 f,
                 "{claimed} exceeds the limit `{limit}` of {allowed}; if the source is trusted, raise it with `with_limits`"
             ),
@@ -257,7 +261,10 @@ impl fmt::Display for ErrorKind {
             },
             Self::Io(error) => error.fmt(f),
             Self::Codec(message) => write!(f, "decompression failed: {message}"),
-            Self::Invalid(message) | Self::Unsupported(message) => f.write_str(message),
+            Self::InvalidUtf8 => f.write_str("a string is not valid UTF-8"),
+            Self::Invalid(message) | Self::UnsupportedType(message) | Self::DictionaryMissing(message) => {
+                f.write_str(message)
+            },
         }
     }
 }

@@ -134,7 +134,7 @@ fn decode_block(block: &fb::BlockRef<'_>) -> Result<Block> {
 ///
 /// # Errors
 /// [`ErrorKind::BadMagic`] if this is not the end of a file, [`ErrorKind::Invalid`] for lengths of
-/// zero and less, [`ErrorKind::Limit`] beyond `max_metadata_bytes`.
+/// zero and less, [`ErrorKind::LimitExceeded`] beyond `max_metadata_bytes`.
 pub fn footer_len(suffix: &[u8; FILE_SUFFIX_LEN], limits: &IpcLimits) -> Result<usize> {
     let [a, b, c, d, magic @ ..] = *suffix;
     if magic != FILE_MAGIC {

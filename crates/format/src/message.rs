@@ -117,9 +117,9 @@ const EXPERIMENTAL_COMPRESSION: &str = "ARROW:experimental_compression";
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Flatbuffer`] if it is malformed, [`ErrorKind::Limit`] if it claims more than
+/// [`ErrorKind::Flatbuffer`] if it is malformed, [`ErrorKind::LimitExceeded`] if it claims more than
 /// `limits` allow, [`ErrorKind::BufferOutOfBounds`] and [`ErrorKind::Invalid`] if it contradicts
-/// the specification, [`ErrorKind::Unsupported`] for tensors, metadata before V4 and types from the
+/// the specification, [`ErrorKind::UnsupportedType`] for tensors, metadata before V4 and types from the
 /// future.
 pub fn decode_message(metadata: &[u8], limits: &IpcLimits) -> Result<Message> {
     if metadata.len() > limits.max_metadata_bytes {

@@ -22,7 +22,7 @@ pub(crate) fn format_error(error: Error) -> PolarsError {
         // An error of the system stays what it is, so that `raw_os_error` is there.
         ErrorKind::Io(io) => return PolarsError::IO { error: Arc::clone(&io.0), msg },
         ErrorKind::Truncated { .. } => io::ErrorKind::UnexpectedEof,
-        ErrorKind::Unsupported(_) => io::ErrorKind::Unsupported,
+        ErrorKind::UnsupportedType(_) => io::ErrorKind::Unsupported,
         _ => io::ErrorKind::InvalidData,
     };
     PolarsError::IO { error: Arc::new(io::Error::new(kind, Carrier(error))), msg }

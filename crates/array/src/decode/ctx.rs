@@ -143,7 +143,7 @@ impl<'a> DecodeCtx<'a> {
     pub(super) fn unbacked_rows(&self, rows: usize) -> Result<()> {
         let allowed = self.options.limits.max_unbacked_rows;
         if rows > allowed {
-            return Err(Error::new(ErrorKind::Limit {
+            return Err(Error::new(ErrorKind::LimitExceeded {
                 limit: "max_unbacked_rows",
                 claimed: rows as u64,
                 allowed: allowed as u64,

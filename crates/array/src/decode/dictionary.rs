@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::Array;
 use arrow::bitmap::Bitmap;
 use arrow::types::NativeType;
-use floe_format::{DictionaryEncoding, Error, Result};
+use floe_format::{DictionaryEncoding, Error, ErrorKind, Result};
 use polars_buffer::Buffer;
 use polars_utils::IdxSize;
 
@@ -84,7 +84,9 @@ fn at(encoding: &DictionaryEncoding, error: Error) -> Error {
 
 fn lookup_of<'a>(part: Option<&Part<'a>>, encoding: &DictionaryEncoding) -> Result<&'a Lookup> {
     let lookup = part.and_then(|part| part.dictionaries().lookup(encoding.slot));
-    lookup.ok_or_else(|| Error::invalid(format!("dictionary {} is unknown", encoding.id)))
+    lookup.ok_or_else(|| {
+        Error::new(ErrorKind::DictionaryMissing(format!("dictionary {} is unknown", encoding.id)))
+    })
 }
 
 /// What the keys of a part become: `table[key]`, which may be the key itself.
@@ -252,8 +254,12 @@ fn look_up_all<C: NativeType>(
 }
 
 fn outside(key: impl std::fmt::Display, len: usize) -> Error {
-    let hint = if len == 0 { ": it is empty, or was not sent before the batch" } else { "" };
-    Error::invalid(format!("key {key} is outside of a dictionary of {len} values{hint}"))
+    let outside = format!("key {key} is outside of a dictionary of {len} values");
+    if len == 0 {
+        let message = format!("{outside}: it is empty, or was not sent before the batch");
+        return Error::new(ErrorKind::DictionaryMissing(message));
+    }
+    Error::invalid(outside)
 }
 
 fn look_up<K: NativeType + TryInto<usize>>(

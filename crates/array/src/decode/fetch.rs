@@ -249,7 +249,7 @@ impl<'a> DecodeCtx<'a> {
             ParsedBuffer::Frame { len, frame } => {
                 let limits = &self.options.limits;
                 if len > limits.max_buffer_bytes {
-                    return Err(Error::new(ErrorKind::Limit {
+                    return Err(Error::new(ErrorKind::LimitExceeded {
                         limit: "max_buffer_bytes",
                         claimed: len,
                         allowed: limits.max_buffer_bytes,

@@ -206,7 +206,7 @@ impl Budget {
         }
         self.spent.fetch_sub(bytes.min(spent), Ordering::Relaxed);
         Err(Error::new(if total > max_total {
-            ErrorKind::Limit { limit: "max_total_bytes", claimed: total, allowed: max_total }
+            ErrorKind::LimitExceeded { limit: "max_total_bytes", claimed: total, allowed: max_total }
         } else {
             ErrorKind::Amplified { input: seen, claimed: spent, allowed }
         }))

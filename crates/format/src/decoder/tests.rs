@@ -139,7 +139,7 @@ fn lengths_are_checked_before_anything_is_asked_for() {
     let limit = "max_metadata_bytes";
     assert_eq!(
         feed([0xff, 0xff, 0xff, 0x7f]).unwrap_err().kind,
-        ErrorKind::Limit { limit, claimed, allowed }
+        ErrorKind::LimitExceeded { limit, claimed, allowed }
     );
     assert!(matches!(feed([8, 0, 0, 0]), Ok(Step::Need(8))));
 }

@@ -43,7 +43,7 @@ fn an_unset_version_is_that_of_its_time() {
         decode_footer(planus::Builder::new().finish(footer, None), &LIMITS).map(|footer| footer.version)
     };
     assert_eq!(decode(fb::MetadataVersion::V1), Ok(Version::V4));
-    assert!(matches!(decode(fb::MetadataVersion::V2).unwrap_err().kind, ErrorKind::Unsupported(_)));
+    assert!(matches!(decode(fb::MetadataVersion::V2).unwrap_err().kind, ErrorKind::UnsupportedType(_)));
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn the_suffix() {
     assert!(matches!(len(b"\x01\x02\0\0ARROW2"), Err(ErrorKind::BadMagic { .. })));
     assert!(matches!(len(b"\0\0\0\0ARROW1"), Err(ErrorKind::Invalid(_))));
     assert!(matches!(len(b"\xff\xff\xff\xffARROW1"), Err(ErrorKind::Invalid(_))));
-    assert!(matches!(len(b"\0\0\0\x7fARROW1"), Err(ErrorKind::Limit { .. })));
+    assert!(matches!(len(b"\0\0\0\x7fARROW1"), Err(ErrorKind::LimitExceeded { .. })));
 }
 
 #[test]

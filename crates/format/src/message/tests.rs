@@ -142,7 +142,7 @@ fn contradictions_of_a_batch_are_named() {
     let buffers = Some(vec![fb::Buffer::default(); 3]);
     let bytes = batch_message(fb::RecordBatch { buffers, ..Default::default() }, 0);
     let error = decode_message(&bytes, &IpcLimits { max_buffers: 2, ..*LIMITS }).unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Limit { limit: "max_buffers", claimed: 3, allowed: 2 });
+    assert_eq!(error.kind, ErrorKind::LimitExceeded { limit: "max_buffers", claimed: 3, allowed: 2 });
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn versions_and_headers() {
     let batch = || Some(fb::MessageHeader::RecordBatch(Default::default()));
     let decode = |version, header, body| decode_message(&message(version, header, body), &LIMITS);
     let old = decode(fb::MetadataVersion::V3, batch(), 0).unwrap_err();
-    assert!(matches!(old.kind, ErrorKind::Unsupported(_)));
+    assert!(matches!(old.kind, ErrorKind::UnsupportedType(_)));
     assert_eq!(decode(fb::MetadataVersion::V4, batch(), 0).unwrap().version, Version::V4);
     assert!(matches!(decode(fb::MetadataVersion::V5, batch(), -1).unwrap_err().kind, ErrorKind::Invalid(_)));
     assert!(matches!(decode(fb::MetadataVersion::V5, None, 0).unwrap_err().kind, ErrorKind::Invalid(_)));
@@ -168,7 +168,7 @@ fn versions_and_headers() {
     let tensor = Some(fb::MessageHeader::Tensor(Box::new(tensor)));
     assert!(matches!(
         decode(fb::MetadataVersion::V5, tensor, 0).unwrap_err().kind,
-        ErrorKind::Unsupported(_)
+        ErrorKind::UnsupportedType(_)
     ));
 }
 
@@ -278,9 +278,9 @@ fn depth_and_nodes_are_limited() {
     let kind = |limits| round_trip(&schema, &limits).unwrap_err().kind.clone();
     let fits = IpcLimits { max_schema_depth: 10, max_schema_nodes: 10, ..*LIMITS };
     assert_eq!(round_trip(&schema, &fits).unwrap(), schema);
-    let expected = ErrorKind::Limit { limit: "max_schema_depth", claimed: 10, allowed: 9 };
+    let expected = ErrorKind::LimitExceeded { limit: "max_schema_depth", claimed: 10, allowed: 9 };
     assert_eq!(kind(IpcLimits { max_schema_depth: 9, ..fits }), expected);
-    let expected = ErrorKind::Limit { limit: "max_schema_nodes", claimed: 10, allowed: 9 };
+    let expected = ErrorKind::LimitExceeded { limit: "max_schema_nodes", claimed: 10, allowed: 9 };
     assert_eq!(kind(IpcLimits { max_schema_nodes: 9, ..fits }), expected);
 }
 
@@ -300,7 +300,7 @@ fn a_dag_does_not_explode() {
     let bytes = builder.finish(root, None);
     assert!(bytes.len() < 4096);
     let error = decode_message(bytes, &LIMITS).unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Limit { limit: "max_schema_nodes", .. }), "{error}");
+    assert!(matches!(error.kind, ErrorKind::LimitExceeded { limit: "max_schema_nodes", .. }), "{error}");
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn shared_text_does_not_explode() {
     let header = fb::MessageHeader::create_schema(&mut builder, schema);
     let root = fb::Message::create(&mut builder, fb::MetadataVersion::V5, header, 0, ());
     let error = decode_message(builder.finish(root, None), &LIMITS).unwrap_err();
-    assert!(matches!(error.kind, ErrorKind::Limit { limit: "max_metadata_bytes", .. }), "{error}");
+    assert!(matches!(error.kind, ErrorKind::LimitExceeded { limit: "max_metadata_bytes", .. }), "{error}");
 }
 
 #[test]

@@ -292,6 +292,6 @@ fn check_children(data_type: &DataType, children: &[Field]) -> Result<()> {
 impl Error {
     pub(crate) fn limit(limit: &'static str, claimed: usize, allowed: usize) -> Self {
         let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-        Self::new(ErrorKind::Limit { limit, claimed: wide(claimed), allowed: wide(allowed) })
+        Self::new(ErrorKind::LimitExceeded { limit, claimed: wide(claimed), allowed: wide(allowed) })
     }
 }
