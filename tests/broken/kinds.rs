@@ -43,8 +43,7 @@ fn kind(error: &PolarsError) -> &ErrorKind {
 #[test]
 fn a_cut_is_truncated_and_says_where() {
     let bytes = strings();
-    let second =
-        messages(&bytes).0.into_iter().filter(|m| matches!(m.kind, Kind::Batch(_))).nth(1);
+    let second = messages(&bytes).0.into_iter().filter(|m| matches!(m.kind, Kind::Batch(_))).nth(1);
     let error = error(&bytes[..second.expect("two batches").end - 1], IpcLimits::default());
     assert!(matches!(kind(&error), ErrorKind::Truncated { .. }), "{error:?}");
 }
@@ -79,8 +78,7 @@ fn a_dictionary_that_was_not_sent_is_missing() {
     let words = Column::new("s".into(), ["a", "b", "a", "b"]);
     let words = words.cast(&DataType::from_categories(Categories::global())).expect("categories");
     let bytes = stream(&words);
-    let dictionary =
-        messages(&bytes).0.into_iter().find(|m| matches!(m.kind, Kind::Dictionary { .. }));
+    let dictionary = messages(&bytes).0.into_iter().find(|m| matches!(m.kind, Kind::Dictionary { .. }));
     let dictionary = dictionary.expect("a dictionary");
     let without = [&bytes[..dictionary.start], &bytes[dictionary.end..]].concat();
     let error = error(&without, IpcLimits::default());
