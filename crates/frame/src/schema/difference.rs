@@ -128,6 +128,7 @@ impl TypeDifference {
         self.within("items".to_owned())
     }
 
+    #[cfg(feature = "dtype-struct")]
     fn in_field(self, field: &Field) -> Self {
         self.within(format!("field {}", shown(field.name())))
     }
