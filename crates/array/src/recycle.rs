@@ -8,7 +8,7 @@
 //!
 //! What lies here is still the system's to take: on Linux its pages are marked with `MADV_FREE`, so that the kernel
 //! drops them, without swapping, as soon as memory is short. To mark small pages takes half as long as to fill them, so
-//! what has come last, up to a [`WARM`]th of the limit, waits for that: one batch after another uses the same memory
+//! what has come last, up to a 32nd of the limit, waits for that: one batch after another uses the same memory
 //! without it. All of it goes when an allocation fails, up to as much as is allocated where nothing here fits, and no
 //! more than [`limit`] bytes are kept: the oldest go first.
 

@@ -14,7 +14,7 @@ use crate::error::io_error;
 /// Reads an Arrow IPC file or an Arrow IPC stream, whichever the path is, into a DataFrame.
 ///
 /// A pipe is read as a stream, and may hold a file as well (see [`IpcStreamReader`]). To choose columns, rows or limits,
-/// or to read batch by batch, use the reader of the format: [`sniff`](crate::sniff) says which one it is.
+/// or to read batch by batch, use the reader of the format: [`sniff`](fn@crate::sniff) says which one it is.
 /// [`IpcIndex::open`](crate::IpcIndex::open) opens both formats for reading at random.
 ///
 /// ```
