@@ -59,7 +59,8 @@ fn each_other_format_is_named_with_what_to_call_instead() {
         let Some(error) = error else { continue };
         let text = error.to_string();
         assert!(text.contains(&found.to_string()) && text.ends_with(found.advice()), "{text}");
-        assert!(!text.contains("limit"), "{text}");
+        // "newline-delimited" has the word, so what invites people to raise a limit is looked for.
+        assert!(!text.contains("with_limits") && !text.contains("exceeds"), "{text}");
     }
     let text = check_file(b"\xff\xff\xff\xff\x08\0\0\0").unwrap_err().to_string();
     assert!(text.contains("an Arrow IPC stream") && text.contains("`IpcStreamReader`"), "{text}");
