@@ -2,7 +2,7 @@
 
 use arrow::array::{
     Array, BinaryArray, BinaryViewArrayGeneric, BooleanArray, FixedSizeListArray, ListArray, NullArray,
-    PrimitiveArray, StructArray, View, ViewType,
+    PrimitiveArray, StructArray, Utf8Array, View, ViewType,
 };
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::PhysicalType;
@@ -49,16 +49,29 @@ pub(crate) fn join_charged(arrays: &[Box<dyn Array>], charge: &dyn Charge) -> Re
     join_all(&arrays, charge)
 }
 
+/// The bytes that offsets use, one array's behind the other's.
+fn join_bytes<'a>(
+    arrays: impl Iterator<Item = (&'a OffsetsBuffer<i64>, &'a Buffer<u8>)> + Clone,
+    charge: &dyn Charge,
+) -> Result<Buffer<u8>> {
+    let parts = arrays.map(|(offsets, values)| values.get(range(offsets)).unwrap_or_default());
+    let mut values = charge.vec::<u8>(total(parts.clone().map(<[u8]>::len))?)?;
+    parts.for_each(|part| values.extend_from_slice(part));
+    Ok(share(values))
+}
+
 /// What it takes to have an array joined with others.
 pub(crate) fn cost(array: &dyn Array) -> usize {
     let own = match array.dtype().to_physical_type() {
         PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| size_of::<$T>()),
         PhysicalType::BinaryView | PhysicalType::Utf8View => size_of::<View>(),
-        PhysicalType::LargeBinary | PhysicalType::LargeList => size_of::<i64>(),
+        PhysicalType::LargeBinary | PhysicalType::LargeUtf8 | PhysicalType::LargeList => size_of::<i64>(),
         _ => 0,
     };
     let any = array.as_any();
     let below = if let Some(array) = any.downcast_ref::<BinaryArray<i64>>() {
+        range(array.offsets()).len()
+    } else if let Some(array) = any.downcast_ref::<Utf8Array<i64>>() {
         range(array.offsets()).len()
     } else if let Some(array) = any.downcast_ref::<ListArray<i64>>() {
         let used = range(array.offsets());
@@ -106,11 +119,15 @@ fn join_all(arrays: &[&dyn Array], charge: &dyn Charge) -> Result<Box<dyn Array>
         PhysicalType::LargeBinary => {
             let arrays = all::<BinaryArray<i64>>(arrays)?;
             let offsets = join_offsets(arrays.iter().map(|array| array.offsets()), rows, charge)?;
-            let parts =
-                arrays.iter().map(|array| array.values().get(range(array.offsets())).unwrap_or_default());
-            let mut values = charge.vec::<u8>(total(parts.clone().map(<[u8]>::len))?)?;
-            parts.for_each(|part| values.extend_from_slice(part));
-            boxed(BinaryArray::try_new(dtype, offsets, share(values), validity))
+            let parts = arrays.iter().map(|array| (array.offsets(), array.values()));
+            boxed(BinaryArray::try_new(dtype, offsets, join_bytes(parts, charge)?, validity))
+        },
+        // The texts of dictionaries, at the oldest compat level.
+        PhysicalType::LargeUtf8 => {
+            let arrays = all::<Utf8Array<i64>>(arrays)?;
+            let offsets = join_offsets(arrays.iter().map(|array| array.offsets()), rows, charge)?;
+            let parts = arrays.iter().map(|array| (array.offsets(), array.values()));
+            boxed(Utf8Array::try_new(dtype, offsets, join_bytes(parts, charge)?, validity))
         },
         PhysicalType::LargeList => {
             let arrays = all::<ListArray<i64>>(arrays)?;
@@ -265,7 +282,9 @@ mod tests {
         let numbers = PrimitiveArray::from(numbers).to(timestamp).boxed();
         let texts = Utf8ViewArray::from_slice_values(vec!["a text that is not inlined"; 300_000]).boxed();
         let floats = PrimitiveArray::from_vec((0u16..60_000).map(f32::from).collect()).boxed();
-        for array in [numbers, texts, floats] {
+        let words: Vec<String> = (0..30_000).map(|i| format!("wörd {i}")).collect();
+        let offsets = Utf8Array::<i64>::from_slice(&words).boxed();
+        for array in [numbers, texts, floats, offsets] {
             let end = array.len();
             let cuts = [(0, 5), (5, 8), (8, 8), (9, 1_000), (1_000, end)];
             let arrays: Vec<_> = cuts.iter().map(|(from, to)| array.sliced(*from, to - from)).collect();

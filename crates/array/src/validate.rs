@@ -7,7 +7,7 @@
 use arrow::array::View;
 use arrow::bitmap::Bitmap;
 use arrow::offset::Offset;
-use floe_format::{Error, ErrorKind, Result};
+use floe_format::{Error, ErrorKind, Place, Result};
 use polars_buffer::Buffer;
 
 use crate::aligned::{byte_len, try_with_capacity};
@@ -60,7 +60,7 @@ pub fn utf8_rows<O: Offset>(offsets: &[O], data: &[u8], validity: &Bitmap) -> Re
     for (row, (pair, valid)) in offsets.windows(2).zip(validity.iter()).enumerate() {
         let text = data.get(pair[0].to_usize()..pair[1].to_usize()).unwrap_or_default();
         if valid && simdutf8::basic::from_utf8(text).is_err() {
-            return Err(not_utf8().at(format!("row {row}")));
+            return Err(not_utf8().at(Place::Row(row)));
         }
     }
     Ok(())

@@ -8,8 +8,8 @@ use planus::{Builder, Offset, UnionOffset};
 
 use crate::schema::{encode_key_values, encode_schema, key_values_size};
 use crate::{
-    BatchHeader, Block, BufferSpec, Codec, DictionaryHeader, Error, FieldNode, Footer, Result, ResultExt,
-    Schema, Text, Version,
+    BatchHeader, Block, BufferSpec, Codec, DictionaryHeader, Error, FieldNode, Footer, Place, Result,
+    ResultExt, Schema, Text, Version,
 };
 
 /// Writes flatbuffers, one after another, into the same memory.
@@ -104,9 +104,10 @@ impl MessageEncoder {
         metadata: &[(Text, Text)],
         version: Version,
     ) -> Result<&[u8]> {
-        schema.check_encodable().at(|| "footer")?;
+        schema.check_encodable().at(|| Place::Footer)?;
         let blocks = dictionaries.len().saturating_add(batches.len());
-        check_size(blocks.saturating_mul(24).saturating_add(key_values_size(metadata))).at(|| "footer")?;
+        check_size(blocks.saturating_mul(24).saturating_add(key_values_size(metadata)))
+            .at(|| Place::Footer)?;
         let dictionaries = encode_blocks(dictionaries).at(|| "footer, dictionary blocks")?;
         let batches = encode_blocks(batches).at(|| "footer, record batch blocks")?;
         let version = match version {

@@ -16,7 +16,7 @@ use crate::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use crate::error::malformed;
 use crate::message::{decode_version, to_u64};
 use crate::schema::{Budget, Raw, decode_schema, key_values};
-use crate::{Error, ErrorKind, IpcLimits, KeyValues, NotUtf8, Result, ResultExt, Schema, Version};
+use crate::{Error, ErrorKind, IpcLimits, KeyValues, NotUtf8, Place, Result, ResultExt, Schema, Version};
 
 /// Slots of `File.fbs`.
 const SCHEMA: usize = 1;
@@ -66,7 +66,7 @@ pub struct Block {
 /// As [`decode_message`](crate::decode_message); a footer without a schema is
 /// [`ErrorKind::Invalid`].
 pub fn decode_footer(flatbuffer: &[u8], limits: &IpcLimits) -> Result<Footer> {
-    decode(flatbuffer, limits).at(|| "footer")
+    decode(flatbuffer, limits).at(|| Place::Footer)
 }
 
 fn decode(flatbuffer: &[u8], limits: &IpcLimits) -> Result<Footer> {
@@ -85,7 +85,7 @@ fn decode(flatbuffer: &[u8], limits: &IpcLimits) -> Result<Footer> {
         return Err(Error::invalid("there is no schema"));
     };
     let raw = Raw::root(flatbuffer);
-    let schema = decode_schema(schema, raw.table(SCHEMA), &mut budget).at(|| "schema")?;
+    let schema = decode_schema(schema, raw.table(SCHEMA), &mut budget).at(|| Place::Schema)?;
     let metadata = key_values(footer.custom_metadata().map_err(malformed)?, (raw, METADATA), &mut budget)?;
     Ok(Footer {
         schema,
@@ -148,7 +148,7 @@ pub fn footer_len(suffix: &[u8; FILE_SUFFIX_LEN], limits: &IpcLimits) -> Result<
         Ok(len) if len > 0 => Ok(len),
         _ => Err(Error::invalid("the footer's length is not positive")),
     }
-    .at(|| "footer")
+    .at(|| Place::Footer)
 }
 
 impl Block {

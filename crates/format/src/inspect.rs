@@ -9,7 +9,7 @@ use crate::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use crate::sniff::check_stream;
 use crate::{
     BatchHeader, Block, Error, ErrorKind, Field, Footer, Header, IpcLimits, KeyValues, Message, Next,
-    NotUtf8, Result, ResultExt, Schema, Version, footer_len, next_message,
+    NotUtf8, Place, Result, ResultExt, Schema, Version, footer_len, next_message,
 };
 
 /// What [`describe`] finds; its `Display` is a table.
@@ -103,7 +103,9 @@ fn describe_file(bytes: &[u8], limits: &IpcLimits) -> Result<Description> {
     };
     let footer_len = footer_len(suffix, limits)?;
     let Some(footer_start) = rest.len().checked_sub(footer_len) else {
-        return Err(Error::invalid(format!("{footer_len} bytes are more than the file has")).at("footer"));
+        return Err(
+            Error::invalid(format!("{footer_len} bytes are more than the file has")).at(Place::Footer)
+        );
     };
     let footer = crate::decode_footer(rest.get(footer_start..).unwrap_or_default(), limits)?;
     let mut messages = Vec::new();

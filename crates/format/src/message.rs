@@ -15,7 +15,7 @@ use planus::errors::ErrorKind as PlanusKind;
 
 use crate::error::malformed;
 use crate::schema::{Budget, Raw, decode_schema, key_values};
-use crate::{Error, ErrorKind, IpcLimits, KeyValues, NotUtf8, Result, ResultExt, Schema, Text};
+use crate::{Error, ErrorKind, IpcLimits, KeyValues, NotUtf8, Place, Result, ResultExt, Schema, Text};
 
 /// A decoded message: its header, the length of the body that follows and custom metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,7 +134,7 @@ pub fn decode_message(metadata: &[u8], limits: &IpcLimits) -> Result<Message> {
     let not_utf8 = budget.take_not_utf8();
     let header = match message.header() {
         Ok(Some(fb::MessageHeaderRef::Schema(schema))) => {
-            Header::Schema(decode_schema(schema, raw.table(HEADER), &mut budget).at(|| "schema")?)
+            Header::Schema(decode_schema(schema, raw.table(HEADER), &mut budget).at(|| Place::Schema)?)
         },
         Ok(Some(fb::MessageHeaderRef::RecordBatch(batch))) => {
             let context = BatchContext { body_len, version, custom: &custom, limits };
@@ -242,7 +242,7 @@ impl BatchContext<'_> {
         budget.take::<BufferSpec>(wire.len())?;
         let mut buffers = Vec::with_capacity(wire.len());
         for (index, buffer) in wire.iter().enumerate() {
-            let spec = decode_buffer(&buffer).at(|| format!("buffer {index}"))?;
+            let spec = decode_buffer(&buffer).at(|| Place::Buffer(index))?;
             buffers.push(spec.checked(index, self.body_len)?);
         }
         Ok(buffers)

@@ -80,8 +80,9 @@ static IO: LazyLock<ErrorKind> = LazyLock::new(|| {
 /// use polars_io::SerReader;
 /// use std::error::Error;
 ///
-/// let error = IpcStreamReader::new([0xFF, 0xFF, 0xFF, 0xFF, 16, 0].as_slice()).finish().unwrap_err();
-/// assert!(matches!(error_kind(&error), Some(ErrorKind::Truncated { need: 8, have: 6 })));
+/// // The marker and the length of a message that is not there.
+/// let error = IpcStreamReader::new([0xFF, 0xFF, 0xFF, 0xFF, 16, 0, 0, 0].as_slice()).finish().unwrap_err();
+/// assert!(matches!(error_kind(&error), Some(ErrorKind::Truncated { need: 16, have: 0 })));
 ///
 /// let source = error.source().and_then(|io| io.source()).and_then(|e| e.downcast_ref::<floe_format::Error>());
 /// assert!(matches!(source.unwrap().kind, ErrorKind::Truncated { .. }));
@@ -132,8 +133,8 @@ pub struct ErrorPlace {
 /// let mut df = DataFrame::new(1, vec![Column::new("name".into(), ["Nuuk, the largest city of Greenland"])])?;
 /// let mut bytes = Vec::new();
 /// IpcWriter::new(&mut bytes).finish(&mut df)?;
-/// let at = bytes.windows(4).position(|four| four == b"Nuuk").unwrap();
-/// bytes[at] = 0xFF; // in the view: no UTF-8 any more
+/// let at = bytes.windows(5).position(|five| five == b"Nuuk,").unwrap();
+/// bytes[at] = 0xFF; // no UTF-8 any more
 /// let error = IpcReader::new(Cursor::new(bytes)).finish().unwrap_err();
 /// let place = error_place(&error).unwrap();
 /// assert_eq!(place.column.as_deref(), Some("name"));

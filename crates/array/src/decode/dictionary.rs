@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::Array;
 use arrow::bitmap::Bitmap;
 use arrow::types::NativeType;
-use floe_format::{DictionaryEncoding, Error, ErrorKind, Result};
+use floe_format::{DictionaryEncoding, Error, ErrorKind, Place, Result};
 use polars_buffer::Buffer;
 use polars_utils::IdxSize;
 
@@ -79,7 +79,7 @@ fn with_keys<K: NativeType + TryInto<usize>>(
 }
 
 fn at(encoding: &DictionaryEncoding, error: Error) -> Error {
-    error.at(format!("dictionary {}", encoding.id))
+    error.at(Place::Dictionary(encoding.id))
 }
 
 fn lookup_of<'a>(part: Option<&Part<'a>>, encoding: &DictionaryEncoding) -> Result<&'a Lookup> {

@@ -7,7 +7,7 @@ use arrow::bitmap::Bitmap;
 use arrow::datatypes::{PhysicalType, PrimitiveType};
 use arrow::types::NativeType;
 use arrow::with_match_primitive_type_full;
-use floe_format::{DataType, Field, Result, TimeUnit};
+use floe_format::{DataType, Field, Place, Result, TimeUnit};
 use polars_buffer::Buffer;
 
 use super::append::{append, growable, join_validity, not_that_layout, own, shrink};
@@ -96,7 +96,7 @@ impl Growing {
     /// # Errors
     /// As [`decode_column`](super::decode_column).
     pub fn decode(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {
-        self.grow(ctx, field).map_err(|e| e.at(format!("column \"{}\"", field.name)))
+        self.grow(ctx, field).map_err(|e| e.at(Place::Column(field.name.to_string())))
     }
 
     fn grow(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {

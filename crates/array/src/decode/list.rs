@@ -6,7 +6,7 @@ use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
 use arrow::offset::{Offset, OffsetsBuffer};
 use arrow::types::NativeType;
-use floe_format::{DataType, Error, Field, FieldNode, Result};
+use floe_format::{DataType, Error, Field, FieldNode, Place, Result};
 use polars_buffer::Buffer;
 
 use super::binary::{Checked, read_offsets};
@@ -315,7 +315,7 @@ fn list_views<O: Offset>(
     for (i, (start, size)) in starts.iter().zip(sizes).enumerate() {
         let is_null = validity.is_some_and(|v| v.get(i) == Some(false));
         if !is_null {
-            let outside = || Error::invalid("a list view lies outside of its values").at(format!("row {i}"));
+            let outside = || Error::invalid("a list view lies outside of its values").at(Place::Row(i));
             if *start < O::zero() || *size < O::zero() {
                 return Err(outside());
             }

@@ -31,7 +31,7 @@ mod view;
 
 use arrow::array::Array;
 use floe_format::{
-    BatchHeader, BufferSpec, DataType, Error, Field, FieldNode, FloatType, IntType, IpcLimits, Result,
+    BatchHeader, BufferSpec, DataType, Error, Field, FieldNode, FloatType, IntType, IpcLimits, Place, Result,
     TimeUnit, Version,
 };
 use polars_buffer::Buffer;
@@ -54,7 +54,7 @@ use crate::dictionary::Dictionaries;
 /// When the bytes contradict the format, claim more than the limits allow, or hold what Polars
 /// has no value for. The error names the column.
 pub fn decode_column(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn Array>> {
-    decode(ctx, field).map_err(|error| error.at(format!("column \"{}\"", field.name)))
+    decode(ctx, field).map_err(|error| error.at(Place::Column(field.name.to_string())))
 }
 
 fn decode(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn Array>> {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow::array::{Array, StructArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
-use floe_format::{Error, Field, FieldNode, Result};
+use floe_format::{Error, Field, FieldNode, Place, Result};
 
 use super::ctx::total_len;
 use super::values::Validity;
@@ -83,8 +83,8 @@ impl Head {
     }
 }
 
-fn place(child: &Field) -> String {
-    format!("field \"{}\"", child.name)
+fn place(child: &Field) -> Place {
+    Place::Field(child.name.to_string())
 }
 
 /// A struct array of its fields' arrays, each of `len` rows.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
-use floe_format::{Error, Result};
+use floe_format::{Error, Place, Result};
 use polars_buffer::Buffer;
 
 use super::DecodeCtx;
@@ -191,14 +191,14 @@ fn check(
     };
     let is_null = |i: usize| validity.is_some_and(|v| v.get(i) == Some(false));
     if !is_null(first) {
-        return Err(error.at(format!("row {first}")));
+        return Err(error.at(Place::Row(first)));
     }
     let mut repaired = ctx.vec::<View>(views.len())?;
     repaired.extend_from_slice(views);
     for (i, view) in repaired.iter_mut().enumerate() {
         if !validate::is_view_sound(view, buffers, texts.as_deref()) {
             if !is_null(i) {
-                return Err(error.at(format!("row {i}")));
+                return Err(error.at(Place::Row(i)));
             }
             *view = View::default();
         }

@@ -24,7 +24,7 @@ mod view;
 use crate::recycle::share;
 use arrow::array::{Array, Utf8Array};
 use arrow::bitmap::Bitmap;
-use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Result};
+use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Place, Result};
 use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
 
@@ -181,7 +181,7 @@ pub(crate) fn as_bytes<T: arrow::types::NativeType>(buffer: Buffer<T>) -> Buffer
 /// # Errors
 /// When it is not, or holds values the wire type cannot.
 pub fn encode_column(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<()> {
-    encode(ctx, field, array).map_err(|error| error.at(format!("column \"{}\"", field.name)))
+    encode(ctx, field, array).map_err(|error| error.at(Place::Column(field.name.to_string())))
 }
 
 fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<()> {

@@ -5,7 +5,7 @@ use arrow::bitmap::Bitmap;
 use arrow::datatypes::PhysicalType;
 use arrow::types::NativeType;
 use arrow::with_match_primitive_type_full;
-use floe_format::{Error, Field, FieldNode, Result};
+use floe_format::{Error, Field, FieldNode, Place, Result};
 use polars_buffer::Buffer;
 
 use super::{EncodeCtx, EncodedBuffer, as_bytes, encode_column};
@@ -112,7 +112,7 @@ fn width(array: &dyn Array) -> Option<usize> {
 }
 
 fn join(field: &Field, arrays: &[Box<dyn Array>], unreferenced_data: bool) -> Result<Vec<EncodedBuffer>> {
-    let joined = crate::join(arrays).map_err(|error| error.at(format!("column \"{}\"", field.name)))?;
+    let joined = crate::join(arrays).map_err(|error| error.at(Place::Column(field.name.to_string())))?;
     let mut ctx = EncodeCtx::new(&[]).with_unreferenced_data(unreferenced_data);
     encode_column(&mut ctx, field, joined.as_ref())?;
     Ok(ctx.finish().buffers)

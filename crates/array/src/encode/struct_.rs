@@ -1,7 +1,7 @@
 //! Structs: a validity buffer and each field's array, [null](super::held) where the struct is.
 
 use arrow::array::StructArray;
-use floe_format::{Error, Field, Result};
+use floe_format::{Error, Field, Place, Result};
 
 use super::{EncodeCtx, held};
 
@@ -16,7 +16,7 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructAr
     }
     for (field, values) in fields.iter().zip(held::fields(array)) {
         super::encode(ctx, field, values.as_ref())
-            .map_err(|error| error.at(format!("field \"{}\"", field.name)))?;
+            .map_err(|error| error.at(Place::Field(field.name.to_string())))?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use arrow_format::ipc as fb;
 use planus::{Builder, Offset, UnionOffset};
 
 use crate::{
-    DataType, Endianness, Error, Field, FloatType, IntType, IntervalUnit, Result, Schema, Text, TimeUnit,
-    UnionMode,
+    DataType, Endianness, Error, Field, FloatType, IntType, IntervalUnit, Place, Result, Schema, Text,
+    TimeUnit, UnionMode,
 };
 
 type Pairs = Offset<[Offset<fb::KeyValue>]>;
@@ -43,7 +43,7 @@ fn fields_size(fields: &[Field]) -> Result<usize> {
             && i32::try_from(width).is_err()
         {
             let message = format!("a fixed size of {width}; the format allows {}", i32::MAX);
-            return Err(Error::invalid(message).at(format!("field \"{}\"", field.name)));
+            return Err(Error::invalid(message).at(Place::Field(field.name.to_string())));
         }
         size = size
             .saturating_add(TABLE_OVERHEAD)

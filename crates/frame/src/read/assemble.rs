@@ -7,7 +7,7 @@ use arrow::array::Array;
 use arrow::bitmap::Bitmap;
 use floe_array::decode::{Budget, Growing, Start, decode_column, is_plain};
 use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part, Serial};
-use floe_format::{BatchHeader, Error, Field};
+use floe_format::{BatchHeader, Error, Field, Place};
 use polars_core::prelude::*;
 
 use super::options::{ColumnCounts, Projection, ReadOptions};
@@ -34,7 +34,7 @@ fn checked(
     let mut rows = 0usize;
     let mut counts = ColumnCounts::default();
     for batch in batches {
-        let at = |e: Error| format_error(e.at(format!("record batch {}", batch.index)));
+        let at = |e: Error| format_error(e.at(Place::RecordBatch(batch.index)));
         all_starts.push(counts.starts(schema, batch.header, batch.options.version()).map_err(at)?);
         rows = rows.saturating_add(batch.header.rows);
         check_rows(rows)?;
@@ -188,8 +188,8 @@ fn with_column<T>(
     let mut ctx = DecodeCtx::new(parts.collect(), &batches[0].options, budget, executor);
     let first = batches[0].index;
     let place = || match batches.len() {
-        1 => format!("record batch {first}"),
-        n => format!("record batches {first} to {}", first + n - 1),
+        1 => Place::RecordBatch(first),
+        n => Place::Text(format!("record batches {first} to {}", first + n - 1)),
     };
     let (len, out) = decode(&mut ctx, field).map_err(|e| format_error(e.at(place())))?;
     let rows: usize = batches.iter().map(|batch| batch.header.rows).sum();
@@ -303,7 +303,7 @@ impl GrowingFrame {
         let field = &fields[*index];
         growing
             .read(field, rows, validity, stored, read)
-            .map_err(|e| e.at(format!("column \"{}\"", field.name)))
+            .map_err(|e| e.at(Place::Column(field.name.to_string())))
     }
 
     /// The frame of these columns and of those that were split off, of one chunk a column.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use floe_array::recycle::share;
 use floe_array::{Executor, Region, Segments, aligned};
-use floe_format::{BatchHeader, Error, Result, Version};
+use floe_format::{BatchHeader, Error, Place, Result, Version};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -54,7 +54,7 @@ pub(crate) fn fetch<R: MmapBytesReader>(
     let mut counts = ColumnCounts::default();
     for (i, batch) in batches.iter().enumerate() {
         let starts = counts.starts(schema, batch.header, batch.version);
-        let starts = starts.map_err(|e| format_error(e.at(format!("record batch {}", batch.index))))?;
+        let starts = starts.map_err(|e| format_error(e.at(Place::RecordBatch(batch.index))))?;
         let used = |column: &usize| {
             starts.get(*column..column + 2).map_or(0, |ends| ends[1].buffer - ends[0].buffer)
         };
@@ -77,7 +77,7 @@ pub(crate) fn fetch<R: MmapBytesReader>(
     });
     let mut bodies = vec![Segments::default(); batches.len()];
     for ((batch, range), bytes) in jobs.iter().zip(read) {
-        let at = |e: Error| format_error(e.at(format!("record batch {}", batches[*batch].index)));
+        let at = |e: Error| format_error(e.at(Place::RecordBatch(batches[*batch].index)));
         bodies[*batch].push(range.start, bytes.map_err(at)?);
     }
     Ok(Some(bodies))

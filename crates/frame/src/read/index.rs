@@ -4,7 +4,7 @@ use floe_format::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use floe_format::sniff::check_file;
 use floe_format::{
     BatchHeader, Block, DictionaryHeader, Error, ErrorKind, Footer, Header, IpcLimits, KeyValues, Message,
-    NotUtf8, Result, Schema, Version, decode_footer, decode_message, footer_len,
+    NotUtf8, Place, Result, Schema, Version, decode_footer, decode_message, footer_len,
 };
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -56,14 +56,14 @@ pub(crate) fn read_footer<R: MmapBytesReader>(
     }
     let start = len - suffix_len - footer;
     let bytes = source.read(start..len - suffix_len)?;
-    let footer = decode_footer(&bytes, limits).map_err(|e| format_error(e.at("footer")))?;
+    let footer = decode_footer(&bytes, limits).map_err(|e| format_error(e.at(Place::Footer)))?;
     for (i, block) in footer.dictionaries.iter().enumerate() {
         block.check(start).map_err(|e| format_error(e.at(format!("footer, dictionary block {i}"))))?;
     }
     for (i, block) in footer.batches.iter().enumerate() {
         block.check(start).map_err(|e| format_error(e.at(format!("footer, record batch block {i}"))))?;
     }
-    check_overlap(&footer, len, limits).map_err(|e| format_error(e.at("footer")))?;
+    check_overlap(&footer, len, limits).map_err(|e| format_error(e.at(Place::Footer)))?;
     Ok((footer, start))
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use floe_array::{Body, Dictionaries};
-use floe_format::{BatchHeader, Block, IpcLimits, KeyValues, NotUtf8};
+use floe_format::{BatchHeader, Block, IpcLimits, KeyValues, NotUtf8, Place};
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
@@ -135,7 +135,7 @@ impl<R: MmapBytesReader> FileView<R> {
                         &account.budget,
                         pool::executor(options.parallel),
                     )
-                    .map_err(|e| format_error(e.at(format!("dictionary batch {i}"))))?;
+                    .map_err(|e| format_error(e.at(Place::DictionaryBatch(i))))?;
             }
         }
         let dictionaries = store.snapshot();

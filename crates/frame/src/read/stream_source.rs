@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use floe_array::Dictionaries;
 use floe_array::decode::Budget;
-use floe_format::{BatchHeader, DictionaryHeader, Header, KeyValues, Message, NotUtf8, Version};
+use floe_format::{BatchHeader, DictionaryHeader, Header, KeyValues, Message, NotUtf8, Place, Version};
 use polars_core::prelude::*;
 
 use super::assemble::GrowingFrame;
@@ -260,7 +260,7 @@ impl<R: Read> Stream<R> {
             polars_bail!(ComputeError: "the stream has no plan");
         };
         let wanted = plan.ranges(schema, &header, version, body_len, in_place.as_deref_mut());
-        let (ranges, values) = wanted.map_err(|e| format_error(e.at(format!("record batch {index}"))))?;
+        let (ranges, values) = wanted.map_err(|e| format_error(e.at(Place::RecordBatch(index))))?;
         let is_read = values.is_some();
         let in_place_bytes = values.as_ref().map_or(0, InPlace::bytes);
         let body = self.input.body(body_len, filled(&header), &ranges, values, options.parallel);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use floe_array::decode::{Unrepresentable, becomes_text, distinct, maintains_offsets, union_field_names};
 use floe_format::{
-    DataType as WireType, Field as WireField, FloatType, IntType, IntervalUnit, KeyValues,
+    DataType as WireType, Field as WireField, FloatType, IntType, IntervalUnit, KeyValues, Place,
     Schema as WireSchema, TimeUnit as WireUnit,
 };
 use polars_core::prelude::*;
@@ -104,7 +104,7 @@ impl ReadSchema {
                     unrepresentable: types.unrepresentable,
                 },
             );
-            let dtype = dtype.map_err(|e| e.at(format!("column \"{}\"", field.name)));
+            let dtype = dtype.map_err(|e| e.at(Place::Column(field.name.to_string())));
             ReadColumn { name: name.as_ref().into(), dtype }
         });
         let columns = columns.collect();

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 
 use floe_array::Dictionaries;
 use floe_array::decode::Budget;
-use floe_format::Block;
+use floe_format::{Block, Place};
 use polars_core::prelude::*;
 
 use super::origin::Reading;
@@ -69,7 +69,7 @@ impl IpcIndex {
             let body = reading.body(dictionary.body);
             store
                 .apply(&dictionary.header, &body, &decode, budget, pool::executor(options.parallel))
-                .map_err(|e| format_error(e.at(format!("dictionary batch {number}"))))?;
+                .map_err(|e| format_error(e.at(Place::DictionaryBatch(number))))?;
         }
         let dictionaries = store.snapshot();
         let mut known = lock();
