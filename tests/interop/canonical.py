@@ -101,7 +101,14 @@ def unit(kind: pa.DataType) -> str:
 def zone(name: str | None) -> str:
     if not name:
         return ""
-    return ",UTC" if name[0] in "+-" or name in UNKNOWN_ZONES else f",{name}"
+    if name in UNKNOWN_ZONES:
+        return ",UTC"
+    if name[0] in "+-":
+        # Whole hours have names, with the sign turned; what has none is the same instant in UTC.
+        hours, minutes = int(name[1:3]), name[4:6]
+        has_name = minutes == "00" and 0 < hours <= (14 if name[0] == "+" else 12)
+        return f",Etc/GMT{'-' if name[0] == '+' else '+'}{hours}" if has_name else ",UTC"
+    return f",{name}"
 
 
 def is_text(kind: pa.DataType) -> bool:
