@@ -6,7 +6,7 @@ use arrow::array::{Array, Utf8ViewArray};
 use floe_array::decode::{Budget, DecodeOptions, Start, decode_values, empty_values, starts};
 use floe_array::dictionary::Categories;
 use floe_array::{Body, DecodeCtx, Dictionaries, Executor, Lookup, Part, join};
-use floe_format::{DictionaryHeader, Error, Field, Result};
+use floe_format::{DictionaryHeader, Error, ErrorKind, Field, Result};
 use polars_core::prelude::PlHashMap;
 
 #[cfg(feature = "dtype-categorical")]
@@ -105,19 +105,33 @@ fn same_values(a: &Field, b: &Field) -> bool {
         && children.all(|(a, b)| same_keys(a, b) && same_values(a, b))
 }
 
+/// How many dictionaries lie one inside the other in the values of a field.
+fn levels_within(field: &Field) -> usize {
+    let levels = |child: &Field| levels_within(child) + usize::from(child.dictionary.is_some());
+    field.children.iter().map(levels).max().unwrap_or(0)
+}
+
 impl Store {
     /// Empty dictionaries for the slots that are wanted.
     pub(crate) fn new(schema: Arc<ReadSchema>, slots: &[usize]) -> Result<Self> {
         let (plan, numbers, count) = Plan::new(schema, slots);
         let mut current = Dictionaries::grouped(numbers, count);
-        // A field's slot comes before those of its children, which it needs: from the last to the
-        // first.
-        let mut all: Vec<&Wanted> = plan.by_id.values().collect();
-        all.sort_unstable_by_key(|wanted| std::cmp::Reverse(wanted.slot));
-        for wanted in all {
-            let Some(field) = plan.schema.slot(wanted.slot) else { continue };
+        // Values that hold keys need the dictionaries of those keys first. Ids may be shared by fields at any depth, so
+        // the order of the slots says nothing: the number of dictionaries one inside the other does.
+        let mut all: Vec<(usize, &Wanted, &Field)> = Vec::with_capacity(plan.by_id.len());
+        all.extend(plan.by_id.values().filter_map(|wanted| {
+            let field = plan.schema.slot(wanted.slot)?;
+            Some((levels_within(field), wanted, field))
+        }));
+        all.sort_unstable_by_key(|(levels, wanted, _)| (*levels, wanted.slot));
+        for (_, wanted, field) in all {
             let values: Arc<dyn Array> =
-                Arc::from(empty_values(field, &current, plan.schema.types.unrepresentable)?);
+                match empty_values(field, &current, plan.schema.types.unrepresentable) {
+                    Ok(values) => Arc::from(values),
+                    // Fields that share an id and differ in type: an error for the batch that needs it.
+                    Err(error) if matches!(error.kind, ErrorKind::DictionaryMissing(_)) => continue,
+                    Err(error) => return Err(error),
+                };
             for Wish { number, target } in &wanted.lookups {
                 current.set(*number, lookup(target, &values, values.as_ref(), None)?);
             }
