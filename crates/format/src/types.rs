@@ -147,7 +147,7 @@ pub enum IntervalUnit {
     MonthDayNano,
 }
 
-/// Whether a union has one value a row in every child, or offsets into dense children.
+/// Whether a union has one value per row in every child, or offsets into dense children.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum UnionMode {
@@ -196,7 +196,7 @@ pub enum DataType {
     LargeList,
     ListView,
     LargeListView,
-    /// Values a row.
+    /// Values per row.
     FixedSizeList(usize),
     Struct,
     /// `type_ids[i]` selects child `i`; when the flatbuffer has none they are 0, 1, 2...

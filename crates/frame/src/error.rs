@@ -28,6 +28,11 @@ pub(crate) fn format_error(error: Error) -> PolarsError {
     PolarsError::IO { error: Arc::new(io::Error::new(kind, Carrier(error))), msg }
 }
 
+/// An error of a codec while compressing.
+pub(crate) fn codec_error(error: floe_codec::Error) -> Error {
+    Error::invalid(format!("compression failed: {error}"))
+}
+
 /// An I/O error, kept as the source, with what was being done.
 pub(crate) fn io_error(error: io::Error, doing: &str) -> PolarsError {
     let msg = format!("{doing}: {error}");

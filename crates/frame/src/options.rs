@@ -30,7 +30,7 @@ pub struct IpcWriterOptions {
     pub compression: Option<IpcCompression>,
     /// Compatibility level.
     pub compat_level: CompatLevel,
-    /// Rows a record batch.
+    /// Rows per record batch.
     pub record_batch_size: Option<usize>,
     /// Write each column's sortedness flags into the metadata of each record batch.
     pub record_batch_statistics: bool,

@@ -10,7 +10,7 @@ use polars_core::runtime::THREAD_POOL;
 use polars_lazy::prelude::LazyFrame;
 
 use crate::query;
-use crate::regroup::Enough;
+use crate::regroup::BatchSizing;
 
 /// The frames of a query, as it makes them; made by
 /// [`collect_ipc_batches`](crate::LazyIpcExt::collect_ipc_batches).
@@ -39,10 +39,10 @@ impl IpcBatches {
             let mut slices = starts.map(|start| df.slice(i64::try_from(start).unwrap_or(i64::MAX), step));
             slices.all(|df| sender.send(df).is_ok())
         });
-        let enough = Enough::for_batches(rows, &schema);
+        let sizing = BatchSizing::for_batches(rows, &schema);
         let query = thread::Builder::new()
             .name("floe-query".into())
-            .spawn(move || query::run(lf, true, enough, deliver))?;
+            .spawn(move || query::run(lf, true, sizing, deliver))?;
         Ok(Self { schema, running: Some(Running { frames, query }), panicked: false })
     }
 

@@ -91,7 +91,7 @@ impl IpcSinkOptions {
         self
     }
 
-    /// Rows a record batch: exactly so many, the last has what is left. Without it, batches have 100,000
+    /// Rows per record batch: exactly so many, the last has what is left. Without it, batches have 100,000
     /// rows, or fewer so that they take at most about 32 MiB: an equal part of 100,000 if the columns'
     /// types say so, and where strings, bytes or lists turn out to be large. Either way the rows in their
     /// order say what is written: the number of threads does not.

@@ -13,7 +13,7 @@ use polars_core::prelude::*;
 use polars_core::runtime::RAYON;
 use polars_lazy::prelude::{Engine, LazyFrame, PlanCallback};
 
-use crate::regroup::{Enough, Regroup};
+use crate::regroup::{BatchSizing, Regroup};
 use crate::scan::LazyIpcPrune;
 use crate::slices;
 
@@ -22,11 +22,16 @@ pub(crate) type Deliver = Box<dyn FnMut(DataFrame) -> bool + Send>;
 
 /// Runs a query, and delivers its rows in frames of the size asked for. Without an error all were
 /// delivered, or the one who took them wanted no more.
-pub(crate) fn run(lf: LazyFrame, maintain_order: bool, enough: Enough, deliver: Deliver) -> PolarsResult<()> {
+pub(crate) fn run(
+    lf: LazyFrame,
+    maintain_order: bool,
+    sizing: BatchSizing,
+    deliver: Deliver,
+) -> PolarsResult<()> {
     // Polars may hold on to the callback for longer than the query runs: what is in it is taken out
     // again, however this function ends.
-    let delivery = Arc::new(Mutex::new(Some(Delivery { regroup: Regroup::new(enough), deliver })));
-    let _emptied = Emptied(Arc::clone(&delivery));
+    let delivery = Arc::new(Mutex::new(Some(Delivery { regroup: Regroup::new(sizing), deliver })));
+    let _taken_on_drop = TakenOnDrop(Arc::clone(&delivery));
     let callback = {
         let delivery = Arc::clone(&delivery);
         PlanCallback::new(move |df: DataFrame| {
@@ -60,9 +65,9 @@ impl Delivery {
 }
 
 /// Empties the delivery when it goes.
-struct Emptied(Arc<Mutex<Option<Delivery>>>);
+struct TakenOnDrop(Arc<Mutex<Option<Delivery>>>);
 
-impl Drop for Emptied {
+impl Drop for TakenOnDrop {
     fn drop(&mut self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -93,7 +98,7 @@ enum Message {
 pub(crate) fn consume<C: Consumer>(
     lf: LazyFrame,
     maintain_order: bool,
-    enough: Enough,
+    sizing: BatchSizing,
     consumer: C,
 ) -> PolarsResult<C::Output> {
     // On a thread of Polars' pool, waiting must not keep the pool from its work.
@@ -101,8 +106,8 @@ pub(crate) fn consume<C: Consumer>(
         let (sender, receiver) = sync_channel(1);
         let thread =
             thread::Builder::new().name("floe-sink".into()).spawn(move || serve(consumer, &receiver))?;
-        let thread = Joined(Some(thread));
-        let ran = feed(lf, maintain_order, enough, sender);
+        let thread = JoinOnDrop(Some(thread));
+        let ran = feed(lf, maintain_order, sizing, sender);
         // Only what it says itself ended the consumer before the query's end.
         match (thread.join(), ran) {
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),
@@ -116,12 +121,12 @@ pub(crate) fn consume<C: Consumer>(
 fn feed(
     lf: LazyFrame,
     maintain_order: bool,
-    enough: Enough,
+    sizing: BatchSizing,
     sender: SyncSender<Message>,
 ) -> PolarsResult<()> {
     let frames = sender.clone();
     let deliver = Box::new(move |df| frames.send(Message::Frame(df)).is_ok());
-    run(lf, maintain_order, enough, deliver)?;
+    run(lf, maintain_order, sizing, deliver)?;
     // Nobody there: the consumer has failed, and says why.
     let _ = sender.send(Message::End);
     Ok(())
@@ -147,9 +152,9 @@ fn serve<C: Consumer>(mut consumer: C, frames: &Receiver<Message>) -> PolarsResu
 }
 
 /// A thread that is waited for, also when this one panics: what it holds is gone then.
-struct Joined<T>(Option<thread::JoinHandle<T>>);
+struct JoinOnDrop<T>(Option<thread::JoinHandle<T>>);
 
-impl<T> Joined<T> {
+impl<T> JoinOnDrop<T> {
     /// Its result, or its panic.
     fn join(mut self) -> T {
         match self.0.take().map(thread::JoinHandle::join) {
@@ -160,7 +165,7 @@ impl<T> Joined<T> {
     }
 }
 
-impl<T> Drop for Joined<T> {
+impl<T> Drop for JoinOnDrop<T> {
     fn drop(&mut self) {
         if let Some(thread) = self.0.take() {
             let _ = thread.join();

@@ -1,9 +1,10 @@
 //! The frames that a query delivers, put together or cut for record batches.
 //!
-//! The streaming engine delivers what its nodes leave: 100,000 rows, or five that passed a filter; how
-//! many depends on the number of threads. Where batches begin does not: it is found by the rows
-//! alone. Small frames wait for others; they are joined when they are encoded, and no sooner. Frames of
-//! the engine's own size pass as they are, or in slices: the encoder needs no copy of them.
+//! The streaming engine delivers what its nodes leave: 100,000 rows, or five that passed a filter. Their number depends on
+//! the number of threads. Where batches begin depends on the rows alone.
+//!
+//! Small frames wait for others, and are joined when they are encoded. Frames of the engine's own size pass as they are,
+//! or in slices, which the encoder need not copy.
 
 use polars_core::prelude::*;
 
@@ -12,53 +13,54 @@ use crate::size;
 /// Rows of a batch, when no number was asked for: those of the streaming engine's ideal frame.
 const IDEAL_ROWS: usize = 100_000;
 /// Bytes that a batch should not exceed, when no number of rows was asked for.
-const MOST_BYTES: u64 = 32 << 20;
+const MAX_BYTES: u64 = 32 << 20;
 /// Rows between two places where a batch may end early: that many bitmaps' bits are whole bytes.
-const GRAIN: usize = 64;
+const END_ROWS: usize = 64;
 /// Blocks of a span. A batch may end with each of them.
-const BLOCKS: usize = 16;
+const BLOCKS_PER_SPAN: usize = 16;
 
-/// When what waits is enough.
+/// Where frames end.
 #[derive(Debug, Clone)]
-pub(crate) enum Enough {
-    /// Multiples of so many rows.
-    Exactly(usize),
-    /// What the rows and their types say.
-    ByContent(Spans),
+pub(crate) enum BatchSizing {
+    /// At multiples of this many rows.
+    Rows(usize),
+    /// Where the rows and their types say.
+    ByContent(RowSpans),
 }
 
-impl Enough {
-    /// For record batches of that many rows, or of a sensible size.
+impl BatchSizing {
+    /// For record batches of that many rows, by default of a sensible size.
     pub(crate) fn for_batches(rows: Option<usize>, schema: &Schema) -> Self {
         match rows {
-            Some(rows) => Self::Exactly(rows.max(1)),
-            None => Self::ByContent(Spans::new(schema, IDEAL_ROWS, MOST_BYTES)),
+            Some(rows) => Self::Rows(rows.max(1)),
+            None => Self::ByContent(RowSpans::new(schema, IDEAL_ROWS, MAX_BYTES)),
         }
     }
 
-    /// For frames of about so many rows or bytes, begun anew where the rows alone say.
+    /// For frames of about this many rows or bytes, which begin where the rows alone say.
     pub(crate) fn about(rows: usize, bytes: u64, schema: &Schema) -> Self {
-        Self::ByContent(Spans::new(schema, rows, bytes))
+        Self::ByContent(RowSpans::new(schema, rows, bytes))
     }
 }
 
-/// The query's rows in spans of the same number of rows, which the types say. Each is a batch. If its
-/// values are of any length, it is several: halves, quarters, eighths or sixteenths of the span, as few
-/// as have no more than three quarters of the bytes at the rate so far. So batches of rows that are alike
-/// are even. Where the rate is wrong, a batch ends with 64 rows at which it has all of the bytes.
+/// Cuts the query's rows into spans of one number of rows, which the types determine. Each span is a batch.
+///
+/// A span with values of any length is several batches: halves, quarters, eighths or sixteenths of it. It is as few as
+/// have at most three quarters of the bytes, at the rate so far. So batches of similar rows are even. Where the rate is
+/// wrong, a batch ends at the first multiple of 64 rows at which it has all of the bytes.
 #[derive(Debug, Clone)]
-pub(crate) struct Spans {
-    /// Of a span.
+pub(crate) struct RowSpans {
+    /// Rows of a span.
     rows: usize,
-    /// That a batch should not exceed.
-    most_bits: u64,
-    /// Of a row, in the columns whose values are all of one length.
+    /// Bits that a batch should not exceed.
+    max_bits: u64,
+    /// Bits per row in the columns whose values are all of one length.
     fixed_bits: u64,
     /// The columns whose values are of any length.
     varying: Vec<usize>,
 }
 
-impl Spans {
+impl RowSpans {
     fn new(schema: &Schema, rows: usize, bytes: u64) -> Self {
         let (mut fixed_bits, mut all_bits) = (0u64, 0u64);
         let mut varying = Vec::new();
@@ -71,15 +73,15 @@ impl Spans {
             let (Ok(bits) | Err(bits)) = bits;
             all_bits = all_bits.saturating_add(bits);
         }
-        let most_bits = bytes.saturating_mul(8);
+        let max_bits = bytes.saturating_mul(8);
         // A part of the engine's frames, which are cut without a rest.
         let whole = u64::try_from(rows).unwrap_or(u64::MAX).saturating_mul(all_bits);
-        let parts = usize::try_from(whole.div_ceil(most_bits)).unwrap_or(usize::MAX);
-        let parts = parts.clamp(1, (rows / GRAIN).max(1));
-        Self { rows: (rows / parts).max(1), most_bits, fixed_bits, varying }
+        let parts = usize::try_from(whole.div_ceil(max_bits)).unwrap_or(usize::MAX);
+        let parts = parts.clamp(1, (rows / END_ROWS).max(1));
+        Self { rows: (rows / parts).max(1), max_bits, fixed_bits, varying }
     }
 
-    /// Bits of rows of a frame.
+    /// Bits of some rows of a frame.
     fn bits(&self, df: &DataFrame, start: usize, len: usize) -> u64 {
         let start = i64::try_from(start).unwrap_or(i64::MAX);
         let columns = self.varying.iter().filter_map(|index| df.columns().get(*index));
@@ -88,50 +90,53 @@ impl Spans {
     }
 
     /// How many rows of a frame end a batch. If none do, the place is behind them all.
-    fn end(&self, place: &mut Place, df: &DataFrame) -> Option<usize> {
-        let most = df.height().min(self.rows - place.row);
-        let end = if self.varying.is_empty() { None } else { self.early_end(place, df, most) };
-        let taken = end.unwrap_or(most);
-        place.row += taken;
-        if place.row == self.rows {
-            *place = Place::default();
+    fn end(&self, cursor: &mut Cursor, df: &DataFrame) -> Option<usize> {
+        let max_rows = df.height().min(self.rows - cursor.row);
+        let end = if self.varying.is_empty() { None } else { self.early_end(cursor, df, max_rows) };
+        let taken = end.unwrap_or(max_rows);
+        cursor.row += taken;
+        if cursor.row == self.rows {
+            *cursor = Cursor::default();
             return Some(taken);
         }
         if end.is_some() {
-            *place = Place { row: place.row, start: place.row, bits: 0 };
+            *cursor = Cursor { row: cursor.row, start: cursor.row, bits: 0 };
         }
         end
     }
 
     /// Whether a batch ends before this row of the span, with which a block begins.
-    fn is_even_end(&self, place: Place, row: usize, block: usize) -> bool {
+    fn is_even_end(&self, cursor: Cursor, row: usize, block: usize) -> bool {
         let wide = |count: usize| u128::try_from(count).unwrap_or(u128::MAX);
-        let rate = u128::from(place.bits) * wide(self.rows) / wide(row - place.start).max(1);
-        let most = u128::from(self.most_bits / 4 * 3).max(1);
-        let parts = usize::try_from(rate.div_ceil(most)).unwrap_or(usize::MAX).checked_next_power_of_two();
+        let rate = u128::from(cursor.bits) * wide(self.rows) / wide(row - cursor.start).max(1);
+        let max_bits = u128::from(self.max_bits / 4 * 3).max(1);
+        let parts =
+            usize::try_from(rate.div_ceil(max_bits)).unwrap_or(usize::MAX).checked_next_power_of_two();
         // A block that is too large for a batch is no place to end one. What the last leaves is with it.
         parts.is_some_and(|parts| {
             let number = row / block;
-            (2..=BLOCKS).contains(&parts) && number < BLOCKS && number.is_multiple_of(BLOCKS / parts)
+            (2..=BLOCKS_PER_SPAN).contains(&parts)
+                && number < BLOCKS_PER_SPAN
+                && number.is_multiple_of(BLOCKS_PER_SPAN / parts)
         })
     }
 
-    /// The end of a batch that has its bytes within so many rows.
-    fn early_end(&self, place: &mut Place, df: &DataFrame, most: usize) -> Option<usize> {
-        let block = (self.rows / BLOCKS).max(1);
+    /// The end of a batch that has its bytes within the next `max_rows` rows.
+    fn early_end(&self, cursor: &mut Cursor, df: &DataFrame, max_rows: usize) -> Option<usize> {
+        let block = (self.rows / BLOCKS_PER_SPAN).max(1);
         let mut at = 0;
-        while at < most {
-            let len = (block - (place.row + at) % block).min(most - at);
+        while at < max_rows {
+            let len = (block - (cursor.row + at) % block).min(max_rows - at);
             let bits = self.bits(df, at, len);
-            if place.bits.saturating_add(bits) >= self.most_bits
-                && let Some(end) = self.full(*place, df, at, len)
+            if cursor.bits.saturating_add(bits) >= self.max_bits
+                && let Some(end) = self.full(*cursor, df, at, len)
             {
                 return Some(end);
             }
-            place.bits = place.bits.saturating_add(bits);
+            cursor.bits = cursor.bits.saturating_add(bits);
             at += len;
-            let row = place.row + at;
-            if row.is_multiple_of(block) && self.is_even_end(*place, row, block) {
+            let row = cursor.row + at;
+            if row.is_multiple_of(block) && self.is_even_end(*cursor, row, block) {
                 return Some(at);
             }
         }
@@ -139,30 +144,31 @@ impl Spans {
     }
 
     /// The first multiple of 64 rows at which the batch has all bytes, looked for in rows of one block
-    /// before which it has those of the place.
-    fn full(&self, place: Place, df: &DataFrame, start: usize, len: usize) -> Option<usize> {
-        let (mut from, mut bits) = (start, place.bits);
+    /// before which it has those of the cursor.
+    fn full(&self, cursor: Cursor, df: &DataFrame, start: usize, len: usize) -> Option<usize> {
+        let (mut from, mut bits) = (start, cursor.bits);
         // Multiples of 64, counted from the span's begin: the first of the range to the last.
-        let (mut low, mut high) = ((place.row + start) / GRAIN + 1, (place.row + start + len) / GRAIN + 1);
+        let (mut low, mut high) =
+            ((cursor.row + start) / END_ROWS + 1, (cursor.row + start + len) / END_ROWS + 1);
         let last = high;
         while low < high {
             let middle = low + (high - low) / 2;
-            let at = middle * GRAIN - place.row;
+            let at = middle * END_ROWS - cursor.row;
             // Bytes before `from` are counted already.
             let more = self.bits(df, from, at.saturating_sub(from));
-            if bits.saturating_add(more) >= self.most_bits {
+            if bits.saturating_add(more) >= self.max_bits {
                 high = middle;
             } else {
                 (from, bits, low) = (at, bits.saturating_add(more), middle + 1);
             }
         }
-        (low < last).then(|| low * GRAIN - place.row)
+        (low < last).then(|| low * END_ROWS - cursor.row)
     }
 }
 
-/// How far the rows have come that were looked at.
+/// How far the rows have been looked at.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct Cursor {
     /// In the span.
     row: usize,
     /// The row of the span with which the batch begins.
@@ -171,19 +177,19 @@ struct Place {
     bits: u64,
 }
 
-/// The frames that wait.
+/// Puts frames together, or cuts them.
 pub(crate) struct Regroup {
-    enough: Enough,
-    place: Place,
+    sizing: BatchSizing,
+    cursor: Cursor,
     waiting: Option<DataFrame>,
 }
 
 impl Regroup {
-    pub(crate) fn new(enough: Enough) -> Self {
-        Self { enough, place: Place::default(), waiting: None }
+    pub(crate) fn new(sizing: BatchSizing) -> Self {
+        Self { sizing, cursor: Cursor::default(), waiting: None }
     }
 
-    /// Takes a frame, and gives those that are enough.
+    /// Takes a frame, and returns those that are complete.
     pub(crate) fn push(&mut self, mut df: DataFrame) -> PolarsResult<Vec<DataFrame>> {
         let mut out = Vec::new();
         let mut compact = false;
@@ -211,17 +217,17 @@ impl Regroup {
 
     /// How many rows of a frame go with those that wait.
     fn end(&mut self, df: &DataFrame) -> Option<usize> {
-        match &self.enough {
-            Enough::Exactly(rows) => {
+        match &self.sizing {
+            BatchSizing::Rows(rows) => {
                 let waiting = self.waiting.as_ref().map_or(0, DataFrame::height);
                 let ready = (waiting + df.height()) / rows * rows;
                 (ready > 0).then(|| ready - waiting)
             },
-            Enough::ByContent(spans) => spans.end(&mut self.place, df),
+            BatchSizing::ByContent(spans) => spans.end(&mut self.cursor, df),
         }
     }
 
-    /// A frame behind those that wait, which wait no more.
+    /// The waiting rows with a frame behind them. Nothing waits afterwards.
     fn joined(&mut self, df: DataFrame) -> PolarsResult<DataFrame> {
         match self.waiting.take() {
             None => Ok(df),
@@ -232,9 +238,9 @@ impl Regroup {
         }
     }
 
-    /// What is left at the end. What comes after it begins anew.
+    /// The rows that wait at the end. What comes after them begins a new batch.
     pub(crate) fn rest(&mut self) -> Option<DataFrame> {
-        self.place = Place::default();
+        self.cursor = Cursor::default();
         self.waiting.take()
     }
 }
@@ -247,8 +253,8 @@ mod tests {
         DataFrame::new(rows, vec![Column::new("a".into(), vec![7i64; rows])]).expect("a frame")
     }
 
-    fn heights(enough: Enough, frames: &[usize]) -> (Vec<usize>, Option<usize>) {
-        let mut regroup = Regroup::new(enough);
+    fn heights(sizing: BatchSizing, frames: &[usize]) -> (Vec<usize>, Option<usize>) {
+        let mut regroup = Regroup::new(sizing);
         let given = frames.iter().flat_map(|rows| regroup.push(frame(*rows)).expect("one schema"));
         let given = given.map(|df| df.height()).collect();
         (given, regroup.rest().map(|df| df.height()))
@@ -256,28 +262,28 @@ mod tests {
 
     #[test]
     fn exact_sizes_come_in_multiples() {
-        assert_eq!(heights(Enough::Exactly(4), &[1, 2, 3, 10, 4]), (vec![4, 12, 4], None));
-        assert_eq!(heights(Enough::Exactly(4), &[4, 9, 0, 2]), (vec![4, 8], Some(3)));
-        assert_eq!(heights(Enough::for_batches(Some(0), &Schema::default()), &[2]), (vec![2], None));
+        assert_eq!(heights(BatchSizing::Rows(4), &[1, 2, 3, 10, 4]), (vec![4, 12, 4], None));
+        assert_eq!(heights(BatchSizing::Rows(4), &[4, 9, 0, 2]), (vec![4, 8], Some(3)));
+        assert_eq!(heights(BatchSizing::for_batches(Some(0), &Schema::default()), &[2]), (vec![2], None));
     }
 
     #[test]
     fn numbers_are_cut_by_rows_alone() {
         let schema = frame(0).schema().clone();
-        let enough = Enough::for_batches(None, &schema);
-        assert_eq!(heights(enough, &[100_000, 60_000, 50_000, 190_001]), (vec![100_000; 4], Some(1)));
-        // 65 bits a row: a thousand rows are cut in three.
-        let enough = Enough::about(1000, 3000, &schema);
-        assert_eq!(heights(enough, &[999]), (vec![333; 3], None));
-        let enough = Enough::about(1000, 1, &schema);
-        assert_eq!(heights(enough, &[200]), (vec![66; 3], Some(2)));
+        let sizing = BatchSizing::for_batches(None, &schema);
+        assert_eq!(heights(sizing, &[100_000, 60_000, 50_000, 190_001]), (vec![100_000; 4], Some(1)));
+        // 65 bits per row: a thousand rows are cut in three.
+        let sizing = BatchSizing::about(1000, 3000, &schema);
+        assert_eq!(heights(sizing, &[999]), (vec![333; 3], None));
+        let sizing = BatchSizing::about(1000, 1, &schema);
+        assert_eq!(heights(sizing, &[200]), (vec![66; 3], Some(2)));
     }
 
-    /// Heights of the batches of rows with strings of so many bytes, `most` bytes a batch.
-    fn of_strings(rows: usize, len: usize, span: usize, most: u64) -> Vec<usize> {
+    /// Heights of the batches of rows with strings of so many bytes, `max_bytes` per batch.
+    fn of_strings(rows: usize, len: usize, span: usize, max_bytes: u64) -> Vec<usize> {
         let text = Column::new("t".into(), vec!["x".repeat(len); rows]);
         let df = DataFrame::new(rows, vec![text]).expect("a frame");
-        let mut regroup = Regroup::new(Enough::about(span, most, df.schema()));
+        let mut regroup = Regroup::new(BatchSizing::about(span, max_bytes, df.schema()));
         let mut batches = regroup.push(df).expect("one schema");
         batches.extend(regroup.rest());
         batches.iter().map(DataFrame::height).collect()
@@ -326,10 +332,10 @@ mod tests {
         let mut random = 7u64;
         for (rows, bytes) in [(900, 1 << 20), (900, 100 << 10), (2000, 30 << 10), (100_000, 1 << 30), (9, 1)]
         {
-            let enough = Enough::about(rows, bytes, df.schema());
+            let sizing = BatchSizing::about(rows, bytes, df.schema());
             let mut expected: Option<Vec<DataFrame>> = None;
             for most in [u64::MAX, 2, 10, 100, 1000] {
-                let mut regroup = Regroup::new(enough.clone());
+                let mut regroup = Regroup::new(sizing.clone());
                 let mut batches = Vec::new();
                 let mut at = 0;
                 while at < df.height() {
@@ -359,7 +365,7 @@ mod tests {
         let long = "x".repeat(1000);
         let text = Column::new("t".into(), vec![long.as_str(); 1000]);
         let df = DataFrame::new(1000, vec![text]).expect("a frame");
-        let mut regroup = Regroup::new(Enough::Exactly(10));
+        let mut regroup = Regroup::new(BatchSizing::Rows(10));
         regroup.push(df.slice(5, 1)).expect("one schema");
         let waiting = regroup.rest().expect("a row that waits");
         assert!(waiting.equals(&df.slice(5, 1)));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use polars_plan::dsl::DslPlan;
 
 /// Nodes one above the other that are looked through.
-pub(crate) const DEPTH_MOST: usize = 256;
+pub(crate) const MAX_DEPTH: usize = 256;
 
 /// A node over other inputs: those for which there is another, the rest as they are. Nothing if there
 /// is none, and for nodes that are not looked through.

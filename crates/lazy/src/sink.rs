@@ -11,7 +11,7 @@ use crate::error::at_path;
 use crate::options::{IpcSinkOptions, Parts, Progress, Reporter};
 use crate::partition::{self, PartitionBy, PartitionSummary};
 use crate::query::{Consumer, consume};
-use crate::regroup::Enough;
+use crate::regroup::BatchSizing;
 use crate::target::{Output, SinkTarget};
 use crate::writer::{Format, Writer};
 
@@ -160,7 +160,7 @@ fn sink(
     // Without keys there is nothing to leave out, and there is no folder.
     let Parts { encoding, maintain_order, include_keys: _, existing: _, progress } = options.into_parts();
     let schema = lf.collect_schema()?;
-    let enough = Enough::for_batches(encoding.record_batch_size, &schema);
+    let sizing = BatchSizing::for_batches(encoding.record_batch_size, &schema);
     let path = target.path().map(Path::to_path_buf);
     let output = target.open()?;
     let started = encoding.start(format, output, &schema);
@@ -169,7 +169,7 @@ fn sink(
         Some(path) if matches!(error_kind(&error), Some(ErrorKind::Io(_))) => at_path(error, path),
         _ => error,
     };
-    consume(lf, maintain_order, enough, Sink { writer: started.map_err(named)?, progress }).map_err(named)
+    consume(lf, maintain_order, sizing, Sink { writer: started.map_err(named)?, progress }).map_err(named)
 }
 
 /// Writes frames to one target.

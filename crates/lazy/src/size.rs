@@ -13,9 +13,9 @@ use polars_core::frame::builder::DataFrameBuilder;
 use polars_core::prelude::*;
 
 /// Below this, what a frame holds is not worth a copy.
-const WORTH_COMPACTING: usize = 64 << 10;
+const MIN_COMPACTED_BYTES: usize = 64 << 10;
 /// Elements that a list is taken to have before one was seen.
-const FEW_ELEMENTS: u64 = 4;
+const ASSUMED_ELEMENTS: u64 = 4;
 /// Padding, validity's rounding and the header's entries of a buffer, at most.
 const BUFFER_OVERHEAD: u64 = 64 + 8 + 8 + 16 + 16;
 
@@ -117,7 +117,7 @@ pub(crate) fn row_bits(dtype: &DataType) -> Result<u64, u64> {
     match dtype.to_physical() {
         DataType::List(inner) => {
             let (Ok(inner) | Err(inner)) = row_bits(&inner);
-            Err((64 + 1) + inner.saturating_mul(FEW_ELEMENTS))
+            Err((64 + 1) + inner.saturating_mul(ASSUMED_ELEMENTS))
         },
         #[cfg(feature = "dtype-array")]
         DataType::Array(inner, width) => {
@@ -165,7 +165,7 @@ fn arrays(dtype: &DataType) -> u64 {
 /// The same rows, holding no more than they are: copied if that frees much.
 pub(crate) fn compact(df: DataFrame) -> DataFrame {
     let held: usize = df.columns().iter().map(held_by).sum();
-    if held < WORTH_COMPACTING || held / 2 < bytes(&df) {
+    if held < MIN_COMPACTED_BYTES || held / 2 < bytes(&df) {
         return df;
     }
     let mut builder = DataFrameBuilder::new(df.schema().clone());

@@ -17,7 +17,7 @@ use polars_lazy::prelude::{Expr, LazyFrame, lit, when};
 use polars_plan::dsl::DslPlan;
 use polars_plan::plans::{DslFunction, FunctionIR, NULL};
 
-use crate::rewrite::{DEPTH_MOST, with_inputs};
+use crate::rewrite::{MAX_DEPTH, with_inputs};
 use crate::scan;
 
 /// The same query, without the slices that the streaming engine gets wrong.
@@ -30,7 +30,7 @@ pub(crate) fn safe(mut lf: LazyFrame) -> LazyFrame {
 
 /// The plan with safe slices; nothing if all are.
 fn safe_plan(plan: &DslPlan, depth: usize) -> Option<DslPlan> {
-    if depth > DEPTH_MOST {
+    if depth > MAX_DEPTH {
         return None;
     }
     let below = with_inputs(plan, &mut |input| safe_plan(input, depth + 1));
@@ -104,7 +104,7 @@ fn safe_slice(input: &Arc<DslPlan>, offset: i64, len: IdxSize) -> Option<DslPlan
 
 /// How many rows a plan has, where that is known before it runs.
 fn height(plan: &DslPlan, depth: usize) -> Option<usize> {
-    if depth > DEPTH_MOST {
+    if depth > MAX_DEPTH {
         return None;
     }
     if let Some(rows) = scan::rows_of(plan) {

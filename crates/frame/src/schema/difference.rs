@@ -198,9 +198,9 @@ fn described(dtype: &DataType) -> String {
         #[cfg(feature = "dtype-struct")]
         DataType::Struct(fields) => {
             let field = |field: &Field| format!("{}: {}", shown(field.name()), described(field.dtype()));
-            let mut all: Vec<String> = fields.iter().take(FIELDS_MOST).map(field).collect();
-            if fields.len() > FIELDS_MOST {
-                all.push(format!("and {} more", fields.len() - FIELDS_MOST));
+            let mut all: Vec<String> = fields.iter().take(MAX_FIELDS).map(field).collect();
+            if fields.len() > MAX_FIELDS {
+                all.push(format!("and {} more", fields.len() - MAX_FIELDS));
             }
             format!("struct[{}]", all.join(", "))
         },
@@ -212,13 +212,13 @@ fn described(dtype: &DataType) -> String {
 
 /// Fields of a struct that are named.
 #[cfg(feature = "dtype-struct")]
-const FIELDS_MOST: usize = 8;
+const MAX_FIELDS: usize = 8;
 /// Characters of a name or category that are shown.
-const CHARACTERS_MOST: usize = 60;
+const MAX_CHARACTERS: usize = 60;
 
 /// A name or category in quotes, cut if it is long.
 fn shown(text: &str) -> String {
-    match text.char_indices().nth(CHARACTERS_MOST) {
+    match text.char_indices().nth(MAX_CHARACTERS) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
     }

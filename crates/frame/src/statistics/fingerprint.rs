@@ -64,7 +64,7 @@ pub(crate) fn schema_fingerprint(schema: &Schema) -> u64 {
 mod tests {
     use super::*;
 
-    fn print(bytes: &[u8]) -> u64 {
+    fn of_bytes(bytes: &[u8]) -> u64 {
         let read = |_: usize, range: Range<u64>, out: &mut [u8]| {
             let (start, end) = (usize::try_from(range.start).unwrap(), usize::try_from(range.end).unwrap());
             out.copy_from_slice(&bytes[start..end]);
@@ -92,7 +92,7 @@ mod tests {
         for at in 0..bytes.len() {
             let mut other = bytes.clone();
             other[at] ^= 1;
-            assert_ne!(print(&bytes), print(&other), "byte {at}");
+            assert_ne!(of_bytes(&bytes), of_bytes(&other), "byte {at}");
         }
     }
 }

@@ -5,13 +5,13 @@
 //!
 //! ```text
 //!   floe:statistics = <hash of the rest, 16 hex digits>:
-//!     {"batch":0,"rows":3,"schema":"<hash>","columns":[[nulls,"<print>","min","max"], ..]}
+//!     {"batch":0,"rows":3,"schema":"<hash>","columns":[[nulls,"<fingerprint>","min","max"], ..]}
 //! ```
 //!
 //! `batch` is the batch's number, `schema` a hash of the columns' names and types, and each
-//! column's `print` a hash of its field nodes, its buffers' lengths and samples of their bytes
+//! column's `fingerprint` a hash of its field nodes, its buffers' lengths and samples of their bytes
 //! ([`fingerprint`]). So statistics that were edited, moved to another batch, or kept by a tool
-//! that rewrote the batch are ignored. What remains: someone who forges text, hash and prints
+//! that rewrote the batch are ignored. What remains: someone who forges text, hash and fingerprints
 //! alike, or changes values only between the samples while every length stays the same, is
 //! believed; that is no accident, and a reader that must not trust its source can choose not to
 //! use statistics.
@@ -19,7 +19,7 @@
 //! A file's footer has the texts of all batches once more, a line each.
 //!
 //! Bounds are text: numbers in decimal (of temporal types and decimals the stored integer), floats
-//! as Rust prints them, strings as they are but for long ones ([`bounds`]).
+//! as Rust fingerprints them, strings as they are but for long ones ([`bounds`]).
 //!
 //! Neighbours: [`write`](crate::write) makes them, the readers' index checks them.
 
@@ -38,7 +38,7 @@ pub(crate) const KEY: &str = "floe:statistics";
 pub(crate) struct ColumnStatistics {
     pub(crate) nulls: usize,
     /// What binds the rest to the column's bytes.
-    pub(crate) print: u64,
+    pub(crate) fingerprint: u64,
     /// No value that is not null is below.
     pub(crate) min: Option<String>,
     /// No value that is not null is above.
@@ -60,7 +60,7 @@ impl BatchStatistics {
     /// The text that goes into the metadata.
     pub(crate) fn to_text(&self) -> String {
         let Self { batch, rows, schema, columns } = self;
-        let column = |c: &ColumnStatistics| json!([c.nulls, hex(c.print), c.min, c.max]);
+        let column = |c: &ColumnStatistics| json!([c.nulls, hex(c.fingerprint), c.min, c.max]);
         let columns: Vec<Value> = columns.iter().map(column).collect();
         let text = json!({ "batch": batch, "rows": rows, "schema": hex(*schema), "columns": columns });
         let text = text.to_string();
@@ -82,9 +82,9 @@ impl BatchStatistics {
             _ => None,
         };
         let column = |value: &Value| match value.as_array()?.as_slice() {
-            [nulls, print, min, max] => Some(ColumnStatistics {
+            [nulls, fingerprint, min, max] => Some(ColumnStatistics {
                 nulls: number(nulls)?,
-                print: from_hex(print.as_str()?)?,
+                fingerprint: from_hex(fingerprint.as_str()?)?,
                 min: bound(min)?,
                 max: bound(max)?,
             }),
@@ -113,7 +113,7 @@ mod tests {
 
     fn example() -> BatchStatistics {
         let min = Some("a \"quoted\": line\n".to_owned());
-        let full = ColumnStatistics { nulls: 3, print: u64::MAX, min, max: Some("é".to_owned()) };
+        let full = ColumnStatistics { nulls: 3, fingerprint: u64::MAX, min, max: Some("é".to_owned()) };
         BatchStatistics { batch: 7, rows: 12, schema: 5, columns: vec![full, ColumnStatistics::default()] }
     }
 

@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use super::convert::Columns;
 
-/// Rows a batch when nothing else is asked for, as in Polars' stream writer.
+/// Rows per batch when nothing else is asked for, as in Polars' stream writer.
 pub(crate) const DEFAULT_ROWS: usize = 512 * 512;
-/// Bytes a batch when nothing else is asked for.
+/// Bytes per batch when nothing else is asked for.
 pub(crate) const MAX_BYTES: usize = 32 << 20;
 
 /// The row ranges of the batches. A frame without rows has none.
@@ -20,7 +20,7 @@ pub(crate) fn ranges(columns: &Columns, rows: Option<usize>) -> Vec<Range<usize>
     if let Some(rows) = rows {
         return every(0..height, rows.max(1)).collect();
     }
-    let target = target_rows(columns.bytes_a_row());
+    let target = target_rows(columns.bytes_per_row());
     let Some(starts) = columns.shared_starts() else {
         return every(0..height, target).collect();
     };
@@ -48,14 +48,14 @@ fn cut(out: &mut Vec<Range<usize>>, range: Range<usize>, target: usize) {
     }
 }
 
-fn target_rows(bytes_a_row: f64) -> usize {
+fn target_rows(bytes_per_row: f64) -> usize {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "bounded"
     )]
-    let by_bytes = (MAX_BYTES as f64 / bytes_a_row.max(1e-3)).min(DEFAULT_ROWS as f64) as usize;
+    let by_bytes = (MAX_BYTES as f64 / bytes_per_row.max(1e-3)).min(DEFAULT_ROWS as f64) as usize;
     // A multiple of 64 rows keeps bitmaps on byte boundaries.
     (by_bytes & !63).max(64)
 }

@@ -63,7 +63,7 @@ impl Columns {
     }
 
     /// Bytes that a row takes, roughly; nested and string columns by their buffers.
-    pub(crate) fn bytes_a_row(&self) -> f64 {
+    pub(crate) fn bytes_per_row(&self) -> f64 {
         let bytes: usize = self.columns.iter().map(Chunks::estimated_bytes).sum();
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let per_row = bytes as f64 / self.height.max(1) as f64;

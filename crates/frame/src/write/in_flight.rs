@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use floe_format::KeyValues;
 use polars_core::prelude::*;
 
+use super::batch::EncodedColumns;
 use super::convert::scale;
-use super::encode::EncodedColumns;
-use crate::pool::{Queue, Task, Turn, Writer};
+use crate::pool::{CallerRole, Priority, Queue, Task};
 
 /// Raw bytes in flight beyond which the next batch waits.
 const WINDOW_BYTES: usize = 48 << 20;
@@ -42,9 +42,9 @@ pub(super) struct Encoded {
 }
 
 impl InFlight {
-    pub(super) fn new(writer: Writer) -> Self {
+    pub(super) fn new(role: CallerRole) -> Self {
         Self {
-            queue: Queue::new(writer),
+            queue: Queue::new(role),
             queued: 0,
             started: Vec::new(),
             batches: VecDeque::new(),
@@ -79,7 +79,7 @@ impl InFlight {
         bytes: usize,
         work: impl FnOnce() -> PolarsResult<EncodedColumns> + Send + 'static,
     ) {
-        self.started.push(self.queue.push(self.queued, Turn::of_bytes(bytes), work));
+        self.started.push(self.queue.push(self.queued, Priority::of_bytes(bytes), work));
     }
 
     /// The next batch is what has been [started](Self::start): so many rows, which are thought to take so many bytes.
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn as_many_batches_as_there_is_room_for() {
-        let mut in_flight = InFlight::new(Writer::Helps);
+        let mut in_flight = InFlight::new(CallerRole::Helps);
         assert_eq!(fill(&mut in_flight, WINDOW_BYTES / 4, 100), 4);
         let mut written = 0;
         while let Some(Encoded { rows, columns, .. }) = in_flight.pop().expect("encoded") {
@@ -151,12 +151,12 @@ mod tests {
 
     #[test]
     fn two_whatever_their_size() {
-        assert_eq!(fill(&mut InFlight::new(Writer::Waits), 10 * WINDOW_BYTES, 1), WINDOW_BATCHES);
+        assert_eq!(fill(&mut InFlight::new(CallerRole::Waits), 10 * WINDOW_BYTES, 1), WINDOW_BATCHES);
     }
 
     #[test]
     fn an_error_comes_instead_of_the_batch() {
-        let mut in_flight = InFlight::new(Writer::Helps);
+        let mut in_flight = InFlight::new(CallerRole::Helps);
         in_flight.start(1, || Ok(EncodedColumns::default()));
         in_flight.start(1, || polars_bail!(ComputeError: "no"));
         in_flight.push(1, 1, KeyValues::default());

@@ -17,7 +17,7 @@ macro_rules! writer_methods {
                 self
             }
 
-            /// Rows a record batch: exactly so many, the last has what is left. By default about
+            /// Rows per record batch: exactly so many, the last has what is left. By default about
             /// 262,144 rows, fewer if they take more than 32 MiB.
             pub fn with_record_batch_size(mut self, record_batch_size: Option<usize>) -> Self {
                 self.options.record_batch_size = record_batch_size;

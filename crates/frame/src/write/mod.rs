@@ -4,11 +4,14 @@
 //! into record batches, has them encoded on the pool and emits them in order; [`emit::Emitter`]
 //! knows where the bytes go and what stands before and behind them.
 
+mod batch;
 mod batched;
-mod choices;
+mod body_buffer;
 mod chunk;
+mod compress;
 mod convert;
-mod dictionaries;
+mod dictionary_builder;
+mod dictionary_writer;
 mod emit;
 mod encode;
 mod engine;
@@ -17,9 +20,15 @@ mod group;
 mod in_flight;
 mod methods;
 mod options;
+mod output;
+mod plans;
 mod sink;
+mod small;
+mod split;
 mod statistics;
 mod stream;
+mod submit;
+mod used_categories;
 
 pub use batched::{BatchedStreamWriter, BatchedWriter};
 pub use file::IpcWriter;

@@ -7,11 +7,12 @@ use arrow::array::Array;
 use floe_format::{Error, Result, Schema, Text};
 use polars_core::prelude::{DataFrame, DataType};
 
-use super::encode::{EncodedColumns, Stored};
+use super::batch::EncodedColumns;
+use super::body_buffer::BodyBuffer;
 use crate::statistics::bounds::bounds;
 use crate::statistics::{BatchStatistics, ColumnStatistics, fingerprint, schema_fingerprint};
 
-/// The key of the flags: a JSON list of one number a column.
+/// The key of the flags: a JSON list of one number per column.
 pub(crate) const FLAGS_KEY: &str = "polars:statistics:v1";
 
 /// The flags of a frame's columns.
@@ -28,24 +29,23 @@ pub(crate) fn column_statistics(
 ) -> ColumnStatistics {
     let (min, max) = bounds(array, dtype);
     let lens: Vec<u64> = encoded.buffers.iter().map(|buffer| buffer.len() as u64).collect();
-    let print = fingerprint(&encoded.nodes, &lens, |buffer, range, out| {
+    let fingerprint = fingerprint(&encoded.nodes, &lens, |buffer, range, out| {
         let stored = encoded.buffers.get(buffer).ok_or_else(|| Error::invalid("a buffer is missing"))?;
         copy(stored, range, out)
     });
-    match print {
-        Ok(print) => ColumnStatistics { nulls: array.null_count(), print, min, max },
-        // Without a print that matches, no reader believes it.
+    match fingerprint {
+        Ok(fingerprint) => ColumnStatistics { nulls: array.null_count(), fingerprint, min, max },
+        // Without a fingerprint that matches, no reader believes it.
         Err(_) => ColumnStatistics::default(),
     }
 }
 
 /// Copies a range of a buffer's stored bytes.
-fn copy(stored: &Stored, range: Range<u64>, out: &mut [u8]) -> Result<()> {
+fn copy(stored: &BodyBuffer, range: Range<u64>, out: &mut [u8]) -> Result<()> {
     let invalid = || Error::invalid("a sample beyond its buffer");
     let mut skip = usize::try_from(range.start).map_err(|_| invalid())?;
     let mut rest = out;
-    let pieces = (0..).map_while(|i| stored.piece(i));
-    for piece in pieces {
+    for piece in stored.pieces() {
         if rest.is_empty() {
             break;
         }
@@ -63,19 +63,21 @@ fn copy(stored: &Stored, range: Range<u64>, out: &mut [u8]) -> Result<()> {
 const FOOTER_BYTES: usize = 16 << 20;
 
 /// The statistics of the batches written so far, as text.
-pub(crate) struct Texts {
+pub(crate) struct StatisticsLog {
     schema: u64,
     batches: usize,
     lines: String,
 }
 
-impl Texts {
+impl StatisticsLog {
     pub(crate) fn new(schema: &Schema) -> Self {
         Self { schema: schema_fingerprint(schema), batches: 0, lines: String::new() }
     }
 
-    /// The text of the next batch.
-    pub(crate) fn next(&mut self, rows: usize, columns: Vec<ColumnStatistics>) -> String {
+    /// The text of the next batch. Takes the statistics of its columns.
+    pub(crate) fn next(&mut self, rows: usize, columns: &mut [EncodedColumns]) -> String {
+        let columns =
+            columns.iter_mut().flat_map(|columns| std::mem::take(&mut columns.statistics)).collect();
         let batch = self.batches;
         let text = BatchStatistics { batch, rows, schema: self.schema, columns }.to_text();
         self.batches += 1;

@@ -14,11 +14,11 @@ use polars_core::prelude::*;
 use super::PartitionSummary;
 use super::folder::Folder;
 use super::keys::{self, Keys};
-use super::part::{Part, Parts, Tally};
+use super::part::{Part, Parts, ProgressTotal};
 use crate::hive::types;
 use crate::options::Encoding;
 use crate::query::Consumer;
-use crate::regroup::Enough;
+use crate::regroup::BatchSizing;
 use crate::size;
 use crate::writer::Writer;
 
@@ -38,8 +38,8 @@ const BUILDER_BYTES: usize = 512;
 const VARYING_BUILDER_BYTES: usize = 4 << 10;
 
 /// Rows to sort by key at a time. The rows alone say how many, and so what is written when.
-pub(super) fn enough(schema: &Schema) -> Enough {
-    Enough::about(SORTED_ROWS, SORTED_BYTES, schema)
+pub(super) fn sizing(schema: &Schema) -> BatchSizing {
+    BatchSizing::about(SORTED_ROWS, SORTED_BYTES, schema)
 }
 
 /// Writes a file for each key.
@@ -83,7 +83,7 @@ impl Keyed {
         schema: &Schema,
         keys: Vec<PlSmallStr>,
         include_keys: bool,
-        tally: Tally,
+        progress: ProgressTotal,
     ) -> PolarsResult<Self> {
         encoding.add_metadata(types::SCHEMA_KEY, &types::to_metadata(&keys::schema(&keys, schema)?)?);
         let kept = schema.iter().filter(|(name, _)| include_keys || !keys.contains(name));
@@ -97,7 +97,7 @@ impl Keyed {
         Ok(Self {
             builder_bytes: schema.len() * BUILDER_BYTES + varying * VARYING_BUILDER_BYTES,
             row_bytes,
-            parts: Parts::new(folder, encoding, schema.into(), tally),
+            parts: Parts::new(folder, encoding, schema.into(), progress),
             keys,
             include_keys,
             partitions: Vec::new(),

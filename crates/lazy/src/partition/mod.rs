@@ -30,11 +30,11 @@ use polars_lazy::prelude::LazyFrame;
 pub use self::existing::ExistingFiles;
 use self::folder::Folder;
 use self::keyed::Keyed;
-use self::part::{Parts, Tally};
+use self::part::{Parts, ProgressTotal};
 use self::rolling::{Limit, Rolling};
 use crate::options::{self, IpcSinkOptions};
 use crate::query::consume;
-use crate::regroup::Enough;
+use crate::regroup::BatchSizing;
 
 /// What makes rows go into the same file.
 ///
@@ -60,11 +60,11 @@ pub enum PartitionBy<'a> {
     /// begin within a file depends on the query's rows in their order, also
     /// those of other keys, with which they share a budget of memory; not on the number of threads.
     Keys(Vec<&'a str>),
-    /// So many rows a file, the last with what is left: `part-0.arrow`, `part-1.arrow`, and so on. The
+    /// So many rows per file, the last with what is left: `part-0.arrow`, `part-1.arrow`, and so on. The
     /// numbers have as many digits as the last one (`part-00.arrow` if there are more than ten files), so
     /// that the order of the names is the order of the rows. A result without rows is one file.
     MaxRows(usize),
-    /// At most so many bytes a file, named as for `MaxRows`. A file has one row at least. The
+    /// At most so many bytes per file, named as for `MaxRows`. A file has one row at least. The
     /// dictionaries of categorical columns, which are known only at a file's end, come on top.
     MaxBytes(u64),
 }
@@ -95,8 +95,9 @@ pub(crate) fn sink(
         PartitionBy::Keys(keys) => {
             let keys = keys::check(&keys, &schema)?;
             let folder = Folder::open(base, existing)?;
-            let keyed = Keyed::new(folder, encoding, &schema, keys, include_keys, Tally::new(progress))?;
-            return consume(lf, maintain_order, keyed::enough(&schema), keyed);
+            let keyed =
+                Keyed::new(folder, encoding, &schema, keys, include_keys, ProgressTotal::new(progress))?;
+            return consume(lf, maintain_order, keyed::sizing(&schema), keyed);
         },
         PartitionBy::MaxRows(0) | PartitionBy::MaxBytes(0) => {
             polars_bail!(InvalidOperation: "a file of a partitioned sink must be allowed a row, not 0 rows or bytes")
@@ -104,7 +105,7 @@ pub(crate) fn sink(
         PartitionBy::MaxRows(rows) => Limit::Rows(rows),
         PartitionBy::MaxBytes(bytes) => Limit::Bytes(bytes),
     };
-    let enough = Enough::for_batches(None, &schema);
-    let parts = Parts::new(Folder::open(base, existing)?, encoding, schema, Tally::new(progress));
-    consume(lf, maintain_order, enough, Rolling::new(parts, limit))
+    let sizing = BatchSizing::for_batches(None, &schema);
+    let parts = Parts::new(Folder::open(base, existing)?, encoding, schema, ProgressTotal::new(progress));
+    consume(lf, maintain_order, sizing, Rolling::new(parts, limit))
 }

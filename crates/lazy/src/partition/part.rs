@@ -16,12 +16,17 @@ pub(super) struct Parts {
     pub(super) folder: Folder,
     pub(super) encoding: Encoding,
     pub(super) schema: SchemaRef,
-    pub(super) tally: Tally,
+    pub(super) progress: ProgressTotal,
 }
 
 impl Parts {
-    pub(super) fn new(folder: Folder, encoding: Encoding, schema: SchemaRef, tally: Tally) -> Self {
-        Self { folder, encoding, schema, tally }
+    pub(super) fn new(
+        folder: Folder,
+        encoding: Encoding,
+        schema: SchemaRef,
+        progress: ProgressTotal,
+    ) -> Self {
+        Self { folder, encoding, schema, progress }
     }
 
     /// Starts a file in a folder below, by its number there.
@@ -33,7 +38,7 @@ impl Parts {
         let file = AtomicFile::create(&hidden).map_err(|error| io_error(error, &path))?;
         let writer = self.encoding.start(Format::File, file, &self.schema);
         let writer = writer.map_err(|error| at_path(error, &path))?;
-        self.tally.add(WriteSummary::default(), writer.summary());
+        self.progress.add(WriteSummary::default(), writer.summary());
         Ok(Part { path, hidden, writer })
     }
 
@@ -45,7 +50,7 @@ impl Parts {
     ) -> PolarsResult<T> {
         let before = part.writer.summary();
         let result = step(&mut part.writer).map_err(|error| at_path(error, &part.path));
-        self.tally.add(before, part.writer.summary());
+        self.progress.add(before, part.writer.summary());
         result
     }
 
@@ -83,12 +88,12 @@ impl Part {
 }
 
 /// What has been written to all files together.
-pub(super) struct Tally {
+pub(super) struct ProgressTotal {
     progress: Progress,
     reporter: Reporter,
 }
 
-impl Tally {
+impl ProgressTotal {
     pub(super) fn new(reporter: Reporter) -> Self {
         Self { progress: Progress::default(), reporter }
     }

@@ -7,7 +7,7 @@ use super::folder::Finished;
 use super::names::Names;
 use super::part::{Part, Parts};
 use crate::query::Consumer;
-use crate::regroup::{Enough, Regroup};
+use crate::regroup::{BatchSizing, Regroup};
 use crate::size;
 
 /// The size of a file.
@@ -42,7 +42,7 @@ struct Current {
 
 impl Rolling {
     pub(super) fn new(parts: Parts, limit: Limit) -> Self {
-        let regroup = Regroup::new(Enough::for_batches(parts.encoding.record_batch_size, &parts.schema));
+        let regroup = Regroup::new(BatchSizing::for_batches(parts.encoding.record_batch_size, &parts.schema));
         Self { parts, limit, regroup, current: None, finished: Vec::new() }
     }
 

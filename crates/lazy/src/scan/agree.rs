@@ -9,7 +9,7 @@ use std::sync::Arc;
 use floe_frame::{IpcIndex, TypeDifference};
 use polars_core::prelude::*;
 
-use super::layout::Member;
+use super::layout::ScanSource;
 use super::source::Sources;
 
 /// A column of the scan.
@@ -27,7 +27,7 @@ pub(super) fn agree(
     sources: &Sources,
     names: &[&PlSmallStr],
     projected: bool,
-) -> PolarsResult<(Schema, Vec<Member>)> {
+) -> PolarsResult<(Schema, Vec<ScanSource>)> {
     let Some(first) = indexes.first() else { polars_bail!(ComputeError: "there is nothing to scan") };
     let positions: Arc<[usize]> = first.column_indices(names).map_err(|e| sources.place(0, e))?.into();
     let stored = first.schema(Some(&positions)).map_err(|e| sources.place(0, e))?;
@@ -35,7 +35,7 @@ pub(super) fn agree(
         .iter()
         .map(|(name, dtype)| Agreed { name: name.clone(), dtype: dtype.clone(), source: 0 })
         .collect();
-    let mut members = Vec::with_capacity(indexes.len());
+    let mut scan_sources = Vec::with_capacity(indexes.len());
     let mut schemas: Vec<Schema> = Vec::with_capacity(indexes.len());
     for (source, index) in indexes.iter().enumerate() {
         let place = |e: PolarsError| sources.place(source, e);
@@ -52,14 +52,14 @@ pub(super) fn agree(
         }
         let positions = if own == positions[..] { Arc::clone(&positions) } else { own.into() };
         let (name, place) = (sources.name(source).into(), sources.place_of(source));
-        members.push(Member { index: Arc::clone(index), name, positions, place, differs: false });
+        scan_sources.push(ScanSource { index: Arc::clone(index), name, positions, place, differs: false });
         schemas.push(schema);
     }
-    for (member, schema) in members.iter_mut().zip(&schemas) {
+    for (source, schema) in scan_sources.iter_mut().zip(&schemas) {
         let types = agreed.iter().zip(schema.iter_values());
-        member.differs = types.into_iter().any(|(column, own)| column.dtype != *own);
+        source.differs = types.into_iter().any(|(column, own)| column.dtype != *own);
     }
-    Ok((agreed.into_iter().map(|column| Field::new(column.name, column.dtype)).collect(), members))
+    Ok((agreed.into_iter().map(|column| Field::new(column.name, column.dtype)).collect(), scan_sources))
 }
 
 /// Where the columns are in a source.

@@ -18,7 +18,7 @@ use super::source::Sources;
 static CACHE: Mutex<Cache> = Mutex::new(Cache::new());
 
 /// What all indexes that are kept weigh at most, at about 50 bytes each: see [`weight`].
-const WEIGHT_MOST: usize = 1 << 19;
+const MAX_WEIGHT: usize = 1 << 19;
 /// A file changed less than this ago is not kept: a change that comes at once might not show in its
 /// time of modification.
 const SETTLED: Duration = Duration::from_secs(2);
@@ -137,10 +137,10 @@ impl Cache {
     fn put(&mut self, path: PathBuf, how: How, index: Arc<IpcIndex>) {
         self.remove(&path);
         let own = weight(&index);
-        if own > WEIGHT_MOST {
+        if own > MAX_WEIGHT {
             return;
         }
-        while self.weight + own > WEIGHT_MOST {
+        while self.weight + own > MAX_WEIGHT {
             let Some((_, oldest)) = self.by_use.pop_first() else { break };
             self.remove(&oldest);
         }
@@ -169,7 +169,7 @@ mod tests {
     fn the_least_used_go_first() {
         let mut cache = Cache::new();
         let large = index(1000);
-        let count = WEIGHT_MOST / weight(&large);
+        let count = MAX_WEIGHT / weight(&large);
         let path = |i: usize| PathBuf::from(i.to_string());
         for i in 0..count {
             cache.put(path(i), How::default(), Arc::clone(&large));

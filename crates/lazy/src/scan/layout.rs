@@ -10,7 +10,7 @@ use super::agree::{adapt, agree};
 use super::source::{Sources, place};
 
 /// What a scan is to have beside the sources' columns.
-pub(super) struct Wanted {
+pub(super) struct Request {
     pub(super) columns: Option<Vec<PlSmallStr>>,
     pub(super) row_index: Option<RowIndex>,
     pub(super) include_file_paths: Option<PlSmallStr>,
@@ -30,7 +30,7 @@ pub(super) enum Origin {
 }
 
 /// One source.
-pub(super) struct Member {
+pub(super) struct ScanSource {
     pub(super) index: Arc<IpcIndex>,
     pub(super) name: PlSmallStr,
     /// The position of each stored column in this source.
@@ -41,7 +41,7 @@ pub(super) struct Member {
     pub(super) differs: bool,
 }
 
-impl Member {
+impl ScanSource {
     /// An error with the source that it is about, unless it names the path itself.
     pub(super) fn place(&self, error: PolarsError) -> PolarsError {
         place(error, &self.place)
@@ -59,7 +59,7 @@ impl Member {
 
 /// The columns of a scan and its sources.
 pub(super) struct Layout {
-    pub(super) members: Vec<Member>,
+    pub(super) sources: Vec<ScanSource>,
     /// All columns, the hidden one last.
     pub(super) schema: SchemaRef,
     pub(super) origins: Vec<Origin>,
@@ -73,9 +73,9 @@ impl Layout {
         indexes: Vec<Arc<IpcIndex>>,
         sources: &Sources,
         hive: Option<DataFrame>,
-        wanted: Wanted,
+        wanted: Request,
     ) -> PolarsResult<Self> {
-        let Wanted { columns, row_index, include_file_paths } = wanted;
+        let Request { columns, row_index, include_file_paths } = wanted;
         let Some(first) = indexes.first() else { polars_bail!(ComputeError: "there is nothing to scan") };
         let in_hive = |name: &PlSmallStr| hive.as_ref().and_then(|hive| hive.get_column_index(name));
         // The columns without row index and path, as they will stand.
@@ -88,7 +88,7 @@ impl Layout {
             },
         };
         let read: Vec<&PlSmallStr> = names.iter().filter(|name| in_hive(name).is_none()).collect();
-        let (stored, members) = agree(&indexes, sources, &read, columns.is_some())?;
+        let (stored, sources) = agree(&indexes, sources, &read, columns.is_some())?;
 
         let mut columns = Columns::default();
         let row_offset = row_index.as_ref().map_or(0, |index| index.offset);
@@ -111,7 +111,7 @@ impl Layout {
         let hidden = columns.unused("__floe_rows");
         columns.push(hidden, DataType::Null, Origin::Hidden)?;
         let Columns { schema, origins } = columns;
-        Ok(Self { members, schema: Arc::new(schema), origins, hive, row_offset })
+        Ok(Self { sources, schema: Arc::new(schema), origins, hive, row_offset })
     }
 
     /// The name of the hidden column.

@@ -165,7 +165,7 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
         }
     }
     let partitions = if hive { hive::partitions(&sources, &indexes, hive_schema.as_deref())? } else { None };
-    let wanted = layout::Wanted { columns, row_index, include_file_paths };
+    let wanted = layout::Request { columns, row_index, include_file_paths };
     let layout = Layout::new(indexes, &sources, partitions, wanted)?;
     let parts = parts::parts(&layout, n_rows);
     let mut scan = Scan::new(Arc::new(layout), parts, read_counter);

@@ -14,7 +14,7 @@ use super::layout::Layout;
 /// Some batches of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
-    pub(super) member: usize,
+    pub(super) source: usize,
     pub(super) batches: Range<usize>,
     /// Rows before it, over all sources.
     pub(super) before: usize,
@@ -27,12 +27,12 @@ pub(super) struct Part {
 impl Part {
     /// No rows.
     pub(super) fn empty() -> Self {
-        Self { member: 0, batches: 0..0, before: 0, skip: 0, rows: 0 }
+        Self { source: 0, batches: 0..0, before: 0, skip: 0, rows: 0 }
     }
 
     /// Whether another begins where this one ends, in the same source.
     pub(super) fn is_followed_by(&self, other: &Self) -> bool {
-        self.member == other.member
+        self.source == other.source
             && self.batches.end == other.batches.start
             && self.before + self.rows == other.before
             && other.skip == 0
@@ -46,21 +46,21 @@ pub(super) const PART_ROWS: usize = 512 << 10;
 /// Parts of a group for each thread: while one is late with its part, the others take more than theirs.
 const PARTS_A_THREAD: usize = 4;
 /// Groups that a plan should not have more of, at the price of larger parts.
-const GROUPS_MOST: usize = 512;
+const MAX_GROUPS: usize = 512;
 
 /// One part a batch, without those that have no rows, up to `n_rows`.
 pub(super) fn parts(layout: &Layout, n_rows: Option<usize>) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut before = 0usize;
     let end = n_rows.unwrap_or(usize::MAX);
-    for (member, source) in layout.members.iter().enumerate() {
+    for (number, source) in layout.sources.iter().enumerate() {
         for batch in 0..source.index.num_record_batches() {
             if before >= end {
                 return parts;
             }
             let rows = source.index.batch_size(batch).map_or(0, |(rows, _)| rows).min(end - before);
             if rows > 0 {
-                parts.push(Part { member, batches: batch..batch + 1, before, skip: 0, rows });
+                parts.push(Part { source: number, batches: batch..batch + 1, before, skip: 0, rows });
             }
             before += rows;
         }
@@ -71,7 +71,7 @@ pub(super) fn parts(layout: &Layout, n_rows: Option<usize>) -> Vec<Part> {
 /// Puts parts together to groups of larger ones.
 pub(super) fn groups(layout: &Layout, parts: Vec<Part>) -> Vec<Vec<Part>> {
     let size = |part: &Part| {
-        let bytes = |batch| layout.members.get(part.member)?.index.batch_size(batch).map(|(_, bytes)| bytes);
+        let bytes = |batch| layout.sources.get(part.source)?.index.batch_size(batch).map(|(_, bytes)| bytes);
         part.batches.clone().filter_map(bytes).sum()
     };
     let parts: Vec<(Part, u64)> =
@@ -83,7 +83,7 @@ pub(super) fn groups(layout: &Layout, parts: Vec<Part>) -> Vec<Vec<Part>> {
 fn cut(parts: Vec<(Part, u64)>, width: usize) -> Vec<Vec<Part>> {
     let (all_bytes, all_rows) =
         parts.iter().fold((0u64, 0usize), |(b, r), (part, size)| (b.saturating_add(*size), r + part.rows));
-    let most = GROUPS_MOST.saturating_mul(width);
+    let most = MAX_GROUPS.saturating_mul(width);
     let full =
         Weight { bytes: PART_BYTES.max(all_bytes / most as u64), rows: PART_ROWS.max(all_rows / most) };
     let mut groups: Vec<Group> = Vec::new();
@@ -166,7 +166,7 @@ mod tests {
     fn batches(n: usize, bytes: u64, rows: usize, every: usize) -> Vec<(Part, u64)> {
         let part = |i: usize| {
             let batch = i % every;
-            (Part { member: i / every, batches: batch..batch + 1, before: i * rows, skip: 0, rows }, bytes)
+            (Part { source: i / every, batches: batch..batch + 1, before: i * rows, skip: 0, rows }, bytes)
         };
         (0..n).map(part).collect()
     }
@@ -174,7 +174,7 @@ mod tests {
     /// Every batch is in exactly one part, in order.
     fn check(n: usize, bytes: u64, rows: usize, every: usize) -> Vec<Vec<Part>> {
         let groups = cut(batches(n, bytes, rows, every), 4);
-        let flat = groups.iter().flatten().flat_map(|part| part.batches.clone().map(|b| (part.member, b)));
+        let flat = groups.iter().flatten().flat_map(|part| part.batches.clone().map(|b| (part.source, b)));
         assert!(flat.eq((0..n).map(|i| (i / every, i % every))), "{groups:?}");
         assert_eq!(groups.iter().flatten().map(|part| part.rows).sum::<usize>(), n * rows);
         groups
@@ -200,6 +200,6 @@ mod tests {
     #[test]
     fn groups_stay_few_however_much_there_is() {
         assert!(check(200_000, 64 << 20, 1 << 20, 1000).len() < 200_000 / 4 + 2);
-        assert!(check(1_000_000, 1 << 20, 1 << 16, 1000).len() < 2 * GROUPS_MOST);
+        assert!(check(1_000_000, 1 << 20, 1 << 16, 1000).len() < 2 * MAX_GROUPS);
     }
 }

@@ -16,7 +16,7 @@ use polars_plan::plans::{
 use polars_plan::utils::aexpr_to_leaf_names_iter;
 use polars_utils::arena::{Arena, Node};
 
-use super::layout::{Layout, Member, Origin};
+use super::layout::{Layout, Origin, ScanSource};
 use super::parts::Part;
 
 /// The parts in which a row may match. `parts` has one batch each, `empty` the scan's columns.
@@ -112,7 +112,7 @@ impl Statistics<'_> {
         let stored = self.stored(columns, parts)?;
         // Of whole batches, also where the scan ends within one: so are the counts of nulls.
         let len = |part: &Part| {
-            let rows = self.layout.members.get(part.member)?.index.batch_size(part.batches.start)?.0;
+            let rows = self.layout.sources.get(part.source)?.index.batch_size(part.batches.start)?.0;
             IdxSize::try_from(rows).ok()
         };
         let len: IdxCa = parts.iter().map(len).collect_ca("len".into());
@@ -125,14 +125,14 @@ impl Statistics<'_> {
                     let hive =
                         hive.ok_or_else(|| polars_err!(ComputeError: "a folder's value is missing"))?;
                     let rows: IdxCa =
-                        parts.iter().map(|part| IdxSize::try_from(part.member).ok()).collect_ca("".into());
+                        parts.iter().map(|part| IdxSize::try_from(part.source).ok()).collect_ca("".into());
                     let values = hive.take(&rows)?;
                     let none = IdxCa::full("".into(), 0, parts.len()).into_column();
                     let nulls = len.zip_with(&values.is_null(), &none)?;
                     self.push(name, values.clone(), values, nulls);
                 },
                 Origin::Path => {
-                    let path = |part: &Part| self.layout.members.get(part.member).map(|m| m.name.as_str());
+                    let path = |part: &Part| self.layout.sources.get(part.source).map(|m| m.name.as_str());
                     let values: StringChunked = parts.iter().map(path).collect_ca("".into());
                     let values = values.into_column();
                     let none = IdxCa::full("".into(), 0, parts.len()).into_column();
@@ -179,8 +179,8 @@ impl Statistics<'_> {
     }
 
     /// Statistics of columns that are of other types in the scan, as such.
-    fn adapted(&self, member: &Member, df: DataFrame, wanted: &[usize]) -> PolarsResult<DataFrame> {
-        if !member.differs {
+    fn adapted(&self, source: &ScanSource, df: DataFrame, wanted: &[usize]) -> PolarsResult<DataFrame> {
+        if !source.differs {
             return Ok(df);
         }
         let height = df.height();
@@ -189,7 +189,7 @@ impl Statistics<'_> {
         for (bounds, at) in columns.get_mut(1..).unwrap_or_default().chunks_mut(3).zip(wanted) {
             let dtype = self.layout.stored_type(*at)?;
             for bound in bounds.iter_mut().take(2) {
-                *bound = member.adapted(bound.clone(), dtype)?;
+                *bound = source.adapted(bound.clone(), dtype)?;
             }
         }
         DataFrame::new(height, columns)
@@ -207,18 +207,18 @@ impl Statistics<'_> {
             }
         }
         let mut all: Option<DataFrame> = None;
-        for parts in parts.chunk_by(|a, b| a.member == b.member) {
+        for parts in parts.chunk_by(|a, b| a.source == b.source) {
             let (Some(first), Some(last)) = (parts.first(), parts.last()) else { continue };
-            let Some(member) = self.layout.members.get(first.member) else { continue };
+            let Some(source) = self.layout.sources.get(first.source) else { continue };
             let positions: Vec<usize> =
-                wanted.iter().filter_map(|at| member.positions.get(*at).copied()).collect();
+                wanted.iter().filter_map(|at| source.positions.get(*at).copied()).collect();
             let range = first.batches.start..last.batches.end;
-            let (df, bytes) = member.index.statistics_counted(range.clone(), &positions)?;
+            let (df, bytes) = source.index.statistics_counted(range.clone(), &positions)?;
             if let Some(counter) = self.read_counter {
                 counter.fetch_add(bytes, Ordering::Relaxed);
             }
             let rows = parts.iter().map(|part| IdxSize::try_from(part.batches.start - range.start).ok());
-            let df = self.adapted(member, df.take(&rows.collect_ca("".into()))?, &wanted)?;
+            let df = self.adapted(source, df.take(&rows.collect_ca("".into()))?, &wanted)?;
             match &mut all {
                 None => all = Some(df),
                 Some(all) => {

@@ -19,7 +19,7 @@ use polars_utils::arena::Node;
 use super::parts::Part;
 use super::plan::Scan;
 use super::prune;
-use crate::rewrite::{DEPTH_MOST, with_inputs};
+use crate::rewrite::{MAX_DEPTH, with_inputs};
 
 /// Scans that are in some plan.
 static SCANS: Mutex<BTreeMap<u64, Weak<Scan>>> = Mutex::new(BTreeMap::new());
@@ -231,7 +231,7 @@ fn replace(plan: &DslPlan, other: &mut dyn FnMut(u64) -> Option<DslPlan>, depth:
     if let Some(scan) = scan_of(plan) {
         return other(scan);
     }
-    if depth > DEPTH_MOST {
+    if depth > MAX_DEPTH {
         return None;
     }
     with_inputs(plan, &mut |input| replace(input, other, depth + 1))

@@ -71,17 +71,17 @@ impl Scan {
     /// Reads one part.
     pub(super) fn part(&self, part: &Part, names: &[PlSmallStr], parallel: bool) -> PolarsResult<DataFrame> {
         let layout = &*self.layout;
-        let Some(member) = layout.members.get(part.member) else {
-            polars_bail!(ComputeError: "the scan has no source {}", part.member);
+        let Some(source) = layout.sources.get(part.source) else {
+            polars_bail!(ComputeError: "the scan has no source {}", part.source);
         };
         let origins = names.iter().map(|name| layout.origin(name)).collect::<PolarsResult<Vec<Origin>>>()?;
         let positions = origins.iter().filter_map(|origin| match origin {
-            Origin::Stored(at) => member.positions.get(*at).copied(),
+            Origin::Stored(at) => source.positions.get(*at).copied(),
             Origin::RowIndex | Origin::Hive(_) | Origin::Path | Origin::Hidden => None,
         });
         let positions: Vec<usize> = positions.collect();
-        let read = member.index.read_counted(part.batches.clone(), &positions, parallel);
-        let (df, bytes) = read.map_err(|e| member.place(e))?;
+        let read = source.index.read_counted(part.batches.clone(), &positions, parallel);
+        let (df, bytes) = read.map_err(|e| source.place(e))?;
         if let Some(counter) = &self.read_counter {
             counter.fetch_add(bytes, Ordering::Relaxed);
         }
@@ -95,18 +95,18 @@ impl Scan {
                     let column =
                         stored.next().ok_or_else(|| polars_err!(ComputeError: "a column was not read"))?;
                     let column = if whole { column } else { column.slice(skip, part.rows) };
-                    member.adapted(column, layout.schema.try_get(name)?)?
+                    source.adapted(column, layout.schema.try_get(name)?)?
                 },
                 Origin::RowIndex => row_index(name, layout.row_offset, part)?,
                 Origin::Hive(at) => {
                     let value = layout.hive.as_ref().and_then(|hive| hive.columns().get(at));
                     let value =
                         value.ok_or_else(|| polars_err!(ComputeError: "a folder's value is missing"))?;
-                    let scalar = Scalar::new(value.dtype().clone(), value.get(part.member)?.into_static());
+                    let scalar = Scalar::new(value.dtype().clone(), value.get(part.source)?.into_static());
                     Column::new_scalar(name.clone(), scalar, part.rows)
                 },
                 Origin::Path => {
-                    let path = Scalar::new(DataType::String, AnyValue::StringOwned(member.name.clone()));
+                    let path = Scalar::new(DataType::String, AnyValue::StringOwned(source.name.clone()));
                     Column::new_scalar(name.clone(), path, part.rows)
                 },
                 Origin::Hidden => Column::new_scalar(name.clone(), Scalar::null(DataType::Null), part.rows),

@@ -33,16 +33,16 @@ use super::pushed;
 use crate::size;
 
 /// Bytes, when decoded, that a scan of rows may have.
-const MOST_BYTES: u64 = 512 << 20;
+const MAX_BYTES: u64 = 512 << 20;
 /// Rows that it may have, and columns: each costs an expression.
-const MOST_ROWS: usize = 1 << 28;
-const MOST_COLUMNS: usize = 1024;
+const MAX_ROWS: usize = 1 << 28;
+const MAX_COLUMNS: usize = 1024;
 /// Rows in a frame that the streaming engine hands out at a time.
 pub(super) const MORSEL_ROWS: usize = 100_000;
 /// How often the streaming engine should be handed something, at the price of more at a time.
-const MOST_MORSELS: usize = 256;
+const MAX_MORSELS: usize = 256;
 /// Pieces that are read together, and for each thread how many are read by themselves before.
-const MOST_PIECES: usize = 64;
+const MAX_PIECES: usize = 64;
 const EARLY_BLOCKS: usize = 8;
 /// What an early piece may have, before pieces grow: queries may stop early.
 const FIRST_ROWS: usize = 1 << 12;
@@ -73,8 +73,8 @@ impl Rows {
         });
         let bits = bits.fold(0u64, u64::saturating_add);
         let decoded = u64::try_from(rows).ok()?.saturating_mul(bits) / 8;
-        let few = rows <= MOST_ROWS && layout.schema.len() <= MOST_COLUMNS;
-        if !few || decoded.max(stored) > MOST_BYTES {
+        let few = rows <= MAX_ROWS && layout.schema.len() <= MAX_COLUMNS;
+        if !few || decoded.max(stored) > MAX_BYTES {
             return None;
         }
         let zeros = Bitmap::from_u8_vec(vec![0; rows.div_ceil(8)], rows);
@@ -111,7 +111,7 @@ impl Rows {
 
 /// Stored bytes of a part.
 fn part_bytes(layout: &Layout, part: &Part) -> u64 {
-    let bytes = |batch| Some(layout.members.get(part.member)?.index.batch_size(batch)?.1);
+    let bytes = |batch| Some(layout.sources.get(part.source)?.index.batch_size(batch)?.1);
     part.batches.clone().filter_map(bytes).fold(0, u64::saturating_add)
 }
 
@@ -214,7 +214,7 @@ impl Scan {
             match blocks.last_mut() {
                 Some(block)
                     if !early
-                        && block.len() < MOST_PIECES
+                        && block.len() < MAX_PIECES
                         && block_rows <= PART_ROWS
                         && block_bytes <= PART_BYTES =>
                 {
@@ -248,7 +248,7 @@ impl DataFrameUdf for Chosen {
         let most = blocks.iter().map(Vec::len).max().unwrap_or(0);
         let (count, every) = match blocks.len() {
             few if few <= threads => (few, most),
-            many => (many.next_multiple_of(threads), (MORSEL_ROWS / many.div_ceil(MOST_MORSELS)).max(most)),
+            many => (many.next_multiple_of(threads), (MORSEL_ROWS / many.div_ceil(MAX_MORSELS)).max(most)),
         };
         let mut numbers = vec![0u64; count.saturating_mul(every)];
         for (block, numbers) in blocks.iter().zip(numbers.chunks_mut(every.max(1))) {

@@ -122,7 +122,7 @@ impl IpcIndex {
         let Ok(prints) = prints(&stream.schema, &located, &body, columns) else { return Ok(Known::new()) };
         let known = columns.iter().zip(prints).map(|(column, print)| {
             let said = said.columns.get(*column)?;
-            (said.print == print && said.nulls <= entry.rows).then(|| said.clone())
+            (said.fingerprint == print && said.nulls <= entry.rows).then(|| said.clone())
         });
         Ok(known.collect())
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Links behind one another that are followed at most, as on Linux.
-const LINKS_MOST: usize = 40;
+const MAX_LINKS: usize = 40;
 
 /// What stands under a path.
 pub(super) enum Place {
@@ -38,7 +38,7 @@ pub(super) struct Special {
 /// When the system does not say, or links lead in a circle.
 pub(super) fn look(path: &Path) -> io::Result<Place> {
     let mut path = path.to_path_buf();
-    for _ in 0..=LINKS_MOST {
+    for _ in 0..=MAX_LINKS {
         let metadata = match fs::symlink_metadata(&path) {
             Ok(metadata) => metadata,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Place::File { path, before: None }),

@@ -101,9 +101,9 @@ impl Status {
 /// Files that are looked at for one that is made: a folder of a hundred thousand is not read each time.
 const LOOKS: usize = 64;
 /// Files of a folder that are looked at at most.
-const LOOKS_MOST: usize = 1 << 16;
+const MAX_ENTRIES: usize = 1 << 16;
 /// Folders that are remembered.
-const FOLDERS_MOST: usize = 1 << 10;
+const MAX_FOLDERS: usize = 1 << 10;
 
 /// Of folders: how many files may be made there before it is looked at again.
 static FOLDERS: LazyLock<Mutex<HashMap<PathBuf, usize>>> = LazyLock::new(Mutex::default);
@@ -123,7 +123,7 @@ pub(in crate::write::sink) fn sweep(target: &Path, file: &File) {
     drop(folders);
     let looked_at = remove(folder, this, own.uid());
     let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
-    if folders.len() >= FOLDERS_MOST {
+    if folders.len() >= MAX_FOLDERS {
         folders.clear();
     }
     folders.insert(folder.to_path_buf(), looked_at / LOOKS);
@@ -132,7 +132,7 @@ pub(in crate::write::sink) fn sweep(target: &Path, file: &File) {
 /// Removes files of this user whose processes have ended; how many files there are.
 fn remove(folder: &Path, this: Process, user: u32) -> usize {
     let mut looked_at = 0;
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten().take(LOOKS_MOST) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten().take(MAX_ENTRIES) {
         looked_at += 1;
         let name = entry.file_name();
         let Some(process) = name.to_str().and_then(Process::of_name) else { continue };

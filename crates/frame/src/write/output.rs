@@ -1,0 +1,188 @@
+//! Bytes on their way to the writer: positions, padding, and few large writes.
+//!
+//! Small pieces are copied together, large ones are handed over where they lie. A body goes out in vectored writes of both.
+
+use std::io::{self, IoSlice, Write};
+use std::ops::Range;
+
+use floe_format::constants::ALIGNMENT;
+use floe_format::{Block, write_head};
+use polars_error::{PolarsResult, polars_bail};
+
+use super::body_buffer::{BodyBuffer, MAX_COPIED_PIECE_BYTES};
+use crate::error::{format_error, io_error};
+
+/// Gathered bytes are written when there are this many.
+const MAX_GATHERED_BYTES: usize = 1 << 20;
+/// Pieces of one vectored write: below the 1,024 that systems take.
+const MAX_VECTORED_PIECES: usize = 1_000;
+
+static ZEROS: [u8; ALIGNMENT] = [0; ALIGNMENT];
+
+/// A piece of a body on its way out: a range of the gathered bytes, or bytes where they lie.
+enum Piece<'a> {
+    Gathered(Range<usize>),
+    Lent(&'a [u8]),
+}
+
+/// A writer, the bytes gathered for it, and the position behind them.
+pub(super) struct Output<W> {
+    writer: W,
+    position: u64,
+    gathered: Vec<u8>,
+}
+
+impl<W> Output<W> {
+    pub(super) fn new(writer: W) -> Self {
+        Self { writer, position: 0, gathered: Vec::new() }
+    }
+
+    /// Bytes written or gathered so far.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(super) fn into_inner(self) -> W {
+        self.writer
+    }
+
+    pub(super) fn get_mut(&mut self) -> &mut W {
+        &mut self.writer
+    }
+
+    /// Gives back memory that only the next bytes need. Nothing is gathered between messages.
+    pub(super) fn shrink_to_fit(&mut self) {
+        debug_assert!(self.gathered.is_empty(), "all of a message has been written");
+        self.gathered = Vec::new();
+    }
+}
+
+impl<W: Write> Output<W> {
+    /// Gathers a message's head, and returns where the message is.
+    pub(super) fn head(&mut self, message: &[u8], body_len: u64) -> PolarsResult<Block> {
+        let offset = self.position;
+        let len = write_head(&mut self.gathered, message, offset).map_err(format_error)?;
+        let Ok(metadata_len) = u32::try_from(len) else {
+            polars_bail!(ComputeError: "a message head of {len} bytes is more than the format allows");
+        };
+        self.position += u64::from(metadata_len);
+        Ok(Block { offset, metadata_len, body_len })
+    }
+
+    /// Buffers of a body that starts at `start`, each padded.
+    pub(super) fn buffers(&mut self, start: u64, buffers: &[BodyBuffer]) -> PolarsResult<()> {
+        let mut pieces = Vec::new();
+        // Gathered bytes from here on are not among the pieces yet.
+        let mut open = 0;
+        for buffer in buffers {
+            for piece in buffer.pieces() {
+                self.position += piece.len() as u64;
+                if piece.len() < MAX_COPIED_PIECE_BYTES {
+                    self.gathered.extend_from_slice(piece);
+                } else {
+                    if open < self.gathered.len() {
+                        pieces.push(Piece::Gathered(open..self.gathered.len()));
+                        open = self.gathered.len();
+                    }
+                    pieces.push(Piece::Lent(piece));
+                }
+                if pieces.len() >= MAX_VECTORED_PIECES {
+                    self.write_pieces(&mut pieces, &mut open)?;
+                }
+            }
+            self.pad(start);
+            if self.gathered.len() >= MAX_GATHERED_BYTES {
+                self.write_pieces(&mut pieces, &mut open)?;
+            }
+        }
+        self.write_pieces(&mut pieces, &mut open)
+    }
+
+    /// Gathers zeros up to the next multiple of the alignment, counted from the start of the body.
+    fn pad(&mut self, start: u64) {
+        let over = usize::try_from((self.position - start) % ALIGNMENT as u64);
+        let over = over.expect("a remainder of the alignment");
+        // Nothing behind the last multiple.
+        let padding = ZEROS.get(over..).filter(|_| over > 0).unwrap_or_default();
+        self.position += padding.len() as u64;
+        self.gathered.extend_from_slice(padding);
+    }
+
+    /// Writes the pieces and the gathered bytes behind them, from `open` on.
+    fn write_pieces(&mut self, pieces: &mut Vec<Piece<'_>>, open: &mut usize) -> PolarsResult<()> {
+        pieces.push(Piece::Gathered(*open..self.gathered.len()));
+        let slices = pieces.iter().map(|piece| match piece {
+            Piece::Gathered(range) => IoSlice::new(&self.gathered[range.clone()]),
+            Piece::Lent(piece) => IoSlice::new(piece),
+        });
+        let mut slices: Vec<IoSlice<'_>> = slices.collect();
+        let written = write_all_vectored(&mut self.writer, &mut slices);
+        written.map_err(|e| io_error(e, "writing Arrow IPC"))?;
+        self.gathered.clear();
+        pieces.clear();
+        *open = 0;
+        Ok(())
+    }
+
+    /// Adds bytes: small ones are gathered, large ones written.
+    pub(super) fn put(&mut self, bytes: &[u8]) -> PolarsResult<()> {
+        if bytes.len() < MAX_COPIED_PIECE_BYTES {
+            self.gathered.extend_from_slice(bytes);
+            if self.gathered.len() >= MAX_GATHERED_BYTES {
+                self.flush_gathered()?;
+            }
+        } else {
+            self.flush_gathered()?;
+            self.write(bytes)?;
+        }
+        self.position += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Adds bytes to those that the next write takes, however many they are.
+    pub(super) fn gather(&mut self, bytes: &[u8]) {
+        self.gathered.extend_from_slice(bytes);
+        self.position += bytes.len() as u64;
+    }
+
+    /// Hands the gathered bytes to the writer.
+    pub(super) fn flush_gathered(&mut self) -> PolarsResult<()> {
+        let bytes = std::mem::take(&mut self.gathered);
+        let result = self.write(&bytes);
+        self.gathered = bytes;
+        self.gathered.clear();
+        result
+    }
+
+    /// Hands over what is gathered, and flushes the writer.
+    pub(super) fn flush(&mut self) -> PolarsResult<()> {
+        self.flush_gathered()?;
+        self.writer.flush().map_err(|e| io_error(e, "flushing Arrow IPC output"))
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> PolarsResult<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = write_all_vectored(&mut self.writer, &mut [IoSlice::new(bytes)]);
+        written.map_err(|e| io_error(e, "writing Arrow IPC"))
+    }
+}
+
+/// Writes all of the slices, in as few calls as the writer takes. Not by [`Write::write_all`], which panics when the
+/// writer says that it wrote more than it was given.
+fn write_all_vectored<W: Write>(writer: &mut W, mut slices: &mut [IoSlice<'_>]) -> io::Result<()> {
+    IoSlice::advance_slices(&mut slices, 0);
+    while !slices.is_empty() {
+        match writer.write_vectored(slices) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) if n > slices.iter().map(|slice| slice.len()).sum() => {
+                return Err(io::Error::other("the writer says it wrote more than it was given"));
+            },
+            Ok(n) => IoSlice::advance_slices(&mut slices, n),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
