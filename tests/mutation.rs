@@ -20,6 +20,7 @@ use floe_tests::arbitrary::{Arbitrary, dtypes};
 use floe_tests::config::{Config, codecs, concat, reads};
 use floe_tests::equal::touch;
 use floe_tests::messages::{footer, messages};
+use floe_tests::mutate::mutate;
 use floe_tests::run::say;
 use polars_core::prelude::*;
 use rand::rngs::SmallRng;
@@ -156,83 +157,6 @@ fn inputs_of(name: &str, batches: &[DataFrame]) -> impl Iterator<Item = Input> {
     configs.map(move |config| Input::new(format!("{name}, {config:?}"), config, batches))
 }
 
-const LENGTHS: [i64; 20] = [
-    0,
-    -1,
-    1,
-    2,
-    7,
-    8,
-    63,
-    255,
-    1 << 16,
-    1 << 20,
-    1 << 28,
-    1 << 30,
-    1 << 31,
-    1 << 33,
-    1 << 40,
-    1 << 62,
-    i32::MAX as i64,
-    i32::MIN as i64,
-    i64::MAX,
-    i64::MIN,
-];
-
-/// Breaks an input in one to four places.
-fn mutate(rng: &mut SmallRng, input: &Input, other: &Input) -> Vec<u8> {
-    let mut bytes = input.bytes.clone();
-    for _ in 0..*[1, 1, 1, 2, 2, 4].get(rng.random_range(0..6)).expect("six") {
-        if bytes.is_empty() {
-            break;
-        }
-        let at = place(rng, input).min(bytes.len() - 1);
-        match rng.random_range(0..12) {
-            0 | 1 => bytes[at] ^= 1 << rng.random_range(0..8),
-            2 => bytes[at] = rng.random(),
-            3..=5 => set(&mut bytes, at & !3, 4, LENGTHS[rng.random_range(0..LENGTHS.len())]),
-            6..=8 => set(&mut bytes, at & !7, 8, LENGTHS[rng.random_range(0..LENGTHS.len())]),
-            // A number a little off.
-            9 => {
-                let at = at & !3;
-                if let Some(field) = bytes.get(at..at + 4) {
-                    let value = i32::from_le_bytes(field.try_into().expect("4 bytes"));
-                    let step = *[-64, -8, -4, -1, 1, 4, 8, 64].get(rng.random_range(0..8)).expect("eight");
-                    set(&mut bytes, at, 4, value.wrapping_add(step).into());
-                }
-            },
-            10 => {
-                let len = rng.random_range(1..64);
-                let from = rng.random_range(0..other.bytes.len());
-                let piece = other.bytes[from..(from + len).min(other.bytes.len())].to_vec();
-                let end = if rng.random() { (at + piece.len()).min(bytes.len()) } else { at };
-                bytes.splice(at..end, piece);
-            },
-            _ if rng.random_range(0..4) == 0 => bytes.truncate(at),
-            _ => {
-                let end = (at + rng.random_range(1..32)).min(bytes.len());
-                bytes.drain(at..end);
-            },
-        }
-    }
-    bytes
-}
-
-fn place(rng: &mut SmallRng, input: &Input) -> usize {
-    if rng.random_range(0..10) < 7 {
-        let header = &input.headers[rng.random_range(0..input.headers.len())];
-        rng.random_range(header.clone())
-    } else {
-        rng.random_range(0..input.bytes.len())
-    }
-}
-
-fn set(bytes: &mut [u8], at: usize, len: usize, value: i64) {
-    if let Some(field) = bytes.get_mut(at..at + len) {
-        field.copy_from_slice(&value.to_le_bytes()[..len]);
-    }
-}
-
 /// Reads in every way. Returns how many of them gave a frame.
 fn read_all(input: &Input, bytes: &[u8]) -> (u64, u64) {
     let (mut valid, mut errors) = (0, 0);
@@ -342,7 +266,7 @@ fn mutated_inputs_are_errors_or_valid() {
         // In turn, so that every input is used alike.
         let input = &inputs[usize::try_from(case).expect("few") % inputs.len()];
         let other = &inputs[rng.random_range(0..inputs.len())];
-        let bytes = mutate(&mut rng, input, other);
+        let bytes = mutate(&mut rng, &input.bytes, &input.headers, &other.bytes);
         CASE.store(case, Ordering::Relaxed);
         let start = Instant::now();
         *STARTED.lock().expect("no panic while locked") = Some(start);

@@ -13,6 +13,7 @@ use floe::{IpcIndex, inspect};
 use floe_tests::config::reads;
 use floe_tests::equal::touch;
 use floe_tests::hostile::hostile;
+use floe_tests::mutate::mutate;
 use floe_tests::run::{say, within};
 use polars_core::prelude::*;
 use rand::rngs::SmallRng;
@@ -84,12 +85,22 @@ fn generated(seed: u64) -> Bomb {
     Bomb { name: format!("seed {seed}"), file, bytes }
 }
 
+/// A generated input that was broken in a few places, with pieces of another one.
+fn mutated(seed: u64) -> Bomb {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let (whole, other) = (generated(seed), generated(seed + SEEDS));
+    // Heads come first, and most of what there is are heads.
+    let bytes = mutate(&mut rng, &whole.bytes, &[], &other.bytes);
+    Bomb { name: format!("seed {seed}, broken"), file: whole.file, bytes }
+}
+
 /// Run by the test below; by itself it does nothing.
 #[test]
 fn the_child() {
     let bombs: Vec<Bomb> = match std::env::var(CHILD).as_deref() {
         Ok("cases") => cases::all(),
         Ok("seeds") => (0..SEEDS).map(generated).collect(),
+        Ok("broken") => (0..2 * SEEDS).map(mutated).collect(),
         // By hand: those whose names have this text.
         Ok(text) => cases::all().into_iter().filter(|bomb| bomb.name.contains(text)).collect(),
         Err(_) => return,
@@ -134,6 +145,12 @@ fn tiny_inputs_do_not_end_the_process() {
 #[test]
 fn generated_inputs_do_not_end_the_process() {
     in_little_memory("seeds");
+}
+
+#[cfg(unix)]
+#[test]
+fn broken_inputs_of_such_kinds_do_not_end_the_process() {
+    in_little_memory("broken");
 }
 
 /// What is legitimate is read with the limits as they are.

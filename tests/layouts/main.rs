@@ -2,6 +2,7 @@
 //! comes of them has to be what comes of the same values where nothing is encoded.
 
 mod bombs;
+mod deltas;
 mod shared_ids;
 mod values;
 

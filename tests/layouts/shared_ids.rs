@@ -12,7 +12,7 @@ use polars_core::prelude::Column;
 
 const KEYS: IntType = IntType { bits: 8, signed: true };
 
-fn field(name: &str, data_type: DataType, children: Vec<Field>, id: Option<i64>) -> Field {
+pub(crate) fn field(name: &str, data_type: DataType, children: Vec<Field>, id: Option<i64>) -> Field {
     let dictionary = id.map(|id| DictionaryEncoding { id, index: KEYS, ordered: false, slot: 0 });
     Field { name: name.into(), nullable: true, data_type, children, dictionary, metadata: Vec::new() }
 }
@@ -28,7 +28,7 @@ fn lists(name: &str) -> Field {
 }
 
 /// A batch without nulls: the nodes' lengths, and buffers of which the empty ones are validities.
-fn batch(rows: usize, lens: &[usize], buffers: &[&[u8]]) -> (BatchHeader, Vec<u8>) {
+pub(crate) fn batch(rows: usize, lens: &[usize], buffers: &[&[u8]]) -> (BatchHeader, Vec<u8>) {
     let mut body = Vec::new();
     let mut specs = Vec::new();
     for buffer in buffers {
@@ -40,7 +40,7 @@ fn batch(rows: usize, lens: &[usize], buffers: &[&[u8]]) -> (BatchHeader, Vec<u8
     (BatchHeader { rows, nodes, buffers: specs, ..BatchHeader::default() }, body)
 }
 
-fn offsets(values: &[i32]) -> Vec<u8> {
+pub(crate) fn offsets(values: &[i32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 

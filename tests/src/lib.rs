@@ -7,5 +7,6 @@ pub mod frames;
 pub mod golden;
 pub mod hostile;
 pub mod messages;
+pub mod mutate;
 pub mod planted;
 pub mod run;

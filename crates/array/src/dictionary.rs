@@ -11,12 +11,15 @@ use arrow::types::NativeType;
 use floe_format::{Error, Result};
 
 use crate::appended::Appended;
+use crate::chunks::Chunks;
 
 /// What the keys of one dictionary-encoded field turn into.
 #[derive(Clone)]
 pub enum Lookup {
     /// The values themselves, gathered.
     Values(Arc<dyn Array>),
+    /// The values themselves, in pieces, as deltas brought them.
+    Chunks(Chunks),
     /// Category numbers.
     Categories(Categories),
 }
@@ -177,6 +180,7 @@ impl Lookup {
     pub fn len(&self) -> usize {
         match self {
             Self::Values(values) => values.len(),
+            Self::Chunks(chunks) => chunks.len(),
             Self::Categories(categories) => categories.len(),
         }
     }

@@ -17,6 +17,7 @@ pub mod body;
 #[cfg(target_os = "linux")]
 mod cgroup;
 mod charge;
+pub mod chunks;
 pub mod crew;
 pub mod decode;
 pub mod dictionary;

@@ -4,7 +4,7 @@
 
 use arrow::array::Array;
 use arrow::bitmap::{Bitmap, MutableBitmap};
-use floe_format::{BatchHeader, BufferSpec, Error, ErrorKind, Field, FieldNode, Result};
+use floe_format::{BatchHeader, BufferSpec, Error, ErrorKind, Field, FieldNode, IpcLimits, Result};
 use polars_utils::IdxSize;
 
 use super::values::Validity;
@@ -141,15 +141,7 @@ impl<'a> DecodeCtx<'a> {
 
     /// Checks rows that no byte of the input stands behind, all that are decoded at once.
     pub(super) fn unbacked_rows(&self, rows: usize) -> Result<()> {
-        let allowed = self.options.limits.max_unbacked_rows;
-        if rows > allowed {
-            return Err(Error::new(ErrorKind::LimitExceeded {
-                limit: "max_unbacked_rows",
-                claimed: rows as u64,
-                allowed: allowed as u64,
-            }));
-        }
-        aligned::probe(rows / 8)
+        check_unbacked_rows(&self.options.limits, rows)
     }
 
     /// Decodes part by part and concatenates: for layouts whose parts do not simply follow one
@@ -225,6 +217,28 @@ impl<'a> DecodeCtx<'a> {
     /// As [`Self::map`], for work that returns nothing.
     pub(super) fn run(&self, n: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
         self.map(n, work).map(drop)
+    }
+}
+
+fn check_unbacked_rows(limits: &IpcLimits, rows: usize) -> Result<()> {
+    let allowed = limits.max_unbacked_rows;
+    if rows > allowed {
+        return Err(Error::new(ErrorKind::LimitExceeded {
+            limit: "max_unbacked_rows",
+            claimed: rows as u64,
+            allowed: allowed as u64,
+        }));
+    }
+    aligned::probe(rows / 8)
+}
+
+impl Charge for Budget {
+    fn charge(&self, bytes: usize) -> Result<()> {
+        self.charge(bytes as u64)
+    }
+
+    fn unbacked_rows(&self, rows: usize) -> Result<()> {
+        check_unbacked_rows(self.limits(), rows)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::Array;
 use arrow::bitmap::Bitmap;
+use arrow::bitmap::utils::BitmapIter;
 use arrow::types::NativeType;
 use floe_format::{DictionaryEncoding, Error, ErrorKind, Place, Result};
 use polars_buffer::Buffer;
@@ -14,6 +15,7 @@ use super::ctx::{Part, index, lens, total_len};
 use super::primitive::array;
 use super::values::{Change, Known};
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
+use crate::chunks::Chunks;
 use crate::dictionary::{Category, Lookup};
 use crate::recycle::share;
 
@@ -270,15 +272,12 @@ fn look_up<K: NativeType + TryInto<usize>>(
 ) -> Result<Box<dyn Array>> {
     match lookup {
         Lookup::Values(values) => {
-            let mut indices = ctx.vec::<IdxSize>(keys.len())?;
-            for_each_key(keys, validity.as_ref(), values.len(), |key| {
-                indices.push(match key {
-                    Some(key) => index(key)?,
-                    None => 0,
-                });
-                Ok(())
-            })?;
+            let indices = indices(ctx, keys, validity.as_ref(), values.len())?;
             ctx.gather(values.as_ref(), &indices, validity.as_ref())
+        },
+        Lookup::Chunks(chunks) => {
+            let indices = indices(ctx, keys, validity.as_ref(), chunks.len())?;
+            gather_of(ctx, chunks, &indices, validity.as_ref())
         },
         Lookup::Categories(found) => {
             let map = found.with_nulls();
@@ -291,6 +290,81 @@ fn look_up<K: NativeType + TryInto<usize>>(
             }
         },
     }
+}
+
+/// Keys as indices of `len` values; of a null the first.
+fn indices<K: NativeType + TryInto<usize>>(
+    ctx: &DecodeCtx<'_>,
+    keys: &Buffer<K>,
+    validity: Option<&Bitmap>,
+    len: usize,
+) -> Result<Vec<IdxSize>> {
+    let mut indices = ctx.vec::<IdxSize>(keys.len())?;
+    for_each_key(keys, validity, len, |key| {
+        indices.push(match key {
+            Some(key) => index(key)?,
+            None => 0,
+        });
+        Ok(())
+    })?;
+    Ok(indices)
+}
+
+/// The rows of values in pieces that `indices` say, null where `validity` says so. Takes time for the rows, and not for
+/// all values: a stream that sends a delta before each batch may have far more of them.
+fn gather_of(
+    ctx: &DecodeCtx<'_>,
+    chunks: &Chunks,
+    indices: &[IdxSize],
+    validity: Option<&Bitmap>,
+) -> Result<Box<dyn Array>> {
+    let arrays = chunks.arrays();
+    if let [array] = arrays {
+        return ctx.gather(array.as_ref(), indices, validity);
+    }
+    // First the rows of each piece, in their order; then, of all those, each where it belongs.
+    let mut ends = Vec::with_capacity(arrays.len());
+    let mut end = 0usize;
+    for array in arrays {
+        end = end.saturating_add(array.len());
+        ends.push(end);
+    }
+    let of = |index: IdxSize| ends.partition_point(|end| *end <= index as usize);
+    let mut counts = vec![0usize; arrays.len()];
+    let mut valid = validity.map(Bitmap::iter);
+    let is_valid = |valid: &mut Option<BitmapIter<'_>>| valid.as_mut().is_none_or(|v| v.next() == Some(true));
+    for index in indices {
+        if is_valid(&mut valid)
+            && let Some(count) = counts.get_mut(of(*index))
+        {
+            *count += 1;
+        }
+    }
+    let mut picked = Vec::with_capacity(arrays.len());
+    let mut starts = Vec::with_capacity(arrays.len());
+    let mut start = 0;
+    for count in counts {
+        picked.push(ctx.vec::<IdxSize>(count)?);
+        starts.push(start);
+        start += count;
+    }
+    let mut places = ctx.vec::<IdxSize>(indices.len())?;
+    let mut valid = validity.map(Bitmap::iter);
+    for at in indices {
+        let chunk = of(*at);
+        if !is_valid(&mut valid) {
+            places.push(0);
+        } else if let (Some(rows), Some(start)) = (picked.get_mut(chunk), starts.get(chunk)) {
+            places.push(index(start + rows.len())?);
+            let before = chunk.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
+            rows.push(index(*at as usize - before)?);
+        } else {
+            return Err(outside(*at, chunks.len()));
+        }
+    }
+    let pieces = arrays.iter().zip(&picked).map(|(array, rows)| ctx.gather(array.as_ref(), rows, None));
+    let pieces = ctx.join(&pieces.collect::<Result<Vec<_>>>()?)?;
+    ctx.gather(pieces.as_ref(), &places, validity)
 }
 
 fn for_each_key<K: NativeType + TryInto<usize>>(

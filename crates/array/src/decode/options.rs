@@ -172,6 +172,10 @@ impl Default for Budget {
 }
 
 impl Budget {
+    pub(super) fn limits(&self) -> &IpcLimits {
+        &self.limits
+    }
+
     /// What the limits allow, when no input has been seen yet.
     #[must_use]
     pub fn new(limits: &IpcLimits) -> Self {

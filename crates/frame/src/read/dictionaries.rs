@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, Utf8ViewArray};
+use floe_array::chunks::Chunks;
 use floe_array::decode::{Budget, DecodeOptions, Start, decode_values, empty_values, starts};
 use floe_array::dictionary::Categories;
-use floe_array::{Body, DecodeCtx, Dictionaries, Executor, Lookup, Part, join};
+use floe_array::{Body, DecodeCtx, Dictionaries, Executor, Lookup, Part};
 use floe_format::{DictionaryHeader, Error, ErrorKind, Field, Result};
 use polars_core::prelude::PlHashMap;
 
@@ -26,7 +27,7 @@ pub(crate) struct Store {
 #[derive(Clone)]
 struct Sent {
     len: usize,
-    values: Option<Arc<dyn Array>>,
+    values: Option<Chunks>,
 }
 
 /// Which dictionaries are wanted, and for what. Found once, so that a dictionary batch takes no longer for a schema of
@@ -133,7 +134,7 @@ impl Store {
                     Err(error) => return Err(error),
                 };
             for Wish { number, target } in &wanted.lookups {
-                current.set(*number, lookup(target, &values, values.as_ref(), None)?);
+                current.set(*number, lookup(target, None, &values, None)?);
             }
         }
         Ok(Self { plan: Arc::new(plan), current: Arc::new(current), sent: PlHashMap::default() })
@@ -187,23 +188,20 @@ impl Store {
         let known = self.sent.get(&header.id).filter(|_| header.is_delta);
         let before = known.map(|sent| sent.len);
         let len = before.unwrap_or(0).saturating_add(new.len());
-        let values: Option<Arc<dyn Array>> = match known.and_then(|sent| sent.values.as_ref()) {
+        let new: Arc<dyn Array> = Arc::from(new);
+        let values = match known.and_then(|sent| sent.values.clone()) {
             _ if !wanted.needs_values() => None,
-            None => Some(Arc::from(new.clone())),
-            Some(known) => {
-                // Such values are copied, those that were there as well: that is charged, so that it stays in a ratio to
-                // the input.
-                budget.charge_product(known.len(), size_of::<u64>())?;
-                Some(Arc::from(join(&[known.to_boxed(), new.clone()])?))
+            None => Some(Chunks::new(Arc::clone(&new))),
+            Some(mut chunks) => {
+                chunks.push(Arc::clone(&new), budget)?;
+                Some(chunks)
             },
         };
-        let new: Arc<dyn Array> = Arc::from(new);
-        let all = values.as_ref().unwrap_or(&new);
         let mut lookups = Vec::with_capacity(wanted.lookups.len());
         for Wish { number, target } in &wanted.lookups {
             budget.charge_product(new.len().saturating_add(1), CATEGORY_BYTES)?;
             let known = self.current.group(*number).filter(|_| before.is_some());
-            lookups.push((*number, lookup(target, all, new.as_ref(), known)?));
+            lookups.push((*number, lookup(target, values.as_ref(), &new, known)?));
         }
         let current = Arc::make_mut(&mut self.current);
         for (number, lookup) in lookups {
@@ -229,20 +227,27 @@ impl Plan {
     }
 }
 
-/// What fields make of a dictionary of which `all` are the values; or all but `new` of which `known` is what they have made.
+/// What fields make of a dictionary: of values all of which are `new`, or of those that `known` was made of and of `new`
+/// behind them. Values that stay as they are come from `all`, where there is more than one piece of them.
 fn lookup(
     target: &CategoryTarget,
-    all: &Arc<dyn Array>,
-    new: &dyn Array,
+    all: Option<&Chunks>,
+    new: &Arc<dyn Array>,
     known: Option<&Lookup>,
 ) -> Result<Lookup> {
     match target {
-        CategoryTarget::Values => Ok(Lookup::Values(Arc::clone(all))),
+        CategoryTarget::Values => Ok(match all {
+            None => Lookup::Values(Arc::clone(new)),
+            Some(chunks) => match chunks.arrays() {
+                [one] => Lookup::Values(Arc::clone(one)),
+                _ => Lookup::Chunks(chunks.clone()),
+            },
+        }),
         #[cfg(feature = "dtype-categorical")]
         CategoryTarget::Categorical(categories) => {
             let mapping = categories.mapping();
             let insert = |text: &str| mapping.insert_cat(text).map_err(|e| Error::unsupported(e.to_string()));
-            map_strings(new, known, width(categories.physical()), &mapping, insert)
+            map_strings(new.as_ref(), known, width(categories.physical()), &mapping, insert)
         },
         #[cfg(feature = "dtype-categorical")]
         CategoryTarget::Enum(frozen) => {
@@ -252,7 +257,7 @@ fn lookup(
                     .get_cat(text)
                     .ok_or_else(|| Error::invalid(format!("\"{text}\" is not among the enum's categories")))
             };
-            map_strings(new, known, width(frozen.physical()), frozen.mapping(), find)
+            map_strings(new.as_ref(), known, width(frozen.physical()), frozen.mapping(), find)
         },
     }
 }

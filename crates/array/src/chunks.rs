@@ -1,0 +1,82 @@
+//! The values of a dictionary that grows by deltas, in pieces.
+//!
+//! A delta is a few values behind many. To copy all of them for each delta takes quadratic time, so the values stay in
+//! pieces that are joined as a log-structured merge tree does it: a piece that is at least half as long as the one
+//! before it is joined with that. There are never more pieces than the logarithm of their length, and a value is
+//! copied about as often.
+
+use std::sync::Arc;
+
+use arrow::array::Array;
+use floe_format::Result;
+
+use crate::decode::Budget;
+use crate::join::join_charged;
+
+/// Arrays of one type, one behind another. A clone shares them.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow::array::PrimitiveArray;
+/// use floe_array::{chunks::Chunks, decode::Budget};
+/// use floe_format::IpcLimits;
+/// # use polars_arrow as arrow;
+///
+/// let budget = Budget::new(&IpcLimits::default());
+/// let mut values = Chunks::new(Arc::new(PrimitiveArray::from_vec(vec![1i64, 2, 3])));
+/// values.push(Arc::new(PrimitiveArray::from_vec(vec![4i64])), &budget)?;
+/// assert_eq!((values.len(), values.arrays().len()), (4, 2));
+/// # floe_format::Result::Ok(())
+/// ```
+#[derive(Clone)]
+pub struct Chunks {
+    arrays: Vec<Arc<dyn Array>>,
+    len: usize,
+}
+
+impl std::fmt::Debug for Chunks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lens: Vec<usize> = self.arrays.iter().map(|array| array.len()).collect();
+        f.debug_struct("Chunks").field("lens", &lens).finish()
+    }
+}
+
+impl Chunks {
+    /// Values in one piece.
+    #[must_use]
+    pub fn new(array: Arc<dyn Array>) -> Self {
+        Self { len: array.len(), arrays: vec![array] }
+    }
+
+    /// How many values there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no values.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The pieces, of which there is at least one.
+    #[must_use]
+    pub fn arrays(&self) -> &[Arc<dyn Array>] {
+        &self.arrays
+    }
+
+    /// Adds values behind those that are there.
+    ///
+    /// # Errors
+    /// When what is copied is more than the budget has, and when the values are of another type.
+    pub fn push(&mut self, new: Arc<dyn Array>, budget: &Budget) -> Result<()> {
+        self.len = self.len.saturating_add(new.len());
+        let mut last = new;
+        while let Some(before) = self.arrays.pop_if(|before| last.len() >= before.len() / 2) {
+            last = Arc::from(join_charged(&[before.to_boxed(), last.to_boxed()], budget)?);
+        }
+        self.arrays.push(last);
+        Ok(())
+    }
+}
