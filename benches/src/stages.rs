@@ -5,11 +5,11 @@
 //! its `bytes`, from which the report makes gigabytes a second.
 
 use arrow::array::{Array, Utf8ViewArray, View};
-use floe_array::decode::{Budget, Start};
+use floe_array::decode::{Budget, ColumnOffsets};
 use floe_array::encode::EncodedBuffer;
 use floe_array::{
-    DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Part, Serial, decode_column, encode_column,
-    validate,
+    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Serial, decode_column,
+    encode_column, validate,
 };
 use floe_codec::{Compression, CompressionPlan};
 use floe_format::{
@@ -170,7 +170,7 @@ fn batch(rows: usize, encoded: &Encoded, codec: Codec) -> (BatchHeader, Buffer<u
 fn decode(header: &BatchHeader, body: &Buffer<u8>, field: &Field) -> Box<dyn Array> {
     let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
     let (budget, dictionaries) = (Budget::default(), Dictionaries::default());
-    let part = Part::new(header, body, &dictionaries, Start::default());
+    let part = ColumnPart::new(header, body, &dictionaries, ColumnOffsets::default());
     decode_column(&mut DecodeCtx::new(vec![part], &options, &budget, &Serial), field).expect("decoded")
 }
 

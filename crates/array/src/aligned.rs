@@ -32,7 +32,7 @@ fn fresh<T>(len: usize) -> Result<Vec<T>> {
         recycle::release();
         vec.try_reserve_exact(len).map_err(|_| out_of_memory(len.saturating_mul(size_of::<T>())))?;
     }
-    make_anew(vec.spare_capacity_mut());
+    drop_backing(vec.spare_capacity_mut());
     advise_huge_pages(&mut vec);
     Ok(vec)
 }
@@ -49,13 +49,13 @@ pub fn try_grow<T>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
 }
 
 /// How many times what is needed is taken when something has to grow again and again.
-const GROWTH: usize = 4;
+const GROWTH_FACTOR: usize = 4;
 /// How many times while that is little: most columns never grow again then.
-const FIRST_GROWTH: usize = 64;
-/// Bytes that are taken at most for the sake of [`FIRST_GROWTH`].
-const FIRST_MOST: usize = 256 << 20;
+const FIRST_GROWTH_FACTOR: usize = 64;
+/// Bytes that are taken at most for the sake of [`FIRST_GROWTH_FACTOR`].
+const MAX_FIRST_GROWTH_BYTES: usize = 256 << 20;
 /// Elements are moved by so many bytes at a time.
-const STRETCH: usize = 4 << 20;
+const COPY_CHUNK_BYTES: usize = 4 << 20;
 
 /// Room for `additional` more elements and, if there was none, for several times as many as there
 /// are then: address space that takes no memory until it is written to.
@@ -67,18 +67,18 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
         return Ok(());
     }
     let need = vec.len().saturating_add(additional);
-    let most = several_times::<T>(need);
-    let mut larger = match recycle::take_up_to(need, most) {
+    let max_len = capacity_to_grow::<T>(need);
+    let mut larger = match recycle::take_up_to(need, max_len) {
         Some(kept) => kept,
         None => {
             recycle::make_room(need.saturating_mul(size_of::<T>()));
-            fresh(most).or_else(|_| fresh(need))?
+            fresh(max_len).or_else(|_| fresh(need))?
         },
     };
     // Not by `realloc`: the system moves huge pages by breaking them up, which takes longer than a copy.
-    for stretch in vec.chunks_mut((STRETCH / size_of::<T>().max(1)).max(1)) {
-        larger.extend_from_slice(stretch);
-        give_back(stretch);
+    for chunk in vec.chunks_mut((COPY_CHUNK_BYTES / size_of::<T>().max(1)).max(1)) {
+        larger.extend_from_slice(chunk);
+        release_pages(chunk);
     }
     *vec = larger;
     Ok(())
@@ -86,7 +86,7 @@ pub(crate) fn reserve_more<T: NativeType>(vec: &mut Vec<T>, additional: usize) -
 
 /// From this size on, allocators get zeroed memory from the system, which takes nothing until it is used; less than
 /// that they may have to zero.
-const ZEROED_FOR_FREE: usize = 32 << 20;
+const MIN_LAZILY_ZEROED_BYTES: usize = 32 << 20;
 
 /// As [`reserve_more`] for bytes that are initialised, of which the first `known` are kept: `additional` more.
 ///
@@ -101,20 +101,22 @@ pub(crate) fn grow_initialised(bytes: &mut Vec<u8>, known: usize, additional: us
         bytes.resize(need, 0);
         return Ok(());
     }
-    let most = several_times::<u8>(need);
-    let mut larger = match recycle::take_initialised_up_to(need, most) {
+    let max_len = capacity_to_grow::<u8>(need);
+    let mut larger = match recycle::take_initialised_up_to(need, max_len) {
         Some(kept) => kept,
-        None if most >= ZEROED_FOR_FREE => try_initialised(most).or_else(|_| try_initialised(need))?,
+        None if max_len >= MIN_LAZILY_ZEROED_BYTES => {
+            try_initialised(max_len).or_else(|_| try_initialised(need))?
+        },
         None => {
             recycle::make_room(need);
-            fresh(most).or_else(|_| fresh(need))?
+            fresh(max_len).or_else(|_| fresh(need))?
         },
     };
     larger.resize(need.max(larger.len()), 0);
-    let stretches = larger.chunks_mut(STRETCH).zip(bytes[..known].chunks_mut(STRETCH));
-    for (into, stretch) in stretches {
-        into[..stretch.len()].copy_from_slice(stretch);
-        give_back(stretch);
+    let chunks = larger.chunks_mut(COPY_CHUNK_BYTES).zip(bytes[..known].chunks_mut(COPY_CHUNK_BYTES));
+    for (into, chunk) in chunks {
+        into[..chunk.len()].copy_from_slice(chunk);
+        release_pages(chunk);
     }
     *bytes = larger;
     Ok(())
@@ -122,12 +124,12 @@ pub(crate) fn grow_initialised(bytes: &mut Vec<u8>, known: usize, additional: us
 
 /// How much memory is taken for so many elements and those that may come. It is address space at first: where that is
 /// limited, none is taken that others may need.
-fn several_times<T>(need: usize) -> usize {
+fn capacity_to_grow<T>(need: usize) -> usize {
     if is_address_space_limited() {
         return need.saturating_add(need / 2);
     }
-    let first = need.saturating_mul(FIRST_GROWTH).min(FIRST_MOST / size_of::<T>().max(1));
-    need.saturating_mul(GROWTH).max(first)
+    let first = need.saturating_mul(FIRST_GROWTH_FACTOR).min(MAX_FIRST_GROWTH_BYTES / size_of::<T>().max(1));
+    need.saturating_mul(GROWTH_FACTOR).max(first)
 }
 
 /// Whether the system limits the addresses of this process (`ulimit -v`).
@@ -150,9 +152,9 @@ fn is_address_space_limited() -> bool {
 
 /// Lets the system have the memory of values that are not needed any more, before its owner goes.
 #[cfg(target_os = "linux")]
-fn give_back<T: NativeType>(values: &mut [T]) {
+fn release_pages<T: NativeType>(values: &mut [T]) {
     let (first, len) = pages(values.as_mut_ptr().addr(), size_of_val(values));
-    if len >= HUGE_PAGE {
+    if len >= HUGE_PAGE_BYTES {
         // SAFETY: the range lies inside of `values`, which is borrowed mutably; private memory that
         // MADV_DONTNEED takes away reads as zeros or as before, either of which is a valid `T` (`Pod`).
         unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_DONTNEED) };
@@ -160,7 +162,7 @@ fn give_back<T: NativeType>(values: &mut [T]) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn give_back<T: NativeType>(_: &mut [T]) {}
+fn release_pages<T: NativeType>(_: &mut [T]) {}
 
 /// `len` elements that are initialised, for readers that want such memory: zeros, which are free
 /// where the system hands out zeroed pages, or what was left in memory that is used again.
@@ -191,7 +193,7 @@ pub fn try_initialised<T: NativeType>(len: usize) -> Result<Vec<T>> {
     debug_assert!(start.is_aligned());
     // SAFETY: the allocation has room for `capacity` elements; as elements that may be uninitialised they are
     // all valid, and nothing else refers to them yet.
-    make_anew(unsafe { std::slice::from_raw_parts_mut(start.cast::<MaybeUninit<T>>(), capacity) });
+    drop_backing(unsafe { std::slice::from_raw_parts_mut(start.cast::<MaybeUninit<T>>(), capacity) });
     // SAFETY: `start` was allocated by the global allocator with the layout of `capacity` elements of
     // `T`, which a vector of that capacity frees it with; all of them are zero, which is a valid `T`
     // (`Pod`), and there are at least `len`.
@@ -213,15 +215,15 @@ fn out_of_memory(bytes: usize) -> Error {
 }
 
 /// The size of a page, or less.
-pub(crate) const PAGE: usize = 4096;
+pub(crate) const PAGE_BYTES: usize = 4096;
 /// The size of a huge page, and what one begins at a multiple of.
-pub(crate) const HUGE_PAGE: usize = 2 << 20;
+pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// Asks for huge pages on large fresh allocations: filling them is bound by page faults otherwise.
 #[cfg(target_os = "linux")]
 fn advise_huge_pages<T>(vec: &mut Vec<T>) {
     let bytes = vec.capacity().saturating_mul(size_of::<T>());
-    if bytes < 2 * HUGE_PAGE {
+    if bytes < 2 * HUGE_PAGE_BYTES {
         return;
     }
     let (first, len) = pages(vec.as_mut_ptr().addr(), bytes);
@@ -237,18 +239,20 @@ fn advise_huge_pages<T>(_: &mut Vec<T>) {}
 /// are): they come anew as huge ones then. That takes as long as fresh memory does, once: [`recycle`] keeps it, and
 /// every later use is faster. What is zero stays zero.
 #[cfg(target_os = "linux")]
-fn make_anew<T>(memory: &mut [MaybeUninit<T>]) {
-    if size_of_val(memory) < 2 * HUGE_PAGE {
+fn drop_backing<T>(memory: &mut [MaybeUninit<T>]) {
+    if size_of_val(memory) < 2 * HUGE_PAGE_BYTES {
         return;
     }
     let (first, len) = pages(memory.as_mut_ptr().addr(), size_of_val(memory));
     let is_backed = |page: usize| {
         let mut resident = 0u8;
         // SAFETY: the page lies inside of `memory`, and there is room for the byte that tells of it.
-        unsafe { libc::mincore(page as *mut libc::c_void, PAGE, &raw mut resident) == 0 && resident & 1 == 1 }
+        unsafe {
+            libc::mincore(page as *mut libc::c_void, PAGE_BYTES, &raw mut resident) == 0 && resident & 1 == 1
+        }
     };
     // Of the first page the allocator may have used a part itself.
-    if is_backed(first + PAGE) || is_backed(first + ((len / 2) & !(PAGE - 1))) {
+    if is_backed(first + PAGE_BYTES) || is_backed(first + ((len / 2) & !(PAGE_BYTES - 1))) {
         // SAFETY: the range lies inside of `memory`, which is borrowed mutably and need not hold anything;
         // private memory that MADV_DONTNEED takes away reads as zeros.
         unsafe { libc::madvise(first as *mut libc::c_void, len, libc::MADV_DONTNEED) };
@@ -256,7 +260,7 @@ fn make_anew<T>(memory: &mut [MaybeUninit<T>]) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn make_anew<T>(_: &mut [MaybeUninit<T>]) {}
+fn drop_backing<T>(_: &mut [MaybeUninit<T>]) {}
 
 /// Makes the pages behind `bytes` at once, instead of one fault each. Where the system cannot, they
 /// come when they are written to.
@@ -274,8 +278,8 @@ pub(crate) fn populate(_: &mut [u8]) {}
 /// The whole pages among `bytes` bytes from an address on: where they start, and their length.
 #[cfg(target_os = "linux")]
 pub(crate) fn pages(start: usize, bytes: usize) -> (usize, usize) {
-    let first = start.next_multiple_of(PAGE);
-    (first, (start + bytes).saturating_sub(first) & !(PAGE - 1))
+    let first = start.next_multiple_of(PAGE_BYTES);
+    (first, (start + bytes).saturating_sub(first) & !(PAGE_BYTES - 1))
 }
 
 /// The first `len` elements of `bytes`, without a copy if `bytes` is aligned for `T`.

@@ -35,9 +35,9 @@ impl dyn Charge + '_ {
 }
 
 /// Nobody counts: for arrays that are the caller's own.
-pub(crate) struct Free;
+pub(crate) struct Uncharged;
 
-impl Charge for Free {
+impl Charge for Uncharged {
     fn charge(&self, _: usize) -> Result<()> {
         Ok(())
     }

@@ -12,8 +12,8 @@ use arrow::with_match_primitive_type_full;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
-use crate::charge::{Charge, Free};
-use crate::pick::boxed;
+use crate::charge::{Charge, Uncharged};
+use crate::gather::boxed;
 use crate::recycle::share;
 
 /// The rows of several arrays of one type, one behind another. They go to memory that is [kept](crate::recycle) for
@@ -32,7 +32,7 @@ use crate::recycle::share;
 /// # floe_format::Result::Ok(())
 /// ```
 pub fn join(arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>> {
-    join_charged(arrays, &Free)
+    join_charged(arrays, &Uncharged)
 }
 
 /// As [`join`], with what it takes charged.

@@ -22,18 +22,18 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use arrow::types::NativeType;
 use polars_buffer::{Buffer, SharedStorage};
 
-use crate::aligned::PAGE;
+use crate::aligned::PAGE_BYTES;
 
 /// Blocks of fewer bytes are the allocator's, which keeps those for itself.
-const LARGE: usize = 1 << 20;
+const MIN_BLOCK_BYTES: usize = 1 << 20;
 /// Sizes are rounded up in steps of one part in so many, and a block may be two steps larger than asked for.
-const SLACK: usize = 8;
+const SIZE_STEPS: usize = 8;
 /// Bytes that are kept at most, unless somebody wants it otherwise, ...
-const MOST: usize = 1 << 30;
+const MAX_DEFAULT_LIMIT_BYTES: usize = 1 << 30;
 /// ... and which part of the memory that the process may use.
-const SHARE: usize = 8;
+const MEMORY_PER_LIMIT: usize = 8;
 /// Which part of the limit may be what the system has not been told of yet.
-const WARM: usize = 32;
+const LIMIT_PER_WARM: usize = 32;
 
 /// An allocation that nothing uses.
 struct Block {
@@ -66,20 +66,20 @@ impl Block {
         unsafe { Vec::from_raw_parts(block.start.as_ptr().cast(), 0, block.layout.size() / size_of::<T>()) }
     }
 
-    /// The elements that were written when the memory was last used, `most` of them: they hold anything.
-    fn into_initialised<T: NativeType>(self, most: usize) -> Vec<T> {
-        let initialised = (self.initialised / size_of::<T>()).min(most);
+    /// The elements that were written when the memory was last used, `max_len` of them: they hold anything.
+    fn into_initialised<T: NativeType>(self, max_len: usize) -> Vec<T> {
+        let initialised = (self.initialised / size_of::<T>()).min(max_len);
         let mut vec = self.into_vec::<T>();
-        settle(&mut vec.spare_capacity_mut()[..initialised]);
+        prefault(&mut vec.spare_capacity_mut()[..initialised]);
         // SAFETY: so many elements were written. The system may have made them zeros since, but that is over with
-        // `settle`; either is a valid `T` (`Pod`).
+        // `prefault`; either is a valid `T` (`Pod`).
         unsafe { vec.set_len(initialised) };
         vec
     }
 }
 
 /// What is kept: the oldest first.
-struct Shelf {
+struct FreeList {
     /// What the system may take.
     offered: VecDeque<Block>,
     /// What has come last, and is likely to be used again at once.
@@ -89,16 +89,16 @@ struct Shelf {
     bytes: usize,
 }
 
-static SHELF: Mutex<Shelf> =
-    Mutex::new(Shelf { offered: VecDeque::new(), warm: VecDeque::new(), warm_bytes: 0, bytes: 0 });
+static FREE_LIST: Mutex<FreeList> =
+    Mutex::new(FreeList { offered: VecDeque::new(), warm: VecDeque::new(), warm_bytes: 0, bytes: 0 });
 
-fn shelf() -> MutexGuard<'static, Shelf> {
-    SHELF.lock().unwrap_or_else(PoisonError::into_inner)
+fn free_list() -> MutexGuard<'static, FreeList> {
+    FREE_LIST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn limit_cell() -> &'static AtomicUsize {
     static LIMIT: OnceLock<AtomicUsize> = OnceLock::new();
-    LIMIT.get_or_init(|| AtomicUsize::new((memory() / SHARE).min(MOST)))
+    LIMIT.get_or_init(|| AtomicUsize::new((memory() / MEMORY_PER_LIMIT).min(MAX_DEFAULT_LIMIT_BYTES)))
 }
 
 /// Bytes of memory that the process may use: the machine's, or what its control groups let it have. None where the system
@@ -136,25 +136,25 @@ pub fn limit() -> usize {
 /// ```
 pub fn set_limit(bytes: usize) {
     limit_cell().store(bytes, Ordering::Relaxed);
-    let gone = shelf().trim(bytes);
+    let gone = free_list().trim(bytes);
     drop(gone);
-    offer_all_but(bytes / WARM);
+    offer_all_but(bytes / LIMIT_PER_WARM);
 }
 
 /// How many bytes are kept now. All of them are the system's to take, on Linux: what it had not been told of is told now.
 #[must_use]
 pub fn kept() -> usize {
     offer_all_but(0);
-    shelf().bytes
+    free_list().bytes
 }
 
 /// Gives all that is kept back to the allocator.
 pub fn release() {
-    let gone = shelf().trim(0);
+    let gone = free_list().trim(0);
     drop(gone);
 }
 
-impl Shelf {
+impl FreeList {
     /// Removes the block at a place among all, the oldest first.
     fn remove(&mut self, at: usize) -> Option<Block> {
         let block = match at.checked_sub(self.offered.len()) {
@@ -181,7 +181,7 @@ impl Shelf {
     }
 
     /// Takes the oldest of the warm blocks off until no more than so many bytes of them are left.
-    fn cool(&mut self, limit: usize) -> Vec<Block> {
+    fn take_warm_beyond(&mut self, limit: usize) -> Vec<Block> {
         let mut cooled = Vec::new();
         while self.warm_bytes > limit
             && let Some(block) = self.remove(self.offered.len())
@@ -227,33 +227,33 @@ impl Shelf {
 /// Gives back up to as many bytes as are about to be allocated, since what is kept was no use: so that
 /// memory that nothing fits into does not add up. Blocks that are larger than that stay.
 pub(crate) fn make_room(bytes: usize) {
-    if bytes < LARGE {
+    if bytes < MIN_BLOCK_BYTES {
         return;
     }
     let mut left = bytes;
     let mut gone = Vec::new();
-    let mut shelf = shelf();
+    let mut free_list = free_list();
     let mut at = 0;
-    while let Some(block) = shelf.offered.iter().chain(&shelf.warm).nth(at) {
+    while let Some(block) = free_list.offered.iter().chain(&free_list.warm).nth(at) {
         let size = block.layout.size();
         if size > left {
             at += 1;
             continue;
         }
         left -= size;
-        gone.extend(shelf.remove(at));
+        gone.extend(free_list.remove(at));
     }
-    drop(shelf);
+    drop(free_list);
     drop(gone);
 }
 
 /// So many elements or a few more, so that memory for something of about the same size is of the same.
 pub(crate) fn rounded<T>(len: usize) -> usize {
     let bytes = len.saturating_mul(size_of::<T>());
-    if bytes < LARGE {
+    if bytes < MIN_BLOCK_BYTES {
         return len;
     }
-    let step = (bytes.checked_next_power_of_two().unwrap_or(bytes) / SLACK / size_of::<T>()).max(1);
+    let step = (bytes.checked_next_power_of_two().unwrap_or(bytes) / SIZE_STEPS / size_of::<T>()).max(1);
     len.checked_next_multiple_of(step).unwrap_or(len)
 }
 
@@ -270,36 +270,36 @@ pub(crate) fn take_initialised<T: NativeType>(len: usize) -> Option<Vec<T>> {
 }
 
 /// As [`take_up_to`] with those elements in it that were there when it was used last: they hold anything.
-pub(crate) fn take_initialised_up_to<T: NativeType>(need: usize, most: usize) -> Option<Vec<T>> {
-    Some(take_block_up_to::<T>(need, most)?.into_initialised(usize::MAX))
+pub(crate) fn take_initialised_up_to<T: NativeType>(need: usize, max_len: usize) -> Option<Vec<T>> {
+    Some(take_block_up_to::<T>(need, max_len)?.into_initialised(usize::MAX))
 }
 
 /// Writes to every page, so that the system no longer takes it, contents and all.
-fn settle<T: NativeType>(values: &mut [MaybeUninit<T>]) {
+fn prefault<T: NativeType>(values: &mut [MaybeUninit<T>]) {
     let write = |value: &mut MaybeUninit<T>| {
         // SAFETY: the place is borrowed mutably; any bytes are a valid `T` (`Pod`). Volatile, since
         // the compiler cannot see what it is for.
         unsafe { std::ptr::from_mut(value).write_volatile(MaybeUninit::new(T::default())) };
     };
-    values.chunks_mut(PAGE / size_of::<T>()).filter_map(<[_]>::first_mut).for_each(write);
+    values.chunks_mut(PAGE_BYTES / size_of::<T>()).filter_map(<[_]>::first_mut).for_each(write);
     values.last_mut().into_iter().for_each(write);
 }
 
 fn take_block<T>(len: usize) -> Option<Block> {
-    let bytes = len.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= LARGE)?;
-    let sizes = bytes..=bytes.saturating_add(bytes / SLACK * 2);
-    shelf().take(Layout::new::<T>(), sizes, |size, known| size < known)
+    let bytes = len.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= MIN_BLOCK_BYTES)?;
+    let sizes = bytes..=bytes.saturating_add(bytes / SIZE_STEPS * 2);
+    free_list().take(Layout::new::<T>(), sizes, |size, known| size < known)
 }
 
-/// The same for `need` elements and as many more as there are, up to `most`.
-pub(crate) fn take_up_to<T>(need: usize, most: usize) -> Option<Vec<T>> {
-    Some(take_block_up_to::<T>(need, most)?.into_vec())
+/// The same for `need` elements and as many more as there are, up to `max_len`.
+pub(crate) fn take_up_to<T>(need: usize, max_len: usize) -> Option<Vec<T>> {
+    Some(take_block_up_to::<T>(need, max_len)?.into_vec())
 }
 
-fn take_block_up_to<T>(need: usize, most: usize) -> Option<Block> {
+fn take_block_up_to<T>(need: usize, max_len: usize) -> Option<Block> {
     let need = need.checked_mul(size_of::<T>())?;
-    let most = most.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= LARGE)?;
-    shelf().take(Layout::new::<T>(), need..=most, |size, known| size > known)
+    let max_len = max_len.checked_mul(size_of::<T>()).filter(|bytes| *bytes >= MIN_BLOCK_BYTES)?;
+    free_list().take(Layout::new::<T>(), need..=max_len, |size, known| size > known)
 }
 
 /// A buffer of the vector's values, whose memory is used again when the last one to hold it goes.
@@ -312,7 +312,7 @@ fn take_block_up_to<T>(need: usize, most: usize) -> Option<Block> {
 #[must_use]
 pub fn share<T: NativeType>(mut vec: Vec<T>) -> Buffer<T> {
     let bytes = vec.capacity().saturating_mul(size_of::<T>());
-    if bytes < LARGE || bytes > limit() {
+    if bytes < MIN_BLOCK_BYTES || bytes > limit() {
         return vec.into();
     }
     let (Ok(layout), Some(start)) = (Layout::array::<T>(vec.capacity()), NonNull::new(vec.as_mut_ptr()))
@@ -326,24 +326,24 @@ pub fn share<T: NativeType>(mut vec: Vec<T>) -> Buffer<T> {
     Buffer::from_storage(unsafe {
         SharedStorage::from_slice_with_owner(
             std::slice::from_raw_parts(start.as_ptr(), len),
-            Held(Some(block)),
+            RecycledBlock(Some(block)),
         )
     })
 }
 
 /// A block that a buffer uses.
-struct Held(Option<Block>);
+struct RecycledBlock(Option<Block>);
 
-impl Drop for Held {
+impl Drop for RecycledBlock {
     fn drop(&mut self) {
         let Some(block) = self.0.take() else { return };
         let limit = limit();
         if block.layout.size() > limit {
             return;
         }
-        shelf().push_warm(block);
-        offer_all_but(limit / WARM);
-        let gone = shelf().trim(limit);
+        free_list().push_warm(block);
+        offer_all_but(limit / LIMIT_PER_WARM);
+        let gone = free_list().trim(limit);
         // Outside of the lock: giving memory back takes a while.
         drop(gone);
     }
@@ -352,10 +352,10 @@ impl Drop for Held {
 /// Offers the system what has not been offered yet, the oldest first, until no more than so many bytes are left.
 fn offer_all_but(warm: usize) {
     // Outside of the lock: it takes a while.
-    let cooled = shelf().cool(warm);
+    let cooled = free_list().take_warm_beyond(warm);
     cooled.iter().for_each(offer);
-    let mut shelf = shelf();
-    cooled.into_iter().for_each(|block| shelf.push_offered(block));
+    let mut free_list = free_list();
+    cooled.into_iter().for_each(|block| free_list.push_offered(block));
 }
 
 /// Lets the system take the block's pages when it needs memory. Writing to them takes them back.

@@ -9,7 +9,7 @@
 use floe_format::Result;
 use polars_buffer::Buffer;
 
-use crate::aligned::{HUGE_PAGE, populate, try_initialised};
+use crate::aligned::{HUGE_PAGE_BYTES, populate, try_initialised};
 use crate::recycle::{share, take_initialised};
 
 /// Initialised memory on huge pages, where the system has them.
@@ -24,7 +24,7 @@ use crate::recycle::{share, take_initialised};
 /// ```
 #[derive(Debug)]
 pub struct Region {
-    /// Up to [`HUGE_PAGE`] bytes longer than what is used: address space, not memory.
+    /// Up to [`HUGE_PAGE_BYTES`] bytes longer than what is used: address space, not memory.
     memory: Vec<u8>,
     start: usize,
     len: usize,
@@ -36,19 +36,19 @@ impl Region {
     /// # Errors
     /// When the allocator refuses.
     pub fn new(len: usize) -> Result<Self> {
-        Ok(Self::of(try_initialised::<u8>(len.saturating_add(HUGE_PAGE))?, len))
+        Ok(Self::of(try_initialised::<u8>(len.saturating_add(HUGE_PAGE_BYTES))?, len))
     }
 
     /// As [`Region::new`], if there is memory to be used again: its pages need not be made.
     #[must_use]
-    pub fn kept(len: usize) -> Option<Self> {
-        Some(Self::of(take_initialised(len.saturating_add(HUGE_PAGE))?, len))
+    pub fn recycled(len: usize) -> Option<Self> {
+        Some(Self::of(take_initialised(len.saturating_add(HUGE_PAGE_BYTES))?, len))
     }
 
     /// The first `len` bytes behind a boundary.
     fn of(memory: Vec<u8>, len: usize) -> Self {
         let address = memory.as_ptr().addr();
-        Self { start: address.next_multiple_of(HUGE_PAGE) - address, memory, len }
+        Self { start: address.next_multiple_of(HUGE_PAGE_BYTES) - address, memory, len }
     }
 
     /// Makes the pages of the first `len` bytes, where the system can do that at once.
@@ -101,7 +101,7 @@ mod tests {
         let mut region = Region::new(3 << 20).unwrap();
         region.populate(1 << 20);
         region.populate(usize::MAX);
-        assert_eq!(region.as_mut_slice().as_ptr().addr() % HUGE_PAGE, 0);
+        assert_eq!(region.as_mut_slice().as_ptr().addr() % HUGE_PAGE_BYTES, 0);
         region.as_mut_slice().fill(7);
         region.grow(5 << 20).unwrap();
         let bytes = region.into_buffer(usize::MAX);

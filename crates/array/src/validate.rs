@@ -76,10 +76,10 @@ fn not_utf8() -> Error {
 }
 
 /// The bits behind an inline string of so many bytes. (A table: shifting 128 bits takes longer than all else.)
-static PADDING: [u128; View::MAX_INLINE_SIZE as usize + 1] = padding();
+static PADDING_OF_LEN: [u128; View::MAX_INLINE_SIZE as usize + 1] = padding();
 
 /// The bits of an inline view that no ASCII has.
-const HIGH: u128 = 0x8080_8080_8080_8080_8080_8080_0000_0000;
+const NON_ASCII_BITS: u128 = 0x8080_8080_8080_8080_8080_8080_0000_0000;
 
 const fn padding() -> [u128; View::MAX_INLINE_SIZE as usize + 1] {
     let mut out = [0; View::MAX_INLINE_SIZE as usize + 1];
@@ -152,12 +152,12 @@ impl Text {
 /// Checks one view against its buffers: inline padding, index, range, prefix and, for strings,
 /// UTF-8. `texts[i]` says what of buffer `i` is.
 fn check_view(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> Result<()> {
-    if let Some(padding) = PADDING.get(view.length as usize) {
+    if let Some(padding) = PADDING_OF_LEN.get(view.length as usize) {
         let bits = view.as_u128();
         if bits & padding != 0 {
             return Err(Error::invalid("an inline view has non-zero padding"));
         }
-        if texts.is_some() && bits & HIGH != 0 {
+        if texts.is_some() && bits & NON_ASCII_BITS != 0 {
             let bytes = (bits >> 32).to_le_bytes();
             let text = bytes.get(..view.length as usize).unwrap_or_default();
             std::str::from_utf8(text).map_err(|_| not_utf8())?;
@@ -204,8 +204,8 @@ pub fn views(
 /// What [`check_view`] finds for nearly all views, in few steps: false says nothing.
 #[inline(always)]
 fn is_plainly_sound(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> bool {
-    if let Some(padding) = PADDING.get(view.length as usize) {
-        let not_ascii = if texts.is_some() { HIGH } else { 0 };
+    if let Some(padding) = PADDING_OF_LEN.get(view.length as usize) {
+        let not_ascii = if texts.is_some() { NON_ASCII_BITS } else { 0 };
         return view.as_u128() & (padding | not_ascii) == 0;
     }
     let index = view.buffer_idx as usize;

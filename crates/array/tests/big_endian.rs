@@ -8,10 +8,10 @@ use arrow::bitmap::Bitmap;
 use arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use arrow::offset::OffsetsBuffer;
 use arrow::types::NativeType;
-use floe_array::decode::{Budget, Start};
+use floe_array::decode::{Budget, ColumnOffsets};
 use floe_array::encode::EncodedBuffer;
 use floe_array::{
-    DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Part, Serial, decode_column, encode_column,
+    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Serial, decode_column, encode_column,
 };
 use floe_format::{
     BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, FloatType, IntType, IntervalUnit, IpcLimits,
@@ -98,7 +98,8 @@ impl Column {
         let dictionaries = Dictionaries::default();
         let options = DecodeOptions::new(Version::V5, turns.is_some(), IpcLimits::default());
         let budget = Budget::default();
-        let parts = (0..parts).map(|_| Part::new(&header, &body, &dictionaries, Start::default()));
+        let parts =
+            (0..parts).map(|_| ColumnPart::new(&header, &body, &dictionaries, ColumnOffsets::default()));
         let mut ctx = DecodeCtx::new(parts.collect(), &options, &budget, &Serial);
         decode_column(&mut ctx, &self.field).expect("it can be decoded")
     }

@@ -49,12 +49,12 @@ fn memory_returns_and_is_used_again() {
 
     release();
     assert_eq!(kept(), 0);
-    assert!(Region::kept(3 * MB).is_none());
+    assert!(Region::recycled(3 * MB).is_none());
     let mut region = Region::new(3 * MB).unwrap();
     region.as_mut_slice().fill(9);
     drop(region.into_buffer(3 * MB));
     assert_eq!(kept(), 5 * MB, "with what it takes to begin on a boundary");
-    let region = Region::kept(3 * MB).unwrap();
+    let region = Region::recycled(3 * MB).unwrap();
     assert_eq!((region.len(), kept()), (3 * MB, 0));
 
     drop(share(vec![1u64; MB]));
@@ -80,7 +80,7 @@ fn lazily_free() -> Option<usize> {
     Some(line.trim().strip_suffix(" kB")?.parse::<usize>().ok()? << 10)
 }
 
-/// Part of the test above.
+/// ColumnPart of the test above.
 #[cfg(target_os = "linux")]
 fn the_system_may_take_what_is_kept() {
     set_limit(512 * MB);

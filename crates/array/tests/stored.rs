@@ -3,8 +3,8 @@
 
 use arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
 use arrow::types::NativeType;
-use floe_array::decode::{Budget, Start};
-use floe_array::{DecodeCtx, DecodeOptions, Dictionaries, Part, Serial, decode_column};
+use floe_array::decode::{Budget, ColumnOffsets};
+use floe_array::{ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Serial, decode_column};
 use floe_format::{
     BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, IntType, IpcLimits, Result, Version,
 };
@@ -46,7 +46,7 @@ fn decode(
     let dictionaries = Dictionaries::default();
     let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
     let budget = Budget::default();
-    let part = Part::new(&header, &body, &dictionaries, Start::default());
+    let part = ColumnPart::new(&header, &body, &dictionaries, ColumnOffsets::default());
     decode_column(&mut DecodeCtx::new(vec![part], &options, &budget, &Serial), &field(data_type))
 }
 

@@ -14,14 +14,14 @@ use floe_format::{Error, FieldNode, Result};
 use polars_buffer::Buffer;
 
 use super::DecodeCtx;
-use super::ctx::{Slot, total_len};
+use super::ctx::{BufferRef, total_len};
 use super::make_views::{new_view, write_views};
 use crate::aligned::{byte_len, reserve_more, try_with_capacity, typed};
 use crate::recycle::share;
 use crate::validate;
 
 /// Offsets of one part, checked: `len + 1` of them, rising, within the data.
-pub(super) struct Checked<O> {
+pub(super) struct CheckedOffsets<O> {
     pub(super) offsets: Buffer<O>,
     pub(super) first: usize,
     pub(super) last: usize,
@@ -30,13 +30,13 @@ pub(super) struct Checked<O> {
 /// Reads the offsets of an array of `len` rows over `end` values.
 pub(super) fn read_offsets<O: Offset + NativeType>(
     ctx: &DecodeCtx<'_>,
-    slot: Slot,
+    slot: BufferRef,
     len: usize,
     end: usize,
-) -> Result<Checked<O>> {
+) -> Result<CheckedOffsets<O>> {
     // Some writers leave the offsets of an empty array out.
     if len == 0 {
-        return Ok(Checked { offsets: vec![O::zero()].into(), first: 0, last: 0 });
+        return Ok(CheckedOffsets { offsets: vec![O::zero()].into(), first: 0, last: 0 });
     }
     let count = len.checked_add(1).ok_or_else(|| Error::invalid("a length overflows"))?;
     let offsets = ctx.fixed_at::<O>(&[slot], &[count])?;
@@ -45,38 +45,38 @@ pub(super) fn read_offsets<O: Offset + NativeType>(
     } else {
         (offsets[0].to_usize(), offsets[len].to_usize())
     };
-    Ok(Checked { offsets, first, last })
+    Ok(CheckedOffsets { offsets, first, last })
 }
 
 pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &mut DecodeCtx<'_>,
 ) -> Result<Box<dyn Array>> {
     let mut views = ViewBuilder::default();
-    let validity = onto::<O, T>(ctx, &mut views)?;
+    let validity = append_views::<O, T>(ctx, &mut views)?;
     Ok(views.finish::<T>(validity))
 }
 
 /// The most bytes of one data buffer: views have 32 bits to say where in it they begin.
-const LARGEST: usize = u32::MAX as usize;
+const MAX_BUFFER_BYTES: usize = u32::MAX as usize;
 
 /// Adds the views and buffers of all parts; returns the validity of these rows.
-pub(super) fn onto<O: Offset + NativeType, T: ViewType + ?Sized>(
+pub(super) fn append_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &mut DecodeCtx<'_>,
     out: &mut ViewBuilder,
 ) -> Result<Option<Bitmap>> {
-    onto_buffers_of::<O, T>(ctx, out, LARGEST)
+    append_views_in::<O, T>(ctx, out, MAX_BUFFER_BYTES)
 }
 
 /// The same with data buffers of up to so many bytes.
-fn onto_buffers_of<O: Offset + NativeType, T: ViewType + ?Sized>(
+fn append_views_in<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &mut DecodeCtx<'_>,
     out: &mut ViewBuilder,
-    largest: usize,
+    max_buffer_bytes: usize,
 ) -> Result<Option<Bitmap>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let offset_slots = ctx.slots()?;
-    let data_slots = ctx.slots()?;
+    let offset_slots = ctx.next_buffers()?;
+    let data_slots = ctx.next_buffers()?;
     let total = total_len(&nodes)?;
     for (slot, node) in offset_slots.iter().zip(&nodes) {
         if node.len > 0 {
@@ -95,40 +95,40 @@ fn onto_buffers_of<O: Offset + NativeType, T: ViewType + ?Sized>(
         rest = behind;
         let rows = validity.as_ref().map(|v| v.clone().sliced(at, node.len));
         at += node.len;
-        jobs.push(Mutex::new(Job {
+        jobs.push(Mutex::new(ViewJob {
             offsets: *offsets,
             data: *data,
             views: here,
             validity: rows,
-            made: Made::default(),
+            made: PartBuffers::default(),
         }));
     }
     ctx.run(jobs.len(), |i| {
         let Some(job) = jobs.get(i) else { return Ok(()) };
         let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-        make_views::<O, T>(ctx, &mut job, first + i, largest)
+        make_views::<O, T>(ctx, &mut job, first + i, max_buffer_bytes)
     })?;
     let made = jobs.into_iter().map(|job| job.into_inner().unwrap_or_else(PoisonError::into_inner).made);
-    let made: Vec<Made> = made.collect();
+    let made: Vec<PartBuffers> = made.collect();
     // SAFETY: `make_views` returned Ok for every part, having written each of its views, and the
     // parts' slices cover all of them.
     unsafe { out.views.set_len(known + total) };
-    out.settle(known, &nodes, made)?;
+    out.add_part_buffers(known, &nodes, made)?;
     Ok(validity)
 }
 
 /// The views of one part, to be made.
-struct Job<'a> {
-    offsets: Slot,
-    data: Slot,
+struct ViewJob<'a> {
+    offsets: BufferRef,
+    data: BufferRef,
     views: &'a mut [MaybeUninit<View>],
     validity: Option<Bitmap>,
-    made: Made,
+    made: PartBuffers,
 }
 
 /// What views were made over.
 #[derive(Default)]
-struct Made {
+struct PartBuffers {
     /// The data, empty if all values fit into their views: one buffer, or several of what is too much for one.
     buffers: Vec<Buffer<u8>>,
     /// What the views take for the number of the first of them.
@@ -137,30 +137,30 @@ struct Made {
 }
 
 /// Rows whose strings are checked and made views of at once, while they are in the cache.
-const STRIPE: usize = 32 << 10;
+const STRIPE_ROWS: usize = 32 << 10;
 
 /// Makes the views of part `place`, whose data becomes buffer `place`, unless a part is more than fits into one. On
 /// Ok all views are written.
 fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &DecodeCtx<'_>,
-    job: &mut Job<'_>,
+    job: &mut ViewJob<'_>,
     place: usize,
-    largest: usize,
+    max_buffer_bytes: usize,
 ) -> Result<()> {
     if job.views.is_empty() {
         // Some writers leave the offsets of an empty array out.
-        job.made = Made { buffers: vec![Buffer::default()], first: place, bytes: 0 };
+        job.made = PartBuffers { buffers: vec![Buffer::default()], first: place, bytes: 0 };
         return Ok(());
     }
     let (offsets, data) = offsets_and_data::<O>(ctx, job)?;
-    if data.len() > largest {
-        return make_huge::<O, T>(ctx, job, &offsets, &data, largest);
+    if data.len() > max_buffer_bytes {
+        return make_huge::<O, T>(ctx, job, &offsets, &data, max_buffer_bytes);
     }
     let index = u32::try_from(place).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
     let validate = ctx.options().validate;
     let any_long = AtomicBool::new(false);
-    let stripes = job.views.chunks_mut(STRIPE).enumerate();
-    let stripes: Vec<_> = stripes.map(|(i, views)| Mutex::new((i * STRIPE, views))).collect();
+    let stripes = job.views.chunks_mut(STRIPE_ROWS).enumerate();
+    let stripes: Vec<_> = stripes.map(|(i, views)| Mutex::new((i * STRIPE_ROWS, views))).collect();
     let made = ctx.run(stripes.len(), |i| {
         let Some(stripe) = stripes.get(i) else { return Ok(()) };
         let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
@@ -194,17 +194,17 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
         any_long = write_views(job.views, rows, &data, index);
     }
     let data = if any_long { data } else { Buffer::default() };
-    job.made = Made { buffers: vec![data], first: place, bytes };
+    job.made = PartBuffers { buffers: vec![data], first: place, bytes };
     Ok(())
 }
 
 /// As [`make_views`], for more data than one buffer can be of.
 fn make_huge<O: Offset + NativeType, T: ViewType + ?Sized>(
     ctx: &DecodeCtx<'_>,
-    job: &mut Job<'_>,
+    job: &mut ViewJob<'_>,
     offsets: &[O],
     data: &Buffer<u8>,
-    largest: usize,
+    max_buffer_bytes: usize,
 ) -> Result<()> {
     // Null rows whose values must not be seen.
     let mut hidden = None;
@@ -218,7 +218,7 @@ fn make_huge<O: Offset + NativeType, T: ViewType + ?Sized>(
             hidden = Some(validity);
         }
     }
-    let mut windows = Windows::new(data, largest);
+    let mut windows = Windows::new(data, max_buffer_bytes);
     let mut bytes = 0;
     for (row, (view, pair)) in job.views.iter_mut().zip(offsets.windows(2)).enumerate() {
         let is_hidden = hidden.is_some_and(|validity| validity.get(row) == Some(false));
@@ -226,22 +226,22 @@ fn make_huge<O: Offset + NativeType, T: ViewType + ?Sized>(
         bytes += end - start;
         view.write(windows.view(start, end)?);
     }
-    job.made = Made { buffers: windows.finish(), first: 0, bytes };
+    job.made = PartBuffers { buffers: windows.finish(), first: 0, bytes };
     Ok(())
 }
 
-/// Data in buffers of a largest size, as values that rise are made views of.
+/// Data in buffers of a limited size, as values that rise are made views of.
 struct Windows<'a> {
     data: &'a Buffer<u8>,
-    largest: usize,
+    max_buffer_bytes: usize,
     /// The range of the buffer that is not full yet.
     open: Option<Range<usize>>,
     full: Vec<Buffer<u8>>,
 }
 
 impl<'a> Windows<'a> {
-    fn new(data: &'a Buffer<u8>, largest: usize) -> Self {
-        Self { data, largest, open: None, full: Vec::new() }
+    fn new(data: &'a Buffer<u8>, max_buffer_bytes: usize) -> Self {
+        Self { data, max_buffer_bytes, open: None, full: Vec::new() }
     }
 
     /// The view of `data[start..end]`, with the buffers counted from 0.
@@ -249,11 +249,11 @@ impl<'a> Windows<'a> {
         if end - start <= View::MAX_INLINE_SIZE as usize {
             return Ok(new_view(self.data, start, end, 0, 0));
         }
-        if end - start > self.largest {
+        if end - start > self.max_buffer_bytes {
             return Err(Error::unsupported("a single value of more than 4 GiB"));
         }
         let open = match self.open.take() {
-            Some(open) if end - open.start > self.largest => {
+            Some(open) if end - open.start > self.max_buffer_bytes => {
                 self.full.push(self.data.clone().sliced(open));
                 start..end
             },
@@ -280,10 +280,10 @@ impl<'a> Windows<'a> {
 /// The offsets of a part, one more than it has rows, not checked, and its data.
 fn offsets_and_data<O: Offset + NativeType>(
     ctx: &DecodeCtx<'_>,
-    job: &Job<'_>,
+    job: &ViewJob<'_>,
 ) -> Result<(Buffer<O>, Buffer<u8>)> {
     let count = job.views.len().checked_add(1).ok_or_else(|| Error::invalid("a length overflows"))?;
-    if job.views.len() < STRIPE {
+    if job.views.len() < STRIPE_ROWS {
         return Ok((ctx.fixed_at::<O>(&[job.offsets], &[count])?, ctx.bytes(job.data)?));
     }
     let found = Mutex::new((Buffer::default(), Buffer::default()));
@@ -334,9 +334,9 @@ impl ViewBuilder {
 
     /// Adds the buffers that the parts' views, from `known` on, were made over, and has those know which they are:
     /// behind a part that became several buffers, and in it, they are others than they were taken for.
-    fn settle(&mut self, known: usize, nodes: &[FieldNode], made: Vec<Made>) -> Result<()> {
+    fn add_part_buffers(&mut self, known: usize, nodes: &[FieldNode], made: Vec<PartBuffers>) -> Result<()> {
         let mut rest = self.views.get_mut(known..).unwrap_or_default();
-        for (Made { mut buffers, first, bytes }, node) in made.into_iter().zip(nodes) {
+        for (PartBuffers { mut buffers, first, bytes }, node) in made.into_iter().zip(nodes) {
             let (here, behind) = rest.split_at_mut(node.len);
             rest = behind;
             let place = self.buffers.len();
@@ -382,7 +382,7 @@ pub(super) fn decode_offsets(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> 
     let arrays = ctx.each_part(|ctx| {
         let nodes = ctx.nodes()?;
         let validity = ctx.validity()?;
-        let (offsets, data) = (ctx.slots()?, ctx.slots()?);
+        let (offsets, data) = (ctx.next_buffers()?, ctx.next_buffers()?);
         let ([node], [offsets], [data]) = (&nodes[..], &offsets[..], &data[..]) else {
             return Err(Error::invalid("one part at a time"));
         };
@@ -401,7 +401,7 @@ pub(super) fn decode_offsets(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> 
 pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.slots()?;
+    let slots = ctx.next_buffers()?;
     let total = total_len(&nodes)?;
     if width == 0 {
         ctx.unbacked_rows(total)?;
@@ -416,13 +416,13 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<
     for (node, slot) in nodes.iter().zip(slots) {
         let bytes = checked_mul(node, width)?;
         let data = typed::<u8>(ctx.bytes(slot)?, bytes)?;
-        let mut windows = Windows::new(&data, LARGEST);
+        let mut windows = Windows::new(&data, MAX_BUFFER_BYTES);
         for row in 0..node.len {
             builder.views.push(windows.view(row * width, (row + 1) * width)?);
         }
-        made.push(Made { buffers: windows.finish(), first: 0, bytes });
+        made.push(PartBuffers { buffers: windows.finish(), first: 0, bytes });
     }
-    builder.settle(0, &nodes, made)?;
+    builder.add_part_buffers(0, &nodes, made)?;
     Ok(builder.finish::<[u8]>(validity))
 }
 
@@ -435,7 +435,7 @@ mod tests {
     use arrow::array::{BinaryViewArray, Utf8ViewArray};
     use floe_format::{BatchHeader, BodyLayout, IpcLimits, Version};
 
-    use super::super::{Budget, DecodeOptions, Part, Start};
+    use super::super::{Budget, ColumnOffsets, ColumnPart, DecodeOptions};
     use super::*;
     use crate::{Dictionaries, Serial};
 
@@ -459,16 +459,20 @@ mod tests {
         (BatchHeader { rows: values.len(), nodes, buffers, ..BatchHeader::default() }, body.into())
     }
 
-    fn decode<T: ViewType + ?Sized>(batches: &[&[(&[u8], bool)]], largest: usize) -> Result<Box<dyn Array>> {
+    fn decode<T: ViewType + ?Sized>(
+        batches: &[&[(&[u8], bool)]],
+        max_buffer_bytes: usize,
+    ) -> Result<Box<dyn Array>> {
         let batches: Vec<_> = batches.iter().map(|values| batch(values)).collect();
         let (options, budget) =
             (DecodeOptions::new(Version::V5, false, IpcLimits::default()), Budget::default());
         let dictionaries = Dictionaries::default();
-        let parts =
-            batches.iter().map(|(header, body)| Part::new(header, body, &dictionaries, Start::default()));
+        let parts = batches
+            .iter()
+            .map(|(header, body)| ColumnPart::new(header, body, &dictionaries, ColumnOffsets::default()));
         let mut ctx = DecodeCtx::new(parts.collect(), &options, &budget, &Serial);
         let mut out = ViewBuilder::default();
-        let validity = onto_buffers_of::<i64, T>(&mut ctx, &mut out, largest)?;
+        let validity = append_views_in::<i64, T>(&mut ctx, &mut out, max_buffer_bytes)?;
         Ok(out.finish::<T>(validity))
     }
 
@@ -490,13 +494,16 @@ mod tests {
         let none: &[(&[u8], bool)] = &[];
         let orders = [[few, &huge, few], [&huge, few, few], [&huge, none, &huge], [few, few, none]];
         for parts in orders {
-            for largest in [LONG.len(), 2 * LONG.len() + 1, 500, LARGEST] {
-                let array = decode::<str>(&parts, largest).unwrap();
+            for max_buffer_bytes in [LONG.len(), 2 * LONG.len() + 1, 500, MAX_BUFFER_BYTES] {
+                let array = decode::<str>(&parts, max_buffer_bytes).unwrap();
                 let array = array.as_any().downcast_ref::<Utf8ViewArray>().unwrap();
-                assert!(array.data_buffers().iter().all(|buffer| buffer.len() <= largest));
+                assert!(array.data_buffers().iter().all(|buffer| buffer.len() <= max_buffer_bytes));
                 let expected = parts.iter().flat_map(|part| part.iter());
                 let expected = expected.map(|(value, valid)| valid.then_some(*value));
-                assert!(array.iter().map(|value| value.map(str::as_bytes)).eq(expected.clone()), "{largest}");
+                assert!(
+                    array.iter().map(|value| value.map(str::as_bytes)).eq(expected.clone()),
+                    "{max_buffer_bytes}"
+                );
                 // What null rows hold is UTF-8 as well, or nothing: Polars looks at it.
                 for view in array.views().iter() {
                     let index = view.buffer_idx as usize;
@@ -506,7 +513,7 @@ mod tests {
                         assert!(std::str::from_utf8(bytes).is_ok(), "{bytes:x?}");
                     }
                 }
-                let array = decode::<[u8]>(&parts, largest).unwrap();
+                let array = decode::<[u8]>(&parts, max_buffer_bytes).unwrap();
                 let array = array.as_any().downcast_ref::<BinaryViewArray>().unwrap();
                 assert!(array.iter().eq(expected));
             }
@@ -550,7 +557,8 @@ mod tests {
         let (options, budget) = (DecodeOptions::new(Version::V5, false, limits), Budget::new(&limits));
         let dictionaries = Dictionaries::default();
         let parts = [(&huge, &body), (&small, &nulls)];
-        let parts = parts.map(|(header, body)| Part::new(header, body, &dictionaries, Start::default()));
+        let parts = parts
+            .map(|(header, body)| ColumnPart::new(header, body, &dictionaries, ColumnOffsets::default()));
         let mut ctx = DecodeCtx::new(parts.into(), &options, &budget, &Serial);
         let array = super::decode::<i64, str>(&mut ctx).unwrap();
         let array = array.as_any().downcast_ref::<Utf8ViewArray>().unwrap();
@@ -563,9 +571,9 @@ mod tests {
     fn what_is_not_utf8_in_a_valid_row_is_an_error_however_large_the_data() {
         let parts: [&[(&[u8], bool)]; 2] =
             [&[(LONG, true), (LONG, true)], &[(NOT_UTF8, true), (LONG, false)]];
-        for largest in [LONG.len(), LARGEST] {
-            assert!(decode::<str>(&parts, largest).is_err());
-            assert!(decode::<[u8]>(&parts, largest).is_ok());
+        for max_buffer_bytes in [LONG.len(), MAX_BUFFER_BYTES] {
+            assert!(decode::<str>(&parts, max_buffer_bytes).is_err());
+            assert!(decode::<[u8]>(&parts, max_buffer_bytes).is_ok());
         }
         assert!(decode::<[u8]>(&parts, 20).is_err(), "a value that no buffer can hold");
     }

@@ -8,31 +8,31 @@ use floe_format::{BatchHeader, BufferSpec, Error, ErrorKind, Field, FieldNode, I
 use polars_utils::IdxSize;
 
 use super::values::Validity;
-use super::{Budget, DecodeOptions, Start};
+use super::{Budget, ColumnOffsets, DecodeOptions};
 use crate::aligned;
 use crate::body::{Body, Executor};
 use crate::charge::Charge;
-use crate::dictionary::Dictionaries;
+use crate::gather::{Selection, gather};
 use crate::join::join_charged;
-use crate::pick::{Picked, pick};
+use crate::lookup::Dictionaries;
 
 /// One record batch (or dictionary batch) and the position in its lists.
 #[derive(Clone)]
-pub struct Part<'a> {
+pub struct ColumnPart<'a> {
     pub(super) header: &'a BatchHeader,
     pub(super) body: &'a dyn Body,
     dictionaries: &'a Dictionaries,
-    at: Start,
+    at: ColumnOffsets,
 }
 
-impl<'a> Part<'a> {
+impl<'a> ColumnPart<'a> {
     /// The batch with this header and body, from the column that begins at `at`.
     #[must_use]
     pub fn new(
         header: &'a BatchHeader,
         body: &'a dyn Body,
         dictionaries: &'a Dictionaries,
-        at: Start,
+        at: ColumnOffsets,
     ) -> Self {
         Self { header, body, dictionaries, at }
     }
@@ -63,7 +63,7 @@ impl<'a> Part<'a> {
 
 /// Decoding state of one column over one or more batches.
 pub struct DecodeCtx<'a> {
-    pub(super) parts: Vec<Part<'a>>,
+    pub(super) parts: Vec<ColumnPart<'a>>,
     pub(super) options: &'a DecodeOptions,
     pub(super) budget: &'a Budget,
     pub(super) executor: &'a dyn Executor,
@@ -71,7 +71,7 @@ pub struct DecodeCtx<'a> {
 
 /// A buffer of one part: still to be fetched, decompressed and checked.
 #[derive(Clone, Copy)]
-pub(super) struct Slot {
+pub(super) struct BufferRef {
     pub(super) part: usize,
     pub(super) spec: BufferSpec,
 }
@@ -80,7 +80,7 @@ impl<'a> DecodeCtx<'a> {
     /// A context over these parts: at least one.
     #[must_use]
     pub fn new(
-        parts: Vec<Part<'a>>,
+        parts: Vec<ColumnPart<'a>>,
         options: &'a DecodeOptions,
         budget: &'a Budget,
         executor: &'a dyn Executor,
@@ -92,7 +92,7 @@ impl<'a> DecodeCtx<'a> {
         self.options
     }
 
-    pub(super) fn parts(&self) -> &[Part<'a>] {
+    pub(super) fn parts(&self) -> &[ColumnPart<'a>] {
         &self.parts
     }
 
@@ -129,7 +129,7 @@ impl<'a> DecodeCtx<'a> {
         indices: &[IdxSize],
         validity: Option<&Bitmap>,
     ) -> Result<Box<dyn Array>> {
-        pick(values, Picked::each(indices, validity), self)
+        gather(values, Selection::each(indices, validity), self)
     }
 
     /// Checks rows that no byte of the input stands behind, and that take no memory either: null arrays, empty
@@ -161,7 +161,7 @@ impl<'a> DecodeCtx<'a> {
 
     /// A context for each of these fields, which follow one another, so that they can be decoded at once.
     /// Afterwards `self` stands behind them.
-    pub(super) fn apart(&mut self, fields: &[Field]) -> Result<Vec<Self>> {
+    pub(super) fn split(&mut self, fields: &[Field]) -> Result<Vec<Self>> {
         let mut out = Vec::with_capacity(fields.len());
         for field in fields {
             out.push(Self::new(self.parts.clone(), self.options, self.budget, self.executor));
@@ -174,31 +174,33 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// The context's parts, to come back to with [`Self::rewind`].
-    pub(super) fn mark(&self) -> Vec<Part<'a>> {
+    pub(super) fn mark(&self) -> Vec<ColumnPart<'a>> {
         self.parts.clone()
     }
 
-    pub(super) fn rewind(&mut self, mark: Vec<Part<'a>>) {
+    pub(super) fn rewind(&mut self, mark: Vec<ColumnPart<'a>>) {
         self.parts = mark;
     }
 
     /// The next node of every part.
     pub(super) fn nodes(&mut self) -> Result<Vec<FieldNode>> {
-        self.parts.iter_mut().map(Part::node).collect()
+        self.parts.iter_mut().map(ColumnPart::node).collect()
     }
 
     /// The next buffer of every part.
-    pub(super) fn slots(&mut self) -> Result<Vec<Slot>> {
+    pub(super) fn next_buffers(&mut self) -> Result<Vec<BufferRef>> {
         let parts = self.parts.iter_mut().enumerate();
-        parts.map(|(part, p)| Ok(Slot { part, spec: p.buffer()? })).collect()
+        parts.map(|(part, p)| Ok(BufferRef { part, spec: p.buffer()? })).collect()
     }
 
     /// The next `n` buffers of every part, `n` being its next variadic count.
-    pub(super) fn variadic_slots(&mut self) -> Result<Vec<Vec<Slot>>> {
+    pub(super) fn next_variadic_buffers(&mut self) -> Result<Vec<Vec<BufferRef>>> {
         let mut all = Vec::with_capacity(self.parts.len());
         for (part, p) in self.parts.iter_mut().enumerate() {
             let count = p.variadic()?;
-            all.push((0..count).map(|_| Ok(Slot { part, spec: p.buffer()? })).collect::<Result<Vec<_>>>()?);
+            all.push(
+                (0..count).map(|_| Ok(BufferRef { part, spec: p.buffer()? })).collect::<Result<Vec<_>>>()?,
+            );
         }
         Ok(all)
     }
@@ -206,7 +208,7 @@ impl<'a> DecodeCtx<'a> {
     /// The next buffer of every part, a validity bitmap, to be read once the array's length has
     /// been checked against its values: a part without nulls has no bitmap that would back it.
     pub(super) fn validity(&mut self) -> Result<Validity> {
-        Ok(Validity(self.slots()?))
+        Ok(Validity(self.next_buffers()?))
     }
 
     /// Runs `work(0..n)` on the executor: all that is returned, or the first error in order.

@@ -8,35 +8,35 @@ use floe_codec::ParsedBuffer;
 use floe_format::{BufferSpec, Codec, Error, ErrorKind, Result};
 use polars_buffer::Buffer;
 
-use super::ctx::{DecodeCtx, Slot};
+use super::ctx::{BufferRef, DecodeCtx};
 use crate::aligned::{self, copy_to_uninit, swap_bytes, too_short};
 use crate::body::Body;
 use crate::recycle::share;
 
 /// Buffers of twice this and more are read in stripes of so many bytes.
-const READ_STRIPE: usize = 4 << 20;
+const READ_STRIPE_BYTES: usize = 4 << 20;
 
 /// Where a buffer's bytes are, seen through compression's framing.
-pub(super) enum Found<'a> {
+pub(super) enum BufferSource<'a> {
     Empty,
     /// In memory that can be shared.
-    Plain(Buffer<u8>),
+    InMemory(Buffer<u8>),
     /// To be read.
-    Remote(BufferSpec),
-    Frame {
+    Unread(BufferSpec),
+    Compressed {
         codec: Codec,
         len: usize,
-        frame: Stretch<'a>,
+        frame: StoredBytes<'a>,
     },
 }
 
 /// Stored bytes: shared, lent, or read for the occasion.
-pub(super) enum Stretch<'a> {
+pub(super) enum StoredBytes<'a> {
     Shared(Buffer<u8>),
     Lent(&'a [u8]),
 }
 
-impl Stretch<'_> {
+impl StoredBytes<'_> {
     fn as_slice(&self) -> &[u8] {
         match self {
             Self::Shared(buffer) => buffer,
@@ -55,32 +55,32 @@ impl Stretch<'_> {
 impl<'a> DecodeCtx<'a> {
     /// The whole buffer, decompressed. A view into the source where possible: it is charged as if it were a copy,
     /// since any number of buffers may be of the same bytes, and each is looked at.
-    pub(super) fn bytes(&self, slot: Slot) -> Result<Buffer<u8>> {
-        self.unpack(self.find(slot)?, slot)
+    pub(super) fn bytes(&self, slot: BufferRef) -> Result<Buffer<u8>> {
+        self.read_source(self.locate(slot)?, slot)
     }
 
-    fn unpack(&self, found: Found<'_>, slot: Slot) -> Result<Buffer<u8>> {
+    fn read_source(&self, found: BufferSource<'_>, slot: BufferRef) -> Result<Buffer<u8>> {
         match found {
-            Found::Empty => Ok(Buffer::default()),
-            Found::Plain(buffer) => {
+            BufferSource::Empty => Ok(Buffer::default()),
+            BufferSource::InMemory(buffer) => {
                 self.charge(buffer.len())?;
                 Ok(buffer)
             },
-            Found::Remote(spec) => {
+            BufferSource::Unread(spec) => {
                 let body = self.body(slot);
                 self.read(body, spec).map(share)
             },
-            Found::Frame { codec, len, frame } => {
-                self.unpacks(slot, len);
+            BufferSource::Compressed { codec, len, frame } => {
+                self.note_decompressed(slot, len);
                 self.decompress_all(codec, len, &frame)
             },
         }
     }
 
     /// Takes note of input that is decompressed to so many bytes, if it is: more may come of it than of other input.
-    pub(super) fn unpacks(&self, slot: Slot, len: usize) {
+    pub(super) fn note_decompressed(&self, slot: BufferRef, len: usize) {
         if self.codec(slot).is_some() {
-            self.budget.unpacks(slot.spec.len, len as u64);
+            self.budget.note_decompressed(slot.spec.len, len as u64);
         }
     }
 
@@ -89,7 +89,7 @@ impl<'a> DecodeCtx<'a> {
         &self,
         codec: floe_codec::Codec,
         len: usize,
-        frame: &Stretch<'_>,
+        frame: &StoredBytes<'_>,
     ) -> Result<Buffer<u8>> {
         let mut out = self.vec::<u8>(len)?;
         self.decompress(codec, frame.as_slice(), &mut out.spare_capacity_mut()[..len], &|_, _| ())?;
@@ -99,7 +99,7 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// As [`Self::bytes`] for several buffers, in parallel.
-    pub(super) fn bytes_of_all(&self, slots: &[Slot]) -> Result<Vec<Buffer<u8>>> {
+    pub(super) fn bytes_of_all(&self, slots: &[BufferRef]) -> Result<Vec<Buffer<u8>>> {
         self.map(slots.len(), |i| {
             slots.get(i).map_or_else(|| Ok(Buffer::default()), |slot| self.bytes(*slot))
         })
@@ -110,8 +110,8 @@ impl<'a> DecodeCtx<'a> {
     /// [`decompress_each`](floe_codec::decompress_each).
     pub(super) fn fill(
         &self,
-        found: Found<'_>,
-        slot: Slot,
+        found: BufferSource<'_>,
+        slot: BufferRef,
         dst: &mut [MaybeUninit<u8>],
         width: usize,
         is_zeroed: bool,
@@ -122,12 +122,12 @@ impl<'a> DecodeCtx<'a> {
         }
         let need = dst.len();
         match found {
-            Found::Empty => return Err(too_short(need as u64, 0)),
-            Found::Plain(buffer) => {
+            BufferSource::Empty => return Err(too_short(need as u64, 0)),
+            BufferSource::InMemory(buffer) => {
                 let source = buffer.get(..need).ok_or_else(|| too_short(need as u64, buffer.len() as u64))?;
                 copy_to_uninit(source, dst);
             },
-            Found::Remote(spec) => {
+            BufferSource::Unread(spec) => {
                 if spec.len < need as u64 {
                     return Err(too_short(need as u64, spec.len));
                 }
@@ -138,15 +138,17 @@ impl<'a> DecodeCtx<'a> {
                 // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
                 self.read_into(self.body(slot), range, unsafe { aligned::assume_init(dst) })?;
             },
-            Found::Frame { codec, len, frame } if len == need => {
+            BufferSource::Compressed { codec, len, frame } if len == need => {
                 if !self.options.big_endian {
                     return self.decompress(codec, frame.as_slice(), dst, each);
                 }
                 // Seen when bytes are in order.
                 self.decompress(codec, frame.as_slice(), dst, &|_, _| ())?;
             },
-            Found::Frame { len, .. } if len < need => return Err(too_short(need as u64, len as u64)),
-            Found::Frame { codec, len, frame } => {
+            BufferSource::Compressed { len, .. } if len < need => {
+                return Err(too_short(need as u64, len as u64));
+            },
+            BufferSource::Compressed { codec, len, frame } => {
                 copy_to_uninit(&self.decompress_all(codec, len, &frame)?[..need], dst);
             },
         }
@@ -169,12 +171,12 @@ impl<'a> DecodeCtx<'a> {
 
     /// Reads a range of a body, a large one in stripes at once.
     fn read_into(&self, body: &dyn Body, range: Range<u64>, dst: &mut [u8]) -> Result<()> {
-        if dst.len() < 2 * READ_STRIPE {
+        if dst.len() < 2 * READ_STRIPE_BYTES {
             return body.read_into(range, dst);
         }
-        let mut stripes = Vec::with_capacity(dst.len().div_ceil(READ_STRIPE));
+        let mut stripes = Vec::with_capacity(dst.len().div_ceil(READ_STRIPE_BYTES));
         let mut start = range.start;
-        for stripe in dst.chunks_mut(READ_STRIPE) {
+        for stripe in dst.chunks_mut(READ_STRIPE_BYTES) {
             let end = start + stripe.len() as u64;
             stripes.push(Mutex::new((start..end, stripe)));
             start = end;
@@ -199,7 +201,7 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// Whether the stored bytes can hold `need` bytes at all, before anything is allocated.
-    pub(super) fn require(&self, slot: Slot, need: usize) -> Result<()> {
+    pub(super) fn require(&self, slot: BufferRef, need: usize) -> Result<()> {
         let need = need as u64;
         let have = match self.codec(slot) {
             None => slot.spec.len,
@@ -209,39 +211,39 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// Whether the buffer's bytes, as they are, have to be read.
-    pub(super) fn is_remote(&self, slot: Slot) -> bool {
+    pub(super) fn is_unread(&self, slot: BufferRef) -> bool {
         self.codec(slot).is_none() && self.body(slot).shared(0..0).is_none()
     }
 
-    fn codec(&self, slot: Slot) -> Option<Codec> {
+    fn codec(&self, slot: BufferRef) -> Option<Codec> {
         self.parts.get(slot.part).and_then(|part| part.header.compression)
     }
 
-    fn body(&self, slot: Slot) -> &'a dyn Body {
+    fn body(&self, slot: BufferRef) -> &'a dyn Body {
         self.parts[slot.part].body
     }
 
-    pub(super) fn find(&self, slot: Slot) -> Result<Found<'a>> {
+    pub(super) fn locate(&self, slot: BufferRef) -> Result<BufferSource<'a>> {
         let spec = slot.spec;
         if spec.len == 0 {
-            return Ok(Found::Empty);
+            return Ok(BufferSource::Empty);
         }
         let body = self.body(slot);
         let range = spec.offset..spec.offset.saturating_add(spec.len);
         let shared = body.shared(range.clone());
         let Some(codec) = self.codec(slot) else {
-            return Ok(shared.map_or(Found::Remote(spec), Found::Plain));
+            return Ok(shared.map_or(BufferSource::Unread(spec), BufferSource::InMemory));
         };
         let stored = match (shared, body.lent(range)) {
-            (Some(shared), _) => Stretch::Shared(shared),
-            (None, Some(slice)) => Stretch::Lent(slice),
-            (None, None) => Stretch::Shared(share(self.read(body, spec)?)),
+            (Some(shared), _) => StoredBytes::Shared(shared),
+            (None, Some(slice)) => StoredBytes::Lent(slice),
+            (None, None) => StoredBytes::Shared(share(self.read(body, spec)?)),
         };
         match floe_codec::parse(stored.as_slice()).map_err(codec_error)? {
-            ParsedBuffer::Empty => Ok(Found::Empty),
+            ParsedBuffer::Empty => Ok(BufferSource::Empty),
             ParsedBuffer::Raw(_) => Ok(match stored {
-                Stretch::Shared(buffer) => Found::Plain(buffer.sliced(8..)),
-                Stretch::Lent(_) => Found::Remote(BufferSpec {
+                StoredBytes::Shared(buffer) => BufferSource::InMemory(buffer.sliced(8..)),
+                StoredBytes::Lent(_) => BufferSource::Unread(BufferSpec {
                     offset: spec.offset.saturating_add(8),
                     len: spec.len.saturating_sub(8),
                 }),
@@ -255,16 +257,16 @@ impl<'a> DecodeCtx<'a> {
                         allowed: limits.max_buffer_bytes,
                     }));
                 }
-                let most = floe_codec::max_decompressed_len(codec, frame);
-                if len > most {
+                let max_len = floe_codec::max_decompressed_len(codec, frame);
+                if len > max_len {
                     return Err(Error::invalid(format!(
-                        "a frame of {} bytes claims to hold {len} bytes, it cannot hold more than {most}",
+                        "a frame of {} bytes claims to hold {len} bytes, it cannot hold more than {max_len}",
                         frame.len()
                     )));
                 }
                 let len = usize::try_from(len)
                     .map_err(|_| Error::invalid(format!("{len} bytes do not fit in memory")))?;
-                Ok(Found::Frame { codec, len, frame: stored.behind_prefix() })
+                Ok(BufferSource::Compressed { codec, len, frame: stored.behind_prefix() })
             },
         }
     }

@@ -9,11 +9,11 @@ use arrow::types::NativeType;
 use floe_format::{DataType, Error, Field, FieldNode, Place, Result};
 use polars_buffer::Buffer;
 
-use super::binary::{Checked, read_offsets};
+use super::binary::{CheckedOffsets, read_offsets};
 use super::ctx::total_len;
 use super::{DecodeCtx, nested_field};
 use crate::aligned::{byte_len, reserve_more};
-use crate::pick::{Picked, Stretch, pick};
+use crate::gather::{RowRun, Selection, gather};
 use crate::recycle::share;
 
 /// Polars' name for the values of lists.
@@ -63,14 +63,14 @@ struct Lists<O> {
     validity: Option<Bitmap>,
     /// How many values they have.
     values: usize,
-    parts: Vec<Checked<O>>,
+    parts: Vec<CheckedOffsets<O>>,
 }
 
 /// Reads them; nothing if there are gaps between the values they use, unless those may be.
 fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<Option<Lists<O>>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.slots()?;
+    let slots = ctx.next_buffers()?;
     let rows = total_len(&nodes)?;
     let ends = peek_child_lens(ctx)?;
     let mut parts = Vec::with_capacity(nodes.len());
@@ -87,7 +87,7 @@ fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<
 
 /// Adds the offsets of all parts behind those there are, if the parts' values follow one another
 /// without gaps, and has `grow` add the values; returns the validity of the new lists.
-pub(super) fn onto(
+pub(super) fn append_offsets(
     ctx: &mut DecodeCtx<'_>,
     field: &Field,
     out: &mut Vec<i64>,
@@ -95,12 +95,12 @@ pub(super) fn onto(
 ) -> Result<Option<Option<Bitmap>>> {
     let child = super::child(field, 0)?;
     if field.data_type == DataType::LargeList {
-        return offsets_onto::<i64>(ctx, child, out, grow);
+        return append_offsets_of::<i64>(ctx, child, out, grow);
     }
-    offsets_onto::<i32>(ctx, child, out, grow)
+    append_offsets_of::<i32>(ctx, child, out, grow)
 }
 
-fn offsets_onto<O: Offset + NativeType>(
+fn append_offsets_of<O: Offset + NativeType>(
     ctx: &mut DecodeCtx<'_>,
     child: &Field,
     out: &mut Vec<i64>,
@@ -135,7 +135,7 @@ pub(super) fn of_offsets(
     if offsets.is_empty() {
         offsets.push(0);
     }
-    // SAFETY: `offsets_onto` made them, each part's rising (checked by `read_offsets`) and shifted by
+    // SAFETY: `append_offsets_of` made them, each part's rising (checked by `read_offsets`) and shifted by
     // the number of values before.
     let offsets = unsafe { OffsetsBuffer::new_unchecked(share(offsets)) };
     new_list(child, offsets, values, validity)
@@ -173,7 +173,7 @@ fn one_more(rows: usize) -> Result<usize> {
 
 fn join_offsets<O: Offset + NativeType>(
     ctx: &DecodeCtx<'_>,
-    mut parts: Vec<Checked<O>>,
+    mut parts: Vec<CheckedOffsets<O>>,
     rows: usize,
 ) -> Result<Buffer<i64>> {
     // A single part with 64-bit offsets is what Polars wants already.
@@ -280,7 +280,7 @@ pub(super) fn decode_view<O: Offset + NativeType>(
             values
         } else {
             // Views may overlap, so this can be more than the values there are.
-            pick(values.as_ref(), Picked::stretches(&views.stretches)?, ctx)?
+            gather(values.as_ref(), Selection::runs(&views.runs)?, ctx)?
         };
         // SAFETY: the offsets are running sums of non-negative sizes.
         let offsets = unsafe { OffsetsBuffer::new_unchecked(share(views.offsets)) };
@@ -294,7 +294,7 @@ struct ListViews {
     /// Of lists whose values follow one another.
     offsets: Vec<i64>,
     /// Where those values are.
-    stretches: Vec<Stretch>,
+    runs: Vec<RowRun>,
     /// Whether they follow one another already.
     in_order: bool,
 }
@@ -308,7 +308,7 @@ fn list_views<O: Offset>(
 ) -> Result<ListViews> {
     let overflow = || Error::invalid("list views overflow");
     let mut offsets = ctx.vec::<i64>(one_more(starts.len())?)?;
-    let mut stretches = ctx.vec::<Stretch>(starts.len())?;
+    let mut runs = ctx.vec::<RowRun>(starts.len())?;
     offsets.push(0i64);
     let mut total = 0usize;
     let mut in_order = true;
@@ -324,10 +324,10 @@ fn list_views<O: Offset>(
                 return Err(outside());
             }
             in_order &= size == 0 || start == total;
-            Stretch::new(start, size).push(&mut stretches);
+            RowRun::new(start, size).push(&mut runs);
             total = total.checked_add(size).ok_or_else(overflow)?;
         }
         offsets.push(i64::try_from(total).map_err(|_| overflow())?);
     }
-    Ok(ListViews { offsets, stretches, in_order })
+    Ok(ListViews { offsets, runs, in_order })
 }

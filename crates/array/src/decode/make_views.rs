@@ -68,15 +68,15 @@ mod x86 {
 
     use super::new_view;
 
-    const INLINE: usize = View::MAX_INLINE_SIZE as usize;
+    const MAX_INLINE_BYTES: usize = View::MAX_INLINE_SIZE as usize;
 
     /// Which bytes of a register belong to a string of so many.
-    static MASKS: [[u8; 16]; INLINE + 1] = masks();
+    static MASK_OF_LEN: [[u8; 16]; MAX_INLINE_BYTES + 1] = masks();
 
-    const fn masks() -> [[u8; 16]; INLINE + 1] {
-        let mut masks = [[0; 16]; INLINE + 1];
+    const fn masks() -> [[u8; 16]; MAX_INLINE_BYTES + 1] {
+        let mut masks = [[0; 16]; MAX_INLINE_BYTES + 1];
         let mut len = 0;
-        while len <= INLINE {
+        while len <= MAX_INLINE_BYTES {
             let mut byte = 0;
             while byte < len {
                 masks[len][byte] = 0xff;
@@ -93,7 +93,7 @@ mod x86 {
         let len = end - start;
         #[expect(clippy::cast_possible_truncation, reason = "data is below 4 GiB")]
         let (length, offset) = (len as u32, start as u32);
-        match (data.get(start..).and_then(<[u8]>::first_chunk::<16>), MASKS.get(len)) {
+        match (data.get(start..).and_then(<[u8]>::first_chunk::<16>), MASK_OF_LEN.get(len)) {
             (Some(ahead), Some(mask)) => {
                 // SAFETY: 16 bytes to read each; a view is 16 bytes without padding, and any bits are one.
                 unsafe {

@@ -1,6 +1,6 @@
 //! Record batches to arrays. One file a physical layout; this one dispatches.
 //!
-//! A column is decoded from one *or more* record batches at once ([`Part`]s): with one, its
+//! A column is decoded from one *or more* record batches at once ([`ColumnPart`]s): with one, its
 //! buffers may be views into the source; with several, each buffer is decompressed or copied
 //! straight into its place in the one contiguous allocation of the result. Lengths are known up
 //! front, at every depth, from the field nodes.
@@ -11,17 +11,17 @@
 mod append;
 mod binary;
 mod boolean;
+mod column_builder;
 mod ctx;
-mod dictionary;
 mod fetch;
-mod grow;
+mod keys;
+mod layout_counts;
 mod list;
 mod make_views;
 mod null;
 mod options;
 mod primitive;
 mod run_end;
-mod skip;
 mod struct_;
 mod temporal;
 mod text;
@@ -37,16 +37,16 @@ use floe_format::{
 use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
 
-pub use ctx::{DecodeCtx, Part};
-pub use grow::{Growing, is_plain};
-pub use options::{Budget, DecodeOptions, Taken, Trust, Unrepresentable};
-pub use skip::{Counts, Start, starts};
+pub use column_builder::{ColumnBuilder, is_plain};
+pub use ctx::{ColumnPart, DecodeCtx};
+pub use layout_counts::{ColumnOffsets, LayoutCounts, column_offsets};
+pub use options::{Budget, DecodeOptions, Taken, Unrepresentable, Validation};
 pub use struct_::distinct;
 pub use text::becomes_text;
 pub use union::field_names as union_field_names;
 
 use crate::body::Serial;
-use crate::dictionary::Dictionaries;
+use crate::lookup::Dictionaries;
 
 /// Decodes the next column of the context: an array of all its parts' rows.
 ///
@@ -59,7 +59,7 @@ pub fn decode_column(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn A
 
 fn decode(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn Array>> {
     if let Some(encoding) = &field.dictionary {
-        return dictionary::decode(ctx, encoding);
+        return keys::decode(ctx, encoding);
     }
     decode_values(ctx, field)
 }
@@ -117,7 +117,7 @@ pub fn empty_values(
     dictionaries: &Dictionaries,
     unrepresentable: Unrepresentable,
 ) -> Result<Box<dyn Array>> {
-    let counts = Counts::of_values(field, Version::V5);
+    let counts = LayoutCounts::of_values(field, Version::V5);
     let header = BatchHeader {
         nodes: vec![FieldNode::default(); counts.nodes],
         buffers: vec![BufferSpec::default(); counts.buffers],
@@ -127,7 +127,7 @@ pub fn empty_values(
     let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
     let options = options.with_unrepresentable(unrepresentable);
     let body = Buffer::<u8>::default();
-    let parts = vec![Part::new(&header, &body, dictionaries, Start::default())];
+    let parts = vec![ColumnPart::new(&header, &body, dictionaries, ColumnOffsets::default())];
     let budget = Budget::default();
     decode_values(&mut DecodeCtx::new(parts, &options, &budget, &Serial), field)
 }

@@ -34,14 +34,14 @@ impl DecodeOptions {
 
     /// What a field takes in a batch of this version.
     #[must_use]
-    pub fn counts(&self, field: &Field) -> super::Counts {
-        super::Counts::of(field, self.version)
+    pub fn counts(&self, field: &Field) -> super::LayoutCounts {
+        super::LayoutCounts::of(field, self.version)
     }
 
     /// What the values of a field's dictionary take in a batch of this version.
     #[must_use]
-    pub fn counts_of_values(&self, field: &Field) -> super::Counts {
-        super::Counts::of_values(field, self.version)
+    pub fn counts_of_values(&self, field: &Field) -> super::LayoutCounts {
+        super::LayoutCounts::of_values(field, self.version)
     }
 
     /// What becomes of values that Polars has no place for. Defaults to an error.
@@ -52,8 +52,8 @@ impl DecodeOptions {
 
     /// Validates what is decoded, unless the writer is trusted.
     #[must_use]
-    pub fn with_trust(self, trust: Trust) -> Self {
-        Self { validate: !trust.0, ..self }
+    pub fn with_validation(self, validation: Validation) -> Self {
+        Self { validate: !validation.0, ..self }
     }
 }
 
@@ -76,16 +76,16 @@ pub enum Unrepresentable {
 /// Whether the writer is trusted with what the format leaves to its honesty: offsets, UTF-8, views. Not by
 /// default.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Trust(bool);
+pub struct Validation(bool);
 
-impl Trust {
+impl Validation {
     /// Nothing of that is validated.
     ///
     /// # Safety
     /// The bytes must be valid Arrow data. If they are not, using the arrays reads memory out of
     /// bounds.
     #[must_use]
-    pub unsafe fn in_writer() -> Self {
+    pub unsafe fn skip() -> Self {
         Self(true)
     }
 }
@@ -113,21 +113,21 @@ pub struct Budget {
     limits: IpcLimits,
     /// Bytes of results, and how many of them have been handed over.
     spent: AtomicU64,
-    settled: AtomicU64,
+    total_from: AtomicU64,
     /// Bytes of input that exist.
     seen: AtomicU64,
     /// Bytes that frames were decompressed from: more than there are if buffers overlap.
-    packed: AtomicU64,
+    compressed: AtomicU64,
     /// Bytes that came of frames, as long as those did not overlap.
-    unpacked: AtomicU64,
+    decompressed: AtomicU64,
 }
 
 /// What reads have taken of a [`Budget`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Taken {
     spent: u64,
-    packed: u64,
-    unpacked: u64,
+    compressed: u64,
+    decompressed: u64,
 }
 
 impl Taken {
@@ -142,8 +142,8 @@ impl Taken {
     pub fn and(self, other: Self) -> Self {
         Self {
             spent: self.spent.saturating_add(other.spent),
-            packed: self.packed.saturating_add(other.packed),
-            unpacked: self.unpacked.saturating_add(other.unpacked),
+            compressed: self.compressed.saturating_add(other.compressed),
+            decompressed: self.decompressed.saturating_add(other.decompressed),
         }
     }
 
@@ -151,7 +151,11 @@ impl Taken {
     #[must_use]
     pub fn part(self, parts: usize) -> Self {
         let part = |bytes: u64| bytes.div_ceil((parts as u64).max(1));
-        Self { spent: part(self.spent), packed: part(self.packed), unpacked: part(self.unpacked) }
+        Self {
+            spent: part(self.spent),
+            compressed: part(self.compressed),
+            decompressed: part(self.decompressed),
+        }
     }
 
     /// This without a part of it.
@@ -159,8 +163,8 @@ impl Taken {
     pub fn without(self, part: Self) -> Self {
         Self {
             spent: self.spent.saturating_sub(part.spent),
-            packed: self.packed.saturating_sub(part.packed),
-            unpacked: self.unpacked.saturating_sub(part.unpacked),
+            compressed: self.compressed.saturating_sub(part.compressed),
+            decompressed: self.decompressed.saturating_sub(part.decompressed),
         }
     }
 }
@@ -183,10 +187,10 @@ impl Budget {
         Self {
             limits: *limits,
             spent: zero(),
-            settled: zero(),
+            total_from: zero(),
             seen: zero(),
-            packed: zero(),
-            unpacked: zero(),
+            compressed: zero(),
+            decompressed: zero(),
         }
     }
 
@@ -201,9 +205,9 @@ impl Budget {
     /// When there are not so many left; the budget stays as it was.
     pub fn charge(&self, bytes: u64) -> Result<()> {
         let seen = self.seen.load(Ordering::Relaxed);
-        let allowed = self.limits.max_bytes_of(seen, self.unpacked.load(Ordering::Relaxed));
+        let allowed = self.limits.max_bytes_of(seen, self.decompressed.load(Ordering::Relaxed));
         let spent = add(&self.spent, bytes);
-        let total = spent.saturating_sub(self.settled.load(Ordering::Relaxed));
+        let total = spent.saturating_sub(self.total_from.load(Ordering::Relaxed));
         let max_total = self.limits.max_total_bytes;
         if spent <= allowed && total <= max_total {
             return Ok(());
@@ -218,8 +222,8 @@ impl Budget {
 
     /// Has `max_total_bytes` count from here on: what has been charged so far is nobody's memory any more, or not this
     /// read's. The other cap goes on.
-    pub fn settle(&self) {
-        self.settled.store(self.spent.load(Ordering::Relaxed), Ordering::Relaxed);
+    pub fn restart_total(&self) {
+        self.total_from.store(self.spent.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// Takes what came of the same input in other reads; it counts for `max_amplification` only.
@@ -227,9 +231,9 @@ impl Budget {
     /// # Errors
     /// As [`Self::charge`].
     pub fn take_up(&self, before: Taken) -> Result<()> {
-        add(&self.packed, before.packed);
-        add(&self.unpacked, before.unpacked);
-        self.settled.store(before.spent, Ordering::Relaxed);
+        add(&self.compressed, before.compressed);
+        add(&self.decompressed, before.decompressed);
+        self.total_from.store(before.spent, Ordering::Relaxed);
         self.charge(before.spent)
     }
 
@@ -239,8 +243,8 @@ impl Budget {
         let since = |sum: &AtomicU64, before: u64| sum.load(Ordering::Relaxed).saturating_sub(before);
         Taken {
             spent: since(&self.spent, before.spent),
-            packed: since(&self.packed, before.packed),
-            unpacked: since(&self.unpacked, before.unpacked),
+            compressed: since(&self.compressed, before.compressed),
+            decompressed: since(&self.decompressed, before.decompressed),
         }
     }
 
@@ -274,10 +278,10 @@ impl Budget {
     }
 
     /// Takes note of the bytes that a frame of `stored` bytes decompresses to. They are charged apart, for where they go.
-    pub(super) fn unpacks(&self, stored: u64, bytes: u64) {
+    pub(super) fn note_decompressed(&self, stored: u64, bytes: u64) {
         // Where frames overlap, what came of them before does not count as input again.
-        if add(&self.packed, stored) <= self.seen.load(Ordering::Relaxed) {
-            add(&self.unpacked, bytes);
+        if add(&self.compressed, stored) <= self.seen.load(Ordering::Relaxed) {
+            add(&self.decompressed, bytes);
         }
     }
 }

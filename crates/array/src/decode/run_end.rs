@@ -14,7 +14,7 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) 
         if ctx.options().version == Version::V4 {
             // Before 1.0 every array but null had a validity buffer. Here it says nothing: what is
             // null is among the values.
-            ctx.slots()?;
+            ctx.next_buffers()?;
         }
         ctx.unbacked_rows(rows)?;
         let (runs, indices) = read_runs(ctx, run_ends, rows)?;

@@ -15,7 +15,7 @@ use super::{DecodeCtx, nested_field};
 
 /// Structs of so many rows and more have their fields decoded at once: a column must not keep one core busy while
 /// the others wait.
-const APART_ROWS: usize = 32 << 10;
+const MIN_PARALLEL_ROWS: usize = 32 << 10;
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
     let head = Head::read(ctx, children)?;
@@ -24,10 +24,10 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<
         head.check(child, array.len())?;
         Ok(array)
     };
-    let values = if children.len() < 2 || head.len < APART_ROWS {
+    let values = if children.len() < 2 || head.len < MIN_PARALLEL_ROWS {
         children.iter().map(|child| field(ctx, child)).collect::<Result<Vec<_>>>()?
     } else {
-        let forks = ctx.apart(children)?;
+        let forks = ctx.split(children)?;
         let jobs: Vec<_> = forks.into_iter().zip(children).map(Mutex::new).collect();
         ctx.map(jobs.len(), |i| {
             let (fork, child) = &mut *jobs[i].lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +40,7 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<
 
 /// Has `decode` decode each field, given its number, and returns how many rows that gave, and their
 /// validity.
-pub(super) fn onto(
+pub(super) fn append_fields(
     ctx: &mut DecodeCtx<'_>,
     children: &[Field],
     decode: &mut dyn FnMut(usize, &mut DecodeCtx<'_>, &Field) -> Result<usize>,
@@ -102,14 +102,14 @@ pub(super) fn of_fields(
 }
 
 /// So many names are compared with each other sooner than they are hashed.
-const FEW: usize = 16;
+const MAX_COMPARED_NAMES: usize = 16;
 
-/// The names with repeated ones told apart, as Polars does: `a`, `a_duplicated_0`, ...
+/// The names with repeated ones told split, as Polars does: `a`, `a_duplicated_0`, ...
 #[must_use]
 pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Cow<'a, str>> {
     let names: Vec<Cow<'a, str>> = names.map(Cow::Borrowed).collect();
     let is_first = |(i, name)| !names.iter().take(i).any(|other| other == name);
-    if names.len() <= FEW && names.iter().enumerate().all(is_first) {
+    if names.len() <= MAX_COMPARED_NAMES && names.iter().enumerate().all(is_first) {
         return names;
     }
     let all: HashSet<Cow<'a, str>> = names.iter().cloned().collect();

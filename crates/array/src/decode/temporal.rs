@@ -12,7 +12,7 @@ use super::primitive::{array, place_valid};
 use super::{DecodeCtx, Unrepresentable, text};
 use crate::recycle::share;
 
-const NANOSECONDS_A_DAY: i64 = 86_400_000_000_000;
+const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
 
 /// Any time of day becomes nanoseconds since midnight; what is not within a day becomes null, as
 /// Polars has no such time (24:00 included).
@@ -32,7 +32,7 @@ pub(super) fn decode_time(ctx: &mut DecodeCtx<'_>, unit: TimeUnit) -> Result<Box
         },
         TimeUnit::Nanosecond => {
             let (values, validity) = ctx.fixed_and_validity::<i64>()?;
-            if !ctx.options().validate || values.iter().all(|v| (0..NANOSECONDS_A_DAY).contains(v)) {
+            if !ctx.options().validate || values.iter().all(|v| (0..NANOSECONDS_PER_DAY).contains(v)) {
                 return array(values, validity);
             }
             scale_times(ctx, (values, validity), 1)
@@ -48,7 +48,7 @@ fn scale_times<T: NativeType + Into<i64>>(
     let mut out = ctx.vec::<i64>(values.len())?;
     out.extend(values.iter().map(|v| (*v).into().checked_mul(factor).unwrap_or(-1)));
     let mut in_day = ctx.bits_for(out.len())?;
-    out.iter().for_each(|ns| in_day.push((0..NANOSECONDS_A_DAY).contains(ns)));
+    out.iter().for_each(|ns| in_day.push((0..NANOSECONDS_PER_DAY).contains(ns)));
     let in_day = in_day.freeze();
     let validity = match validity {
         _ if in_day.unset_bits() == 0 => validity,

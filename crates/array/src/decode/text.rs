@@ -113,17 +113,17 @@ fn decimal(ctx: &DecodeCtx<'_>, value: &str, scale: i32, out: &mut String) -> Re
     Ok(())
 }
 
-const SECONDS_A_DAY: i64 = 86_400;
+const SECONDS_PER_DAY: i64 = 86_400;
 /// The calendar repeats itself after 400 years.
-const DAYS_AN_ERA: i64 = 146_097;
+const DAYS_PER_ERA: i64 = 146_097;
 
 /// The time of the Gregorian calendar, so many seconds after 1970: years beyond 9999 and before 0 have a sign.
 fn timestamp(seconds: i64, zoned: bool, out: &mut String) {
-    let (day, second) = (seconds.div_euclid(SECONDS_A_DAY), seconds.rem_euclid(SECONDS_A_DAY));
+    let (day, second) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
     // Years that begin in March have their odd day at their end. (Howard Hinnant, "chrono-compatible low-level date
     // algorithms", `civil_from_days`.)
     let day = day + 719_468;
-    let (era, day) = (day.div_euclid(DAYS_AN_ERA), day.rem_euclid(DAYS_AN_ERA));
+    let (era, day) = (day.div_euclid(DAYS_PER_ERA), day.rem_euclid(DAYS_PER_ERA));
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;

@@ -8,27 +8,27 @@ use arrow::types::NativeType;
 use floe_format::{Error, FieldNode, Result};
 use polars_buffer::Buffer;
 
-use super::ctx::{DecodeCtx, Slot, lens, total_len};
-use super::fetch::Found;
+use super::ctx::{BufferRef, DecodeCtx, lens, total_len};
+use super::fetch::BufferSource;
 use crate::aligned::{self, as_uninit_bytes, byte_len, try_with_capacity};
 use crate::recycle::share;
 
 /// What is done about the values of a part, given its number.
-pub(super) struct Change<'c, T> {
+pub(super) struct StretchHooks<'c, T> {
     /// Before there are any.
-    pub(super) before: &'c (dyn Fn(usize) -> Result<()> + Sync),
+    pub(super) prepare: &'c (dyn Fn(usize) -> Result<()> + Sync),
     /// To a stretch of them.
-    pub(super) then: &'c Then<'c, T>,
+    pub(super) transform: &'c Transform<'c, T>,
 }
 
 /// Changes values of a part, whose number is given, that have just been put in place; and from which one on they are.
-pub(super) type Then<'c, T> = dyn Fn(usize, usize, &mut [T]) -> Result<()> + Sync + 'c;
+pub(super) type Transform<'c, T> = dyn Fn(usize, usize, &mut [T]) -> Result<()> + Sync + 'c;
 
 /// The error of the first stretch that has one, in the order of the values.
 #[derive(Default)]
-struct First(Mutex<Option<(usize, Error)>>);
+struct FirstError(Mutex<Option<(usize, Error)>>);
 
-impl First {
+impl FirstError {
     /// Takes note of what came of so many values from `start` on, which takes the place of what was there before.
     fn note(&self, start: usize, len: usize, result: Result<()>) {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -47,7 +47,7 @@ impl First {
 }
 
 /// The validity bitmaps of an array, not read yet.
-pub(super) struct Validity(pub(super) Vec<Slot>);
+pub(super) struct Validity(pub(super) Vec<BufferRef>);
 
 impl Validity {
     /// One bitmap over all parts; `None` if nothing is null.
@@ -55,12 +55,12 @@ impl Validity {
         Self::read_at(&self.0, ctx, nodes)
     }
 
-    fn read_at(slots: &[Slot], ctx: &DecodeCtx<'_>, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
+    fn read_at(buffers: &[BufferRef], ctx: &DecodeCtx<'_>, nodes: &[FieldNode]) -> Result<Option<Bitmap>> {
         if nodes.iter().all(|node| node.null_count == 0) {
             return Ok(None);
         }
-        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| {
-            if node.null_count == 0 { Ok(None) } else { ctx.bits(*slot, node.len).map(Some) }
+        let bitmaps = nodes.iter().zip(buffers).map(|(node, buffer)| {
+            if node.null_count == 0 { Ok(None) } else { ctx.bits(*buffer, node.len).map(Some) }
         });
         let bitmap = join_bitmaps(ctx, bitmaps.collect::<Result<Vec<_>>>()?, nodes)?;
         Ok((bitmap.unset_bits() > 0).then_some(bitmap))
@@ -68,13 +68,13 @@ impl Validity {
 }
 
 /// Values that others are to come behind.
-pub(super) struct Known<T> {
+pub(super) struct Destination<T> {
     pub(super) values: Vec<T>,
     /// Whether more will come, nobody knows how much: room for those is taken as well.
     pub(super) grows: bool,
 }
 
-impl<T> Default for Known<T> {
+impl<T> Default for Destination<T> {
     fn default() -> Self {
         Self { values: Vec::new(), grows: false }
     }
@@ -86,7 +86,7 @@ impl<'a> DecodeCtx<'a> {
         if let [part] = self.parts.as_mut_slice() {
             // As below, without a list of what there is one of: of small batches that is half of the work.
             let node = part.node()?;
-            let [validity, values] = [part.buffer()?, part.buffer()?].map(|spec| Slot { part: 0, spec });
+            let [validity, values] = [part.buffer()?, part.buffer()?].map(|spec| BufferRef { part: 0, spec });
             let view = if node.null_count == 0 { aligned::typed_slice } else { aligned::typed };
             let values = self.fixed_by(&[values], &[node.len], view)?;
             return Ok((values, Validity::read_at(&[validity], self, &[node])?));
@@ -99,14 +99,14 @@ impl<'a> DecodeCtx<'a> {
 
     /// The next buffer as a bitmap of values over all parts.
     pub(super) fn bitmap(&mut self, nodes: &[FieldNode]) -> Result<Bitmap> {
-        let slots = self.slots()?;
-        let bitmaps = nodes.iter().zip(slots).map(|(node, slot)| self.bits(slot, node.len).map(Some));
+        let buffers = self.next_buffers()?;
+        let bitmaps = nodes.iter().zip(buffers).map(|(node, buffer)| self.bits(buffer, node.len).map(Some));
         join_bitmaps(self, bitmaps.collect::<Result<Vec<_>>>()?, nodes)
     }
 
-    fn bits(&self, slot: Slot, len: usize) -> Result<Bitmap> {
+    fn bits(&self, buffer: BufferRef, len: usize) -> Result<Bitmap> {
         let bytes = len.div_ceil(8);
-        let buffer = aligned::typed::<u8>(self.bytes(slot)?, bytes)?;
+        let buffer = aligned::typed::<u8>(self.bytes(buffer)?, bytes)?;
         debug_assert!(buffer.len() * 8 >= len);
         // SAFETY: the buffer has at least `len` bits (`typed` checked) and starts at its storage's
         // start, since `typed` makes a storage of exactly these bytes.
@@ -115,82 +115,86 @@ impl<'a> DecodeCtx<'a> {
 
     /// The next buffer as `counts[i]` values of each part, contiguous.
     pub(super) fn fixed<T: NativeType>(&mut self, counts: &[usize]) -> Result<Buffer<T>> {
-        let slots = self.slots()?;
-        self.fixed_at(&slots, counts)
+        let buffers = self.next_buffers()?;
+        self.fixed_at(&buffers, counts)
     }
 
     /// As [`Self::fixed`], for buffers taken before.
-    pub(super) fn fixed_at<T: NativeType>(&self, slots: &[Slot], counts: &[usize]) -> Result<Buffer<T>> {
-        self.fixed_by(slots, counts, aligned::typed)
+    pub(super) fn fixed_at<T: NativeType>(
+        &self,
+        buffers: &[BufferRef],
+        counts: &[usize],
+    ) -> Result<Buffer<T>> {
+        self.fixed_by(buffers, counts, aligned::typed)
     }
 
     /// The same, with views into the source made by `view`.
     fn fixed_by<T: NativeType>(
         &self,
-        slots: &[Slot],
+        buffers: &[BufferRef],
         counts: &[usize],
         view: fn(Buffer<u8>, usize) -> Result<Buffer<T>>,
     ) -> Result<Buffer<T>> {
         // A single part may be a view into the source. What is found of it is found once.
         let mut first = None;
-        if let ([slot], [count]) = (slots, counts) {
+        if let ([buffer], [count]) = (buffers, counts) {
             if *count == 0 {
                 return Ok(Buffer::default());
             }
-            match self.find(*slot)? {
-                Found::Plain(plain) if !self.options.big_endian || size_of::<T>() == 1 => {
+            match self.locate(*buffer)? {
+                BufferSource::InMemory(plain) if !self.options.big_endian || size_of::<T>() == 1 => {
                     self.charge(byte_len::<T>(*count)?)?;
                     return view(plain, *count);
                 },
                 found => first = Some(found),
             }
         }
-        self.fill_behind(Known::default(), slots, counts, first, None).map(share)
+        self.append_parts(Destination::default(), buffers, counts, first, None).map(share)
     }
 
     /// As [`Self::fixed`], behind values that are there.
-    pub(super) fn fixed_onto<T: NativeType>(&mut self, values: Vec<T>, counts: &[usize]) -> Result<Vec<T>> {
-        let slots = self.slots()?;
-        self.fill_behind(Known { values, grows: true }, &slots, counts, None, None)
+    pub(super) fn append_fixed<T: NativeType>(&mut self, values: Vec<T>, counts: &[usize]) -> Result<Vec<T>> {
+        let buffers = self.next_buffers()?;
+        self.append_parts(Destination { values, grows: true }, &buffers, counts, None, None)
     }
 
-    /// As [`Self::fixed_onto`], for buffers taken before, with `change` applied to the values of
+    /// As [`Self::append_fixed`], for buffers taken before, with `change` applied to the values of
     /// each part: while they are in the cache, and in parallel.
-    pub(super) fn changed_onto<T: NativeType>(
+    pub(super) fn append_transformed<T: NativeType>(
         &self,
-        known: Known<T>,
-        slots: &[Slot],
+        known: Destination<T>,
+        buffers: &[BufferRef],
         counts: &[usize],
-        change: &Change<'_, T>,
+        change: &StretchHooks<'_, T>,
     ) -> Result<Vec<T>> {
-        self.fill_behind(known, slots, counts, None, Some(change))
+        self.append_parts(known, buffers, counts, None, Some(change))
     }
 
     /// Writes the parts' values behind `out`'s. `first` is what was found of the first part, if it
     /// was looked for.
-    fn fill_behind<T: NativeType>(
+    fn append_parts<T: NativeType>(
         &self,
-        known: Known<T>,
-        slots: &[Slot],
+        known: Destination<T>,
+        buffers: &[BufferRef],
         counts: &[usize],
-        mut first: Option<Found<'a>>,
-        change: Option<&Change<'_, T>>,
+        mut first: Option<BufferSource<'a>>,
+        change: Option<&StretchHooks<'_, T>>,
     ) -> Result<Vec<T>> {
         let mut total = 0usize;
-        for (slot, count) in slots.iter().zip(counts) {
+        for (buffer, count) in buffers.iter().zip(counts) {
             let bytes = byte_len::<T>(*count)?;
-            self.require(*slot, bytes)?;
-            self.unpacks(*slot, bytes);
+            self.require(*buffer, bytes)?;
+            self.note_decompressed(*buffer, bytes);
             total = total
                 .checked_add(*count)
                 .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
         }
         self.charge(byte_len::<T>(total)?)?;
-        let Known { values: mut out, grows } = known;
+        let Destination { values: mut out, grows } = known;
         let known = out.len();
         // Reading into memory wants it initialised; decompressing and copying do not.
         let fresh = out.capacity() == 0 && !grows;
-        let zeroed = fresh && slots.iter().any(|slot| self.is_remote(*slot));
+        let zeroed = fresh && buffers.iter().any(|buffer| self.is_unread(*buffer));
         if zeroed {
             out = aligned::try_initialised::<T>(total)?;
             out.clear();
@@ -200,31 +204,31 @@ impl<'a> DecodeCtx<'a> {
             aligned::reserve_more(&mut out, total)?;
         }
         let mut rest = as_uninit_bytes(&mut out.spare_capacity_mut()[..total]);
-        let mut jobs = Vec::with_capacity(slots.len());
-        for (slot, count) in slots.iter().zip(counts) {
+        let mut jobs = Vec::with_capacity(buffers.len());
+        for (buffer, count) in buffers.iter().zip(counts) {
             let (here, behind) = rest.split_at_mut(byte_len::<T>(*count)?);
             rest = behind;
-            jobs.push(Mutex::new((*slot, here, first.take())));
+            jobs.push(Mutex::new((*buffer, here, first.take())));
         }
         self.run(jobs.len(), |i| {
             let Some(job) = jobs.get(i) else { return Ok(()) };
             let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-            let (slot, dst, found) = &mut *job;
-            if let Some(Change { before, .. }) = change {
-                before(i)?;
+            let (buffer, dst, found) = &mut *job;
+            if let Some(StretchHooks { prepare, .. }) = change {
+                prepare(i)?;
             }
             let found = match found.take() {
                 Some(found) => found,
-                None => self.find(*slot)?,
+                None => self.locate(*buffer)?,
             };
-            let first = First::default();
+            let first = FirstError::default();
             let each = |start: usize, bytes: &mut [u8]| {
-                let Some(Change { then, .. }) = change else { return };
+                let Some(StretchHooks { transform, .. }) = change else { return };
                 // Stretches are of whole values, since they begin at multiples of 64 KiB.
                 let (start, values) = (start / size_of::<T>(), bytemuck::cast_slice_mut(bytes));
-                first.note(start, values.len(), then(i, start, values));
+                first.note(start, values.len(), transform(i, start, values));
             };
-            self.fill(found, *slot, dst, size_of::<T>(), zeroed, &each)?;
+            self.fill(found, *buffer, dst, size_of::<T>(), zeroed, &each)?;
             first.result()
         })?;
         drop(jobs);
@@ -275,14 +279,14 @@ mod tests {
     #[test]
     fn the_first_error_counts_and_not_one_of_what_is_there_no_more() {
         let error = |at: usize| Err(Error::invalid(format!("at {at}")));
-        let first = First::default();
+        let first = FirstError::default();
         first.note(200, 100, error(200));
         first.note(0, 100, Ok(()));
         first.note(100, 100, error(100));
         first.note(300, 100, error(300));
         assert!(first.result().is_err_and(|error| error.to_string().contains("at 100")));
 
-        let first = First::default();
+        let first = FirstError::default();
         first.note(200, 100, error(200));
         // All of it, written anew.
         first.note(0, 400, Ok(()));

@@ -13,7 +13,7 @@ use polars_buffer::Buffer;
 use super::DecodeCtx;
 use super::binary::ViewBuilder;
 use super::ctx::{lens, total_len};
-use super::values::{Change, Known};
+use super::values::{Destination, StretchHooks};
 use crate::aligned::byte_len;
 use crate::recycle::share;
 use crate::validate::{self, Text};
@@ -21,14 +21,14 @@ use crate::validate::{self, Text};
 pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     if ctx.parts().len() != 1 || ctx.options().big_endian {
         let mut views = ViewBuilder::default();
-        let validity = onto::<T>(ctx, &mut views)?;
+        let validity = append_views::<T>(ctx, &mut views)?;
         return Ok(views.finish::<T>(validity));
     }
     // The views of one part may stay where they are.
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.slots()?;
-    let data_slots = ctx.variadic_slots()?;
+    let slots = ctx.next_buffers()?;
+    let data_slots = ctx.next_variadic_buffers()?;
     let mut views = ctx.fixed_at::<View>(&slots, &lens(&nodes))?;
     let validity = validity.read(ctx, &nodes)?;
     let buffers = ctx.bytes_of_all(&data_slots.concat())?;
@@ -47,14 +47,14 @@ pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Bo
 }
 
 /// Adds the views and buffers of all parts; returns the validity of these rows.
-pub(super) fn onto<T: ViewType + ?Sized>(
+pub(super) fn append_views<T: ViewType + ?Sized>(
     ctx: &mut DecodeCtx<'_>,
     out: &mut ViewBuilder,
 ) -> Result<Option<Bitmap>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.slots()?;
-    let data_slots = ctx.variadic_slots()?;
+    let slots = ctx.next_buffers()?;
+    let data_slots = ctx.next_variadic_buffers()?;
     let total = total_len(&nodes)?;
     // Where the buffers of each part lie among those of all.
     let mut own = Vec::with_capacity(nodes.len());
@@ -89,7 +89,7 @@ pub(super) fn onto<T: ViewType + ?Sized>(
         let found: Vec<OnceLock<Data>> = nodes.iter().map(|_| OnceLock::new()).collect();
         let broken = AtomicBool::new(false);
         // Data first: views are in the cache then when they are looked at.
-        let before = |part: usize| {
+        let prepare = |part: usize| {
             let (Some(slots), Some(found)) = (data_slots.get(part), found.get(part)) else { return Ok(()) };
             let buffers = ctx.bytes_of_all(slots)?;
             let texts = if ctx.options().validate { texts(ctx, &buffers, T::IS_UTF8)? } else { None };
@@ -97,17 +97,17 @@ pub(super) fn onto<T: ViewType + ?Sized>(
             let _ = found.set(Data { buffers, texts });
             Ok(())
         };
-        let then = |part: usize, _: usize, views: &mut [View]| {
+        let transform = |part: usize, _: usize, views: &mut [View]| {
             let data = found.get(part).and_then(OnceLock::get);
             let (Some(own), Some(data)) = (own.get(part), data) else { return Ok(()) };
-            if !settle(ctx, views, data, own)? {
+            if !check_and_reindex(ctx, views, data, own)? {
                 broken.store(true, Ordering::Relaxed);
             }
             Ok(())
         };
-        let change = Change { before: &before, then: &then };
-        let views = Known { values: views, grows: out.grows };
-        out.views = ctx.changed_onto(views, &slots, &lens(&nodes), &change)?;
+        let change = StretchHooks { prepare: &prepare, transform: &transform };
+        let views = Destination { values: views, grows: out.grows };
+        out.views = ctx.append_transformed(views, &slots, &lens(&nodes), &change)?;
         out.buffers
             .extend(found.into_iter().flat_map(|found| found.into_inner().unwrap_or_default().buffers));
         broken.into_inner()
@@ -138,14 +138,14 @@ fn texts(ctx: &DecodeCtx<'_>, buffers: &[Buffer<u8>], utf8: bool) -> Result<Opti
 }
 
 /// Views that are looked at at once.
-const AT_ONCE: usize = 1 << 16;
+const STRIPE_VIEWS: usize = 1 << 16;
 
 /// Checks the views of a part against its own buffers, and shifts their indices behind the buffers of the parts
 /// before: both while views and data are in the cache. False if a view is broken.
-fn settle(ctx: &DecodeCtx<'_>, views: &mut [View], data: &Data, own: &Range<u32>) -> Result<bool> {
+fn check_and_reindex(ctx: &DecodeCtx<'_>, views: &mut [View], data: &Data, own: &Range<u32>) -> Result<bool> {
     let validate = ctx.options().validate;
     let sound = AtomicBool::new(true);
-    let stripes: Vec<Mutex<&mut [View]>> = views.chunks_mut(AT_ONCE).map(Mutex::new).collect();
+    let stripes: Vec<Mutex<&mut [View]>> = views.chunks_mut(STRIPE_VIEWS).map(Mutex::new).collect();
     ctx.run(stripes.len(), |i| {
         let Some(stripe) = stripes.get(i) else { return Ok(()) };
         let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
@@ -173,13 +173,13 @@ fn check(
     if let Some(texts) = &mut texts {
         texts.splice(..0, std::iter::repeat_n(Text::Parts(Vec::new()), first));
     }
-    let pieces: Vec<&[View]> = views.chunks(AT_ONCE).collect();
+    let pieces: Vec<&[View]> = views.chunks(STRIPE_VIEWS).collect();
     let broken = Mutex::new(None);
     ctx.run(pieces.len(), |i| {
         let Some(piece) = pieces.get(i) else { return Ok(()) };
         if let Err((row, error)) = validate::views(piece, buffers, texts.as_deref()) {
             let mut first = broken.lock().unwrap_or_else(PoisonError::into_inner);
-            let row = i * AT_ONCE + row;
+            let row = i * STRIPE_VIEWS + row;
             if first.as_ref().is_none_or(|(known, _)| row < *known) {
                 *first = Some((row, error));
             }
@@ -239,7 +239,7 @@ mod tests {
     use arrow::array::Utf8ViewArray;
     use floe_format::{BatchHeader, BodyLayout, FieldNode, IpcLimits, Version};
 
-    use super::super::{Budget, DecodeOptions, Part, Start};
+    use super::super::{Budget, ColumnOffsets, ColumnPart, DecodeOptions};
     use super::*;
     use crate::{Dictionaries, Serial};
 
@@ -263,7 +263,7 @@ mod tests {
         let (options, budget) =
             (DecodeOptions::new(Version::V5, false, IpcLimits::default()), Budget::default());
         let dictionaries = Dictionaries::default();
-        let one = || Part::new(&header, &body, &dictionaries, Start::default());
+        let one = || ColumnPart::new(&header, &body, &dictionaries, ColumnOffsets::default());
         let mut ctx = DecodeCtx::new(vec![one()], &options, &budget, &Serial);
         let array = super::decode::<str>(&mut ctx)?;
         let mut ctx = DecodeCtx::new(vec![one(), one()], &options, &budget, &Serial);

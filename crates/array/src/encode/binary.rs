@@ -6,13 +6,13 @@ use arrow::array::BinaryArray;
 use floe_format::Result;
 use polars_buffer::Buffer;
 
-use super::{EncodeCtx, EncodedBuffer, as_bytes, held};
+use super::{EncodeCtx, EncodedBuffer, as_bytes, under_nulls};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, array: &BinaryArray<i64>) -> Result<()> {
     ctx.node_and_validity(array);
-    let array = held::binaries(array)?;
+    let array = under_nulls::binaries(array)?;
     let used = offsets(ctx, array.offsets().buffer())?;
     ctx.bytes(array.values().clone().sliced(used));
     Ok(())

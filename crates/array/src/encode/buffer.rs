@@ -22,8 +22,8 @@ pub enum EncodedBuffer {
     Whole(Buffer<u8>),
     /// In several.
     Pieces(Vec<Buffer<u8>>),
-    /// Not made yet; it will be of so many bytes. See [`Promise`](super::Promise).
-    Promised(usize),
+    /// Not made yet; it will be of so many bytes. See [`DeferredBuffers`](super::DeferredBuffers).
+    Deferred(usize),
 }
 
 impl EncodedBuffer {
@@ -33,7 +33,7 @@ impl EncodedBuffer {
         match self {
             Self::Whole(bytes) => bytes.len(),
             Self::Pieces(pieces) => pieces.iter().map(Buffer::len).sum(),
-            Self::Promised(len) => *len,
+            Self::Deferred(len) => *len,
         }
     }
 
@@ -43,20 +43,20 @@ impl EncodedBuffer {
         self.len() == 0
     }
 
-    /// The pieces in their order, from 0 until there is none. What is promised has none.
+    /// The pieces in their order, from 0 until there is none. What is deferred has none.
     #[must_use]
     pub fn piece(&self, i: usize) -> Option<&[u8]> {
         match self {
             Self::Whole(bytes) => (i == 0).then_some(bytes.as_slice()),
             Self::Pieces(pieces) => pieces.get(i).map(Buffer::as_slice),
-            Self::Promised(_) => None,
+            Self::Deferred(_) => None,
         }
     }
 
     /// All bytes in one place: a copy, if they are in several.
     ///
     /// # Errors
-    /// When the allocator refuses, or they are only promised.
+    /// When the allocator refuses, or they are deferred.
     pub fn join(self) -> Result<Buffer<u8>> {
         match self {
             Self::Whole(bytes) => Ok(bytes),
@@ -65,7 +65,7 @@ impl EncodedBuffer {
                 pieces.iter().for_each(|piece| out.extend_from_slice(piece));
                 Ok(share(out))
             },
-            Self::Promised(len) => {
+            Self::Deferred(len) => {
                 Err(Error::invalid(format!("a buffer of {len} bytes is still to be made")))
             },
         }

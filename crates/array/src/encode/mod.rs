@@ -2,7 +2,7 @@
 //!
 //! What is written is what the array holds: slices are compacted at every depth, so that five
 //! rows of a large array take the space of five rows. No byte is written of a value that no row
-//! refers to: of strings that were filtered out, of what nulls hide ([`held`]). Where the bytes
+//! refers to: of strings that were filtered out, of what nulls hide ([`under_nulls`]). Where the bytes
 //! are right as they lie, the buffer written is the array's own, not a copy.
 //!
 //! The wire type decides, not the array: a string view array becomes views or offsets by what
@@ -11,14 +11,14 @@
 mod binary;
 mod boolean;
 mod buffer;
-mod dictionary;
-pub mod held;
+mod copy_values;
+mod deferred;
+mod keys;
 mod list;
-mod packed;
 mod primitive;
-mod promise;
 mod struct_;
-mod used;
+pub mod under_nulls;
+mod usage;
 mod view;
 
 use crate::recycle::share;
@@ -29,9 +29,9 @@ use polars_buffer::Buffer;
 use polars_utils::float16::pf16;
 
 pub use buffer::EncodedBuffer;
-pub use dictionary::Remap;
+pub use deferred::DeferredBuffers;
+pub use keys::Remap;
 pub use primitive::encode_joined;
-pub use promise::Promise;
 
 /// The flattened columns of a record batch, in order: what its header and body are made of.
 #[derive(Debug, Default)]
@@ -42,8 +42,8 @@ pub struct Encoded {
     pub buffers: Vec<EncodedBuffer>,
     /// How many data buffers each view array has.
     pub variadic: Vec<usize>,
-    /// What makes the buffers that are [promised](EncodedBuffer::Promised), in their order.
-    pub promises: Vec<Promise>,
+    /// What makes the buffers that are [deferred](EncodedBuffer::Deferred), in their order.
+    pub deferred: Vec<DeferredBuffers>,
 }
 
 /// Where encoding puts its output, and what dictionary keys become.
@@ -52,7 +52,7 @@ pub struct EncodeCtx<'a> {
     remaps: &'a [Option<Remap>],
     canonical_views: bool,
     unreferenced_data: bool,
-    promises: bool,
+    deferred: bool,
 }
 
 impl<'a> EncodeCtx<'a> {
@@ -65,7 +65,7 @@ impl<'a> EncodeCtx<'a> {
             remaps,
             canonical_views: false,
             unreferenced_data: false,
-            promises: false,
+            deferred: false,
         }
     }
 
@@ -83,7 +83,7 @@ impl<'a> EncodeCtx<'a> {
         Self { unreferenced_data, ..self }
     }
 
-    /// Whether buffers that have to be made are only [promised](Promise), where it is known how long they will be.
+    /// Whether buffers that have to be made are [deferred](DeferredBuffers), where it is known how long they will be.
     ///
     /// ```
     /// use arrow::array::Utf8ViewArray;
@@ -95,21 +95,21 @@ impl<'a> EncodeCtx<'a> {
     /// # };
     ///
     /// let strings = Utf8ViewArray::from_slice_values(vec!["views to offsets"; 5_000]);
-    /// let mut ctx = EncodeCtx::new(&[]).with_promises(true);
+    /// let mut ctx = EncodeCtx::new(&[]).with_deferred_buffers(true);
     /// encode_column(&mut ctx, &field, &strings)?; // Large strings, with offsets.
     /// let encoded = ctx.finish();
     /// let lens: Vec<usize> = encoded.buffers.iter().map(|buffer| buffer.len()).collect();
     /// assert_eq!(lens, [0, 5_001 * 8, 5_000 * 16]); // No validity, offsets, values.
-    /// for promise in encoded.promises {
-    ///     assert_eq!(promise.first(), 1);
-    ///     let made = promise.keep()?;
+    /// for buffers in encoded.deferred {
+    ///     assert_eq!(buffers.first(), 1);
+    ///     let made = buffers.materialize()?;
     ///     assert!(made.iter().map(|buffer| buffer.len()).eq([5_001 * 8, 5_000 * 16]));
     /// }
     /// # floe_format::Result::Ok(())
     /// ```
     #[must_use]
-    pub fn with_promises(self, promises: bool) -> Self {
-        Self { promises, ..self }
+    pub fn with_deferred_buffers(self, deferred: bool) -> Self {
+        Self { deferred, ..self }
     }
 
     /// Makes room for so many more plain columns.
@@ -186,7 +186,7 @@ pub fn encode_column(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) 
 
 fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<()> {
     if let Some(encoding) = &field.dictionary {
-        return dictionary::encode(ctx, encoding, array);
+        return keys::encode(ctx, encoding, array);
     }
     match &field.data_type {
         DataType::Null => {

@@ -59,7 +59,7 @@ fn any_under_nulls<U: NativeType>(values: &[U], validity: &Bitmap) -> Result<boo
         let hidden = |(i, value): (usize, &U)| (valid >> i) & 1 == 0 && *value != U::zeroed();
         valid != u64::MAX && values.iter().enumerate().any(hidden)
     };
-    Ok(values.chunks(WORD).zip(words(validity)).any(any))
+    Ok(values.chunks(WORD_BITS).zip(words(validity)).any(any))
 }
 
 fn without_nulls<T: NativeType>(array: &PrimitiveArray<T>) -> Result<Buffer<u8>> {
@@ -71,7 +71,7 @@ fn without_nulls<T: NativeType>(array: &PrimitiveArray<T>) -> Result<Buffer<u8>>
 
 fn zeroed_under_nulls<U: NativeType>(values: &[U], validity: &Bitmap) -> Result<Buffer<u8>> {
     let mut out = try_with_capacity::<U>(values.len())?;
-    for (values, valid) in values.chunks(WORD).zip(words(validity)) {
+    for (values, valid) in values.chunks(WORD_BITS).zip(words(validity)) {
         let value = |(i, value): (usize, &U)| if (valid >> i) & 1 == 1 { *value } else { U::zeroed() };
         out.extend(values.iter().enumerate().map(value));
     }
@@ -79,7 +79,7 @@ fn zeroed_under_nulls<U: NativeType>(values: &[U], validity: &Bitmap) -> Result<
 }
 
 /// Bits of a word.
-const WORD: usize = 64;
+const WORD_BITS: usize = 64;
 
 fn words(bitmap: &Bitmap) -> impl Iterator<Item = u64> {
     let chunks = bitmap.chunks::<u64>();

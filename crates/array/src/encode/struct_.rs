@@ -1,9 +1,9 @@
-//! Structs: a validity buffer and each field's array, [null](super::held) where the struct is.
+//! Structs: a validity buffer and each field's array, [null](super::under_nulls) where the struct is.
 
 use arrow::array::StructArray;
 use floe_format::{Error, Field, Place, Result};
 
-use super::{EncodeCtx, held};
+use super::{EncodeCtx, under_nulls};
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructArray) -> Result<()> {
     ctx.node_and_validity(array);
@@ -14,7 +14,7 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructAr
             fields.len()
         )));
     }
-    for (field, values) in fields.iter().zip(held::fields(array)) {
+    for (field, values) in fields.iter().zip(under_nulls::fields(array)) {
         super::encode(ctx, field, values.as_ref())
             .map_err(|error| error.at(Place::Field(field.name.to_string())))?;
     }

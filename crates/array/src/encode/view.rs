@@ -23,8 +23,8 @@ use arrow::bitmap::iterator::TrueIdxIter;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
-use super::packed::{Packed, Scattered, inline_values, outside};
-use super::used::{Coverage, Used, nulls, usage};
+use super::copy_values::{CopiedValues, Prefetch, inline_values, outside};
+use super::usage::{Coverage, UsedRange, nulls, usage};
 use super::{EncodeCtx, EncodedBuffer, as_bytes};
 use crate::aligned::try_with_capacity;
 use crate::recycle::share;
@@ -34,7 +34,7 @@ pub(super) fn encode<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
-    let Some(layout) = Layout::of(array, ctx.canonical_views, ctx.unreferenced_data)? else {
+    let Some(layout) = ViewLayout::of(array, ctx.canonical_views, ctx.unreferenced_data)? else {
         ctx.values(array.views());
         ctx.out.variadic.push(array.data_buffers().len());
         array.data_buffers().iter().for_each(|buffer| ctx.bytes(buffer.clone()));
@@ -53,11 +53,11 @@ fn nulls_are_empty(views: &[View], validity: &Bitmap) -> bool {
 }
 
 /// How views are written that cannot be as they are.
-struct Layout {
+struct ViewLayout {
     /// The parts of data buffers that are written as they lie.
     kept: Vec<Buffer<u8>>,
     /// What becomes of views of each of the array's buffers.
-    place: Vec<Place>,
+    place: Vec<Placement>,
     /// Bytes of values that are gathered.
     rest: usize,
     /// Nulls are views of something, which is not written.
@@ -65,7 +65,7 @@ struct Layout {
 }
 
 /// Where the values of a buffer are written.
-enum Place {
+enum Placement {
     /// Gathered, if there are any.
     Gathered,
     /// In a buffer that is kept, with so much cut off in front.
@@ -81,15 +81,15 @@ fn mostly(bytes: usize, of: usize) -> bool {
 
 /// What is known of a buffer before its bytes are looked at one by one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum BufferUse {
     Gathered,
     Range,
     /// Values may lie over one another: whether all of the range is used is not known.
     Unknown,
 }
 
-impl Kind {
-    fn of(used: &Used, canonical: bool, unreferenced_data: bool) -> Self {
+impl BufferUse {
+    fn of(used: &UsedRange, canonical: bool, unreferenced_data: bool) -> Self {
         let range = used.range().len();
         let is_dense = used.in_order || (unreferenced_data && mostly(used.bytes, range));
         if canonical || used.bytes == 0 {
@@ -104,7 +104,7 @@ impl Kind {
     }
 }
 
-impl Layout {
+impl ViewLayout {
     /// `None` if views and buffers are written as they are.
     fn of<T: ViewType + ?Sized>(
         array: &BinaryViewArrayGeneric<T>,
@@ -114,19 +114,19 @@ impl Layout {
         let buffers = array.data_buffers();
         let used = usage(array);
         let nulls_hold = nulls(array).is_some_and(|validity| !nulls_are_empty(array.views(), validity));
-        let mut kinds: Vec<Kind> =
-            used.iter().map(|used| Kind::of(used, canonical, unreferenced_data)).collect();
+        let mut kinds: Vec<BufferUse> =
+            used.iter().map(|used| BufferUse::of(used, canonical, unreferenced_data)).collect();
         let unknown = kinds.iter().zip(&used);
-        let unknown = unknown.map(|(kind, used)| (*kind == Kind::Unknown).then(|| used.range()));
+        let unknown = unknown.map(|(kind, used)| (*kind == BufferUse::Unknown).then(|| used.range()));
         let mut coverage = Coverage::of(array, unknown)?;
         for (kind, coverage) in kinds.iter_mut().zip(&coverage) {
             if coverage.as_ref().is_some_and(Coverage::is_full) {
-                *kind = Kind::Range;
+                *kind = BufferUse::Range;
             }
         }
-        let is_whole = |(kind, (buffer, used)): (&Kind, (&Buffer<u8>, &Used))| {
+        let is_whole = |(kind, (buffer, used)): (&BufferUse, (&Buffer<u8>, &UsedRange))| {
             let all = used.range() == (0..buffer.len());
-            *kind == Kind::Range && (all || (unreferenced_data && mostly(used.bytes, buffer.len())))
+            *kind == BufferUse::Range && (all || (unreferenced_data && mostly(used.bytes, buffer.len())))
         };
         if !nulls_hold && kinds.iter().zip(buffers.iter().zip(&used)).all(is_whole) {
             return Ok(None);
@@ -137,17 +137,17 @@ impl Layout {
             let place = index(layout.kept.len())?;
             let known = coverage.get_mut(i).and_then(Option::take);
             layout.place.push(match (kinds.get(i), known) {
-                (Some(Kind::Range), _) => {
+                (Some(BufferUse::Range), _) => {
                     layout.kept.push(buffer.clone().sliced(used.range()));
-                    Place::Range(place, used.start)
+                    Placement::Range(place, used.start)
                 },
-                (Some(Kind::Unknown), Some(coverage)) => {
+                (Some(BufferUse::Unknown), Some(coverage)) => {
                     layout.kept.push(share(coverage.pack(buffer)?));
-                    Place::Packed(place, coverage)
+                    Placement::Packed(place, coverage)
                 },
                 _ => {
                     layout.rest += used.bytes;
-                    Place::Gathered
+                    Placement::Gathered
                 },
             });
         }
@@ -158,7 +158,7 @@ impl Layout {
     fn lens(&self, views: usize) -> Option<Vec<usize>> {
         let kept = self.kept.iter().map(Buffer::len);
         let gathered = (self.rest > 0).then_some(self.rest);
-        (self.rest <= Gathered::MAX)
+        (self.rest <= Gathered::MAX_BUFFER_BYTES)
             .then(|| std::iter::once(views * size_of::<View>()).chain(kept).chain(gathered).collect())
     }
 
@@ -174,11 +174,11 @@ impl Layout {
     ) -> Result<(Vec<View>, Vec<Buffer<u8>>)> {
         let (views, buffers) = (array.views(), array.data_buffers());
         let Self { kept, place, rest, nulls_hold } = self;
-        if rest == 0 && !nulls_hold && !place.iter().any(|place| matches!(place, Place::Packed(..))) {
-            return Ok((moved(views, &place)?, kept));
+        if rest == 0 && !nulls_hold && !place.iter().any(|place| matches!(place, Placement::Packed(..))) {
+            return Ok((rebased(views, &place)?, kept));
         }
         let mut gathered = Gathered::new(kept, rest)?;
-        let scattered = Scattered::new(views, buffers);
+        let prefetch = Prefetch::new(views, buffers);
         let mut out = try_with_capacity::<View>(array.len())?;
         let mut valid = nulls(array).map(Bitmap::iter);
         for (row, view) in views.iter().enumerate() {
@@ -187,16 +187,16 @@ impl Layout {
                 view = View::default();
             } else if view.length > View::MAX_INLINE_SIZE {
                 match place.get(view.buffer_idx as usize) {
-                    Some(Place::Range(buffer, start)) => {
+                    Some(Placement::Range(buffer, start)) => {
                         view.buffer_idx = *buffer;
                         view.offset -= index(*start)?;
                     },
-                    Some(Place::Packed(buffer, coverage)) => {
+                    Some(Placement::Packed(buffer, coverage)) => {
                         view.buffer_idx = *buffer;
                         view.offset = index(coverage.position(view.offset as usize).ok_or_else(outside)?)?;
                     },
                     _ => {
-                        scattered.ask_ahead_of(row);
+                        prefetch.ahead_of(row);
                         (view.buffer_idx, view.offset) = gathered.push(&view, buffers)?;
                     },
                 }
@@ -208,10 +208,10 @@ impl Layout {
 }
 
 /// Views of values that stay in their buffers: which one that is now, and how much less is before them.
-fn moved(views: &[View], place: &[Place]) -> Result<Vec<View>> {
-    let moved = |place: &Place| match place {
-        Place::Range(buffer, start) => Ok((*buffer, index(*start)?)),
-        Place::Gathered | Place::Packed(..) => Ok((0, 0)),
+fn rebased(views: &[View], place: &[Placement]) -> Result<Vec<View>> {
+    let moved = |place: &Placement| match place {
+        Placement::Range(buffer, start) => Ok((*buffer, index(*start)?)),
+        Placement::Gathered | Placement::Packed(..) => Ok((0, 0)),
     };
     let place: Vec<(u32, u32)> = place.iter().map(moved).collect::<Result<_>>()?;
     let Some(last) = place.len().checked_sub(1) else { return Err(outside()) };
@@ -236,17 +236,17 @@ fn index(value: usize) -> Result<u32> {
 /// Values copied one after another, behind buffers that are kept as they are.
 struct Gathered {
     buffers: Vec<Buffer<u8>>,
-    open: Packed,
+    open: CopiedValues,
     /// Bytes that are yet to come, those that there is room for included.
     left: usize,
 }
 
 impl Gathered {
     /// View offsets have 32 bits; stay far below.
-    const MAX: usize = 1 << 30;
+    const MAX_BUFFER_BYTES: usize = 1 << 30;
 
     fn new(buffers: Vec<Buffer<u8>>, bytes: usize) -> Result<Self> {
-        Ok(Self { buffers, open: Packed::new(bytes.min(Self::MAX))?, left: bytes })
+        Ok(Self { buffers, open: CopiedValues::new(bytes.min(Self::MAX_BUFFER_BYTES))?, left: bytes })
     }
 
     #[inline(always)]
@@ -264,7 +264,10 @@ impl Gathered {
     /// A buffer for what is left; a value that is larger than any has one to itself.
     #[cold]
     fn open_next(&mut self, length: usize) -> Result<()> {
-        let full = std::mem::replace(&mut self.open, Packed::new(self.left.min(Self::MAX.max(length)))?);
+        let full = std::mem::replace(
+            &mut self.open,
+            CopiedValues::new(self.left.min(Self::MAX_BUFFER_BYTES.max(length)))?,
+        );
         if full.position() > 0 {
             self.buffers.push(share(full.finish()));
         }
@@ -285,7 +288,7 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
 ) -> Result<()> {
     ctx.node_and_validity(array);
-    let only = only(array).cloned();
+    let only = written_rows(array).cloned();
     let lens = |array: &BinaryViewArrayGeneric<T>| {
         Some(vec![(array.len() + 1) * size_of::<i64>(), values_len(array.views(), only.as_ref())])
     };
@@ -295,7 +298,7 @@ pub(super) fn encode_offsets<T: ViewType + ?Sized>(
 
 /// The rows whose values are written, unless it is all of them: what a null holds is left out. Mostly it holds nothing,
 /// and there is no need to look at each row.
-fn only<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Option<&Bitmap> {
+fn written_rows<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Option<&Bitmap> {
     nulls(array).filter(|validity| !nulls_are_empty(array.views(), validity))
 }
 
@@ -324,7 +327,7 @@ fn offsets_and_values<T: ViewType + ?Sized>(
         end
     };
     let data = match only {
-        None if array.data_buffers().is_empty() && views.len() <= INLINE_ROWS => {
+        None if array.data_buffers().is_empty() && views.len() <= MAX_INLINE_ROWS => {
             share(inline_values(views, &mut offsets)?).into()
         },
         None => {
@@ -344,18 +347,18 @@ fn offsets_and_values<T: ViewType + ?Sized>(
 }
 
 /// So many rows at most are given room for the largest values that views can hold themselves.
-const INLINE_ROWS: usize = 1 << 20;
+const MAX_INLINE_ROWS: usize = 1 << 20;
 
 /// Pieces that are shorter than this on average are better copied together.
-const PIECE: usize = 4 << 10;
+const MIN_PIECE_BYTES: usize = 4 << 10;
 /// So many pieces are looked at before giving up: buffers of columns start small.
-const FEW: usize = 16;
+const MIN_JUDGED_PIECES: usize = 16;
 
 /// The values of views whose bytes lie in buffers in the order of the rows, as they lie there: all in one buffer, or in
 /// a few. `None` if they do not lie so, or a value is in its view, or outside of its buffer.
 fn in_place(views: &[View], buffers: &[Buffer<u8>]) -> Option<EncodedBuffer> {
     // So few are not worth a look.
-    if views.len() < FEW {
+    if views.len() < MIN_JUDGED_PIECES {
         return None;
     }
     let mut stretches: Vec<(u32, Range<usize>)> = Vec::new();
@@ -376,13 +379,13 @@ fn in_place(views: &[View], buffers: &[Buffer<u8>]) -> Option<EncodedBuffer> {
             Some((_, stretch)) => before += stretch.len(),
             None => {},
         }
-        if stretches.len() >= FEW && before < stretches.len() * PIECE {
+        if stretches.len() >= MIN_JUDGED_PIECES && before < stretches.len() * MIN_PIECE_BYTES {
             return None;
         }
         stretches.push((view.buffer_idx, start..start + len));
     }
     let total = before + stretches.last().map_or(0, |(_, stretch)| stretch.len());
-    if total < stretches.len() * PIECE {
+    if total < stretches.len() * MIN_PIECE_BYTES {
         return None;
     }
     let piece = |(buffer, stretch): (u32, Range<usize>)| {
@@ -407,11 +410,11 @@ fn values<T: ViewType + ?Sized>(
 ) -> Result<EncodedBuffer> {
     let len = usize::try_from(len).map_err(|_| Error::unsupported("more strings than memory"))?;
     let (views, buffers) = (array.views(), array.data_buffers());
-    let scattered = Scattered::new(views, buffers);
-    let mut out = Packed::new(len)?;
+    let prefetch = Prefetch::new(views, buffers);
+    let mut out = CopiedValues::new(len)?;
     for row in rows {
         let Some(view) = views.get(row) else { break };
-        scattered.ask_ahead_of(row);
+        prefetch.ahead_of(row);
         out.push(view, buffers)?;
     }
     Ok(share(out.finish()).into())
@@ -452,10 +455,10 @@ mod tests {
         }
         let array = array(views.clone(), &buffers);
         let used = usage(&array);
-        let known = |used: &Used| (used.start.min(used.end), used.end, used.bytes);
+        let known = |used: &UsedRange| (used.start.min(used.end), used.end, used.bytes);
         let expected = [(0, 0, 0), (800, 4_800, 4_000), (0, 0, 0), (0, 8_000, 8_000)];
         assert_eq!(used.iter().map(known).collect::<Vec<_>>(), expected);
-        let layout = Layout::of(&array, false, false).unwrap().unwrap();
+        let layout = ViewLayout::of(&array, false, false).unwrap().unwrap();
         let (moved_views, kept) = layout.views_and_data(&array).unwrap();
         assert_eq!(kept.iter().map(Buffer::len).collect::<Vec<_>>(), [4_000, 8_000]);
         for (before, after) in views.iter().zip(moved_views.iter()) {
@@ -468,11 +471,11 @@ mod tests {
             };
             assert_eq!(value(before, &buffers), value(after, &kept));
         }
-        let place = [Place::Gathered, Place::Range(0, 800)];
+        let place = [Placement::Gathered, Placement::Range(0, 800)];
         let inside = every(&buffers, 1, 40)[30];
-        assert!(moved(&[inside], &place).is_ok());
-        assert!(moved(&[inside, View { buffer_idx: 2, ..inside }], &place).is_err(), "no such buffer");
-        assert!(moved(&[inside], &[]).is_err(), "no buffers");
+        assert!(rebased(&[inside], &place).is_ok());
+        assert!(rebased(&[inside, View { buffer_idx: 2, ..inside }], &place).is_err(), "no such buffer");
+        assert!(rebased(&[inside], &[]).is_err(), "no buffers");
     }
 
     fn array(views: Vec<View>, buffers: &[Buffer<u8>]) -> BinaryViewArrayGeneric<[u8]> {
@@ -486,7 +489,7 @@ mod tests {
         let buffers = buffers(1, 8_000);
         let all = every(&buffers, 0, 40);
         let written = |views: Vec<View>, unreferenced_data: bool| {
-            let layout = Layout::of(&array(views.clone(), &buffers), false, unreferenced_data).unwrap();
+            let layout = ViewLayout::of(&array(views.clone(), &buffers), false, unreferenced_data).unwrap();
             let (made, kept) = match layout {
                 Some(layout) => layout.views_and_data(&array(views.clone(), &buffers)).unwrap(),
                 None => (views.clone(), buffers.clone()),

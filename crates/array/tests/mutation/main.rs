@@ -17,11 +17,11 @@ use arrow::bitmap::Bitmap;
 use arrow::datatypes::{ArrowDataType, Field as ArrowField};
 use arrow::offset::OffsetsBuffer;
 use arrow::types::NativeType;
-use floe_array::decode::{Budget, Start};
-use floe_array::dictionary::Categories;
+use floe_array::category::Categories;
+use floe_array::decode::{Budget, ColumnOffsets};
 use floe_array::{
-    Body, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Lookup, Part, Serial, decode_column,
-    encode_column,
+    Body, ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Lookup, Serial,
+    decode_column, encode_column,
 };
 use floe_format::{
     BatchHeader, BodyLayout, BufferSpec, Codec, DataType, DictionaryEncoding, Error, ErrorKind, Field,
@@ -104,10 +104,9 @@ struct Input {
 
 fn decode(input: &Input, batches: &[Batch], kind: Kind) -> Result<Box<dyn Array>> {
     let bodies: Vec<_> = batches.iter().map(|batch| AnyBody::new(batch.body.clone(), kind)).collect();
-    let parts = batches
-        .iter()
-        .zip(&bodies)
-        .map(|(batch, body)| Part::new(&batch.header, body, &input.dictionaries, Start::default()));
+    let parts = batches.iter().zip(&bodies).map(|(batch, body)| {
+        ColumnPart::new(&batch.header, body, &input.dictionaries, ColumnOffsets::default())
+    });
     let budget = Budget::new(&LIMITS);
     let mut ctx = DecodeCtx::new(parts.collect(), &input.options, &budget, &Serial);
     decode_column(&mut ctx, &input.field)

@@ -13,7 +13,7 @@ mod task;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use floe_array::Executor;
-use floe_array::crew::Crew;
+use floe_array::fork_join::ForkJoin;
 use polars_core::runtime::THREAD_POOL;
 
 pub(crate) use self::queue::{CallerRole, Priority, Queue};
@@ -26,7 +26,7 @@ pub(crate) fn threads() -> usize {
 }
 
 /// The pool's threads that take part in loops of [`Pool`].
-static CREW: Crew = Crew::new();
+static FORK_JOIN: ForkJoin = ForkJoin::new();
 
 /// An [`Executor`] of the calling thread and Polars' pool.
 pub(crate) struct Pool;
@@ -38,7 +38,7 @@ impl Executor for Pool {
             work(i);
         };
         // The calling thread is one of as many as the pool has.
-        CREW.for_each(n, threads().saturating_sub(1), &work, |job| THREAD_POOL.spawn(job));
+        FORK_JOIN.for_each(n, threads().saturating_sub(1), &work, |job| THREAD_POOL.spawn(job));
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::Array;
 use arrow::bitmap::Bitmap;
-use floe_array::decode::{Budget, Growing, Start, decode_column, is_plain};
-use floe_array::{Body, DecodeCtx, DecodeOptions, Dictionaries, Executor, Part, Serial};
+use floe_array::decode::{Budget, ColumnBuilder, ColumnOffsets, decode_column, is_plain};
+use floe_array::{Body, ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Executor, Serial};
 use floe_format::{BatchHeader, Error, Field, Place};
 use polars_core::prelude::*;
 
@@ -29,8 +29,8 @@ fn checked(
     schema: &ReadSchema,
     options: &ReadOptions,
     batches: &[BatchInput<'_>],
-) -> PolarsResult<(usize, Vec<Vec<Start>>)> {
-    let mut all_starts: Vec<Vec<Start>> = Vec::with_capacity(batches.len());
+) -> PolarsResult<(usize, Vec<Vec<ColumnOffsets>>)> {
+    let mut all_starts: Vec<Vec<ColumnOffsets>> = Vec::with_capacity(batches.len());
     let mut rows = 0usize;
     let mut counts = ColumnCounts::default();
     for batch in batches {
@@ -116,7 +116,7 @@ fn work(
     schema: &ReadSchema,
     projection: &Projection,
     batches: &[BatchInput<'_>],
-    all_starts: &[Vec<Start>],
+    all_starts: &[Vec<ColumnOffsets>],
     joined: bool,
 ) -> u64 {
     let mut work = 0u64;
@@ -160,7 +160,7 @@ fn decode_group(
     schema: &ReadSchema,
     column: usize,
     batches: &[BatchInput<'_>],
-    starts: &[Vec<Start>],
+    starts: &[Vec<ColumnOffsets>],
     budget: &Budget,
     executor: &dyn Executor,
 ) -> PolarsResult<Box<dyn Array>> {
@@ -175,16 +175,15 @@ fn with_column<T>(
     schema: &ReadSchema,
     column: usize,
     batches: &[BatchInput<'_>],
-    starts: &[Vec<Start>],
+    starts: &[Vec<ColumnOffsets>],
     budget: &Budget,
     executor: &dyn Executor,
     decode: impl FnOnce(&mut DecodeCtx<'_>, &Field) -> floe_format::Result<(usize, T)>,
 ) -> PolarsResult<T> {
     let field: &Field = &schema.wire.fields[column];
-    let parts = batches
-        .iter()
-        .zip(starts)
-        .map(|(batch, starts)| Part::new(batch.header, batch.body, &batch.dictionaries, starts[column]));
+    let parts = batches.iter().zip(starts).map(|(batch, starts)| {
+        ColumnPart::new(batch.header, batch.body, &batch.dictionaries, starts[column])
+    });
     let mut ctx = DecodeCtx::new(parts.collect(), &batches[0].options, budget, executor);
     let first = batches[0].index;
     let place = || match batches.len() {
@@ -224,7 +223,7 @@ struct GrowingColumn {
     at: usize,
     /// ... and in the schema.
     index: usize,
-    growing: Mutex<Growing>,
+    growing: Mutex<ColumnBuilder>,
 }
 
 impl GrowingFrame {
@@ -287,7 +286,7 @@ impl GrowingFrame {
         check_rows(self.rows)
     }
 
-    /// Reads the next rows of its column number `column`: see [`Growing::read`].
+    /// Reads the next rows of its column number `column`: see [`ColumnBuilder::read`].
     pub(crate) fn read(
         &mut self,
         column: usize,

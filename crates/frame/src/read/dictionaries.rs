@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, Utf8ViewArray};
+use floe_array::category::Categories;
 use floe_array::chunks::Chunks;
-use floe_array::decode::{Budget, DecodeOptions, Start, decode_values, empty_values, starts};
-use floe_array::dictionary::Categories;
-use floe_array::{Body, DecodeCtx, Dictionaries, Executor, Lookup, Part};
+use floe_array::decode::{Budget, ColumnOffsets, DecodeOptions, column_offsets, decode_values, empty_values};
+use floe_array::{Body, ColumnPart, DecodeCtx, Dictionaries, Executor, Lookup};
 use floe_format::{DictionaryHeader, Error, ErrorKind, Field, Result};
 use polars_core::prelude::PlHashMap;
 
@@ -167,9 +167,9 @@ impl Store {
         let Some(wanted) = plan.by_id.get(&header.id) else { return Ok(()) };
         let decode = || {
             let field = plan.value_field(wanted)?;
-            let ends = starts(&header.batch, &[options.counts_of_values(field)])?;
+            let ends = column_offsets(&header.batch, &[options.counts_of_values(field)])?;
             debug_assert_eq!(ends.len(), 2);
-            let part = Part::new(&header.batch, body, &self.current, Start::default());
+            let part = ColumnPart::new(&header.batch, body, &self.current, ColumnOffsets::default());
             decode_values(&mut DecodeCtx::new(vec![part], options, budget, executor), field)
         };
         let at = |e: Error| e.at(format!("dictionary {}", header.id));

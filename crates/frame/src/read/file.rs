@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
-use floe_array::decode::Trust;
+use floe_array::decode::Validation;
 use floe_format::{IpcLimits, NotUtf8};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;

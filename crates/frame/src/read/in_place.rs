@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use arrow::bitmap::Bitmap;
-use floe_array::decode::{Start, is_plain};
+use floe_array::decode::{ColumnOffsets, is_plain};
 use floe_array::{Body, Segments};
 use floe_format::{BatchHeader, BufferSpec, Endianness, Field, Result};
 
@@ -83,7 +83,7 @@ impl<'a> InPlace<'a> {
         frame: &'a mut GrowingFrame,
         schema: &'a ReadSchema,
         header: &BatchHeader,
-        starts: &[Start],
+        starts: &[ColumnOffsets],
         kept: &[Range<u64>],
     ) -> Option<Self> {
         if header.compression.is_some() || header.rows == 0 {
@@ -186,7 +186,7 @@ mod tests {
         let projection = Projection::new(&schema, &ReadOptions::default()).expect("all columns");
         let (mut frame, others) = GrowingFrame::split(&projection, &[0, 1]);
         assert!(others.is_empty() && frame.indices().eq([0, 1]));
-        let starts = [Start::default(), Start { node: 1, buffer: 2, variadic: 0 }];
+        let starts = [ColumnOffsets::default(), ColumnOffsets { node: 1, buffer: 2, variadic: 0 }];
         InPlace::new(&mut frame, &schema, header, &starts, kept).is_some()
     }
 

@@ -239,7 +239,7 @@ impl Ahead {
         if pending || self.kept.is_some() {
             return;
         }
-        self.kept = Region::kept(len);
+        self.kept = Region::recycled(len);
         if self.kept.is_some() {
             return;
         }

@@ -61,7 +61,7 @@ macro_rules! reader_options {
         #[expect(unsafe_code, reason = "unchecked reading is the caller's promise")]
         pub unsafe fn skip_validation(mut self) -> Self {
             // SAFETY: the caller promises valid data.
-            self.options.trust = unsafe { Trust::in_writer() };
+            self.options.validation = unsafe { Validation::skip() };
             self
         }
     };

@@ -14,7 +14,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
-use floe_array::file_of::{FileOf, file_of};
+use floe_array::as_file::{AsFile, as_file};
 use floe_array::{Body, Segments};
 use floe_format::{Decoder, IpcLimits, Result as WireResult, Step};
 use polars_buffer::Buffer;
@@ -49,9 +49,9 @@ impl OnDisk {
         if !cfg!(any(unix, windows)) {
             return None;
         }
-        let (file, at) = match file_of(reader)? {
-            FileOf::Plain(mut file) => (file.try_clone().ok()?, file.stream_position().ok()?),
-            FileOf::Buffered(reader) => (reader.get_ref().try_clone().ok()?, reader.stream_position().ok()?),
+        let (file, at) = match as_file(reader)? {
+            AsFile::Plain(mut file) => (file.try_clone().ok()?, file.stream_position().ok()?),
+            AsFile::Buffered(reader) => (reader.get_ref().try_clone().ok()?, reader.stream_position().ok()?),
         };
         let metadata = file.metadata().ok()?;
         let len = metadata.len();
@@ -147,9 +147,9 @@ impl OnDisk {
     /// Puts the reader where the stream has been read to.
     pub(crate) fn leave<R>(&self, reader: &mut R) -> PolarsResult<()> {
         let to = SeekFrom::Start(self.at);
-        let done = match file_of(reader) {
-            Some(FileOf::Plain(mut file)) => file.seek(to),
-            Some(FileOf::Buffered(reader)) => reader.seek(to),
+        let done = match as_file(reader) {
+            Some(AsFile::Plain(mut file)) => file.seek(to),
+            Some(AsFile::Buffered(reader)) => reader.seek(to),
             None => Err(io::Error::other("the reader is no file any more")),
         };
         done.map(drop).map_err(|e| io_error(e, "leaving an Arrow IPC stream"))

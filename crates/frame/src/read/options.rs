@@ -1,7 +1,7 @@
 //! What to read, the same for files and streams, and its resolution against a schema.
 
 use floe_array::DecodeOptions;
-use floe_array::decode::{Counts, Start, Trust, starts};
+use floe_array::decode::{ColumnOffsets, LayoutCounts, Validation, column_offsets};
 use floe_format::{BatchHeader, IpcLimits, Version};
 use polars_core::prelude::*;
 use polars_io::RowIndex;
@@ -17,7 +17,7 @@ pub(crate) struct ReadOptions {
     pub(crate) row_index: Option<RowIndex>,
     pub(crate) rechunk: bool,
     pub(crate) limits: IpcLimits,
-    pub(crate) trust: Trust,
+    pub(crate) validation: Validation,
     pub(crate) end_marker_required: bool,
     pub(crate) trailing_data_allowed: bool,
     pub(crate) parallel: bool,
@@ -33,7 +33,7 @@ impl Default for ReadOptions {
             row_index: None,
             rechunk: true,
             limits: IpcLimits::default(),
-            trust: Trust::default(),
+            validation: Validation::default(),
             end_marker_required: false,
             trailing_data_allowed: false,
             parallel: true,
@@ -46,7 +46,7 @@ impl ReadOptions {
     pub(crate) fn decode_options(&self, schema: &ReadSchema, version: Version) -> DecodeOptions {
         let big_endian = schema.wire.endianness == floe_format::Endianness::Big;
         DecodeOptions::new(version, big_endian, self.limits)
-            .with_trust(self.trust)
+            .with_validation(self.validation)
             .with_unrepresentable(schema.types.unrepresentable)
     }
 }
@@ -127,7 +127,7 @@ fn resolve(schema: &ReadSchema, options: &ReadOptions) -> PolarsResult<Vec<usize
 
 /// What each column takes in a batch: found by walking the schema once a version, not once a batch.
 #[derive(Default)]
-pub(crate) struct ColumnCounts(Option<(Version, Vec<Counts>)>);
+pub(crate) struct ColumnCounts(Option<(Version, Vec<LayoutCounts>)>);
 
 impl ColumnCounts {
     /// Where the columns of a batch start, and where the last one ends.
@@ -136,11 +136,11 @@ impl ColumnCounts {
         schema: &ReadSchema,
         header: &BatchHeader,
         version: Version,
-    ) -> floe_format::Result<Vec<Start>> {
+    ) -> floe_format::Result<Vec<ColumnOffsets>> {
         if self.0.as_ref().is_none_or(|(of, _)| *of != version) {
-            let counts = schema.wire.fields.iter().map(|field| Counts::of(field, version)).collect();
+            let counts = schema.wire.fields.iter().map(|field| LayoutCounts::of(field, version)).collect();
             self.0 = Some((version, counts));
         }
-        starts(header, self.0.as_ref().map_or(&[][..], |(_, counts)| counts))
+        column_offsets(header, self.0.as_ref().map_or(&[][..], |(_, counts)| counts))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use floe_array::decode::Start;
+use floe_array::decode::ColumnOffsets;
 use floe_format::{BatchHeader, BufferSpec, DataType, Field};
 
 /// Neighbouring buffers are read together up to so many bytes.
@@ -17,7 +17,7 @@ const APART: u64 = 256 << 10;
 /// begin.
 pub(crate) fn ranges(
     header: &BatchHeader,
-    starts: &[Start],
+    starts: &[ColumnOffsets],
     fields: &[Field],
     columns: &[usize],
     in_place: &[usize],

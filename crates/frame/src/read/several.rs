@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use floe_array::file_of::{is_in_memory, owns_file};
+use floe_array::as_file::{is_in_memory, owns_file};
 use floe_format::{KeyValues, NotUtf8};
 use polars_core::prelude::*;
 

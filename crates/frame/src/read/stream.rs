@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use floe_array::decode::Trust;
+use floe_array::decode::Validation;
 use floe_format::{IpcLimits, NotUtf8};
 use polars_core::prelude::*;
 use polars_io::{RowIndex, SerReader};

@@ -298,7 +298,7 @@ impl<R: Read> Stream<R> {
 
     /// What has been decoded is the caller's now: `max_total_bytes` counts anew.
     pub(crate) fn hand_over(&self) {
-        self.current.budget.settle();
+        self.current.budget.restart_total();
     }
 
     /// What decoding takes, to be sent to the pool.

@@ -35,11 +35,11 @@ pub(crate) fn column(
     role: PlanRole,
 ) -> Result<EncodedColumns> {
     let Encoding { remaps, compression, canonical_views, unreferenced_data, executor } = encoding;
-    let promises = compression.is_none() && split.is_some();
+    let deferred = compression.is_none() && split.is_some();
     let mut ctx = EncodeCtx::new(remaps)
         .with_canonical_views(canonical_views)
         .with_unreferenced_data(unreferenced_data)
-        .with_promises(promises);
+        .with_deferred_buffers(deferred);
     {
         let _span = trace::span("encode");
         encode_column(&mut ctx, field, array.as_ref())?;
@@ -97,7 +97,7 @@ pub(crate) fn joined(
     if arrays.len() < 2 || !is_plain(field) {
         return None;
     }
-    let mut ctx = EncodeCtx::new(&[]).with_unreferenced_data(unreferenced_data).with_promises(true);
+    let mut ctx = EncodeCtx::new(&[]).with_unreferenced_data(unreferenced_data).with_deferred_buffers(true);
     let encoded = encode_joined(&mut ctx, field, arrays);
     Some(encoded.and_then(|()| compress(ctx.finish(), None, &Serial, Some(split), PlanRole::Independent)))
 }
@@ -124,12 +124,12 @@ fn compress(
     split: Option<SplitQueue<'_>>,
     role: PlanRole,
 ) -> Result<EncodedColumns> {
-    let Encoded { nodes, buffers, variadic, promises } = encoded;
+    let Encoded { nodes, buffers, variadic, deferred } = encoded;
     let raw_bytes = buffers.iter().map(|buffer| buffer.len() as u64).sum();
     let (buffers, pending) = match compression {
         None => {
             let make =
-                |split: SplitQueue<'_>| promises.into_iter().map(|promise| split.make(promise)).collect();
+                |split: SplitQueue<'_>| deferred.into_iter().map(|buffers| split.make(buffers)).collect();
             // Without a queue nothing has been deferred.
             (buffers.into_iter().map(BodyBuffer::Raw).collect(), split.map(make).unwrap_or_default())
         },

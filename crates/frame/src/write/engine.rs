@@ -12,7 +12,7 @@
 //! Where nothing is compressed, the calling thread helps to encode instead of waiting, and writes buffers from where they
 //! lie. Tasks of the oldest batch come first, and of those the largest: see [`Queue`](crate::pool::Queue). Some buffers
 //! of the first uncompressed batch are deferred: the batch is written while they are made, see
-//! [`Promise`](floe_array::encode::Promise).
+//! [`DeferredBuffers`](floe_array::encode::DeferredBuffers).
 //!
 //! Neighbours: `submit` starts batches, `small` skips all that for tiny ones, `dictionary_writer` puts dictionaries in
 //! front of the batches that use them.

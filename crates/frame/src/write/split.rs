@@ -1,6 +1,6 @@
 //! Work on a column that is left to other tasks.
 
-use floe_array::encode::Promise;
+use floe_array::encode::DeferredBuffers;
 use floe_format::Result;
 
 use super::body_buffer::{BodyBuffer, PendingBuffers};
@@ -26,11 +26,11 @@ impl SplitQueue<'_> {
     }
 
     /// Has deferred buffers made while what comes before them is written.
-    pub(super) fn make(&self, promise: Promise) -> PendingBuffers {
-        let first = promise.first();
+    pub(super) fn make(&self, buffers: DeferredBuffers) -> PendingBuffers {
+        let first = buffers.first();
         let task = self.queue.push(self.batch, Priority::InOrder { column: self.column }, move || {
             let _span = trace::span("encode");
-            Ok(promise.keep()?.into_iter().map(BodyBuffer::Raw).collect())
+            Ok(buffers.materialize()?.into_iter().map(BodyBuffer::Raw).collect())
         });
         PendingBuffers::new(first, task)
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{Array, FixedSizeListArray, ListArray, PrimitiveArray, StructArray};
 use arrow::types::NativeType;
-use floe_array::encode::held;
+use floe_array::encode::under_nulls;
 use floe_format::Field;
 use polars_core::prelude::*;
 
@@ -117,7 +117,7 @@ pub(super) fn collect_keys(
     }
     let any = array.as_any();
     if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
-        let list = held::lists(list).map_err(format_error)?;
+        let list = under_nulls::lists(list).map_err(format_error)?;
         let start = usize::try_from(*list.offsets().first()).expect("offsets of an array are not negative");
         let len = usize::try_from(list.offsets().range()).expect("offsets of an array ascend");
         let values = list.values().sliced(start, len);
@@ -126,10 +126,10 @@ pub(super) fn collect_keys(
         }
     } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
         for child in &field.children {
-            collect_keys(child, held::items(list).as_ref(), keys)?;
+            collect_keys(child, under_nulls::items(list).as_ref(), keys)?;
         }
     } else if let Some(fields) = any.downcast_ref::<StructArray>() {
-        for (child, values) in field.children.iter().zip(held::fields(fields)) {
+        for (child, values) in field.children.iter().zip(under_nulls::fields(fields)) {
             collect_keys(child, values.as_ref(), keys)?;
         }
     }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::Bitmap;
-use floe_array::decode::{Budget, Growing, Start};
-use floe_array::dictionary::Categories;
-use floe_array::{DecodeCtx, DecodeOptions, Dictionaries, Executor, Lookup, Part, Serial, decode_column};
+use floe_array::category::Categories;
+use floe_array::decode::{Budget, ColumnBuilder, ColumnOffsets};
+use floe_array::{
+    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Executor, Lookup, Serial, decode_column,
+};
 use floe_format::{
     BatchHeader, BodyLayout, Codec, DataType, DictionaryEncoding, Field, FieldNode, IntType, IpcLimits,
     Version,
@@ -55,9 +57,10 @@ fn field(name: &str, data_type: DataType, children: Vec<Field>) -> Field {
 fn check(field: &Field, batches: &[Batch], dictionaries: &Dictionaries) -> Box<dyn Array> {
     let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
     let budget = Budget::default();
-    let decode = |batches: &[Batch], growing: Option<&mut Growing>| {
-        let parts =
-            batches.iter().map(|batch| Part::new(&batch.header, &batch.body, dictionaries, Start::default()));
+    let decode = |batches: &[Batch], growing: Option<&mut ColumnBuilder>| {
+        let parts = batches
+            .iter()
+            .map(|batch| ColumnPart::new(&batch.header, &batch.body, dictionaries, ColumnOffsets::default()));
         let mut ctx = DecodeCtx::new(parts.collect(), &options, &budget, &Serial);
         match growing {
             Some(growing) => growing.decode(&mut ctx, field).map(|_| None),
@@ -67,7 +70,7 @@ fn check(field: &Field, batches: &[Batch], dictionaries: &Dictionaries) -> Box<d
     };
     let whole = decode(batches, None).unwrap();
     for at_once in [1, 2] {
-        let mut growing = Growing::default();
+        let mut growing = ColumnBuilder::default();
         for batches in batches.chunks(at_once) {
             decode(batches, Some(&mut growing));
         }
@@ -177,7 +180,9 @@ fn keys_are_translated_in_stretches() {
         for executor in [&Serial as &dyn Executor, &Backwards] {
             let parts = batches
                 .iter()
-                .map(|batch| Part::new(&batch.header, &batch.body, &dictionaries, Start::default()))
+                .map(|batch| {
+                    ColumnPart::new(&batch.header, &batch.body, &dictionaries, ColumnOffsets::default())
+                })
                 .collect();
             let budget = Budget::default();
             let mut ctx = DecodeCtx::new(parts, &options, &budget, executor);

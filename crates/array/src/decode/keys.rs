@@ -11,12 +11,13 @@ use polars_buffer::Buffer;
 use polars_utils::IdxSize;
 
 use super::DecodeCtx;
-use super::ctx::{Part, index, lens, total_len};
+use super::ctx::{ColumnPart, index, lens, total_len};
 use super::primitive::array;
-use super::values::{Change, Known};
+use super::values::{Destination, StretchHooks};
 use crate::aligned::{byte_len, reserve_more, try_with_capacity};
+use crate::category::Category;
 use crate::chunks::Chunks;
-use crate::dictionary::{Category, Lookup};
+use crate::lookup::Lookup;
 use crate::recycle::share;
 
 /// Runs the code with `$K` as the type of the encoding's keys.
@@ -46,13 +47,13 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, encoding: &DictionaryEncoding) -> 
 
 /// Categories behind those that are there, and the validity of the new ones. `None` if keys become
 /// something else, or nulls.
-pub(super) fn onto<C: Category>(
+pub(super) fn append_categories<C: Category>(
     ctx: &mut DecodeCtx<'_>,
     encoding: &DictionaryEncoding,
     known: &mut Vec<C>,
 ) -> Result<Option<Option<Bitmap>>> {
     let Some(tables) = translations::<C>(ctx, encoding)? else { return Ok(None) };
-    with_key_type!(encoding, |K| translated_onto::<K, C>(ctx, encoding, &tables, known)).map(Some)
+    with_key_type!(encoding, |K| append_translated::<K, C>(ctx, encoding, &tables, known)).map(Some)
 }
 
 fn with_keys<K: NativeType + TryInto<usize>>(
@@ -84,7 +85,7 @@ fn at(encoding: &DictionaryEncoding, error: Error) -> Error {
     error.at(Place::Dictionary(encoding.id))
 }
 
-fn lookup_of<'a>(part: Option<&Part<'a>>, encoding: &DictionaryEncoding) -> Result<&'a Lookup> {
+fn lookup_of<'a>(part: Option<&ColumnPart<'a>>, encoding: &DictionaryEncoding) -> Result<&'a Lookup> {
     let lookup = part.and_then(|part| part.dictionaries().lookup(encoding.slot));
     lookup.ok_or_else(|| {
         Error::new(ErrorKind::DictionaryMissing(format!("dictionary {} is unknown", encoding.id)))
@@ -134,12 +135,12 @@ where
         return array(share(categories), validity);
     }
     let mut categories = Vec::new();
-    let validity = translated_onto::<K, C>(ctx, encoding, tables, &mut categories)?;
+    let validity = append_translated::<K, C>(ctx, encoding, tables, &mut categories)?;
     array(share(categories), validity)
 }
 
 /// Keys translated to categories, behind those that are there. The validity is that of the new ones.
-fn translated_onto<K, C>(
+fn append_translated<K, C>(
     ctx: &mut DecodeCtx<'_>,
     encoding: &DictionaryEncoding,
     tables: &[Translation<'_, C>],
@@ -151,7 +152,7 @@ where
 {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.slots()?;
+    let slots = ctx.next_buffers()?;
     let counts = lens(&nodes);
     let total = total_len(&nodes)?;
     for (slot, count) in slots.iter().zip(&counts) {
@@ -170,13 +171,13 @@ where
         (tables.get(part), validity.as_ref().map(|validity| validity.clone().sliced(start, len)))
     };
     if size_of::<K>() == size_of::<C>() {
-        let then = |part: usize, from: usize, keys: &mut [C]| {
+        let transform = |part: usize, from: usize, keys: &mut [C]| {
             let (Some(translation), validity) = of(part, from, keys.len()) else { return Ok(()) };
             translate(keys, translation, validity.as_ref()).map_err(|error| at(encoding, error))
         };
-        let change = Change { before: &|_| Ok(()), then: &then };
-        let known = Known { values: std::mem::take(out), grows: false };
-        *out = ctx.changed_onto(known, &slots, &counts, &change)?;
+        let change = StretchHooks { prepare: &|_| Ok(()), transform: &transform };
+        let known = Destination { values: std::mem::take(out), grows: false };
+        *out = ctx.append_transformed(known, &slots, &counts, &change)?;
         return Ok(validity);
     }
     ctx.charge(byte_len::<C>(total)?)?;

@@ -1,35 +1,18 @@
-//! The dictionaries a reader knows at one point of a stream, and what a key becomes.
-//!
-//! What a *field* makes of a dictionary is its own matter: two fields may share an id, one of them an enum, the other
-//! not. So each dictionary-encoded field has a slot ([`floe_format::DictionaryEncoding::slot`]), and each slot a
-//! [`Lookup`], which slots that make the same of it share.
+//! The category of each value of a dictionary: what keys are translated by.
 
 use std::sync::Arc;
 
-use arrow::array::Array;
 use arrow::types::NativeType;
 use floe_format::{Error, Result};
 
-use crate::appended::Appended;
-use crate::chunks::Chunks;
-
-/// What the keys of one dictionary-encoded field turn into.
-#[derive(Clone)]
-pub enum Lookup {
-    /// The values themselves, gathered.
-    Values(Arc<dyn Array>),
-    /// The values themselves, in pieces, as deltas brought them.
-    Chunks(Chunks),
-    /// Category numbers.
-    Categories(Categories),
-}
+use crate::append_only::AppendOnly;
 
 /// The category of each value of a dictionary: none where that is null.
 ///
 /// A clone shares its memory; what is [added](Self::extend) to one is not seen by the other.
 ///
 /// ```
-/// use floe_array::dictionary::Categories;
+/// use floe_array::category::Categories;
 ///
 /// let before = Categories::new([Some(7), Some(3)].into(), 4)?;
 /// let mut after = before.clone();
@@ -47,10 +30,10 @@ pub struct Categories {
 /// The categories, as wide as they are in an array, as long as no value is null.
 #[derive(Clone)]
 enum List {
-    U8(Appended<u8>),
-    U16(Appended<u16>),
-    U32(Appended<u32>),
-    Nullable(Appended<Option<u32>>),
+    U8(AppendOnly<u8>),
+    U16(AppendOnly<u16>),
+    U32(AppendOnly<u32>),
+    Nullable(AppendOnly<Option<u32>>),
 }
 
 impl Categories {
@@ -61,9 +44,9 @@ impl Categories {
     #[expect(clippy::needless_pass_by_value, reason = "callers have it as an Arc")]
     pub fn new(map: Arc<[Option<u32>]>, width: u8) -> Result<Self> {
         let list = match width {
-            1 => List::U8(Appended::default()),
-            2 => List::U16(Appended::default()),
-            _ => List::U32(Appended::default()),
+            1 => List::U8(AppendOnly::default()),
+            2 => List::U16(AppendOnly::default()),
+            _ => List::U32(AppendOnly::default()),
         };
         let mut categories = Self { list, width, is_identity: true };
         categories.extend(&map)?;
@@ -85,7 +68,7 @@ impl Categories {
             (List::U32(list), Some(all)) => list.extend(&all),
             (List::Nullable(list), _) => list.extend(more),
             (_, None) => {
-                let mut list = Appended::default();
+                let mut list = AppendOnly::default();
                 list.extend(&self.nullable())?;
                 list.extend(more)?;
                 self.list = List::Nullable(list);
@@ -173,87 +156,3 @@ macro_rules! category {
 category!(u8, U8);
 category!(u16, U16);
 category!(u32, U32);
-
-impl Lookup {
-    /// How many keys are valid.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Values(values) => values.len(),
-            Self::Chunks(chunks) => chunks.len(),
-            Self::Categories(categories) => categories.len(),
-        }
-    }
-
-    /// Whether no key is valid.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// Lookups that are copied together when one of them changes: about as many as there are such chunks of 2^18 lookups.
-const CHUNK: usize = 512;
-
-/// A snapshot of all dictionaries: cheap to clone, so that a batch keeps the one it was written with while the stream
-/// replaces it. Changing one lookup of a clone takes little, however many there are.
-///
-/// ```
-/// use floe_array::{Dictionaries, Lookup, dictionary::Categories};
-///
-/// // Of three slots the last two make the same of the same dictionary.
-/// let mut dictionaries = Dictionaries::grouped(vec![0, 1, 1].into(), 2);
-/// dictionaries.set(1, Lookup::Categories(Categories::new([Some(0)].into(), 4)?));
-/// assert!(dictionaries.lookup(0).is_none());
-/// assert!(dictionaries.lookup(1).is_some() && dictionaries.lookup(2).is_some());
-/// # floe_format::Result::Ok(())
-/// ```
-#[derive(Clone, Default)]
-pub struct Dictionaries {
-    /// The lookup of each slot.
-    groups: Arc<[usize]>,
-    /// Missing until the dictionary has arrived.
-    chunks: Vec<Arc<[Option<Lookup>]>>,
-}
-
-impl Dictionaries {
-    /// None yet of `count` lookups. `groups` is the number of the lookup of each slot; of slots that need none it may
-    /// be any number beyond.
-    #[must_use]
-    pub fn grouped(groups: Arc<[usize]>, count: usize) -> Self {
-        let chunk = |start| vec![None; CHUNK.min(count - start)].into();
-        Self { groups, chunks: (0..count).step_by(CHUNK).map(chunk).collect() }
-    }
-
-    /// The lookup of a slot.
-    #[must_use]
-    pub fn lookup(&self, slot: usize) -> Option<&Lookup> {
-        self.group(*self.groups.get(slot)?)
-    }
-
-    /// The lookup of a number.
-    #[must_use]
-    pub fn group(&self, group: usize) -> Option<&Lookup> {
-        self.chunks.get(group / CHUNK)?.get(group % CHUNK)?.as_ref()
-    }
-
-    /// Changes the lookup of a number, which is below the count.
-    pub fn set(&mut self, group: usize, lookup: Lookup) {
-        let chunk = self.chunks.get_mut(group / CHUNK).map(Arc::make_mut);
-        if let Some(known) = chunk.and_then(|chunk| chunk.get_mut(group % CHUNK)) {
-            *known = Some(lookup);
-        }
-    }
-}
-
-impl FromIterator<Lookup> for Dictionaries {
-    /// One lookup for each slot.
-    fn from_iter<I: IntoIterator<Item = Lookup>>(lookups: I) -> Self {
-        let lookups: Vec<Lookup> = lookups.into_iter().collect();
-        let mut dictionaries = Self::grouped((0..lookups.len()).collect(), lookups.len());
-        for (slot, lookup) in lookups.into_iter().enumerate() {
-            dictionaries.set(slot, lookup);
-        }
-        dictionaries
-    }
-}

@@ -2,8 +2,8 @@
 //!
 //! A message's header says how long each buffer is, and nothing of what is in it. So the header can go out, and the
 //! buffers in front, while others are still being made. Where lengths are found much faster than bytes (of strings by
-//! adding up what views say), and whoever encodes [wants promises](EncodeCtx::with_promises), a buffer that would have
-//! to be made is an [`EncodedBuffer::Promised`], and a [`Promise`] makes it later, on any thread.
+//! adding up what views say), and whoever encodes [asks for it](EncodeCtx::with_deferred_buffers), a buffer that would have
+//! to be made is an [`EncodedBuffer::Deferred`], and a [`DeferredBuffers`] makes it later, on any thread.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -12,17 +12,17 @@ use floe_format::{Error, Result};
 
 use super::{EncodeCtx, EncodedBuffer};
 
-/// Buffers of fewer bytes together are made at once: keeping a promise costs more.
-const LEAST: usize = 64 << 10;
+/// Buffers of fewer bytes together are made at once: deferring costs more.
+const MIN_DEFERRED_BYTES: usize = 64 << 10;
 
 /// Consecutive buffers that are still to be made.
-pub struct Promise {
+pub struct DeferredBuffers {
     first: usize,
     lens: Vec<usize>,
     make: Box<dyn FnOnce() -> Result<Vec<EncodedBuffer>> + Send>,
 }
 
-impl Promise {
+impl DeferredBuffers {
     /// The position of the first of them among the buffers that were encoded with them.
     #[must_use]
     pub fn first(&self) -> usize {
@@ -33,7 +33,7 @@ impl Promise {
     ///
     /// # Errors
     /// Those of encoding the array.
-    pub fn keep(self) -> Result<Vec<EncodedBuffer>> {
+    pub fn materialize(self) -> Result<Vec<EncodedBuffer>> {
         let made = (self.make)()?;
         if made.iter().map(EncodedBuffer::len).eq(self.lens.iter().copied()) {
             Ok(made)
@@ -43,15 +43,15 @@ impl Promise {
     }
 }
 
-impl fmt::Debug for Promise {
+impl fmt::Debug for DeferredBuffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { first, lens, make: _ } = self;
-        f.debug_struct("Promise").field("first", first).field("lens", lens).finish_non_exhaustive()
+        f.debug_struct("DeferredBuffers").field("first", first).field("lens", lens).finish_non_exhaustive()
     }
 }
 
 impl EncodeCtx<'_> {
-    /// Adds the buffers that `make` makes of an array: now, or when a promise is kept, if such are wanted and there is
+    /// Adds the buffers that `make` makes of an array: now, or when it is [materialized](DeferredBuffers::materialize), if that is wanted and there is
     /// anything to be gained. `lens` says how long they will be, if that is known; it is not asked if they are made now.
     pub(super) fn make<A: ToOwned<Owned: Send + 'static> + ?Sized>(
         &mut self,
@@ -59,12 +59,16 @@ impl EncodeCtx<'_> {
         lens: impl FnOnce(&A) -> Option<Vec<usize>>,
         make: impl FnOnce(&A) -> Result<Vec<EncodedBuffer>> + Send + 'static,
     ) -> Result<()> {
-        let lens = if self.promises { lens(array) } else { None };
+        let lens = if self.deferred { lens(array) } else { None };
         match lens {
-            Some(lens) if lens.iter().sum::<usize>() >= LEAST => {
+            Some(lens) if lens.iter().sum::<usize>() >= MIN_DEFERRED_BYTES => {
                 let (first, array) = (self.out.buffers.len(), array.to_owned());
-                self.out.buffers.extend(lens.iter().map(|len| EncodedBuffer::Promised(*len)));
-                self.out.promises.push(Promise { first, lens, make: Box::new(move || make(array.borrow())) });
+                self.out.buffers.extend(lens.iter().map(|len| EncodedBuffer::Deferred(*len)));
+                self.out.deferred.push(DeferredBuffers {
+                    first,
+                    lens,
+                    make: Box::new(move || make(array.borrow())),
+                });
             },
             _ => self.out.buffers.extend(make(array)?),
         }
@@ -118,25 +122,25 @@ mod tests {
     }
 
     fn placed(mut encoded: Encoded) -> Encoded {
-        for promise in std::mem::take(&mut encoded.promises) {
-            let (first, bytes) = (promise.first(), promise.lens.iter().sum::<usize>());
-            let made = promise.keep().unwrap();
+        for buffers in std::mem::take(&mut encoded.deferred) {
+            let (first, bytes) = (buffers.first(), buffers.lens.iter().sum::<usize>());
+            let made = buffers.materialize().unwrap();
             assert_eq!(made.iter().map(EncodedBuffer::len).sum::<usize>(), bytes);
             encoded.buffers.splice(first..first + made.len(), made);
         }
         encoded
     }
 
-    /// Encodes with and without promises, which must be one and the same; says of how many buffers there were any.
-    fn promised(encode: impl Fn(&mut EncodeCtx<'_>) -> Result<()>, remaps: &[Option<Remap>]) -> usize {
-        let [now, later] = [false, true].map(|promises| {
-            let mut ctx = EncodeCtx::new(remaps).with_promises(promises);
+    /// Encodes with and without deferred buffers, which must be one and the same; says of how many buffers there were any.
+    fn deferred_of(encode: impl Fn(&mut EncodeCtx<'_>) -> Result<()>, remaps: &[Option<Remap>]) -> usize {
+        let [now, later] = [false, true].map(|deferred| {
+            let mut ctx = EncodeCtx::new(remaps).with_deferred_buffers(deferred);
             encode(&mut ctx).unwrap();
             ctx.finish()
         });
-        assert!(now.promises.is_empty());
-        let is_promised = |buffer: &&EncodedBuffer| matches!(buffer, EncodedBuffer::Promised(_));
-        let count = later.buffers.iter().filter(is_promised).count();
+        assert!(now.deferred.is_empty());
+        let is_deferred = |buffer: &&EncodedBuffer| matches!(buffer, EncodedBuffer::Deferred(_));
+        let count = later.buffers.iter().filter(is_deferred).count();
         let lens: Vec<usize> = later.buffers.iter().map(EncodedBuffer::len).collect();
         let later = placed(later);
         assert!(later.buffers.iter().map(EncodedBuffer::len).eq(lens));
@@ -150,7 +154,7 @@ mod tests {
 
     fn column(data_type: DataType, array: &dyn Array) -> usize {
         let field = field(data_type);
-        promised(|ctx| encode_column(ctx, &field, array), &[])
+        deferred_of(|ctx| encode_column(ctx, &field, array), &[])
     }
 
     #[test]
@@ -190,31 +194,35 @@ mod tests {
         let mut of = field(DataType::LargeList);
         of.children.push(field(int(64)));
         let sliced = list.clone().sliced(5, ROWS - 5);
-        assert_eq!(promised(|ctx| encode_column(ctx, &of, &list), &[]), 0);
-        assert_eq!(promised(|ctx| encode_column(ctx, &of, &sliced), &[]), 1, "offsets from zero");
+        assert_eq!(deferred_of(|ctx| encode_column(ctx, &of, &list), &[]), 0);
+        assert_eq!(deferred_of(|ctx| encode_column(ctx, &of, &sliced), &[]), 1, "offsets from zero");
 
         let keys = PrimitiveArray::from_vec((0..KEYS).map(|i| i % 100).collect());
         let remap = [Some(Remap::new(&(0..100).rev().collect::<Vec<u32>>()))];
         let mut dictionary = field(DataType::LargeUtf8);
         let index = IntType { bits: 32, signed: false };
         dictionary.dictionary = Some(DictionaryEncoding { id: 0, slot: 0, index, ordered: false });
-        assert_eq!(promised(|ctx| encode_column(ctx, &dictionary, &keys), &remap), 1);
+        assert_eq!(deferred_of(|ctx| encode_column(ctx, &dictionary, &keys), &remap), 1);
 
         let nulls = values.clone().with_validity(Some((0..2 * ROWS).map(|i| i % 5 > 0).collect()));
         let both = [values.boxed(), nulls.clone().boxed(), nulls.sliced(3, 100).boxed()];
-        assert_eq!(promised(|ctx| encode_joined(ctx, &field(int(64)), &both), &[]), 2, "validity and values");
-        assert_eq!(promised(|ctx| encode_joined(ctx, &field(int(64)), &both[2..]), &[]), 0, "too few");
+        assert_eq!(
+            deferred_of(|ctx| encode_joined(ctx, &field(int(64)), &both), &[]),
+            2,
+            "validity and values"
+        );
+        assert_eq!(deferred_of(|ctx| encode_joined(ctx, &field(int(64)), &both[2..]), &[]), 0, "too few");
     }
 
     #[test]
-    fn a_promise_that_cannot_be_kept_is_an_error() {
-        let keep = |lens: Vec<usize>| {
+    fn buffers_of_other_lengths_are_an_error() {
+        let materialize = |lens: Vec<usize>| {
             let make = Box::new(|| Ok(vec![EncodedBuffer::from(polars_buffer::Buffer::from(vec![1, 2, 3]))]));
-            Promise { first: 0, lens, make }.keep()
+            DeferredBuffers { first: 0, lens, make }.materialize()
         };
-        assert!(keep(vec![3]).is_ok());
-        assert!(keep(vec![4]).is_err_and(|error| error.to_string().contains("has changed")));
-        assert!(keep(vec![3, 0]).is_err());
-        assert!(EncodedBuffer::Promised(3).join().is_err());
+        assert!(materialize(vec![3]).is_ok());
+        assert!(materialize(vec![4]).is_err_and(|error| error.to_string().contains("has changed")));
+        assert!(materialize(vec![3, 0]).is_err());
+        assert!(EncodedBuffer::Deferred(3).join().is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! The bytes of views, one value after another.
 //!
 //! What costs time is not the copying but the waiting: the values of a filtered frame lie anywhere in buffers many
-//! times as large. So values ahead are asked for while those before them are copied ([`AHEAD`]), and a copy is of
+//! times as large. So values ahead are asked for while those before them are copied ([`PREFETCH_ROWS`]), and a copy is of
 //! whole registers, beyond the end of the value where there is room, instead of a call for its exact length.
 
 use arrow::array::View;
@@ -11,23 +11,23 @@ use polars_buffer::Buffer;
 use crate::aligned::try_with_capacity;
 
 /// Bytes that are copied at once, whether a value has as many or not.
-const AT_ONCE: usize = 32;
+const COPY_BYTES: usize = 32;
 /// Values up to this length are copied so; longer ones by a call.
-const SHORT: usize = 8 * AT_ONCE;
+const MAX_CHUNKED_BYTES: usize = 8 * COPY_BYTES;
 /// So many views ahead a value is asked for from memory.
-const AHEAD: usize = 24;
+const PREFETCH_ROWS: usize = 24;
 
 /// A buffer that values are copied to, of a length that is known before.
-pub(super) struct Packed {
+pub(super) struct CopiedValues {
     out: Vec<u8>,
     at: usize,
     len: usize,
 }
 
-impl Packed {
+impl CopiedValues {
     /// Room for values of `len` bytes together.
     pub(super) fn new(len: usize) -> Result<Self> {
-        Ok(Self { out: try_with_capacity(len.saturating_add(AT_ONCE))?, at: 0, len })
+        Ok(Self { out: try_with_capacity(len.saturating_add(COPY_BYTES))?, at: 0, len })
     }
 
     /// Where the next value goes.
@@ -48,8 +48,8 @@ impl Packed {
             // The views have changed since they were measured, which nobody is allowed to do.
             return Err(Error::invalid("strings are longer than they say"));
         }
-        debug_assert!(self.len + AT_ONCE <= self.out.capacity());
-        // SAFETY: `at + length <= len`, so that from here on there is room for `length` bytes and for `AT_ONCE`
+        debug_assert!(self.len + COPY_BYTES <= self.out.capacity());
+        // SAFETY: `at + length <= len`, so that from here on there is room for `length` bytes and for `COPY_BYTES`
         // beyond them (`new`), in an allocation that nothing else refers to. What is written beyond `length` is
         // written over by the next value, or cut off.
         let place = unsafe { self.out.as_mut_ptr().add(self.at) };
@@ -62,13 +62,13 @@ impl Packed {
             if length > source.len() {
                 return Err(outside());
             }
-            if length <= SHORT && source.len() >= length.next_multiple_of(AT_ONCE) {
-                for done in (0..length).step_by(AT_ONCE) {
-                    // SAFETY: both ranges end before the next multiple of `AT_ONCE` behind `length`: the source has
+            if length <= MAX_CHUNKED_BYTES && source.len() >= length.next_multiple_of(COPY_BYTES) {
+                for done in (0..length).step_by(COPY_BYTES) {
+                    // SAFETY: both ranges end before the next multiple of `COPY_BYTES` behind `length`: the source has
                     // as much (the condition), and `place` (above). They do not overlap: `out` is new memory.
                     unsafe {
-                        let from = source.as_ptr().add(done).cast::<[u8; AT_ONCE]>();
-                        place.add(done).cast::<[u8; AT_ONCE]>().write_unaligned(from.read_unaligned());
+                        let from = source.as_ptr().add(done).cast::<[u8; COPY_BYTES]>();
+                        place.add(done).cast::<[u8; COPY_BYTES]>().write_unaligned(from.read_unaligned());
                     }
                 }
             } else {
@@ -94,20 +94,20 @@ impl Packed {
 /// # Errors
 /// When a view says that its value is elsewhere.
 pub(super) fn inline_values(views: &[View], ends: &mut Vec<i64>) -> Result<Vec<u8>> {
-    const LONGEST: usize = View::MAX_INLINE_SIZE as usize;
-    let mut out = try_with_capacity::<u8>(views.len() * LONGEST + size_of::<View>())?;
+    const MAX_INLINE_BYTES: usize = View::MAX_INLINE_SIZE as usize;
+    let mut out = try_with_capacity::<u8>(views.len() * MAX_INLINE_BYTES + size_of::<View>())?;
     let place = out.as_mut_ptr();
     let (mut at, mut longest) = (0, 0);
     ends.extend(views.iter().map(|view| {
         longest = longest.max(view.length as usize);
         let inline = (view.as_u128() >> 32).to_le_bytes();
-        // SAFETY: each value before took `LONGEST` bytes at most, for which there is room, and for 16 bytes behind all
+        // SAFETY: each value before took `MAX_INLINE_BYTES` bytes at most, for which there is room, and for 16 bytes behind all
         // of them, in an allocation that nothing else refers to. What is too much is written over, or cut off.
         unsafe { place.add(at).cast::<[u8; 16]>().write_unaligned(inline) };
-        at += (view.length as usize).min(LONGEST);
+        at += (view.length as usize).min(MAX_INLINE_BYTES);
         i64::try_from(at).unwrap_or(i64::MAX)
     }));
-    if longest > LONGEST {
+    if longest > MAX_INLINE_BYTES {
         return Err(outside());
     }
     // SAFETY: all of `out[..at]` has been written, as above.
@@ -127,18 +127,18 @@ pub(super) fn outside() -> Error {
 }
 
 /// Views whose values do not lie one behind another, so that the processor cannot foresee where the next one is.
-pub(super) struct Scattered<'a> {
+pub(super) struct Prefetch<'a> {
     views: &'a [View],
     buffers: &'a [Buffer<u8>],
 }
 
 /// How many views are looked at to tell.
-const SAMPLE: usize = 64;
+const SAMPLED_VIEWS: usize = 64;
 
-impl<'a> Scattered<'a> {
+impl<'a> Prefetch<'a> {
     /// The views, or none of them if most values of a sample follow one another.
     pub(super) fn new(views: &'a [View], buffers: &'a [Buffer<u8>]) -> Self {
-        let pairs = views.windows(2).step_by((views.len() / SAMPLE).max(1));
+        let pairs = views.windows(2).step_by((views.len() / SAMPLED_VIEWS).max(1));
         let long = |view: &View| view.length > View::MAX_INLINE_SIZE;
         let (mut apart, mut seen) = (0, 0);
         for pair in pairs {
@@ -154,15 +154,16 @@ impl<'a> Scattered<'a> {
         Self { views: if apart * 2 > seen { views } else { &[] }, buffers }
     }
 
-    /// Asks for the value that will be copied [`AHEAD`] rows behind this one.
+    /// Asks for the value that will be copied [`PREFETCH_ROWS`] rows behind this one.
     #[inline(always)]
-    pub(super) fn ask_ahead_of(&self, row: usize) {
+    pub(super) fn ahead_of(&self, row: usize) {
         #[cfg(all(target_arch = "x86_64", not(miri)))]
-        if let Some(view) = self.views.get(row + AHEAD).filter(|view| view.length > View::MAX_INLINE_SIZE)
+        if let Some(view) =
+            self.views.get(row + PREFETCH_ROWS).filter(|view| view.length > View::MAX_INLINE_SIZE)
             && let Some(source) = source(view, self.buffers)
         {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            let last = source.as_ptr().wrapping_add((view.length as usize).min(SHORT) - 1);
+            let last = source.as_ptr().wrapping_add((view.length as usize).min(MAX_CHUNKED_BYTES) - 1);
             // SAFETY: a hint, which reads nothing: any address will do. SSE is part of x86-64.
             unsafe {
                 _mm_prefetch::<_MM_HINT_T0>(source.as_ptr().cast());
@@ -170,7 +171,7 @@ impl<'a> Scattered<'a> {
             }
         }
         #[cfg(any(not(target_arch = "x86_64"), miri))]
-        let _ = (row + AHEAD, self.views, self.buffers);
+        let _ = (row + PREFETCH_ROWS, self.views, self.buffers);
     }
 }
 
@@ -185,11 +186,11 @@ mod tests {
 
     #[test]
     fn values_of_any_length_up_to_the_end_of_their_buffer() {
-        let data: Vec<u8> = (0..2 * SHORT).map(|i| u8::try_from(i % 251).unwrap()).collect();
+        let data: Vec<u8> = (0..2 * MAX_CHUNKED_BYTES).map(|i| u8::try_from(i % 251).unwrap()).collect();
         let buffers = [Buffer::from(data.clone())];
-        for len in 0..=SHORT + 1 {
+        for len in 0..=MAX_CHUNKED_BYTES + 1 {
             let starts = [0, 5, data.len() - len];
-            let mut out = Packed::new(len * starts.len()).unwrap();
+            let mut out = CopiedValues::new(len * starts.len()).unwrap();
             for start in starts {
                 out.push(&view(&data, start, len), &buffers).unwrap();
             }
@@ -227,11 +228,11 @@ mod tests {
             [(20, 1, 0), (20, 0, 81), (20, 0, 101), (101, 0, 0), (u32::MAX, 0, 0)]
         {
             let wrong = View { length, prefix: 0, buffer_idx, offset };
-            let mut out = Packed::new(1_000).unwrap();
+            let mut out = CopiedValues::new(1_000).unwrap();
             assert!(out.push(&wrong, &buffers).is_err(), "{wrong:?}");
             assert_eq!(out.finish(), [0u8; 0]);
         }
-        let mut out = Packed::new(19).unwrap();
+        let mut out = CopiedValues::new(19).unwrap();
         assert!(out.push(&view(&[7; 100], 0, 20), &buffers).is_err(), "more than was said");
     }
 
@@ -240,9 +241,9 @@ mod tests {
         let data = vec![7u8; 100_000];
         let buffers = [Buffer::from(data.clone())];
         let every = |step: usize| (0..1_000).map(|i| view(&data, i * step, 40)).collect::<Vec<_>>();
-        assert_eq!(Scattered::new(&every(40), &buffers).views.len(), 0);
-        assert_eq!(Scattered::new(&every(90), &buffers).views.len(), 1_000);
-        assert_eq!(Scattered::new(&[View::default(); 1_000], &buffers).views.len(), 0);
-        assert_eq!(Scattered::new(&[], &buffers).views.len(), 0);
+        assert_eq!(Prefetch::new(&every(40), &buffers).views.len(), 0);
+        assert_eq!(Prefetch::new(&every(90), &buffers).views.len(), 1_000);
+        assert_eq!(Prefetch::new(&[View::default(); 1_000], &buffers).views.len(), 0);
+        assert_eq!(Prefetch::new(&[], &buffers).views.len(), 0);
     }
 }

@@ -20,7 +20,7 @@ use crate::aligned::try_grow;
 
 /// A list of values that shares its memory with those it was made of, and with those made of it.
 #[derive(Clone)]
-pub(crate) struct Appended<T> {
+pub(crate) struct AppendOnly<T> {
     storage: Arc<Storage<T>>,
     len: usize,
 }
@@ -36,13 +36,13 @@ struct Storage<T> {
 // elsewhere does nothing to them: `T` is `Copy`.
 unsafe impl<T: Copy + Send + Sync> Sync for Storage<T> {}
 
-impl<T: Copy> Default for Appended<T> {
+impl<T: Copy> Default for AppendOnly<T> {
     fn default() -> Self {
         Self { storage: Arc::new(Storage { room: Box::default(), taken: AtomicUsize::new(0) }), len: 0 }
     }
 }
 
-impl<T: Copy> Appended<T> {
+impl<T: Copy> AppendOnly<T> {
     pub(crate) fn as_slice(&self) -> &[T] {
         debug_assert!(self.len <= self.storage.room.len());
         let start = self.storage.room.as_ptr().cast::<T>();
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn lists_that_share_memory_do_not_see_what_others_add() {
-        let mut all = vec![Appended::<u32>::default()];
+        let mut all = vec![AppendOnly::<u32>::default()];
         let mut expected: Vec<Vec<u32>> = vec![Vec::new()];
         for i in 0..200u32 {
             // Each list is made of some earlier one, not always of the last.
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn adding_behind_the_last_moves_seldom() {
-        let mut list = Appended::<u64>::default();
+        let mut list = AppendOnly::<u64>::default();
         let (mut held, mut moves) = (Vec::new(), 0);
         for i in 0..10_000 {
             let before = list.as_slice().as_ptr();
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn threads_read_while_one_adds() {
-        let mut list = Appended::<u32>::default();
+        let mut list = AppendOnly::<u32>::default();
         std::thread::scope(|scope| {
             for i in 0..if cfg!(miri) { 20 } else { 500 } {
                 let held = list.clone();

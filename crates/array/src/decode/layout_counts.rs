@@ -5,7 +5,7 @@ use floe_format::{BatchHeader, DataType, Error, Field, Result, UnionMode, Versio
 /// Nodes, buffers and variadic counts that a field takes in a record batch. Variadic buffers come
 /// on top of `buffers`: how many is in the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct LayoutCounts {
     /// Field nodes.
     pub nodes: usize,
     /// Buffers, variadic ones left out.
@@ -14,7 +14,7 @@ pub struct Counts {
     pub variadic: usize,
 }
 
-impl Counts {
+impl LayoutCounts {
     /// The counts of `field`, its children included.
     #[must_use]
     pub fn of(field: &Field, version: Version) -> Self {
@@ -58,7 +58,7 @@ impl Counts {
 
 /// Where a column begins in the lists of a record batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Start {
+pub struct ColumnOffsets {
     /// Index of the first node.
     pub node: usize,
     /// Index of the first buffer.
@@ -67,9 +67,9 @@ pub struct Start {
     pub variadic: usize,
 }
 
-impl Start {
+impl ColumnOffsets {
     /// The start of what follows a field that takes `counts`.
-    pub(super) fn behind(self, header: &BatchHeader, counts: Counts) -> Result<Self> {
+    pub(super) fn behind(self, header: &BatchHeader, counts: LayoutCounts) -> Result<Self> {
         let end = self.variadic + counts.variadic;
         let variadic = header.variadic.get(self.variadic..end).ok_or_else(|| {
             let have = header.variadic.len();
@@ -86,8 +86,8 @@ impl Start {
 ///
 /// # Errors
 /// When the batch has fewer (or more) nodes or buffers than the schema needs.
-pub fn starts(header: &BatchHeader, counts: &[Counts]) -> Result<Vec<Start>> {
-    let mut at = Start::default();
+pub fn column_offsets(header: &BatchHeader, counts: &[LayoutCounts]) -> Result<Vec<ColumnOffsets>> {
+    let mut at = ColumnOffsets::default();
     let mut starts = Vec::with_capacity(counts.len() + 1);
     starts.push(at);
     for counts in counts {

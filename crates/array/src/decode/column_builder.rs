@@ -1,6 +1,6 @@
 //! A column of which one part after another is decoded, nobody knows how many: onto the end of one
 //! contiguous array where its layout is simple (values of one width, booleans, views), else as
-//! arrays that are joined at the end. Values that need no decoding can be read there from a stream: [`Growing::read`].
+//! arrays that are joined at the end. Values that need no decoding can be read there from a stream: [`ColumnBuilder::read`].
 
 use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::Bitmap;
@@ -14,25 +14,25 @@ use super::append::{append, growable, join_validity, not_that_layout, own, shrin
 use super::binary::ViewBuilder;
 use super::ctx::lens;
 use super::{
-    DecodeCtx, Unrepresentable, binary, decode, dictionary, empty_values, list, maintains_offsets, primitive,
+    DecodeCtx, Unrepresentable, binary, decode, empty_values, keys, list, maintains_offsets, primitive,
     struct_, view,
 };
 use crate::aligned::{byte_len, grow_initialised, too_short, typed};
-use crate::dictionary::Dictionaries;
 use crate::join::cost;
+use crate::lookup::Dictionaries;
 use crate::recycle::share;
 
 /// What has been decoded of a column.
 ///
 /// Memory is taken for several times of what is there when it runs out: address space, which costs
-/// nothing until it is written to. [`Growing::finish`] gives the rest back.
+/// nothing until it is written to. [`ColumnBuilder::finish`] gives the rest back.
 #[derive(Default)]
-pub struct Growing {
+pub struct ColumnBuilder {
     rows: usize,
-    state: State,
+    layout: Layout,
 }
 
-enum State {
+enum Layout {
     /// The last one grows, unless its layout cannot.
     Arrays(Vec<Box<dyn Array>>),
     /// Strings (if it says so) or bytes.
@@ -45,12 +45,12 @@ enum State {
     List {
         child: Field,
         offsets: Vec<i64>,
-        values: Box<Growing>,
+        values: Box<ColumnBuilder>,
         validity: Option<Bitmap>,
     },
     Struct {
         children: Vec<Field>,
-        fields: Vec<Growing>,
+        fields: Vec<ColumnBuilder>,
         validity: Option<Bitmap>,
     },
     /// Values of a plain field, as they were read, and room for more.
@@ -61,13 +61,13 @@ enum State {
     },
 }
 
-impl Default for State {
+impl Default for Layout {
     fn default() -> Self {
         Self::Arrays(Vec::new())
     }
 }
 
-impl State {
+impl Layout {
     /// What grows into a column of a field.
     fn of(field: &Field) -> Self {
         if let Some(utf8) = utf8_views(field) {
@@ -82,7 +82,7 @@ impl State {
                 validity: None,
             },
             (DataType::Struct, children) => {
-                let fields = children.iter().map(|_| Growing::default()).collect();
+                let fields = children.iter().map(|_| ColumnBuilder::default()).collect();
                 Self::Struct { children: children.to_vec(), fields, validity: None }
             },
             _ => Self::default(),
@@ -90,7 +90,7 @@ impl State {
     }
 }
 
-impl Growing {
+impl ColumnBuilder {
     /// Decodes the next column of the context and adds its rows; returns how many.
     ///
     /// # Errors
@@ -101,54 +101,56 @@ impl Growing {
 
     fn grow(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {
         let before = self.rows;
-        let state = match std::mem::take(&mut self.state) {
-            State::Arrays(arrays) if arrays.is_empty() => State::of(field),
-            State::Bytes { kind, bytes, validity } => {
-                State::Arrays(vec![of_bytes(kind, bytes, before, validity)?])
+        let layout = match std::mem::take(&mut self.layout) {
+            Layout::Arrays(arrays) if arrays.is_empty() => Layout::of(field),
+            Layout::Bytes { kind, bytes, validity } => {
+                Layout::Arrays(vec![of_bytes(kind, bytes, before, validity)?])
             },
-            state => state,
+            layout => layout,
         };
         let added;
-        (self.state, added) = match state {
-            State::Arrays(arrays) => {
+        (self.layout, added) = match layout {
+            Layout::Arrays(arrays) => {
                 let arrays = add(ctx, field, arrays)?;
                 let rows: usize = arrays.iter().map(|array| array.len()).sum();
-                (State::Arrays(arrays), rows - before)
+                (Layout::Arrays(arrays), rows - before)
             },
-            State::Views { utf8, mut views, validity } => {
-                let more = views_onto(ctx, field, &mut views)?;
+            Layout::Views { utf8, mut views, validity } => {
+                let more = append_views(ctx, field, &mut views)?;
                 let added = views.views.len() - before;
                 let validity = join_validity((validity, before), (more, added));
-                (State::Views { utf8, views, validity }, added)
+                (Layout::Views { utf8, views, validity }, added)
             },
-            State::List { child, mut offsets, mut values, validity } => {
+            Layout::List { child, mut offsets, mut values, validity } => {
                 let mark = ctx.mark();
-                match list::onto(ctx, field, &mut offsets, &mut |ctx, child| values.grow(ctx, child))? {
+                match list::append_offsets(ctx, field, &mut offsets, &mut |ctx, child| {
+                    values.grow(ctx, child)
+                })? {
                     Some(more) => {
                         let added = offsets.len().saturating_sub(1) - before;
                         let validity = join_validity((validity, before), (more, added));
-                        (State::List { child, offsets, values, validity }, added)
+                        (Layout::List { child, offsets, values, validity }, added)
                     },
                     None => {
                         // From here on there are arrays, which are joined at the end.
                         ctx.rewind(mark);
-                        let known = State::List { child, offsets, values, validity };
-                        let known = Self { rows: before, state: known }.finish()?.filter(|_| before > 0);
+                        let known = Layout::List { child, offsets, values, validity };
+                        let known = Self { rows: before, layout: known }.finish()?.filter(|_| before > 0);
                         let arrays = add(ctx, field, known.into_iter().collect())?;
                         let rows: usize = arrays.iter().map(|array| array.len()).sum();
-                        (State::Arrays(arrays), rows - before)
+                        (Layout::Arrays(arrays), rows - before)
                     },
                 }
             },
-            State::Struct { children, mut fields, validity } => {
+            Layout::Struct { children, mut fields, validity } => {
                 let grow = &mut |i: usize, ctx: &mut DecodeCtx<'_>, child: &Field| {
                     fields.get_mut(i).map_or(Ok(0), |growing| growing.grow(ctx, child))
                 };
-                let (added, more) = struct_::onto(ctx, &children, grow)?;
+                let (added, more) = struct_::append_fields(ctx, &children, grow)?;
                 let validity = join_validity((validity, before), (more, added));
-                (State::Struct { children, fields, validity }, added)
+                (Layout::Struct { children, fields, validity }, added)
             },
-            State::Bytes { .. } => return Err(not_that_layout()),
+            Layout::Bytes { .. } => return Err(not_that_layout()),
         };
         self.rows += added;
         Ok(added)
@@ -168,10 +170,10 @@ impl Growing {
         stored: u64,
         read: &mut dyn FnMut(&mut [u8]) -> Result<()>,
     ) -> Result<()> {
-        let (kind, mut bytes, known) = match std::mem::take(&mut self.state) {
-            State::Bytes { kind, bytes, validity } => (kind, bytes, validity),
-            state if is_plain(field) => {
-                let known = Self { rows: self.rows, state }.finish()?;
+        let (kind, mut bytes, known) = match std::mem::take(&mut self.layout) {
+            Layout::Bytes { kind, bytes, validity } => (kind, bytes, validity),
+            layout if is_plain(field) => {
+                let known = Self { rows: self.rows, layout }.finish()?;
                 to_bytes(known.map_or_else(
                     || empty_values(field, &Dictionaries::default(), Unrepresentable::default()),
                     Ok,
@@ -185,14 +187,14 @@ impl Growing {
         }
         let end = byte_len_of(kind, self.rows.saturating_add(rows))?;
         while at < end {
-            let more = (end - at).min(at.max(FIRST_READ));
+            let more = (end - at).min(at.max(FIRST_READ_BYTES));
             grow_initialised(&mut bytes, at, more)?;
             read(&mut bytes[at..at + more])?;
             at += more;
         }
         let validity = join_validity((known, self.rows), (validity, rows));
         self.rows += rows;
-        self.state = State::Bytes { kind, bytes, validity };
+        self.layout = Layout::Bytes { kind, bytes, validity };
         Ok(())
     }
 
@@ -201,23 +203,23 @@ impl Growing {
     /// # Errors
     /// When the arrays cannot be joined.
     pub fn finish(self) -> Result<Option<Box<dyn Array>>> {
-        match self.state {
-            State::Arrays(arrays) if arrays.len() > 1 => crate::join(&arrays).map(Some),
-            State::Arrays(mut arrays) => Ok(arrays.pop().map(shrink)),
-            State::Views { utf8, mut views, validity } => {
+        match self.layout {
+            Layout::Arrays(arrays) if arrays.len() > 1 => crate::join(&arrays).map(Some),
+            Layout::Arrays(mut arrays) => Ok(arrays.pop().map(shrink)),
+            Layout::Views { utf8, mut views, validity } => {
                 views.views.shrink_to_fit();
                 Ok(Some(if utf8 { views.finish::<str>(validity) } else { views.finish::<[u8]>(validity) }))
             },
-            State::List { child, mut offsets, values, validity } => {
+            Layout::List { child, mut offsets, values, validity } => {
                 let Some(values) = values.finish()? else { return Ok(None) };
                 offsets.shrink_to_fit();
                 list::of_offsets(&child, offsets, values, validity).map(Some)
             },
-            State::Struct { children, fields, validity } => {
+            Layout::Struct { children, fields, validity } => {
                 let values = fields.into_iter().map(Self::finish).collect::<Result<Option<Vec<_>>>>()?;
                 values.map(|values| struct_::of_fields(&children, self.rows, values, validity)).transpose()
             },
-            State::Bytes { kind, bytes, validity } => of_bytes(kind, bytes, self.rows, validity).map(Some),
+            Layout::Bytes { kind, bytes, validity } => of_bytes(kind, bytes, self.rows, validity).map(Some),
         }
     }
 }
@@ -238,22 +240,22 @@ fn add(
     };
     let onto = match last.dtype().to_physical_type() {
         PhysicalType::Primitive(kind) if is_plain(field) => {
-            with_match_primitive_type_full!(kind, |$T| primitive_onto::<$T, _>(last, |known| {
+            with_match_primitive_type_full!(kind, |$T| append_primitives::<$T, _>(last, |known| {
                 let nodes = ctx.nodes()?;
                 let validity = ctx.validity()?;
-                *known = ctx.fixed_onto(std::mem::take(known), &lens(&nodes))?;
+                *known = ctx.append_fixed(std::mem::take(known), &lens(&nodes))?;
                 validity.read(ctx, &nodes).map(Some)
             }))
         },
         PhysicalType::Primitive(kind) if let Some(encoding) = &field.dictionary => match kind {
             PrimitiveType::UInt8 => {
-                primitive_onto::<u8, _>(last, |known| dictionary::onto(ctx, encoding, known))
+                append_primitives::<u8, _>(last, |known| keys::append_categories(ctx, encoding, known))
             },
             PrimitiveType::UInt16 => {
-                primitive_onto::<u16, _>(last, |known| dictionary::onto(ctx, encoding, known))
+                append_primitives::<u16, _>(last, |known| keys::append_categories(ctx, encoding, known))
             },
             PrimitiveType::UInt32 => {
-                primitive_onto::<u32, _>(last, |known| dictionary::onto(ctx, encoding, known))
+                append_primitives::<u32, _>(last, |known| keys::append_categories(ctx, encoding, known))
             },
             _ => Ok(Err(last)),
         },
@@ -297,7 +299,7 @@ fn utf8_views(field: &Field) -> Option<bool> {
 }
 
 /// Decodes values behind an array's. `onto` says `None` if it cannot; the array is the same then.
-fn primitive_onto<T: NativeType, F>(
+fn append_primitives<T: NativeType, F>(
     array: Box<dyn Array>,
     onto: F,
 ) -> Result<std::result::Result<Box<dyn Array>, Box<dyn Array>>>
@@ -314,7 +316,7 @@ where
 }
 
 /// Memory that is taken before values have arrived; afterwards as much as has arrived.
-const FIRST_READ: usize = 64 << 20;
+const FIRST_READ_BYTES: usize = 64 << 20;
 
 /// An array's values as bytes, with room for more behind them, and its validity.
 fn to_bytes(array: Box<dyn Array>) -> Result<(PrimitiveType, Vec<u8>, Option<Bitmap>)> {
@@ -349,15 +351,15 @@ fn byte_len_of(kind: PrimitiveType, rows: usize) -> Result<usize> {
 }
 
 /// Decodes values to views behind those there are; returns the validity of the new ones.
-fn views_onto(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder) -> Result<Option<Bitmap>> {
+fn append_views(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder) -> Result<Option<Bitmap>> {
     let buffers = views.buffers.len();
     let more = match &field.data_type {
-        DataType::Utf8 => binary::onto::<i32, str>(ctx, views),
-        DataType::LargeUtf8 => binary::onto::<i64, str>(ctx, views),
-        DataType::Binary => binary::onto::<i32, [u8]>(ctx, views),
-        DataType::LargeBinary => binary::onto::<i64, [u8]>(ctx, views),
-        DataType::Utf8View => view::onto::<str>(ctx, views),
-        DataType::BinaryView => view::onto::<[u8]>(ctx, views),
+        DataType::Utf8 => binary::append_views::<i32, str>(ctx, views),
+        DataType::LargeUtf8 => binary::append_views::<i64, str>(ctx, views),
+        DataType::Binary => binary::append_views::<i32, [u8]>(ctx, views),
+        DataType::LargeBinary => binary::append_views::<i64, [u8]>(ctx, views),
+        DataType::Utf8View => view::append_views::<str>(ctx, views),
+        DataType::BinaryView => view::append_views::<[u8]>(ctx, views),
         _ => Err(not_that_layout()),
     }?;
     for buffer in views.buffers.iter_mut().skip(buffers) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// The file that a reader is.
 #[derive(Debug)]
-pub enum FileOf<'a> {
+pub enum AsFile<'a> {
     /// Nothing between it and the reader.
     Plain(&'a File),
     /// With bytes that have been read ahead.
@@ -20,7 +20,7 @@ pub enum FileOf<'a> {
 /// [`BufReader`] of one, but no reference to either.
 ///
 /// ```
-/// use floe_array::file_of::owns_file;
+/// use floe_array::as_file::owns_file;
 /// use std::fs::File;
 ///
 /// assert!(owns_file::<File>() && !owns_file::<&File>() && !owns_file::<&mut File>());
@@ -35,7 +35,7 @@ pub fn owns_file<R>() -> bool {
 /// To read on behind what is wanted of it never waits.
 ///
 /// ```
-/// use floe_array::file_of::is_in_memory;
+/// use floe_array::as_file::is_in_memory;
 /// use std::io::Cursor;
 ///
 /// assert!(is_in_memory::<&[u8]>() && is_in_memory::<Cursor<Vec<u8>>>());
@@ -61,16 +61,16 @@ pub fn is_in_memory<R>() -> bool {
 /// A generic reader can so be read at positions, from several threads, where its bytes are on disk.
 ///
 /// ```
-/// use floe_array::file_of::{FileOf, file_of};
+/// use floe_array::as_file::{AsFile, as_file};
 ///
 /// let mut file = std::fs::File::open("Cargo.toml")?;
-/// assert!(matches!(file_of(&mut &file), Some(FileOf::Plain(_))));
-/// assert!(matches!(file_of(&mut file), Some(FileOf::Plain(_))));
-/// assert!(matches!(file_of(&mut std::io::BufReader::new(file)), Some(FileOf::Buffered(_))));
-/// assert!(file_of(&mut [1u8, 2].as_slice()).is_none());
+/// assert!(matches!(as_file(&mut &file), Some(AsFile::Plain(_))));
+/// assert!(matches!(as_file(&mut file), Some(AsFile::Plain(_))));
+/// assert!(matches!(as_file(&mut std::io::BufReader::new(file)), Some(AsFile::Buffered(_))));
+/// assert!(as_file(&mut [1u8, 2].as_slice()).is_none());
 /// # std::io::Result::Ok(())
 /// ```
-pub fn file_of<R>(reader: &mut R) -> Option<FileOf<'_>> {
+pub fn as_file<R>(reader: &mut R) -> Option<AsFile<'_>> {
     // The type, whatever lifetimes are in it.
     let found = typeid::of::<R>();
     let reader = std::ptr::from_mut(reader);
@@ -79,19 +79,19 @@ pub fn file_of<R>(reader: &mut R) -> Option<FileOf<'_>> {
     // returned lives longer than the borrow.
     if found == TypeId::of::<File>() {
         // SAFETY: see above.
-        Some(FileOf::Plain(unsafe { &*reader.cast::<File>() }))
+        Some(AsFile::Plain(unsafe { &*reader.cast::<File>() }))
     } else if found == TypeId::of::<&File>() {
         // SAFETY: see above.
-        Some(FileOf::Plain(unsafe { *reader.cast::<&File>() }))
+        Some(AsFile::Plain(unsafe { *reader.cast::<&File>() }))
     } else if found == TypeId::of::<&mut File>() {
         // SAFETY: see above.
-        Some(FileOf::Plain(unsafe { &**reader.cast::<&mut File>() }))
+        Some(AsFile::Plain(unsafe { &**reader.cast::<&mut File>() }))
     } else if found == TypeId::of::<BufReader<File>>() {
         // SAFETY: see above.
-        Some(FileOf::Buffered(unsafe { &mut *reader.cast::<BufReader<File>>() }))
+        Some(AsFile::Buffered(unsafe { &mut *reader.cast::<BufReader<File>>() }))
     } else if found == TypeId::of::<&mut BufReader<File>>() {
         // SAFETY: see above.
-        Some(FileOf::Buffered(unsafe { &mut **reader.cast::<&mut BufReader<File>>() }))
+        Some(AsFile::Buffered(unsafe { &mut **reader.cast::<&mut BufReader<File>>() }))
     } else {
         None
     }

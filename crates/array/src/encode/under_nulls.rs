@@ -37,13 +37,13 @@ fn below(array: &dyn Array, outer: &Bitmap) -> Box<dyn Array> {
 /// ```
 /// use arrow::array::{Array, PrimitiveArray, StructArray};
 /// use arrow::datatypes::{ArrowDataType, Field};
-/// use floe_array::encode::held;
+/// use floe_array::encode::under_nulls;
 ///
 /// let field = Field::new("a".into(), ArrowDataType::Int64, true);
 /// let values = PrimitiveArray::from_vec(vec![1i64, 2, 3]).boxed();
 /// let validity = Some([true, false, true].into_iter().collect());
 /// let array = StructArray::new(ArrowDataType::Struct(vec![field]), 3, vec![values], validity);
-/// let fields: Vec<_> = held::fields(&array).collect();
+/// let fields: Vec<_> = under_nulls::fields(&array).collect();
 /// assert_eq!(fields[0].null_count(), 1);
 /// ```
 pub fn fields(array: &StructArray) -> impl Iterator<Item = Box<dyn Array>> {
@@ -58,12 +58,12 @@ pub fn fields(array: &StructArray) -> impl Iterator<Item = Box<dyn Array>> {
 ///
 /// ```
 /// use arrow::array::{Array, FixedSizeListArray, PrimitiveArray};
-/// use floe_array::encode::held;
+/// use floe_array::encode::under_nulls;
 ///
 /// let items = PrimitiveArray::from_vec(vec![1i64, 2, 3, 4]).boxed();
 /// let dtype = FixedSizeListArray::default_datatype(items.dtype().clone(), 2);
 /// let array = FixedSizeListArray::new(dtype, 2, items, Some([true, false].into_iter().collect()));
-/// assert_eq!(held::items(&array).null_count(), 2);
+/// assert_eq!(under_nulls::items(&array).null_count(), 2);
 /// ```
 #[must_use]
 pub fn items(array: &FixedSizeListArray) -> Box<dyn Array> {
@@ -84,14 +84,14 @@ pub fn items(array: &FixedSizeListArray) -> Box<dyn Array> {
 /// ```
 /// use arrow::array::{Array, ListArray, PrimitiveArray};
 /// use arrow::offset::OffsetsBuffer;
-/// use floe_array::encode::held;
+/// use floe_array::encode::under_nulls;
 ///
 /// let items = PrimitiveArray::from_vec(vec![1i64, 2, 3, 4]).boxed();
 /// let dtype = ListArray::<i64>::default_datatype(items.dtype().clone());
 /// let offsets = OffsetsBuffer::try_from(vec![0, 1, 3, 4]).unwrap();
 /// let validity = Some([true, false, true].into_iter().collect());
 /// let array = ListArray::new(dtype, offsets, items, validity);
-/// let held = held::lists(&array)?;
+/// let held = under_nulls::lists(&array)?;
 /// assert_eq!(held.offsets().as_slice(), [0, 1, 1, 2]);
 /// assert_eq!(held.values().as_ref(), PrimitiveArray::from_vec(vec![1i64, 4]).boxed().as_ref());
 /// # floe_format::Result::Ok(())

@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!   values   [[a b] [c] [d e f]]         rows 2, 2, 0 of them
-//!   below     a b  c  d e f              stretches 3..6, 3..6, 0..2 of those
+//!   below     a b  c  d e f              runs 3..6, 3..6, 0..2 of those
 //! ```
 
 use arrow::array::{
@@ -26,30 +26,30 @@ use crate::recycle::share;
 
 /// Rows that follow one another, or so many nulls.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Stretch {
+pub(crate) struct RowRun {
     start: usize,
     len: usize,
 }
 
-/// Where a stretch starts that is of nulls.
-const NOWHERE: usize = usize::MAX;
+/// Where a run starts that is of nulls.
+const NULLS: usize = usize::MAX;
 
-impl Stretch {
+impl RowRun {
     /// `len` rows from `start` on.
     pub(crate) fn new(start: usize, len: usize) -> Self {
         Self { start, len }
     }
 
     fn nulls(len: usize) -> Self {
-        Self { start: NOWHERE, len }
+        Self { start: NULLS, len }
     }
 
-    /// Adds a stretch to others, as a part of the last one if it goes on where that ends.
+    /// Adds a run to others, as a part of the last one if it goes on where that ends.
     pub(crate) fn push(self, all: &mut Vec<Self>) {
         match all.last_mut() {
             _ if self.len == 0 => {},
-            Some(last) if self.start == NOWHERE && last.start == NOWHERE => last.len += self.len,
-            Some(last) if last.start != NOWHERE && last.start + last.len == self.start => {
+            Some(last) if self.start == NULLS && last.start == NULLS => last.len += self.len,
+            Some(last) if last.start != NULLS && last.start + last.len == self.start => {
                 last.len += self.len;
             },
             _ => all.push(self),
@@ -65,18 +65,18 @@ enum Rows<'a> {
         indices: &'a [IdxSize],
         validity: Option<&'a Bitmap>,
     },
-    Stretches(&'a [Stretch]),
+    Runs(&'a [RowRun]),
 }
 
-/// Which rows are picked, in which order.
+/// Which rows are selected, in which order.
 #[derive(Clone, Copy)]
-pub(crate) struct Picked<'a> {
+pub(crate) struct Selection<'a> {
     rows: Rows<'a>,
     len: usize,
     has_nulls: bool,
 }
 
-impl<'a> Picked<'a> {
+impl<'a> Selection<'a> {
     /// Rows one by one; where `validity` says so, a null, whatever the index.
     pub(crate) fn each(indices: &'a [IdxSize], validity: Option<&'a Bitmap>) -> Self {
         let has_nulls = validity.is_some_and(|validity| validity.unset_bits() > 0);
@@ -84,18 +84,18 @@ impl<'a> Picked<'a> {
         Self { rows: Rows::Each { indices, validity }, len: indices.len(), has_nulls }
     }
 
-    /// Stretches of rows.
+    /// Runs of rows.
     ///
     /// # Errors
     /// When they are more rows than can be counted.
-    pub(crate) fn stretches(stretches: &'a [Stretch]) -> Result<Self> {
-        let len = stretches.iter().try_fold(0usize, |sum, stretch| sum.checked_add(stretch.len));
+    pub(crate) fn runs(runs: &'a [RowRun]) -> Result<Self> {
+        let len = runs.iter().try_fold(0usize, |sum, run| sum.checked_add(run.len));
         let len = len.filter(|len| isize::try_from(*len).is_ok()).ok_or_else(too_many)?;
-        let has_nulls = stretches.iter().any(|stretch| stretch.start == NOWHERE);
-        Ok(Self { rows: Rows::Stretches(stretches), len, has_nulls })
+        let has_nulls = runs.iter().any(|run| run.start == NULLS);
+        Ok(Self { rows: Rows::Runs(runs), len, has_nulls })
     }
 
-    /// Calls `visit` with each stretch of rows, or how many nulls there are.
+    /// Calls `visit` with each run of rows, or how many nulls there are.
     #[inline]
     fn visit(&self, mut visit: impl FnMut(std::result::Result<std::ops::Range<usize>, usize>)) {
         match self.rows {
@@ -107,19 +107,19 @@ impl<'a> Picked<'a> {
                     visit(if valid { Ok(*index as usize..*index as usize + 1) } else { Err(1) });
                 });
             },
-            Rows::Stretches(stretches) => stretches.iter().for_each(|stretch| {
-                visit(match stretch.start {
-                    NOWHERE => Err(stretch.len),
-                    start => Ok(start..start + stretch.len),
+            Rows::Runs(runs) => runs.iter().for_each(|run| {
+                visit(match run.start {
+                    NULLS => Err(run.len),
+                    start => Ok(start..start + run.len),
                 });
             }),
         }
     }
 
-    /// The one stretch that all is, if it is one of rows.
-    fn one(&self) -> Option<Stretch> {
+    /// The one run that all is, if it is one of rows.
+    fn one(&self) -> Option<RowRun> {
         match self.rows {
-            Rows::Stretches([one]) if one.start != NOWHERE => Some(*one),
+            Rows::Runs([one]) if one.start != NULLS => Some(*one),
             _ => None,
         }
     }
@@ -149,65 +149,71 @@ fn of<A: 'static>(array: &dyn Array) -> Result<&A> {
     array.as_any().downcast_ref::<A>().ok_or_else(|| Error::invalid("an array is not what its type says"))
 }
 
-/// The picked rows of an array, as an array of the same type.
+/// The selected rows of an array, as an array of the same type.
 ///
 /// # Errors
 /// When a row is beyond the array's, when the result is more than may be charged or allocated, when its type is none
 /// that decoding makes.
-pub(crate) fn pick(values: &dyn Array, picked: Picked<'_>, charge: &dyn Charge) -> Result<Box<dyn Array>> {
-    if picked.len == 0 {
+pub(crate) fn gather(
+    values: &dyn Array,
+    selection: Selection<'_>,
+    charge: &dyn Charge,
+) -> Result<Box<dyn Array>> {
+    if selection.len == 0 {
         return Ok(values.sliced(0, 0));
     }
-    if let Some(Stretch { start, len }) = picked.one() {
+    if let Some(RowRun { start, len }) = selection.one() {
         let is_inside = start.checked_add(len).is_some_and(|end| end <= values.len());
         return if is_inside { Ok(values.sliced(start, len)) } else { Err(outside()) };
     }
     let mut end = 0;
-    picked.visit(|rows| end = end.max(rows.map_or(0, |rows| rows.end)));
+    selection.visit(|rows| end = end.max(rows.map_or(0, |rows| rows.end)));
     if end > values.len() {
         return Err(outside());
     }
-    let validity = validity(values.validity(), picked, charge)?;
+    let validity = validity(values.validity(), selection, charge)?;
     match values.dtype().to_physical_type() {
         PhysicalType::Null => {
-            charge.unbacked_rows(picked.len)?;
-            Ok(Box::new(NullArray::new(values.dtype().clone(), picked.len)))
+            charge.unbacked_rows(selection.len)?;
+            Ok(Box::new(NullArray::new(values.dtype().clone(), selection.len)))
         },
         PhysicalType::Boolean => {
             let array = of::<BooleanArray>(values)?;
-            let values = bits(array.values(), picked, charge)?;
+            let values = bits(array.values(), selection, charge)?;
             boxed(BooleanArray::try_new(array.dtype().clone(), values, validity))
         },
         PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
             let array = of::<PrimitiveArray<$T>>(values)?;
-            let values = share(numbers::<$T>(array.values(), picked, charge)?);
+            let values = share(numbers::<$T>(array.values(), selection, charge)?);
             boxed(PrimitiveArray::try_new(array.dtype().clone(), values, validity))
         }),
         PhysicalType::BinaryView => {
-            views(of::<BinaryViewArrayGeneric<[u8]>>(values)?, picked, validity, charge)
+            views(of::<BinaryViewArrayGeneric<[u8]>>(values)?, selection, validity, charge)
         },
-        PhysicalType::Utf8View => views(of::<BinaryViewArrayGeneric<str>>(values)?, picked, validity, charge),
-        PhysicalType::LargeBinary => binary(of(values)?, picked, validity, charge),
-        PhysicalType::LargeList => list(of(values)?, picked, validity, charge),
-        PhysicalType::FixedSizeList => fixed_list(of(values)?, picked, validity, charge),
+        PhysicalType::Utf8View => {
+            views(of::<BinaryViewArrayGeneric<str>>(values)?, selection, validity, charge)
+        },
+        PhysicalType::LargeBinary => binary(of(values)?, selection, validity, charge),
+        PhysicalType::LargeList => list(of(values)?, selection, validity, charge),
+        PhysicalType::FixedSizeList => fixed_list(of(values)?, selection, validity, charge),
         PhysicalType::Struct => {
             let array = of::<StructArray>(values)?;
-            let fields = array.values().iter().map(|field| pick(field.as_ref(), picked, charge));
+            let fields = array.values().iter().map(|field| gather(field.as_ref(), selection, charge));
             let fields = fields.collect::<Result<Vec<_>>>()?;
             if fields.is_empty() {
-                charge.unbacked_rows(picked.len)?;
+                charge.unbacked_rows(selection.len)?;
             }
             let dtype = array.dtype().clone();
-            boxed(StructArray::try_new(dtype, picked.len, fields, validity))
+            boxed(StructArray::try_new(dtype, selection.len, fields, validity))
         },
         other => Err(Error::unsupported(format!("rows of arrays of the layout {other:?} cannot be picked"))),
     }
 }
 
-fn bits(values: &Bitmap, picked: Picked<'_>, charge: &dyn Charge) -> Result<Bitmap> {
-    let mut out = charge.bits(picked.len)?;
+fn bits(values: &Bitmap, selection: Selection<'_>, charge: &dyn Charge) -> Result<Bitmap> {
+    let mut out = charge.bits(selection.len)?;
     let (bytes, offset, _) = values.as_slice();
-    picked.visit(|rows| match rows {
+    selection.visit(|rows| match rows {
         Ok(rows) if rows.len() == 1 => out.push(values.get(rows.start) == Some(true)),
         Ok(rows) => out.extend_from_slice(bytes, offset + rows.start, rows.len()),
         Err(nulls) => out.extend_constant(nulls, false),
@@ -215,33 +221,33 @@ fn bits(values: &Bitmap, picked: Picked<'_>, charge: &dyn Charge) -> Result<Bitm
     Ok(out.freeze())
 }
 
-/// The validity of the picked rows of an array that has this one; `None` if none is null.
-fn validity(known: Option<&Bitmap>, picked: Picked<'_>, charge: &dyn Charge) -> Result<Option<Bitmap>> {
+/// The validity of the selected rows of an array that has this one; `None` if none is null.
+fn validity(known: Option<&Bitmap>, selection: Selection<'_>, charge: &dyn Charge) -> Result<Option<Bitmap>> {
     if let Some(known) = known.filter(|known| known.unset_bits() > 0) {
-        let picked = bits(known, picked, charge)?;
-        return Ok((picked.unset_bits() > 0).then_some(picked));
+        let selected = bits(known, selection, charge)?;
+        return Ok((selected.unset_bits() > 0).then_some(selected));
     }
-    if !picked.has_nulls {
+    if !selection.has_nulls {
         return Ok(None);
     }
-    if let Rows::Each { validity: Some(validity), .. } = picked.rows {
+    if let Rows::Each { validity: Some(validity), .. } = selection.rows {
         return Ok(Some(validity.clone()));
     }
-    let mut out = charge.bits(picked.len)?;
-    picked.visit(|rows| match rows {
+    let mut out = charge.bits(selection.len)?;
+    selection.visit(|rows| match rows {
         Ok(rows) => out.extend_constant(rows.len(), true),
         Err(nulls) => out.extend_constant(nulls, false),
     });
     Ok(Some(out.freeze()))
 }
 
-fn numbers<T: Copy + Default>(values: &[T], picked: Picked<'_>, charge: &dyn Charge) -> Result<Vec<T>> {
-    let mut out = charge.vec::<T>(picked.len)?;
-    if let Rows::Each { indices, validity: None } = picked.rows {
+fn numbers<T: Copy + Default>(values: &[T], selection: Selection<'_>, charge: &dyn Charge) -> Result<Vec<T>> {
+    let mut out = charge.vec::<T>(selection.len)?;
+    if let Rows::Each { indices, validity: None } = selection.rows {
         out.extend(indices.iter().map(|index| values.get(*index as usize).copied().unwrap_or_default()));
         return Ok(out);
     }
-    picked.visit(|rows| match rows {
+    selection.visit(|rows| match rows {
         Ok(rows) if rows.len() == 1 => out.push(values.get(rows.start).copied().unwrap_or_default()),
         Ok(rows) => out.extend_from_slice(values.get(rows).unwrap_or_default()),
         Err(nulls) => out.resize(out.len() + nulls, T::default()),
@@ -251,13 +257,13 @@ fn numbers<T: Copy + Default>(values: &[T], picked: Picked<'_>, charge: &dyn Cha
 
 fn views<T: ViewType + ?Sized>(
     array: &BinaryViewArrayGeneric<T>,
-    picked: Picked<'_>,
+    selection: Selection<'_>,
     validity: Option<Bitmap>,
     charge: &dyn Charge,
 ) -> Result<Box<dyn Array>> {
-    let views: Vec<View> = numbers(array.views(), picked, charge)?;
+    let views: Vec<View> = numbers(array.views(), selection, charge)?;
     // SAFETY: the views are some of the array's, over its buffers, or of empty values, which are in the view.
-    let picked = unsafe {
+    let array = unsafe {
         BinaryViewArrayGeneric::<T>::new_unchecked(
             array.dtype().clone(),
             share(views),
@@ -267,18 +273,18 @@ fn views<T: ViewType + ?Sized>(
             array.total_buffer_len(),
         )
     };
-    Ok(Box::new(picked))
+    Ok(Box::new(array))
 }
 
 fn binary(
     array: &BinaryArray<i64>,
-    picked: Picked<'_>,
+    selection: Selection<'_>,
     validity: Option<Bitmap>,
     charge: &dyn Charge,
 ) -> Result<Box<dyn Array>> {
-    let places = Places::of(array.offsets(), picked, None, charge)?;
+    let places = GatheredLists::of(array.offsets(), selection, None, charge)?;
     let mut bytes = charge.vec::<u8>(places.total)?;
-    for Stretch { start, len } in places.stretches {
+    for RowRun { start, len } in places.runs {
         bytes.extend_from_slice(array.values().get(start..start + len).unwrap_or_default());
     }
     let array = BinaryArray::try_new(array.dtype().clone(), places.offsets, share(bytes), validity);
@@ -287,75 +293,75 @@ fn binary(
 
 fn list(
     array: &ListArray<i64>,
-    picked: Picked<'_>,
+    selection: Selection<'_>,
     validity: Option<Bitmap>,
     charge: &dyn Charge,
 ) -> Result<Box<dyn Array>> {
     // What null lists hold is of no interest, and may be much.
-    let places = Places::of(array.offsets(), picked, array.validity(), charge)?;
-    let values = pick(array.values().as_ref(), Picked::stretches(&places.stretches)?, charge)?;
+    let places = GatheredLists::of(array.offsets(), selection, array.validity(), charge)?;
+    let values = gather(array.values().as_ref(), Selection::runs(&places.runs)?, charge)?;
     let array = ListArray::try_new(array.dtype().clone(), places.offsets, values, validity);
     boxed(array)
 }
 
-/// Where the values of picked rows are, and where they come to lie.
-struct Places {
+/// Where the values of selected rows are, and where they come to lie.
+struct GatheredLists {
     offsets: OffsetsBuffer<i64>,
-    stretches: Vec<Stretch>,
+    runs: Vec<RowRun>,
     total: usize,
 }
 
-impl Places {
+impl GatheredLists {
     fn of(
         known: &OffsetsBuffer<i64>,
-        picked: Picked<'_>,
+        selection: Selection<'_>,
         validity: Option<&Bitmap>,
         charge: &dyn Charge,
     ) -> Result<Self> {
-        let mut offsets = charge.vec::<i64>(picked.len.checked_add(1).ok_or_else(too_many)?)?;
-        let mut stretches = charge.vec::<Stretch>(picked.len)?;
+        let mut offsets = charge.vec::<i64>(selection.len.checked_add(1).ok_or_else(too_many)?)?;
+        let mut runs = charge.vec::<RowRun>(selection.len)?;
         offsets.push(0);
         let mut total = Some(0usize);
-        let mut end = |stretch: Stretch| {
-            total = total.and_then(|total| total.checked_add(stretch.len));
-            stretch.push(&mut stretches);
+        let mut end = |run: RowRun| {
+            total = total.and_then(|total| total.checked_add(run.len));
+            run.push(&mut runs);
             offsets.push(total.and_then(|total| i64::try_from(total).ok()).unwrap_or(i64::MAX));
         };
-        picked.visit(|rows| match rows {
+        selection.visit(|rows| match rows {
             Ok(rows) => rows.for_each(|row| {
                 let (start, stop) = known.start_end(row);
                 let is_null = validity.is_some_and(|validity| validity.get(row) == Some(false));
-                end(Stretch::new(start, if is_null { 0 } else { stop - start }));
+                end(RowRun::new(start, if is_null { 0 } else { stop - start }));
             }),
-            Err(nulls) => (0..nulls).for_each(|_| end(Stretch::nulls(0))),
+            Err(nulls) => (0..nulls).for_each(|_| end(RowRun::nulls(0))),
         });
         let total = total.filter(|total| i64::try_from(*total).is_ok()).ok_or_else(too_many)?;
         let offsets = OffsetsBuffer::try_from(share(offsets)).map_err(invalid)?;
-        Ok(Self { offsets, stretches, total })
+        Ok(Self { offsets, runs, total })
     }
 }
 
 fn fixed_list(
     array: &FixedSizeListArray,
-    picked: Picked<'_>,
+    selection: Selection<'_>,
     validity: Option<Bitmap>,
     charge: &dyn Charge,
 ) -> Result<Box<dyn Array>> {
     let width = array.size();
-    picked.len.checked_mul(width).ok_or_else(too_many)?;
+    selection.len.checked_mul(width).ok_or_else(too_many)?;
     if width == 0 {
-        charge.unbacked_rows(picked.len)?;
+        charge.unbacked_rows(selection.len)?;
     }
-    let mut stretches = charge.vec::<Stretch>(picked.len)?;
-    picked.visit(|rows| {
-        let stretch = match rows {
-            Ok(rows) => Stretch::new(rows.start * width, rows.len() * width),
-            Err(nulls) => Stretch::nulls(nulls * width),
+    let mut runs = charge.vec::<RowRun>(selection.len)?;
+    selection.visit(|rows| {
+        let run = match rows {
+            Ok(rows) => RowRun::new(rows.start * width, rows.len() * width),
+            Err(nulls) => RowRun::nulls(nulls * width),
         };
-        stretch.push(&mut stretches);
+        run.push(&mut runs);
     });
-    let values = pick(array.values().as_ref(), Picked::stretches(&stretches)?, charge)?;
-    let array = FixedSizeListArray::try_new(array.dtype().clone(), picked.len, values, validity);
+    let values = gather(array.values().as_ref(), Selection::runs(&runs)?, charge)?;
+    let array = FixedSizeListArray::try_new(array.dtype().clone(), selection.len, values, validity);
     boxed(array)
 }
 
@@ -367,7 +373,7 @@ mod tests {
     use arrow::datatypes::{ArrowDataType, Field};
 
     use super::*;
-    use crate::charge::Free;
+    use crate::charge::Uncharged;
 
     struct Purse(Cell<usize>);
 
@@ -421,12 +427,12 @@ mod tests {
             for validity in [Some(&validity), None] {
                 let rows: Vec<IdxSize> =
                     rows.iter().map(|row| if validity.is_some() { *row } else { row % 4 }).collect();
-                let picked = pick(array.as_ref(), Picked::each(&rows, validity), &Free).unwrap();
-                assert_eq!(picked.dtype(), array.dtype());
-                assert_eq!(picked.len(), rows.len());
+                let selection = gather(array.as_ref(), Selection::each(&rows, validity), &Uncharged).unwrap();
+                assert_eq!(selection.dtype(), array.dtype());
+                assert_eq!(selection.len(), rows.len());
                 for (at, row) in rows.iter().enumerate() {
                     let is_null = validity.is_some_and(|validity| !validity.get_bit(at));
-                    let one = picked.sliced(at, 1);
+                    let one = selection.sliced(at, 1);
                     if is_null {
                         assert!(one.is_null(0), "{array:?}");
                     } else {
@@ -434,13 +440,13 @@ mod tests {
                     }
                 }
             }
-            let stretches = [Stretch::new(2, 2), Stretch::new(0, 3), Stretch::new(3, 1)];
-            let picked = pick(array.as_ref(), Picked::stretches(&stretches).unwrap(), &Free).unwrap();
-            let parts = stretches.map(|stretch| array.sliced(stretch.start, stretch.len));
-            assert_eq!(picked, crate::join(&parts).unwrap(), "{array:?}");
-            let outside = [Stretch::new(3, 2), Stretch::new(0, 1)];
-            assert!(pick(array.as_ref(), Picked::stretches(&outside).unwrap(), &Free).is_err());
-            assert!(pick(array.as_ref(), Picked::each(&[4], None), &Free).is_err());
+            let runs = [RowRun::new(2, 2), RowRun::new(0, 3), RowRun::new(3, 1)];
+            let selection = gather(array.as_ref(), Selection::runs(&runs).unwrap(), &Uncharged).unwrap();
+            let parts = runs.map(|run| array.sliced(run.start, run.len));
+            assert_eq!(selection, crate::join(&parts).unwrap(), "{array:?}");
+            let outside = [RowRun::new(3, 2), RowRun::new(0, 1)];
+            assert!(gather(array.as_ref(), Selection::runs(&outside).unwrap(), &Uncharged).is_err());
+            assert!(gather(array.as_ref(), Selection::each(&[4], None), &Uncharged).is_err());
         }
     }
 
@@ -449,19 +455,19 @@ mod tests {
         let wide = fixed(PrimitiveArray::from_vec(vec![0i64; 1 << 10]).boxed(), 1 << 10);
         let rows = vec![0; 1_000];
         let purse = Purse(Cell::new(8_000_000));
-        assert!(pick(wide.as_ref(), Picked::each(&rows, None), &purse).is_err());
+        assert!(gather(wide.as_ref(), Selection::each(&rows, None), &purse).is_err());
         let purse = Purse(Cell::new(10 << 20));
-        assert!(pick(wide.as_ref(), Picked::each(&rows, None), &purse).is_ok());
+        assert!(gather(wide.as_ref(), Selection::each(&rows, None), &purse).is_ok());
         // Nulls of a list that has 2^40 values: more than may be, or than there are addresses.
         let dtype = FixedSizeListArray::default_datatype(ArrowDataType::Int64, 1 << 40);
         let none = FixedSizeListArray::new_empty(dtype).boxed();
         let nulls = Bitmap::new_zeroed(1_000);
-        assert!(pick(none.as_ref(), Picked::each(&rows, Some(&nulls)), &purse).is_err());
+        assert!(gather(none.as_ref(), Selection::each(&rows, Some(&nulls)), &purse).is_err());
         let dtype = FixedSizeListArray::default_datatype(ArrowDataType::Null, 1 << 60);
         let none = FixedSizeListArray::new_empty(dtype).boxed();
         for rows in [&rows[..], &rows[..1]] {
             let nulls = Bitmap::new_zeroed(rows.len());
-            assert!(pick(none.as_ref(), Picked::each(rows, Some(&nulls)), &purse).is_err());
+            assert!(gather(none.as_ref(), Selection::each(rows, Some(&nulls)), &purse).is_err());
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::aligned::try_with_capacity;
 
 /// The part of a data buffer that views use.
 #[derive(Clone, Copy)]
-pub(super) struct Used {
+pub(super) struct UsedRange {
     pub(super) start: usize,
     pub(super) end: usize,
     /// The lengths of all values together: more than there are between `start` and `end` if values share bytes.
@@ -25,7 +25,7 @@ pub(super) struct Used {
     pub(super) in_order: bool,
 }
 
-impl Used {
+impl UsedRange {
     const NOTHING: Self = Self { start: usize::MAX, end: 0, bytes: 0, in_order: true };
 
     #[inline(always)]
@@ -64,18 +64,18 @@ fn for_each_long<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>, mut wo
 }
 
 /// Which range of each buffer the array's values lie in, and how much of it they are.
-pub(super) fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<Used> {
-    let mut used = vec![Used::NOTHING; array.data_buffers().len()];
+pub(super) fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<UsedRange> {
+    let mut used = vec![UsedRange::NOTHING; array.data_buffers().len()];
     // Values of one buffer follow one another, mostly: what is known of it stays in registers.
-    let (mut open, mut here) = (0, Used::NOTHING);
+    let (mut open, mut here) = (0, UsedRange::NOTHING);
     for_each_long(array, |view| {
         if view.buffer_idx != open {
-            let known = std::mem::replace(&mut here, Used::NOTHING);
+            let known = std::mem::replace(&mut here, UsedRange::NOTHING);
             used.get_mut(open as usize).into_iter().for_each(|used| used.join(known));
             open = view.buffer_idx;
         }
         let (start, bytes) = (view.offset as usize, view.length as usize);
-        here.join(Used { start, end: start + bytes, bytes, in_order: true });
+        here.join(UsedRange { start, end: start + bytes, bytes, in_order: true });
     });
     used.get_mut(open as usize).into_iter().for_each(|used| used.join(here));
     used
@@ -90,12 +90,12 @@ pub(super) struct Coverage {
     before: Vec<usize>,
 }
 
-const BITS: usize = u64::BITS as usize;
+const WORD_BITS: usize = u64::BITS as usize;
 
 impl Coverage {
     /// Nothing of a range.
     fn new(range: Range<usize>) -> Result<Self> {
-        let len = range.len().div_ceil(BITS);
+        let len = range.len().div_ceil(WORD_BITS);
         let mut words = try_with_capacity(len)?;
         words.resize(len, 0);
         Ok(Self { range, words, before: Vec::new() })
@@ -123,10 +123,10 @@ impl Coverage {
         let Some(mut from) = offset.checked_sub(self.range.start) else { return };
         let to = from + len;
         while from < to {
-            let (word, bit) = (from / BITS, from % BITS);
-            let bits = (to - from).min(BITS - bit);
+            let (word, bit) = (from / WORD_BITS, from % WORD_BITS);
+            let bits = (to - from).min(WORD_BITS - bit);
             if let Some(word) = self.words.get_mut(word) {
-                *word |= (u64::MAX >> (BITS - bits)) << bit;
+                *word |= (u64::MAX >> (WORD_BITS - bits)) << bit;
             }
             from += bits;
         }
@@ -156,8 +156,8 @@ impl Coverage {
     /// Where a byte of the buffer that is used comes to lie when those that are not are left out.
     pub(super) fn position(&self, offset: usize) -> Option<usize> {
         let at = offset.checked_sub(self.range.start)?;
-        let (word, before) = (self.words.get(at / BITS)?, self.before.get(at / BITS)?);
-        let lower = word & !(u64::MAX << (at % BITS));
+        let (word, before) = (self.words.get(at / WORD_BITS)?, self.before.get(at / WORD_BITS)?);
+        let lower = word & !(u64::MAX << (at % WORD_BITS));
         Some(before + lower.count_ones() as usize)
     }
 
@@ -178,11 +178,11 @@ impl Coverage {
     /// The first byte from `at` on that is used, or is not.
     fn next(&self, at: usize, used: bool) -> usize {
         let flip = if used { 0 } else { u64::MAX };
-        let mut from = at % BITS;
-        for (i, word) in self.words.iter().enumerate().skip(at / BITS) {
+        let mut from = at % WORD_BITS;
+        for (i, word) in self.words.iter().enumerate().skip(at / WORD_BITS) {
             let found = (word ^ flip) & (u64::MAX << from);
             if found != 0 {
-                return (i * BITS + found.trailing_zeros() as usize).min(self.range.len());
+                return (i * WORD_BITS + found.trailing_zeros() as usize).min(self.range.len());
             }
             from = 0;
         }
