@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests of floe-format, floe-codec and floe-array under AddressSanitizer, mutations of every physical layout
+# The tests of floe-runtime, floe-format, floe-codec and floe-array under AddressSanitizer, mutations of every physical layout
 # among them: what is read or written out of bounds, or after it was freed, ends the run.
 #
 #   scripts/asan.sh [arguments of cargo test]
@@ -23,4 +23,4 @@ export RUSTFLAGS="-Zsanitizer=address ${RUSTFLAGS:-}"
 export CFLAGS="${CFLAGS:-} -fno-sanitize-address-use-after-scope"
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}"
 # Documentation tests would be built and linked one by one; what they show, the tests cover.
-cargo "+$TOOLCHAIN" test --target "$TARGET" -p floe-format -p floe-codec -p floe-array --lib --tests "$@"
+cargo "+$TOOLCHAIN" test --target "$TARGET" -p floe-runtime -p floe-format -p floe-codec -p floe-array --lib --tests "$@"

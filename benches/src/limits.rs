@@ -45,7 +45,7 @@ impl Choices {
         };
         let choice = known.get_or_init(|| CompressionPlan::new(compression, buffer).expect("a choice"));
         let choice = choice.reuse_or_replan(buffer).expect("a choice");
-        choice.compress(buffer, out, &|n, work| (0..n).for_each(work)).expect("compressed")
+        choice.compress(buffer, out, &floe_runtime::Serial).expect("compressed")
     }
 }
 

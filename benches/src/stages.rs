@@ -8,13 +8,14 @@ use arrow::array::{Array, Utf8ViewArray, View};
 use floe_array::decode::{Budget, ColumnOffsets};
 use floe_array::encode::EncodedBuffer;
 use floe_array::{
-    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Serial, decode_column,
-    encode_column, validate,
+    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, decode_column, encode_column,
+    validate,
 };
 use floe_codec::{Compression, CompressionPlan};
 use floe_format::{
     BatchHeader, BodyLayout, Codec as WireCodec, DataType, Field, IntType, IpcLimits, Version,
 };
+use floe_runtime::Serial;
 use polars_buffer::Buffer;
 use polars_core::prelude::{Column, DataFrame};
 
@@ -329,7 +330,7 @@ fn compress_alike(compression: Compression, buffers: &[Vec<u8>], out: &mut Vec<u
             Some(first) => CompressionPlan::reuse_or_replan(first, buffer),
         };
         let choice = choice.expect("a choice");
-        choice.compress(buffer, out, &|n, work| (0..n).for_each(work)).expect("compressed");
+        choice.compress(buffer, out, &Serial).expect("compressed");
         first.get_or_insert(choice);
     }
 }

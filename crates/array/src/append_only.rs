@@ -1,4 +1,4 @@
-//! Values that only ever grow, shared: whoever holds the first ones keeps them, while others are added behind.
+//! Lists of values that share memory: a list keeps the values it has, while another one is appended to.
 //!
 //! ```text
 //!   storage   | 0 1 2 3 4 5 6 7 8 |           |     room for more
@@ -6,8 +6,8 @@
 //!   now       |<-------- 9 ------>|
 //! ```
 //!
-//! A stream may send a few more values of a dictionary before each batch. To copy all of them each time would take
-//! time that grows with the square of their number; here each is copied about once.
+//! A stream may send a few more values of a dictionary before each batch. Copying all of them each time would take
+//! quadratic time; here each value is copied about once.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use floe_format::Result;
 
-use crate::aligned::try_grow;
+use floe_runtime::alloc::try_grow;
 
 /// A list of values that shares its memory with those it was made of, and with those made of it.
 #[derive(Clone)]

@@ -1,8 +1,6 @@
-//! What a decoder needs from its surroundings: the bytes of a body, and someone to run its work.
+//! The bytes of a message's body, wherever they are.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use floe_format::Result;
 use polars_buffer::Buffer;
@@ -14,7 +12,7 @@ pub trait Body: Send + Sync {
     /// The range as shared memory, if the body is in memory already.
     fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>>;
 
-    /// The range as memory that is only lent: enough to decompress from.
+    /// The range as borrowed memory, if it is in memory but cannot be shared: enough to decompress from.
     fn lent(&self, range: Range<u64>) -> Option<&[u8]> {
         let _ = range;
         None
@@ -47,7 +45,7 @@ impl Body for Buffer<u8> {
     }
 }
 
-/// The parts of a body that somebody needs, each in an allocation of its own.
+/// Parts of a body, each in an allocation of its own: those that a projection needs.
 ///
 /// ```
 /// use floe_array::{Body, Segments};
@@ -97,137 +95,5 @@ impl Body for Segments {
             .ok_or_else(|| floe_format::Error::invalid("a buffer lies where the body has not been read"))?;
         dst.copy_from_slice(source.as_slice());
         Ok(())
-    }
-}
-
-/// Runs independent pieces of work, possibly at once.
-///
-/// Nothing that is safe relies on that: what an executor leaves out is done by the caller, and what it runs a second
-/// time is left out (see `map`). Decoding hands out memory that such work writes.
-pub trait Executor: Sync {
-    /// Calls `work(0)` to `work(n - 1)`, in any order, and returns when all have returned.
-    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync));
-
-    /// Whether all work stays on the calling thread.
-    fn is_serial(&self) -> bool {
-        false
-    }
-}
-
-/// A piece of work that runs once, and what came of it.
-struct Once<T> {
-    is_taken: AtomicBool,
-    value: Mutex<Option<T>>,
-}
-
-impl<T> Once<T> {
-    fn new() -> Self {
-        Self { is_taken: AtomicBool::new(false), value: Mutex::new(None) }
-    }
-
-    /// Runs the work, unless somebody has begun with it.
-    fn run(&self, work: impl FnOnce() -> T) {
-        if !self.is_taken.swap(true, Ordering::Relaxed) {
-            let value = work();
-            *self.value.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
-        }
-    }
-}
-
-impl dyn Executor + '_ {
-    /// What `work(0)` to `work(n - 1)` return, in that order: each is run once, whatever the executor does.
-    ///
-    /// # Panics
-    /// If `work` does, also where the executor makes nothing of it.
-    ///
-    /// ```
-    /// use floe_array::{Executor, Serial};
-    ///
-    /// let executor: &dyn Executor = &Serial;
-    /// assert_eq!(executor.map(4, |i| i * i), [0, 1, 4, 9]);
-    /// ```
-    pub fn map<T: Send>(&self, n: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
-        if n <= 1 || self.is_serial() {
-            return (0..n).map(work).collect();
-        }
-        let all: Vec<Once<T>> = (0..n).map(|_| Once::new()).collect();
-        self.for_each(n, &|i| {
-            if let Some(one) = all.get(i) {
-                one.run(|| work(i));
-            }
-        });
-        let value = |(i, one): (usize, Once<T>)| {
-            one.run(|| work(i));
-            let value = one.value.into_inner().unwrap_or_else(PoisonError::into_inner);
-            // Whoever took it had no value to put there, and no call goes on after `for_each`: it borrows `all`.
-            value.unwrap_or_else(|| panic!("an executor went on after piece {i} of its work had panicked"))
-        };
-        all.into_iter().enumerate().map(value).collect()
-    }
-}
-
-/// An [`Executor`] that stays on the calling thread.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Serial;
-
-impl Executor for Serial {
-    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
-        (0..n).for_each(work);
-    }
-
-    fn is_serial(&self) -> bool {
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Runs what it likes, as often as it likes.
-    struct Odd(fn(usize, &(dyn Fn(usize) + Sync)));
-
-    impl Executor for Odd {
-        fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
-            (self.0)(n, work);
-        }
-    }
-
-    #[test]
-    fn all_work_is_done_once_whatever_the_executor_does() {
-        type Run = fn(usize, &(dyn Fn(usize) + Sync));
-        let odd: [Run; 4] = [
-            |_, _| {},
-            |n, work| (0..n).chain(0..n + 5).for_each(work),
-            |n, work| (0..n).step_by(3).for_each(work),
-            |n, work| {
-                std::thread::scope(|scope| {
-                    for _ in 0..3 {
-                        scope.spawn(|| (0..n).for_each(work));
-                    }
-                });
-            },
-        ];
-        for run in odd {
-            let counts: Vec<Mutex<usize>> = (0..100).map(|_| Mutex::new(0)).collect();
-            let executor: &dyn Executor = &Odd(run);
-            let values = executor.map(counts.len(), |i| {
-                *counts[i].lock().unwrap() += 1;
-                i
-            });
-            assert!(values.into_iter().eq(0..100));
-            assert!(counts.into_iter().all(|count| count.into_inner().unwrap() == 1));
-        }
-    }
-
-    #[test]
-    fn a_panic_that_the_executor_swallows_is_one() {
-        let executor: &dyn Executor = &Odd(|n, work| {
-            for i in 0..n {
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(i)));
-            }
-        });
-        let map = || executor.map(3, |i| assert!(i != 1));
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(map)).is_err());
     }
 }

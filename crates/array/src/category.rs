@@ -1,5 +1,6 @@
 //! The category of each value of a dictionary: what keys are translated by.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::types::NativeType;
@@ -7,7 +8,7 @@ use floe_format::{Error, Result};
 
 use crate::append_only::AppendOnly;
 
-/// The category of each value of a dictionary: none where that is null.
+/// The category of each value of a dictionary, or none where the value is null.
 ///
 /// A clone shares its memory; what is [added](Self::extend) to one is not seen by the other.
 ///
@@ -25,6 +26,14 @@ pub struct Categories {
     list: List,
     width: u8,
     is_identity: bool,
+}
+
+impl fmt::Debug for Categories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { list: _, width, is_identity } = self;
+        let mut out = f.debug_struct("Categories");
+        out.field("len", &self.len()).field("width", width).field("is_identity", is_identity).finish()
+    }
 }
 
 /// The categories, as wide as they are in an array, as long as no value is null.
@@ -137,9 +146,9 @@ fn narrow<C: TryFrom<u32>>(categories: &[u32]) -> Result<Vec<C>> {
     narrow.collect::<Option<_>>().ok_or_else(|| Error::invalid("a category overflows its type"))
 }
 
-/// What a category is in an array.
+/// A type of category numbers, as arrays have them.
 pub(crate) trait Category: NativeType + Ord + TryInto<usize> {
-    /// The categories of values, if they are such and no value is null.
+    /// The category of each value, if categories are of this type and no value is null.
     fn table(categories: &Categories) -> Option<&[Self]>;
 }
 

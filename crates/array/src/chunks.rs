@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::array::Array;
 use floe_format::Result;
 
-use crate::decode::Budget;
+use crate::budget::Budget;
 use crate::join::join_charged;
 
 /// Arrays of one type, one behind another. A clone shares them.

@@ -1,4 +1,5 @@
 //! Arrays one behind another, as one.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::array::{
     Array, BinaryArray, BinaryViewArrayGeneric, BooleanArray, FixedSizeListArray, ListArray, NullArray,
@@ -13,8 +14,8 @@ use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use crate::charge::{Charge, Uncharged};
-use crate::gather::boxed;
-use crate::recycle::share;
+use crate::made::{boxed, invalid, of};
+use crate::share;
 
 /// The rows of several arrays of one type, one behind another. They go to memory that is [kept](crate::recycle) for
 /// what is joined next. Not by Polars' kernel: that aborts the process where memory runs out.
@@ -35,12 +36,12 @@ pub fn join(arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>> {
     join_charged(arrays, &Uncharged)
 }
 
-/// As [`join`], with what it takes charged.
+/// As [`join`]. What it allocates is charged first.
 pub(crate) fn join_charged(arrays: &[Box<dyn Array>], charge: &dyn Charge) -> Result<Box<dyn Array>> {
     let first = match arrays {
         [one] => return Ok(one.clone()),
         [first, ..] => first,
-        [] => return Err(Error::invalid("there is no array to be joined with others")),
+        [] => return Err(nothing()),
     };
     if arrays.iter().any(|array| array.dtype() != first.dtype()) {
         return Err(Error::invalid("arrays of different types cannot be joined"));
@@ -49,24 +50,36 @@ pub(crate) fn join_charged(arrays: &[Box<dyn Array>], charge: &dyn Charge) -> Re
     join_all(&arrays, charge)
 }
 
-/// The bytes that offsets use, one array's behind the other's.
+/// The bytes that the offsets of each array use, one array after another.
 fn join_bytes<'a>(
     arrays: impl Iterator<Item = (&'a OffsetsBuffer<i64>, &'a Buffer<u8>)> + Clone,
     charge: &dyn Charge,
 ) -> Result<Buffer<u8>> {
-    let parts = arrays.map(|(offsets, values)| values.get(range(offsets)).unwrap_or_default());
-    let mut values = charge.vec::<u8>(total(parts.clone().map(<[u8]>::len))?)?;
-    parts.for_each(|part| values.extend_from_slice(part));
-    Ok(share(values))
+    let mut out = charge.vec::<u8>(total(arrays.clone().map(|(offsets, _)| range(offsets).len()))?)?;
+    for (offsets, values) in arrays {
+        let used = values.get(range(offsets));
+        out.extend_from_slice(used.ok_or_else(|| Error::invalid("bytes end behind their buffer"))?);
+    }
+    Ok(share(out))
 }
 
-/// What it takes to have an array joined with others.
+/// Bytes that an array takes in a joined one, over-estimated: its values at every depth, and a bit each for validities.
 pub(crate) fn cost(array: &dyn Array) -> usize {
     let own = match array.dtype().to_physical_type() {
         PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| size_of::<$T>()),
         PhysicalType::BinaryView | PhysicalType::Utf8View => size_of::<View>(),
         PhysicalType::LargeBinary | PhysicalType::LargeUtf8 | PhysicalType::LargeList => size_of::<i64>(),
-        _ => 0,
+        PhysicalType::Null
+        | PhysicalType::Boolean
+        | PhysicalType::Binary
+        | PhysicalType::FixedSizeBinary
+        | PhysicalType::Utf8
+        | PhysicalType::List
+        | PhysicalType::FixedSizeList
+        | PhysicalType::Struct
+        | PhysicalType::Union
+        | PhysicalType::Map
+        | PhysicalType::Dictionary(_) => 0,
     };
     let any = array.as_any();
     let below = if let Some(array) = any.downcast_ref::<BinaryArray<i64>>() {
@@ -93,7 +106,7 @@ fn join_all(arrays: &[&dyn Array], charge: &dyn Charge) -> Result<Box<dyn Array>
     let first = match (filled.as_slice(), arrays) {
         ([one], _) | ([], [one, ..]) => return Ok(one.to_boxed()),
         ([first, ..], _) => *first,
-        ([], []) => return Err(Error::invalid("there is no array to be joined with others")),
+        ([], []) => return Err(nothing()),
     };
     let arrays = filled.as_slice();
     let (dtype, rows) = (first.dtype().clone(), total(arrays.iter().map(|array| array.len()))?);
@@ -129,36 +142,63 @@ fn join_all(arrays: &[&dyn Array], charge: &dyn Charge) -> Result<Box<dyn Array>
             let parts = arrays.iter().map(|array| (array.offsets(), array.values()));
             boxed(Utf8Array::try_new(dtype, offsets, join_bytes(parts, charge)?, validity))
         },
-        PhysicalType::LargeList => {
-            let arrays = all::<ListArray<i64>>(arrays)?;
-            let offsets = join_offsets(arrays.iter().map(|array| array.offsets()), rows, charge)?;
-            let used = arrays.iter().map(|array| {
-                let used = range(array.offsets());
-                array.values().sliced(used.start, used.len())
-            });
-            let values = join_boxed(used.collect(), charge)?;
-            boxed(ListArray::try_new(dtype, offsets, values, validity))
-        },
+        PhysicalType::LargeList => join_lists(&all(arrays)?, rows, validity, charge),
         PhysicalType::FixedSizeList => {
             let parts = all::<FixedSizeListArray>(arrays)?.into_iter().map(|array| array.values().clone());
             let values = join_boxed(parts.collect(), charge)?;
             boxed(FixedSizeListArray::try_new(dtype, rows, values, validity))
         },
-        PhysicalType::Struct => {
-            let arrays = all::<StructArray>(arrays)?;
-            let fields = arrays.first().map_or(0, |array| array.values().len());
-            if fields == 0 {
-                charge.unbacked_rows(rows)?;
-            }
-            let field = |i: usize| {
-                let parts = arrays.iter().filter_map(|array| array.values().get(i));
-                join_boxed(parts.cloned().collect(), charge)
-            };
-            let fields = (0..fields).map(field).collect::<Result<Vec<_>>>()?;
-            boxed(StructArray::try_new(dtype, rows, fields, validity))
+        PhysicalType::Struct => join_structs(&all(arrays)?, rows, validity, charge),
+        other @ (PhysicalType::Binary
+        | PhysicalType::FixedSizeBinary
+        | PhysicalType::Utf8
+        | PhysicalType::List
+        | PhysicalType::Union
+        | PhysicalType::Map
+        | PhysicalType::Dictionary(_)) => {
+            Err(Error::unsupported(format!("arrays of the layout {other:?} cannot be joined")))
         },
-        other => Err(Error::unsupported(format!("arrays of the layout {other:?} cannot be joined"))),
     }
+}
+
+fn join_lists(
+    arrays: &[&ListArray<i64>],
+    rows: usize,
+    validity: Option<Bitmap>,
+    charge: &dyn Charge,
+) -> Result<Box<dyn Array>> {
+    let Some(first) = arrays.first() else { return Err(nothing()) };
+    let offsets = join_offsets(arrays.iter().map(|array| array.offsets()), rows, charge)?;
+    let used = arrays.iter().map(|array| {
+        let used = range(array.offsets());
+        array.values().sliced(used.start, used.len())
+    });
+    let values = join_boxed(used.collect(), charge)?;
+    boxed(ListArray::try_new(first.dtype().clone(), offsets, values, validity))
+}
+
+fn join_structs(
+    arrays: &[&StructArray],
+    rows: usize,
+    validity: Option<Bitmap>,
+    charge: &dyn Charge,
+) -> Result<Box<dyn Array>> {
+    let Some(first) = arrays.first() else { return Err(nothing()) };
+    let fields = first.values().len();
+    if fields == 0 {
+        charge.unbacked_rows(rows)?;
+    }
+    let field = |i: usize| {
+        // All have as many fields: they are of one type.
+        let parts = arrays.iter().filter_map(|array| array.values().get(i));
+        join_boxed(parts.cloned().collect(), charge)
+    };
+    let fields = (0..fields).map(field).collect::<Result<Vec<_>>>()?;
+    boxed(StructArray::try_new(first.dtype().clone(), rows, fields, validity))
+}
+
+fn nothing() -> Error {
+    Error::invalid("there is no array to be joined with others")
 }
 
 fn join_boxed(arrays: Vec<Box<dyn Array>>, charge: &dyn Charge) -> Result<Box<dyn Array>> {
@@ -166,17 +206,9 @@ fn join_boxed(arrays: Vec<Box<dyn Array>>, charge: &dyn Charge) -> Result<Box<dy
     join_all(&arrays, charge)
 }
 
-fn invalid(error: impl std::fmt::Display) -> Error {
-    Error::invalid(error.to_string())
-}
-
-/// The arrays themselves.
+/// The arrays as the type that their data type stands for.
 fn all<'a, A: 'static>(arrays: &[&'a dyn Array]) -> Result<Vec<&'a A>> {
-    let array = |array: &&'a dyn Array| {
-        let array = array.as_any().downcast_ref::<A>();
-        array.ok_or_else(|| Error::invalid("an array is not what its type says"))
-    };
-    arrays.iter().map(array).collect()
+    arrays.iter().map(|array| of(*array)).collect()
 }
 
 fn total(mut lens: impl Iterator<Item = usize>) -> Result<usize> {
@@ -184,8 +216,9 @@ fn total(mut lens: impl Iterator<Item = usize>) -> Result<usize> {
     sum.ok_or_else(|| Error::invalid("arrays are together longer than memory has addresses"))
 }
 
-/// Which values the offsets are of.
+/// The range of values that the offsets use.
 fn range(offsets: &OffsetsBuffer<i64>) -> std::ops::Range<usize> {
+    // Arrays are made with offsets that do not fall and are not negative.
     let at = |offset: &i64| usize::try_from(*offset).unwrap_or_default();
     at(offsets.first())..at(offsets.last())
 }
@@ -221,6 +254,7 @@ fn join_offsets<'a>(
     let mut out = charge.vec::<i64>(total([rows, 1].into_iter())?)?;
     out.push(0);
     for part in parts {
+        // The 0 above, or the end of the part before.
         let base = out.last().copied().unwrap_or_default();
         let (first, last) = (*part.first(), *part.last());
         base.checked_add(last - first).ok_or_else(overflow)?;
@@ -229,7 +263,7 @@ fn join_offsets<'a>(
     OffsetsBuffer::try_from(share(out)).map_err(invalid)
 }
 
-/// The views of all, over the buffers of all: arrays one behind another that have the same ones keep them.
+/// The views of all arrays over the buffers of all. Neighbours that share their buffers go on sharing them.
 fn join_views<T: ViewType + ?Sized>(
     arrays: &[&BinaryViewArrayGeneric<T>],
     rows: usize,

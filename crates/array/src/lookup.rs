@@ -1,9 +1,10 @@
-//! The dictionaries a reader knows at one point of a stream, and what a key becomes.
+//! The dictionaries a reader knows at one point of a stream, and how keys are looked up in them.
 //!
-//! What a *field* makes of a dictionary is its own matter: two fields may share an id, one of them an enum, the other
-//! not. So each dictionary-encoded field has a slot ([`floe_format::DictionaryEncoding::slot`]), and each slot a
-//! [`Lookup`], which slots that make the same of it share.
+//! Two fields may share a dictionary's id and use it differently: as an enum and as plain values. So each
+//! dictionary-encoded field has a slot ([`floe_format::DictionaryEncoding::slot`]), and each slot a [`Lookup`]. Slots with
+//! the same use share one.
 
+use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::Array;
@@ -11,7 +12,7 @@ use arrow::array::Array;
 use crate::category::Categories;
 use crate::chunks::Chunks;
 
-/// What the keys of one dictionary-encoded field turn into.
+/// What the keys of one dictionary-encoded field are replaced by.
 #[derive(Clone)]
 pub enum Lookup {
     /// The values themselves, gathered.
@@ -20,6 +21,18 @@ pub enum Lookup {
     Chunks(Chunks),
     /// Category numbers.
     Categories(Categories),
+}
+
+impl fmt::Debug for Lookup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values(values) => {
+                f.debug_struct("Values").field("len", &values.len()).finish_non_exhaustive()
+            },
+            Self::Chunks(chunks) => chunks.fmt(f),
+            Self::Categories(categories) => categories.fmt(f),
+        }
+    }
 }
 
 impl Lookup {
@@ -40,7 +53,8 @@ impl Lookup {
     }
 }
 
-/// Lookups that are copied together when one of them changes: about as many as there are such chunks of 2^18 lookups.
+/// Lookups are copied in chunks of this many when one of them changes. With 2^18 lookups that is about as many chunks as
+/// there are lookups in a chunk.
 const CHUNK_LOOKUPS: usize = 512;
 
 /// A snapshot of all dictionaries: cheap to clone, so that a batch keeps the one it was written with while the stream
@@ -62,6 +76,14 @@ pub struct Dictionaries {
     groups: Arc<[usize]>,
     /// Missing until the dictionary has arrived.
     chunks: Vec<Arc<[Option<Lookup>]>>,
+}
+
+impl fmt::Debug for Dictionaries {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let known = self.chunks.iter().flat_map(|chunk| chunk.iter()).flatten().count();
+        let mut out = f.debug_struct("Dictionaries");
+        out.field("slots", &self.groups.len()).field("known", &known).finish_non_exhaustive()
+    }
 }
 
 impl Dictionaries {

@@ -1,5 +1,4 @@
-//! What the format leaves to the writer's honesty, checked before it is relied on: offsets, UTF-8
-//! and views.
+//! Checks of offsets, UTF-8 and views: the format leaves these to the writer's honesty.
 //!
 //! The checks are written as branch-free passes over whole buffers, so that the compiler makes
 //! vectors of them; the place of a failure is looked for only after one is known.
@@ -10,7 +9,7 @@ use arrow::offset::Offset;
 use floe_format::{Error, ErrorKind, Place, Result};
 use polars_buffer::Buffer;
 
-use crate::aligned::{byte_len, try_with_capacity};
+use floe_runtime::alloc::{byte_len, try_with_capacity};
 
 /// Checks that offsets rise from `0..` to at most `end`; returns the first and the last.
 ///
@@ -58,8 +57,8 @@ pub fn utf8_offsets<O: Offset>(offsets: &[O], first: usize, last: usize, data: &
 /// When one is not.
 pub fn utf8_rows<O: Offset>(offsets: &[O], data: &[u8], validity: &Bitmap) -> Result<()> {
     for (row, (pair, valid)) in offsets.windows(2).zip(validity.iter()).enumerate() {
-        let text = data.get(pair[0].to_usize()..pair[1].to_usize()).unwrap_or_default();
-        if valid && simdutf8::basic::from_utf8(text).is_err() {
+        let text = data.get(pair[0].to_usize()..pair[1].to_usize());
+        if valid && text.is_none_or(|text| simdutf8::basic::from_utf8(text).is_err()) {
             return Err(not_utf8().at(Place::Row(row)));
         }
     }
@@ -75,7 +74,8 @@ fn not_utf8() -> Error {
     Error::new(ErrorKind::InvalidUtf8)
 }
 
-/// The bits behind an inline string of so many bytes. (A table: shifting 128 bits takes longer than all else.)
+/// By the length of an inline string: the bits behind it. A table, since shifting 128 bits takes longer than the rest of
+/// the check.
 static PADDING_OF_LEN: [u128; View::MAX_INLINE_SIZE as usize + 1] = padding();
 
 /// The bits of an inline view that no ASCII has.
@@ -91,20 +91,20 @@ const fn padding() -> [u128; View::MAX_INLINE_SIZE as usize + 1] {
     out
 }
 
-/// What of a data buffer is text. Any number of views may be of the same bytes: those are looked at once, and a view has
-/// only to be held against what was found.
+/// Which bytes of a data buffer are text. Any number of views may share bytes, so the buffer is validated once, and views
+/// are compared with the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Text {
     /// All of it, of one byte a character.
     Ascii,
     /// All of it.
     Utf8,
-    /// These stretches of it, which rise, and have something between them that is not UTF-8.
+    /// These ranges of it, in ascending order, with bytes between them that are not UTF-8.
     Parts(Vec<(usize, usize)>),
 }
 
 impl Text {
-    /// Looks at the bytes. `charge` is told of the bytes that are allocated, before they are.
+    /// Validates the bytes. `charge` is told of the bytes that are allocated, before they are.
     ///
     /// # Errors
     /// Those of `charge`, and when the allocator refuses.
@@ -130,10 +130,9 @@ impl Text {
         Ok(Self::Parts(out))
     }
 
-    /// Whether `data[start..end]` is UTF-8 by itself; `data` is what was looked at.
+    /// Whether `data[start..end]` is UTF-8 by itself, where `data` is the buffer that was validated.
     ///
-    /// The bytes of a character can be told from those that begin one, so that whoever begins to read between two
-    /// characters finds the same ones as whoever began before.
+    /// UTF-8 synchronises itself: a range of valid text that starts and ends between characters is valid.
     #[inline]
     fn holds(&self, data: &[u8], start: usize, end: usize) -> bool {
         let begins = |at: usize| data.get(at).is_none_or(|byte| !is_continuation(*byte));
@@ -159,7 +158,8 @@ fn check_view(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> Re
         }
         if texts.is_some() && bits & NON_ASCII_BITS != 0 {
             let bytes = (bits >> 32).to_le_bytes();
-            let text = bytes.get(..view.length as usize).unwrap_or_default();
+            // An inline view is of twelve bytes at most.
+            let text = bytes.get(..view.length as usize).ok_or_else(not_utf8)?;
             std::str::from_utf8(text).map_err(|_| not_utf8())?;
         }
         return Ok(());
@@ -201,7 +201,7 @@ pub fn views(
     Ok(())
 }
 
-/// What [`check_view`] finds for nearly all views, in few steps: false says nothing.
+/// A fast path for nearly all views. False says nothing: [`check_view`] decides.
 #[inline(always)]
 fn is_plainly_sound(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> bool {
     if let Some(padding) = PADDING_OF_LEN.get(view.length as usize) {

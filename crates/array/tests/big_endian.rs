@@ -11,12 +11,13 @@ use arrow::types::NativeType;
 use floe_array::decode::{Budget, ColumnOffsets};
 use floe_array::encode::EncodedBuffer;
 use floe_array::{
-    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Serial, decode_column, encode_column,
+    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, decode_column, encode_column,
 };
 use floe_format::{
     BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, FloatType, IntType, IntervalUnit, IpcLimits,
     TimeUnit, Version,
 };
+use floe_runtime::Serial;
 use polars_buffer::Buffer;
 
 /// How a buffer's bytes are turned round.

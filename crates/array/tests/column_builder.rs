@@ -7,13 +7,12 @@ use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::Bitmap;
 use floe_array::category::Categories;
 use floe_array::decode::{Budget, ColumnBuilder, ColumnOffsets};
-use floe_array::{
-    ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Executor, Lookup, Serial, decode_column,
-};
+use floe_array::{ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Lookup, decode_column};
 use floe_format::{
     BatchHeader, BodyLayout, Codec, DataType, DictionaryEncoding, Field, FieldNode, IntType, IpcLimits,
     Version,
 };
+use floe_runtime::{Executor, Serial};
 use polars_buffer::Buffer;
 
 struct Batch {

@@ -4,10 +4,11 @@
 use arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
 use arrow::types::NativeType;
 use floe_array::decode::{Budget, ColumnOffsets};
-use floe_array::{ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Serial, decode_column};
+use floe_array::{ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, decode_column};
 use floe_format::{
     BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, IntType, IpcLimits, Result, Version,
 };
+use floe_runtime::Serial;
 use polars_buffer::Buffer;
 
 fn field(data_type: DataType) -> Field {

@@ -4,8 +4,10 @@
 pub(crate) mod lz4 {
     use std::mem::MaybeUninit;
 
+    use floe_runtime::Executor;
+
     use crate::strategy::{Encoder, Strategy};
-    use crate::{Codec, Each, Error, Result, Run};
+    use crate::{Codec, Each, Error, Result};
 
     const MISSING: Error = Error::NotEnabled(Codec::Lz4);
 
@@ -28,7 +30,7 @@ pub(crate) mod lz4 {
         }
     }
 
-    pub(crate) fn append(encoder: &Liblz4, _: &[u8], _: &mut Vec<u8>, _: Run<'_>) -> Result<()> {
+    pub(crate) fn append(encoder: &Liblz4, _: &[u8], _: &mut Vec<u8>, _: &dyn Executor) -> Result<()> {
         match *encoder {}
     }
 
@@ -39,7 +41,7 @@ pub(crate) mod lz4 {
     pub(crate) fn decompress_in_pieces(
         _: &[u8],
         _: &mut [MaybeUninit<u8>],
-        _: Run<'_>,
+        _: &dyn Executor,
         _: Each<'_>,
     ) -> Result<bool> {
         Err(MISSING)
@@ -50,8 +52,10 @@ pub(crate) mod lz4 {
 pub(crate) mod zstd {
     use std::mem::MaybeUninit;
 
+    use floe_runtime::Executor;
+
     use crate::strategy::{Encoder, Strategy};
-    use crate::{Codec, Error, Result, Run};
+    use crate::{Codec, Error, Result};
 
     const MISSING: Error = Error::NotEnabled(Codec::Zstd);
 
@@ -78,7 +82,7 @@ pub(crate) mod zstd {
         }
     }
 
-    pub(crate) fn append(encoder: &Libzstd, _: &[u8], _: &mut Vec<u8>, _: Run<'_>) -> Result<()> {
+    pub(crate) fn append(encoder: &Libzstd, _: &[u8], _: &mut Vec<u8>, _: &dyn Executor) -> Result<()> {
         match *encoder {}
     }
 
@@ -86,7 +90,7 @@ pub(crate) mod zstd {
         Err(MISSING)
     }
 
-    pub(crate) fn decompress_with(_: &[u8], _: &mut [MaybeUninit<u8>], _: Run<'_>) -> Result<()> {
+    pub(crate) fn decompress_with(_: &[u8], _: &mut [MaybeUninit<u8>], _: &dyn Executor) -> Result<()> {
         Err(MISSING)
     }
 

@@ -45,6 +45,7 @@
 //! assert_eq!(back, ints);
 //! # Ok::<(), floe_codec::Error>(())
 //! ```
+#![warn(missing_debug_implementations)]
 #![cfg_attr(
     not(all(feature = "lz4", feature = "zstd")),
     allow(dead_code, reason = "what only a codec that is off would use")
@@ -69,6 +70,8 @@ mod value;
 mod zstd;
 
 use std::mem::MaybeUninit;
+
+use floe_runtime::{Executor, Serial};
 
 #[cfg(not(feature = "lz4"))]
 use disabled::lz4;
@@ -154,20 +157,11 @@ impl Compression {
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
 pub fn compress(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<bool> {
-    compress_with(compression, input, out, &one_by_one)
+    compress_with(compression, input, out, &Serial)
 }
 
-/// Runs independent pieces of work: calls the second argument with every number below the first, in any order and
-/// on any thread, and returns when all calls have. What it leaves out is done by the caller afterwards: the memory that
-/// pieces write is handed out as written.
-pub type Run<'a> = &'a dyn Fn(usize, &(dyn Fn(usize) + Sync));
-
-fn one_by_one(n: usize, work: &(dyn Fn(usize) + Sync)) {
-    (0..n).for_each(work);
-}
-
-/// As [`compress`], with someone to run the pieces of a large input: its LZ4 blocks, or its ZSTD frames. The bytes do
-/// not depend on who that is.
+/// As [`compress`], with an executor for the pieces of a large input: its LZ4 blocks, or its ZSTD frames. The bytes do
+/// not depend on it.
 ///
 /// # Errors
 /// As [`compress`].
@@ -175,11 +169,20 @@ fn one_by_one(n: usize, work: &(dyn Fn(usize) + Sync)) {
 #[cfg_attr(feature = "lz4", doc = "```")]
 #[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
 /// use floe_codec::{Compression, compress, compress_with};
+/// use floe_runtime::Executor;
+///
+/// struct Backwards;
+///
+/// impl Executor for Backwards {
+///     fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+///         (0..n).rev().for_each(work);
+///     }
+/// }
 ///
 /// let input = vec![7; 20 << 20];
 /// let (mut one, mut many) = (Vec::new(), Vec::new());
 /// compress(Compression::Lz4, &input, &mut one)?;
-/// compress_with(Compression::Lz4, &input, &mut many, &|n, work| (0..n).rev().for_each(work))?;
+/// compress_with(Compression::Lz4, &input, &mut many, &Backwards)?;
 /// assert_eq!(one, many);
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
@@ -187,9 +190,9 @@ pub fn compress_with(
     compression: Compression,
     input: &[u8],
     out: &mut Vec<u8>,
-    run: Run<'_>,
+    executor: &dyn Executor,
 ) -> Result<bool> {
-    CompressionPlan::for_one(compression, input)?.compress(input, out, run)
+    CompressionPlan::for_one(compression, input)?.compress(input, out, executor)
 }
 
 /// Appends the frame that holds `input` to `out`, without a length prefix, whatever its size.
@@ -207,10 +210,10 @@ pub fn compress_with(
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
 pub fn compress_always(compression: Compression, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    compress_always_with(compression, input, out, &one_by_one)
+    compress_always_with(compression, input, out, &Serial)
 }
 
-/// As [`compress_always`], with someone to run the pieces of a large input: see [`compress_with`].
+/// As [`compress_always`], with an executor for the pieces of a large input: see [`compress_with`].
 ///
 /// # Errors
 /// As [`compress_always`].
@@ -218,9 +221,10 @@ pub fn compress_always(compression: Compression, input: &[u8], out: &mut Vec<u8>
 #[cfg_attr(feature = "lz4", doc = "```")]
 #[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
 /// use floe_codec::{Codec, Compression, compress_always_with, decompress};
+/// use floe_runtime::Serial;
 ///
 /// let mut frame = Vec::new();
-/// compress_always_with(Compression::Lz4, &[], &mut frame, &|n, work| (0..n).for_each(work))?;
+/// compress_always_with(Compression::Lz4, &[], &mut frame, &Serial)?;
 /// decompress(Codec::Lz4, &frame, &mut [])?;
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
@@ -228,10 +232,10 @@ pub fn compress_always_with(
     compression: Compression,
     input: &[u8],
     out: &mut Vec<u8>,
-    run: Run<'_>,
+    executor: &dyn Executor,
 ) -> Result<()> {
     let (strategy, _) = Strategy::choose_compressed(compression, input)?;
-    strategy.append(input, out, run).map(drop)
+    strategy.append(input, out, executor).map(drop)
 }
 
 /// Decompresses `frame`, which must hold exactly `dst.len()` bytes, into `dst`.
@@ -259,7 +263,7 @@ pub fn decompress(codec: Codec, frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Re
 /// Callback run on each decompressed chunk while it is in cache: the offset of the chunk, and its bytes.
 pub type Each<'a> = &'a (dyn Fn(usize, &mut [u8]) + Sync);
 
-/// As [`decompress`], with the parts of a large frame decompressed through `run` where they can be: LZ4's independent
+/// As [`decompress`], with the parts of a large frame decompressed through the executor where they can be: LZ4's independent
 /// blocks, and ZSTD frames that state their size.
 ///
 /// `each` is called for every chunk right after it was written, by the core that wrote it. On `Ok` the chunks cover all of
@@ -274,6 +278,7 @@ pub type Each<'a> = &'a (dyn Fn(usize, &mut [u8]) + Sync);
 /// use std::mem::MaybeUninit;
 /// use std::sync::atomic::{AtomicUsize, Ordering};
 /// use floe_codec::{Codec, Compression, compress_always, decompress_each};
+/// use floe_runtime::Serial;
 ///
 /// let mut frame = Vec::new();
 /// compress_always(Compression::Lz4, &vec![7; 5 << 20], &mut frame)?;
@@ -282,7 +287,7 @@ pub type Each<'a> = &'a (dyn Fn(usize, &mut [u8]) + Sync);
 /// let each = |_: usize, bytes: &mut [u8]| {
 ///     sum.fetch_add(bytes.iter().map(|byte| usize::from(*byte)).sum(), Ordering::Relaxed);
 /// };
-/// decompress_each(Codec::Lz4, &frame, &mut dst, &|n, work| (0..n).for_each(work), &each)?;
+/// decompress_each(Codec::Lz4, &frame, &mut dst, &Serial, &each)?;
 /// assert_eq!(sum.into_inner(), 7 * (5 << 20));
 /// # floe_codec::Result::Ok(())
 /// ```
@@ -290,13 +295,13 @@ pub fn decompress_each(
     codec: Codec,
     frame: &[u8],
     dst: &mut [MaybeUninit<u8>],
-    run: Run<'_>,
+    executor: &dyn Executor,
     each: Each<'_>,
 ) -> Result<()> {
     match codec {
-        Codec::Lz4 if lz4::decompress_in_pieces(frame, dst, run, each)? => return Ok(()),
+        Codec::Lz4 if lz4::decompress_in_pieces(frame, dst, executor, each)? => return Ok(()),
         Codec::Lz4 => lz4::decompress(frame, dst)?,
-        Codec::Zstd => zstd::decompress_with(frame, dst, run)?,
+        Codec::Zstd => zstd::decompress_with(frame, dst, executor)?,
     }
     // SAFETY: all of it has been written: decompressing returned `Ok`.
     each(0, unsafe { uninit::written_mut(dst) });

@@ -6,9 +6,11 @@
 //! which is compressed with the planned strategy only: the plan is reused if that sample's compressed size is close
 //! to the one the plan was made with, and made anew otherwise.
 
+use floe_runtime::{Executor, Serial};
+
 use crate::sample::{MIN_SAMPLED_BYTES, is_worth_it, sample};
 use crate::strategy::Strategy;
-use crate::{Compression, Result, Run, one_by_one, zstd};
+use crate::{Compression, Result, zstd};
 
 /// Bytes of each piece of the sample that decides about reuse.
 const PIECE_BYTES: usize = 2 << 10;
@@ -25,6 +27,7 @@ const MAX_LONGER_RATIO: usize = 2;
 #[cfg_attr(feature = "lz4", doc = "```")]
 #[cfg_attr(not(feature = "lz4"), doc = "```ignore")]
 /// use floe_codec::{Compression, CompressionPlan};
+/// use floe_runtime::Serial;
 ///
 /// let batch = |start: u64| (start..start + 100_000).flat_map(u64::to_le_bytes).collect::<Vec<u8>>();
 /// let first = CompressionPlan::new(Compression::Lz4, &batch(0))?;
@@ -32,7 +35,7 @@ const MAX_LONGER_RATIO: usize = 2;
 /// for start in [100_000, 200_000] {
 ///     let batch = batch(start);
 ///     let plan = first.reuse_or_replan(&batch)?;
-///     assert!(plan.compress(&batch, &mut out, &|n, work| (0..n).for_each(work))?);
+///     assert!(plan.compress(&batch, &mut out, &Serial)?);
 /// }
 /// # Ok::<(), floe_codec::Error>(())
 /// ```
@@ -108,16 +111,17 @@ impl CompressionPlan {
     #[cfg_attr(feature = "zstd", doc = "```")]
     #[cfg_attr(not(feature = "zstd"), doc = "```ignore")]
     /// use floe_codec::{Compression, CompressionPlan, compress};
+    /// use floe_runtime::Serial;
     ///
     /// let (compression, input) = (Compression::Zstd { level: 3 }, vec![7; 1 << 20]);
     /// let (mut one, mut other) = (Vec::new(), Vec::new());
-    /// CompressionPlan::new(compression, &input)?.compress(&input, &mut one, &|n, work| (0..n).for_each(work))?;
+    /// CompressionPlan::new(compression, &input)?.compress(&input, &mut one, &Serial)?;
     /// compress(compression, &input, &mut other)?;
     /// assert_eq!(one, other);
     /// # Ok::<(), floe_codec::Error>(())
     /// ```
-    pub fn compress(&self, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<bool> {
-        self.strategy.append(input, out, run)
+    pub fn compress(&self, input: &[u8], out: &mut Vec<u8>, executor: &dyn Executor) -> Result<bool> {
+        self.strategy.append(input, out, executor)
     }
 
     /// The name of the strategy, for tracing: `uncompressed`, `liblz4`, `libzstd`, `columnar-lz4` or
@@ -174,9 +178,9 @@ impl CompressionPlan {
     /// now.
     fn compressed_len(&self, sample: &[u8]) -> Result<usize> {
         let mut frame = Vec::new();
-        if !self.strategy.append(sample, &mut frame, &one_by_one)? {
+        if !self.strategy.append(sample, &mut frame, &Serial)? {
             let (strategy, _) = Strategy::choose_compressed(self.compression, sample)?;
-            strategy.append(sample, &mut frame, &one_by_one)?;
+            strategy.append(sample, &mut frame, &Serial)?;
         }
         Ok(frame.len())
     }

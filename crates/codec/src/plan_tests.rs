@@ -80,7 +80,7 @@ fn a_plan_is_reused_for_similar_inputs_only() {
                         assert_eq!(found, own, "{compression:?}: {j}, then {i} of {len}");
                     }
                     let mut out = Vec::new();
-                    if found.compress(column, &mut out, &one_by_one).unwrap() {
+                    if found.compress(column, &mut out, &Serial).unwrap() {
                         let back = unpack(compression.codec(), &out, len);
                         assert!(back.as_ref() == Ok(column), "{compression:?}: {j}, then {i}");
                     } else {

@@ -15,7 +15,9 @@
 //! A new codec takes a variant of [`Codec`](crate::Codec) and [`Compression`], a module beside `lz4` and `zstd` with
 //! `check`, `choose`, `append` and `decompress`, an arm in this file, and one in `lib.rs`.
 
-use crate::{Compression, Result, Run, lz4, zstd};
+use floe_runtime::Executor;
+
+use crate::{Compression, Result, lz4, zstd};
 
 /// How a frame is made. The bytes depend on the strategy and the input only.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,13 +57,13 @@ impl Strategy {
 
     /// Appends the frame of `input` to `out`; `false`, with `out` as it was, if the strategy is to leave it
     /// uncompressed.
-    pub(crate) fn append(&self, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<bool> {
+    pub(crate) fn append(&self, input: &[u8], out: &mut Vec<u8>, executor: &dyn Executor) -> Result<bool> {
         match self {
             Self::Uncompressed => return Ok(false),
-            Self::Library(Library::Lz4(library)) => lz4::append(library, input, out, run)?,
-            Self::Library(Library::Zstd(library)) => zstd::append(library, input, out, run)?,
-            Self::ColumnarLz4(columnar) => lz4::append(columnar, input, out, run)?,
-            Self::ColumnarZstd(columnar) => zstd::append(columnar, input, out, run)?,
+            Self::Library(Library::Lz4(library)) => lz4::append(library, input, out, executor)?,
+            Self::Library(Library::Zstd(library)) => zstd::append(library, input, out, executor)?,
+            Self::ColumnarLz4(columnar) => lz4::append(columnar, input, out, executor)?,
+            Self::ColumnarZstd(columnar) => zstd::append(columnar, input, out, executor)?,
         }
         Ok(true)
     }

@@ -4,6 +4,8 @@
 use std::mem::MaybeUninit;
 use std::sync::Mutex;
 
+use floe_runtime::Executor;
+
 use super::*;
 
 const ALL: [Compression; 5] = [
@@ -288,34 +290,44 @@ fn codecs_that_are_off_say_so() {
     }
 }
 
-/// What runs pieces of work is safe code of somebody else: it may do nothing, or too much. What has been decompressed
+/// An executor that is a function.
+pub(crate) struct By(pub(crate) fn(usize, &(dyn Fn(usize) + Sync)));
+
+impl Executor for By {
+    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+        (self.0)(n, work);
+    }
+}
+
+pub(crate) const BACKWARDS: By = By(|n, work| (0..n).rev().for_each(work));
+
+/// An executor is safe code of somebody else: it may do nothing, or too much. What has been decompressed
 /// is written in full all the same, and what has been compressed is whole.
 #[test]
 fn nothing_is_left_out_whoever_runs_the_pieces() {
-    type Odd = fn(usize, &(dyn Fn(usize) + Sync));
-    let odd: [Odd; 4] = [
-        |_, _| {},
-        |n, work| (0..n).step_by(2).for_each(work),
-        |n, work| (0..n).chain(0..n + 3).for_each(work),
-        |n, work| {
+    let odd = [
+        By(|_, _| {}),
+        By(|n, work| (0..n).step_by(2).for_each(work)),
+        By(|n, work| (0..n).chain(0..n + 3).for_each(work)),
+        By(|n, work| {
             std::thread::scope(|scope| {
                 for _ in 0..2 {
                     scope.spawn(|| (0..n).for_each(work));
                 }
             });
-        },
+        }),
     ];
     let input = ints(18 << 20);
     for compression in enabled().filter(|one| *one != Compression::Zstd { level: 19 }) {
         let whole = pack(compression, &input);
-        for run in odd {
+        for executor in &odd {
             let mut frame = Vec::new();
-            compress_always_with(compression, &input, &mut frame, &run).unwrap();
+            compress_always_with(compression, &input, &mut frame, executor).unwrap();
             assert!(frame == whole, "{compression:?}");
             let mut dst = vec![MaybeUninit::new(0xAA); input.len()];
             let seen = Mutex::new(0);
             let each = |_: usize, bytes: &mut [u8]| *seen.lock().unwrap() += bytes.len();
-            decompress_each(compression.codec(), &frame, &mut dst, &run, &each).unwrap();
+            decompress_each(compression.codec(), &frame, &mut dst, executor, &each).unwrap();
             assert!(seen.into_inner().unwrap() >= input.len());
             // SAFETY: every byte was written when the memory was made.
             let dst: Vec<u8> = dst.into_iter().map(|byte| unsafe { byte.assume_init() }).collect();

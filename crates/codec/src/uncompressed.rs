@@ -108,6 +108,7 @@ impl UncompressedFrame {
             return self.heads.get(block * self.head_len..(block + 1) * self.head_len);
         }
         let start = block * self.block;
+        // An input that is shorter than was stated gives a frame that no reader takes.
         Some(input.get(start..input.len().min(start + self.block)).unwrap_or_default())
     }
 }

@@ -139,6 +139,12 @@ pub enum Place {
     Text(String),
 }
 
+impl From<floe_runtime::Error> for Error {
+    fn from(error: floe_runtime::Error) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
 impl From<&str> for Place {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())

@@ -72,7 +72,7 @@ pub mod prelude {
 /// # assert_eq!(memory::kept(), 0);
 /// ```
 pub mod memory {
-    pub use floe_array::recycle::{kept, limit, release, set_limit};
+    pub use floe_runtime::recycle::{kept, limit, release, set_limit};
 }
 
 /// Examines the physical layout of IPC bytes, for people: see [`inspect::describe`].

@@ -1,4 +1,5 @@
-//! Arrays of simple layout, one behind another in the memory of the first; the memory that is left goes back in the end.
+//! Arrays of simple layout, one behind another in the memory of the first.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::Either;
 use arrow::array::{Array, BooleanArray, PrimitiveArray};
@@ -7,16 +8,17 @@ use arrow::datatypes::PhysicalType;
 use arrow::types::NativeType;
 use arrow::with_match_primitive_type_full;
 use floe_format::{Error, Result};
+use floe_runtime::alloc::reserve_more;
 use polars_buffer::Buffer;
 
-use crate::aligned::reserve_more;
-use crate::recycle::share;
+use crate::made::invalid;
+use crate::share;
 
 pub(super) fn not_that_layout() -> Error {
     Error::invalid("the layout of a column changed from batch to batch")
 }
 
-/// The array itself, of which no other clone is left.
+/// The array by value. `Err` with the array if it is of another type.
 pub(super) fn own<A: Array + Clone>(array: Box<dyn Array>) -> std::result::Result<A, Box<dyn Array>> {
     array.as_any().downcast_ref::<A>().cloned().ok_or(array)
 }
@@ -31,7 +33,21 @@ pub(super) fn append(known: Box<dyn Array>, more: Box<dyn Array>) -> Result<Vec<
         PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
             join::<PrimitiveArray<$T>>(known, more, primitives)
         }),
-        _ => Ok(vec![known, more]),
+        PhysicalType::Null
+        | PhysicalType::Binary
+        | PhysicalType::FixedSizeBinary
+        | PhysicalType::LargeBinary
+        | PhysicalType::Utf8
+        | PhysicalType::LargeUtf8
+        | PhysicalType::List
+        | PhysicalType::FixedSizeList
+        | PhysicalType::LargeList
+        | PhysicalType::Struct
+        | PhysicalType::Union
+        | PhysicalType::Map
+        | PhysicalType::Dictionary(_)
+        | PhysicalType::BinaryView
+        | PhysicalType::Utf8View => Ok(vec![known, more]),
     }
 }
 
@@ -53,7 +69,7 @@ fn primitives<T: NativeType>(known: PrimitiveArray<T>, more: PrimitiveArray<T>) 
     let mut values = growable(values)?;
     reserve_more(&mut values, more.len())?;
     values.extend_from_slice(&more);
-    PrimitiveArray::try_new(dtype, values.into(), validity).map_err(|e| Error::invalid(e.to_string()))
+    PrimitiveArray::try_new(dtype, values.into(), validity).map_err(invalid)
 }
 
 fn booleans(known: BooleanArray, more: BooleanArray) -> Result<BooleanArray> {
@@ -62,7 +78,7 @@ fn booleans(known: BooleanArray, more: BooleanArray) -> Result<BooleanArray> {
     let validity = join_validity((known, values.len()), (added, more.len()));
     let mut values = values.make_mut();
     values.extend_from_bitmap(&more);
-    BooleanArray::try_new(dtype, values.freeze(), validity).map_err(|e| Error::invalid(e.to_string()))
+    BooleanArray::try_new(dtype, values.freeze(), validity).map_err(invalid)
 }
 
 /// Values that can be added to: a copy if they are not this buffer's alone.
@@ -115,6 +131,21 @@ pub(super) fn shrink(array: Box<dyn Array>) -> Box<dyn Array> {
                 Box::new(PrimitiveArray::new(dtype, fit(values), validity))
             })
         }),
-        _ => array,
+        PhysicalType::Null
+        | PhysicalType::Boolean
+        | PhysicalType::Binary
+        | PhysicalType::FixedSizeBinary
+        | PhysicalType::LargeBinary
+        | PhysicalType::Utf8
+        | PhysicalType::LargeUtf8
+        | PhysicalType::List
+        | PhysicalType::FixedSizeList
+        | PhysicalType::LargeList
+        | PhysicalType::Struct
+        | PhysicalType::Union
+        | PhysicalType::Map
+        | PhysicalType::Dictionary(_)
+        | PhysicalType::BinaryView
+        | PhysicalType::Utf8View => array,
     }
 }

@@ -4,7 +4,7 @@ use arrow::array::{Array, BooleanArray};
 use arrow::datatypes::ArrowDataType;
 use floe_format::Result;
 
-use super::DecodeCtx;
+use super::ctx::DecodeCtx;
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;

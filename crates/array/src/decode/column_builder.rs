@@ -1,31 +1,41 @@
-//! A column of which one part after another is decoded, nobody knows how many: onto the end of one
-//! contiguous array where its layout is simple (values of one width, booleans, views), else as
-//! arrays that are joined at the end. Values that need no decoding can be read there from a stream: [`ColumnBuilder::read`].
+//! A column that is decoded batch by batch, when the number of batches is not known.
+//!
+//! | layout                             | what becomes of the next batch                               |
+//! |------------------------------------|--------------------------------------------------------------|
+//! | values of one width, booleans      | decoded behind those there are, in one allocation            |
+//! | strings and bytes                  | views behind views, their data beside the data there is      |
+//! | lists without gaps, structs        | the same for their offsets, their validity and each child    |
+//! | all others                         | an array of its own; [`finish`](ColumnBuilder::finish) joins |
+//!
+//! Values that need no decoding can be read to their place from a stream: [`ColumnBuilder::read`].
+#![warn(clippy::wildcard_enum_match_arm)]
 
-use arrow::array::{Array, PrimitiveArray};
+use std::fmt;
+
+use arrow::array::Array;
 use arrow::bitmap::Bitmap;
-use arrow::datatypes::{PhysicalType, PrimitiveType};
-use arrow::types::NativeType;
-use arrow::with_match_primitive_type_full;
-use floe_format::{DataType, Field, Place, Result, TimeUnit};
+use arrow::datatypes::PrimitiveType;
+use floe_format::{DataType, Error, Field, Place, Result};
+use floe_runtime::alloc::grow_initialised;
 use polars_buffer::Buffer;
 
-use super::append::{append, growable, join_validity, not_that_layout, own, shrink};
-use super::binary::ViewBuilder;
-use super::ctx::lens;
-use super::{
-    DecodeCtx, Unrepresentable, binary, decode, empty_values, keys, list, maintains_offsets, primitive,
-    struct_, view,
-};
-use crate::aligned::{byte_len, grow_initialised, too_short, typed};
-use crate::join::cost;
+use super::append::{join_validity, not_that_layout, shrink};
+use super::ctx::DecodeCtx;
+use super::dispatch::empty_values;
+use super::fields::{is_plain, maintains_offsets};
+use super::growing_arrays::append_column;
+use super::options::Unrepresentable;
+use super::plain::{byte_len_of, of_bytes, to_bytes};
+use super::view_builder::ViewBuilder;
+use super::{binary, list, struct_, view};
 use crate::lookup::Dictionaries;
-use crate::recycle::share;
+use crate::share;
+use crate::typed::too_short;
 
-/// What has been decoded of a column.
+/// The rows of a column so far.
 ///
-/// Memory is taken for several times of what is there when it runs out: address space, which costs
-/// nothing until it is written to. [`ColumnBuilder::finish`] gives the rest back.
+/// When its memory is full, it takes several times what it needs: address space, which costs nothing until it is written
+/// to. [`ColumnBuilder::finish`] gives the rest back.
 #[derive(Default)]
 pub struct ColumnBuilder {
     rows: usize,
@@ -61,6 +71,19 @@ enum Layout {
     },
 }
 
+impl fmt::Debug for ColumnBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let layout = match &self.layout {
+            Layout::Arrays(_) => "arrays",
+            Layout::Views { .. } => "views",
+            Layout::List { .. } => "lists",
+            Layout::Struct { .. } => "structs",
+            Layout::Bytes { .. } => "bytes",
+        };
+        f.debug_struct("ColumnBuilder").field("rows", &self.rows).field("layout", &layout).finish()
+    }
+}
+
 impl Default for Layout {
     fn default() -> Self {
         Self::Arrays(Vec::new())
@@ -68,24 +91,47 @@ impl Default for Layout {
 }
 
 impl Layout {
-    /// What grows into a column of a field.
+    /// The layout in which a column of a field grows.
     fn of(field: &Field) -> Self {
-        if let Some(utf8) = utf8_views(field) {
-            return Self::Views { utf8, views: ViewBuilder::growing(), validity: None };
+        if field.dictionary.is_some() {
+            return Self::default();
         }
-        match (&field.data_type, field.children.as_slice()) {
-            _ if field.dictionary.is_some() => Self::default(),
-            (DataType::List | DataType::Map { .. } | DataType::LargeList, [child]) => Self::List {
-                child: child.clone(),
-                offsets: Vec::new(),
-                values: Box::default(),
-                validity: None,
+        let views = |utf8| Self::Views { utf8, views: ViewBuilder::growing(), validity: None };
+        match &field.data_type {
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => views(true),
+            DataType::LargeBinary if maintains_offsets(field) => Self::default(),
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => views(false),
+            DataType::List | DataType::Map { .. } | DataType::LargeList => match field.children.as_slice() {
+                [child] => Self::List {
+                    child: child.clone(),
+                    offsets: Vec::new(),
+                    values: Box::default(),
+                    validity: None,
+                },
+                // Decoding says what is wrong with such a field.
+                _ => Self::default(),
             },
-            (DataType::Struct, children) => {
-                let fields = children.iter().map(|_| ColumnBuilder::default()).collect();
-                Self::Struct { children: children.to_vec(), fields, validity: None }
+            DataType::Struct => {
+                let fields = field.children.iter().map(|_| ColumnBuilder::default()).collect();
+                Self::Struct { children: field.children.clone(), fields, validity: None }
             },
-            _ => Self::default(),
+            DataType::Null
+            | DataType::Bool
+            | DataType::Int(_)
+            | DataType::Float(_)
+            | DataType::Decimal { .. }
+            | DataType::Date32
+            | DataType::Date64
+            | DataType::Time { .. }
+            | DataType::Timestamp { .. }
+            | DataType::Duration(_)
+            | DataType::Interval(_)
+            | DataType::FixedSizeBinary(_)
+            | DataType::ListView
+            | DataType::LargeListView
+            | DataType::FixedSizeList(_)
+            | DataType::Union { .. }
+            | DataType::RunEndEncoded => Self::default(),
         }
     }
 }
@@ -106,45 +152,27 @@ impl ColumnBuilder {
             Layout::Bytes { kind, bytes, validity } => {
                 Layout::Arrays(vec![of_bytes(kind, bytes, before, validity)?])
             },
-            layout => layout,
+            layout @ (Layout::Arrays(_)
+            | Layout::Views { .. }
+            | Layout::List { .. }
+            | Layout::Struct { .. }) => layout,
         };
         let added;
         (self.layout, added) = match layout {
-            Layout::Arrays(arrays) => {
-                let arrays = add(ctx, field, arrays)?;
-                let rows: usize = arrays.iter().map(|array| array.len()).sum();
-                (Layout::Arrays(arrays), rows - before)
-            },
+            Layout::Arrays(arrays) => grow_arrays(ctx, field, arrays, before)?,
             Layout::Views { utf8, mut views, validity } => {
                 let more = append_views(ctx, field, &mut views)?;
                 let added = views.views.len() - before;
                 let validity = join_validity((validity, before), (more, added));
                 (Layout::Views { utf8, views, validity }, added)
             },
-            Layout::List { child, mut offsets, mut values, validity } => {
-                let mark = ctx.mark();
-                match list::append_offsets(ctx, field, &mut offsets, &mut |ctx, child| {
-                    values.grow(ctx, child)
-                })? {
-                    Some(more) => {
-                        let added = offsets.len().saturating_sub(1) - before;
-                        let validity = join_validity((validity, before), (more, added));
-                        (Layout::List { child, offsets, values, validity }, added)
-                    },
-                    None => {
-                        // From here on there are arrays, which are joined at the end.
-                        ctx.rewind(mark);
-                        let known = Layout::List { child, offsets, values, validity };
-                        let known = Self { rows: before, layout: known }.finish()?.filter(|_| before > 0);
-                        let arrays = add(ctx, field, known.into_iter().collect())?;
-                        let rows: usize = arrays.iter().map(|array| array.len()).sum();
-                        (Layout::Arrays(arrays), rows - before)
-                    },
-                }
+            Layout::List { child, offsets, values, validity } => {
+                grow_lists(ctx, field, Lists { child, offsets, values, validity }, before)?
             },
             Layout::Struct { children, mut fields, validity } => {
                 let grow = &mut |i: usize, ctx: &mut DecodeCtx<'_>, child: &Field| {
-                    fields.get_mut(i).map_or(Ok(0), |growing| growing.grow(ctx, child))
+                    let field = fields.get_mut(i).ok_or_else(|| Error::invalid("a struct gained a field"))?;
+                    field.grow(ctx, child)
                 };
                 let (added, more) = struct_::append_fields(ctx, &children, grow)?;
                 let validity = join_validity((validity, before), (more, added));
@@ -172,14 +200,13 @@ impl ColumnBuilder {
     ) -> Result<()> {
         let (kind, mut bytes, known) = match std::mem::take(&mut self.layout) {
             Layout::Bytes { kind, bytes, validity } => (kind, bytes, validity),
-            layout if is_plain(field) => {
-                let known = Self { rows: self.rows, layout }.finish()?;
-                to_bytes(known.map_or_else(
-                    || empty_values(field, &Dictionaries::default(), Unrepresentable::default()),
-                    Ok,
-                )?)?
+            layout if is_plain(field) => match (Self { rows: self.rows, layout }).finish()? {
+                Some(known) => to_bytes(known)?,
+                None => to_bytes(empty_values(field, &Dictionaries::default(), Unrepresentable::default())?)?,
             },
-            _ => return Err(not_that_layout()),
+            Layout::Arrays(_) | Layout::Views { .. } | Layout::List { .. } | Layout::Struct { .. } => {
+                return Err(not_that_layout());
+            },
         };
         let (mut at, need) = (byte_len_of(kind, self.rows)?, byte_len_of(kind, rows)?);
         if stored < need as u64 {
@@ -224,131 +251,47 @@ impl ColumnBuilder {
     }
 }
 
-/// Adds the next column's rows to arrays: to the last one, if its layout is simple.
-fn add(
+/// The layout with the next column's rows, and how many those are.
+type Grown = (Layout, usize);
+
+fn grow_arrays(
     ctx: &mut DecodeCtx<'_>,
     field: &Field,
-    mut arrays: Vec<Box<dyn Array>>,
-) -> Result<Vec<Box<dyn Array>>> {
-    let last = match arrays.pop() {
-        Some(last) => last,
-        // Room for more from the start, unless the values stay where they are.
-        None if is_plain(field) && ctx.is_compressed() => {
-            empty_values(field, &Dictionaries::default(), Unrepresentable::default())?
-        },
-        None => return Ok(vec![decode(ctx, field)?]),
-    };
-    let onto = match last.dtype().to_physical_type() {
-        PhysicalType::Primitive(kind) if is_plain(field) => {
-            with_match_primitive_type_full!(kind, |$T| append_primitives::<$T, _>(last, |known| {
-                let nodes = ctx.nodes()?;
-                let validity = ctx.validity()?;
-                *known = ctx.append_fixed(std::mem::take(known), &lens(&nodes))?;
-                validity.read(ctx, &nodes).map(Some)
-            }))
-        },
-        PhysicalType::Primitive(kind) if let Some(encoding) = &field.dictionary => match kind {
-            PrimitiveType::UInt8 => {
-                append_primitives::<u8, _>(last, |known| keys::append_categories(ctx, encoding, known))
-            },
-            PrimitiveType::UInt16 => {
-                append_primitives::<u16, _>(last, |known| keys::append_categories(ctx, encoding, known))
-            },
-            PrimitiveType::UInt32 => {
-                append_primitives::<u32, _>(last, |known| keys::append_categories(ctx, encoding, known))
-            },
-            _ => Ok(Err(last)),
-        },
-        _ => Ok(Err(last)),
-    };
-    match onto? {
-        Ok(array) => arrays.push(array),
-        Err(known) => {
-            arrays.extend(append(known, decode(ctx, field)?)?);
-            // They are joined in the end, when nobody is there any more to be charged.
-            if let [others @ .., before, last] = arrays.as_slice() {
-                let before = if others.is_empty() { cost(before.as_ref()) } else { 0 };
-                ctx.charge(cost(last.as_ref()).saturating_add(before))?;
-            }
-        },
+    arrays: Vec<Box<dyn Array>>,
+    before: usize,
+) -> Result<Grown> {
+    let arrays = append_column(ctx, field, arrays)?;
+    let rows: usize = arrays.iter().map(|array| array.len()).sum();
+    Ok((Layout::Arrays(arrays), rows - before))
+}
+
+/// The parts of [`Layout::List`].
+struct Lists {
+    child: Field,
+    offsets: Vec<i64>,
+    values: Box<ColumnBuilder>,
+    validity: Option<Bitmap>,
+}
+
+fn grow_lists(ctx: &mut DecodeCtx<'_>, field: &Field, lists: Lists, before: usize) -> Result<Grown> {
+    let Lists { child, mut offsets, mut values, validity } = lists;
+    let mark = ctx.mark();
+    let grow = &mut |ctx: &mut DecodeCtx<'_>, child: &Field| values.grow(ctx, child);
+    if let Some(more) = list::append_offsets(ctx, field, &mut offsets, grow)? {
+        // One offset more than there are lists.
+        let added = offsets.len() - 1 - before;
+        let validity = join_validity((validity, before), (more, added));
+        return Ok((Layout::List { child, offsets, values, validity }, added));
     }
-    Ok(arrays)
-}
-
-/// Whether the field's values lie in their buffer as they do in the array, of which nothing has to be
-/// checked.
-#[must_use]
-pub fn is_plain(field: &Field) -> bool {
-    let plain = match &field.data_type {
-        DataType::Int(_) | DataType::Float(_) | DataType::Date32 | DataType::Date64 => true,
-        DataType::Timestamp { unit, .. } | DataType::Duration(unit) => *unit != TimeUnit::Second,
-        _ => false,
-    };
-    plain && field.dictionary.is_none()
-}
-
-/// Whether the field becomes views of strings (true) or of bytes (false), if of either.
-fn utf8_views(field: &Field) -> Option<bool> {
-    match &field.data_type {
-        _ if field.dictionary.is_some() => None,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(true),
-        DataType::LargeBinary if maintains_offsets(field) => None,
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Some(false),
-        _ => None,
-    }
-}
-
-/// Decodes values behind an array's. `onto` says `None` if it cannot; the array is the same then.
-fn append_primitives<T: NativeType, F>(
-    array: Box<dyn Array>,
-    onto: F,
-) -> Result<std::result::Result<Box<dyn Array>, Box<dyn Array>>>
-where
-    F: FnOnce(&mut Vec<T>) -> Result<Option<Option<Bitmap>>>,
-{
-    let array: PrimitiveArray<T> = own(array).map_err(|_| not_that_layout())?;
-    let (_, values, known) = array.into_inner();
-    let before = values.len();
-    let mut values = growable(values)?;
-    let Some(more) = onto(&mut values)? else { return Ok(Err(primitive::array(values.into(), known)?)) };
-    let validity = join_validity((known, before), (more, values.len() - before));
-    primitive::array(values.into(), validity).map(Ok)
+    // There are gaps between the values. From here on there are arrays, which are joined at the end.
+    ctx.rewind(mark);
+    let known = ColumnBuilder { rows: before, layout: Layout::List { child, offsets, values, validity } };
+    let known = known.finish()?.filter(|_| before > 0);
+    grow_arrays(ctx, field, known.into_iter().collect(), before)
 }
 
 /// Memory that is taken before values have arrived; afterwards as much as has arrived.
 const FIRST_READ_BYTES: usize = 64 << 20;
-
-/// An array's values as bytes, with room for more behind them, and its validity.
-fn to_bytes(array: Box<dyn Array>) -> Result<(PrimitiveType, Vec<u8>, Option<Bitmap>)> {
-    let PhysicalType::Primitive(kind) = array.dtype().to_physical_type() else {
-        return Err(not_that_layout());
-    };
-    with_match_primitive_type_full!(kind, |$T| {
-        let array: PrimitiveArray<$T> = own(array).map_err(|_| not_that_layout())?;
-        let (_, values, validity) = array.into_inner();
-        let values: &[u8] = bytemuck::cast_slice(values.as_slice());
-        let mut bytes = Vec::new();
-        grow_initialised(&mut bytes, 0, values.len())?;
-        bytes[..values.len()].copy_from_slice(values);
-        Ok((kind, bytes, validity))
-    })
-}
-
-/// Values out of their bytes: the same memory, if it is aligned for them.
-fn of_bytes(
-    kind: PrimitiveType,
-    mut bytes: Vec<u8>,
-    rows: usize,
-    validity: Option<Bitmap>,
-) -> Result<Box<dyn Array>> {
-    bytes.truncate(byte_len_of(kind, rows)?);
-    bytes.shrink_to_fit();
-    with_match_primitive_type_full!(kind, |$T| primitive::array(typed::<$T>(share(bytes), rows)?, validity))
-}
-
-fn byte_len_of(kind: PrimitiveType, rows: usize) -> Result<usize> {
-    with_match_primitive_type_full!(kind, |$T| byte_len::<$T>(rows))
-}
 
 /// Decodes values to views behind those there are; returns the validity of the new ones.
 fn append_views(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder) -> Result<Option<Bitmap>> {
@@ -360,7 +303,27 @@ fn append_views(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder)
         DataType::LargeBinary => binary::append_views::<i64, [u8]>(ctx, views),
         DataType::Utf8View => view::append_views::<str>(ctx, views),
         DataType::BinaryView => view::append_views::<[u8]>(ctx, views),
-        _ => Err(not_that_layout()),
+        DataType::Null
+        | DataType::Bool
+        | DataType::Int(_)
+        | DataType::Float(_)
+        | DataType::Decimal { .. }
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time { .. }
+        | DataType::Timestamp { .. }
+        | DataType::Duration(_)
+        | DataType::Interval(_)
+        | DataType::FixedSizeBinary(_)
+        | DataType::List
+        | DataType::LargeList
+        | DataType::ListView
+        | DataType::LargeListView
+        | DataType::FixedSizeList(_)
+        | DataType::Struct
+        | DataType::Union { .. }
+        | DataType::Map { .. }
+        | DataType::RunEndEncoded => Err(not_that_layout()),
     }?;
     for buffer in views.buffers.iter_mut().skip(buffers) {
         *buffer = without_neighbours(ctx, buffer)?;
@@ -368,7 +331,7 @@ fn append_views(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder)
     Ok(more)
 }
 
-/// A buffer that does not keep much more memory than its own alive.
+/// The buffer, or a copy if it keeps more than twice its own memory alive.
 fn without_neighbours(ctx: &DecodeCtx<'_>, buffer: &Buffer<u8>) -> Result<Buffer<u8>> {
     let kept = buffer.offset() + buffer.clone().expand_end_to_storage().len();
     if buffer.len() >= kept / 2 {

@@ -1,20 +1,24 @@
 //! The state of decoding a column: which batches, where in them, under which limits.
 //!
-//! How the bytes of a buffer are got is in `fetch`, how buffers become values of all parts in `values`.
+//! `fetch` gets the bytes of a buffer, `values` makes values of the buffers of all parts.
+
+use std::fmt;
 
 use arrow::array::Array;
 use arrow::bitmap::{Bitmap, MutableBitmap};
-use floe_format::{BatchHeader, BufferSpec, Error, ErrorKind, Field, FieldNode, IpcLimits, Result};
+use floe_format::{BatchHeader, BufferSpec, Error, Field, FieldNode, Result};
+use floe_runtime::Executor;
 use polars_utils::IdxSize;
 
-use super::values::Validity;
-use super::{Budget, ColumnOffsets, DecodeOptions};
-use crate::aligned;
-use crate::body::{Body, Executor};
-use crate::charge::Charge;
-use crate::gather::{Selection, gather};
+use super::layout_counts::ColumnOffsets;
+use super::options::DecodeOptions;
+use crate::body::Body;
+use crate::budget::Budget;
+use crate::charge::{Charge, check_unbacked_rows};
+use crate::gather::gather;
 use crate::join::join_charged;
 use crate::lookup::Dictionaries;
+use crate::selection::Selection;
 
 /// One record batch (or dictionary batch) and the position in its lists.
 #[derive(Clone)]
@@ -67,6 +71,26 @@ pub struct DecodeCtx<'a> {
     pub(super) options: &'a DecodeOptions,
     pub(super) budget: &'a Budget,
     pub(super) executor: &'a dyn Executor,
+    /// The dispatcher, which layouts call for their children.
+    pub(super) decode_child: DecodeField,
+}
+
+/// Decodes the next field of a context.
+pub(super) type DecodeField = fn(&mut DecodeCtx<'_>, &Field) -> Result<Box<dyn Array>>;
+
+impl fmt::Debug for ColumnPart<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { header, body: _, dictionaries: _, at } = self;
+        f.debug_struct("ColumnPart").field("rows", &header.rows).field("at", at).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for DecodeCtx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { parts, options, budget, executor: _, decode_child: _ } = self;
+        let mut out = f.debug_struct("DecodeCtx");
+        out.field("parts", parts).field("options", options).field("budget", budget).finish_non_exhaustive()
+    }
 }
 
 /// A buffer of one part: still to be fetched, decompressed and checked.
@@ -77,15 +101,15 @@ pub(super) struct BufferRef {
 }
 
 impl<'a> DecodeCtx<'a> {
-    /// A context over these parts: at least one.
-    #[must_use]
-    pub fn new(
-        parts: Vec<ColumnPart<'a>>,
-        options: &'a DecodeOptions,
-        budget: &'a Budget,
-        executor: &'a dyn Executor,
-    ) -> Self {
-        Self { parts, options, budget, executor }
+    /// The same context over other parts.
+    fn over(&self, parts: Vec<ColumnPart<'a>>) -> Self {
+        let Self { parts: _, options, budget, executor, decode_child } = *self;
+        Self { parts, options, budget, executor, decode_child }
+    }
+
+    /// Decodes the next field, a child of what is being decoded.
+    pub(super) fn decode(&mut self, child: &Field) -> Result<Box<dyn Array>> {
+        (self.decode_child)(self, child)
     }
 
     pub(super) fn options(&self) -> &'a DecodeOptions {
@@ -96,28 +120,28 @@ impl<'a> DecodeCtx<'a> {
         &self.parts
     }
 
-    /// Whether any part is.
+    /// Whether any part is compressed.
     pub(super) fn is_compressed(&self) -> bool {
         self.parts.iter().any(|part| part.header.compression.is_some())
     }
 
-    /// Counts bytes that are about to be allocated, or looked at once more than there are: buffers may overlap, and
-    /// a column may be short in the input and long in memory.
+    /// Charges bytes that are about to be allocated. Views into the source are charged like copies: any number of buffers
+    /// may share bytes, and each is looked at.
     pub(super) fn charge(&self, bytes: usize) -> Result<()> {
         self.budget.charge(bytes as u64)
     }
 
-    /// An empty vector with room for so many elements, which are charged.
+    /// An empty vector with room for `len` elements, which are charged.
     pub(super) fn vec<T>(&self, len: usize) -> Result<Vec<T>> {
         (self as &dyn Charge).vec(len)
     }
 
-    /// An empty bitmap with room for so many bits, which are charged.
+    /// An empty bitmap with room for `len` bits, which are charged.
     pub(super) fn bits_for(&self, len: usize) -> Result<MutableBitmap> {
         (self as &dyn Charge).bits(len)
     }
 
-    /// What the parts have become, as one array.
+    /// The arrays of the parts as one array.
     pub(super) fn join(&self, arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>> {
         join_charged(arrays, self)
     }
@@ -132,14 +156,13 @@ impl<'a> DecodeCtx<'a> {
         gather(values, Selection::each(indices, validity), self)
     }
 
-    /// Checks rows that no byte of the input stands behind, and that take no memory either: null arrays, empty
-    /// structs, lists of width zero. The limit holds for each batch: however many there are of them, whatever
-    /// reads them by itself or together, says the same.
+    /// Checks rows that no byte of the input backs and that take no memory: null arrays, empty structs, lists of width
+    /// zero. The limit holds for each batch, so that reading batches singly or together gives the same result.
     pub(super) fn free_rows(&self, nodes: &[FieldNode]) -> Result<()> {
         nodes.iter().try_for_each(|node| self.unbacked_rows(node.len))
     }
 
-    /// Checks rows that no byte of the input stands behind, all that are decoded at once.
+    /// Checks rows that no byte of the input backs, for all parts together.
     pub(super) fn unbacked_rows(&self, rows: usize) -> Result<()> {
         check_unbacked_rows(&self.options.limits, rows)
     }
@@ -151,7 +174,7 @@ impl<'a> DecodeCtx<'a> {
         let mut out = Vec::with_capacity(parts.len());
         let mut done = Vec::with_capacity(parts.len());
         for part in parts {
-            let mut one = DecodeCtx::new(vec![part], self.options, self.budget, self.executor);
+            let mut one = self.over(vec![part]);
             out.push(decode(&mut one)?);
             done.append(&mut one.parts);
         }
@@ -164,7 +187,7 @@ impl<'a> DecodeCtx<'a> {
     pub(super) fn split(&mut self, fields: &[Field]) -> Result<Vec<Self>> {
         let mut out = Vec::with_capacity(fields.len());
         for field in fields {
-            out.push(Self::new(self.parts.clone(), self.options, self.budget, self.executor));
+            out.push(self.over(self.parts.clone()));
             let counts = self.options.counts(field);
             for part in &mut self.parts {
                 part.at = part.at.behind(part.header, counts)?;
@@ -205,42 +228,22 @@ impl<'a> DecodeCtx<'a> {
         Ok(all)
     }
 
-    /// The next buffer of every part, a validity bitmap, to be read once the array's length has
-    /// been checked against its values: a part without nulls has no bitmap that would back it.
-    pub(super) fn validity(&mut self) -> Result<Validity> {
-        Ok(Validity(self.next_buffers()?))
+    /// Hands each job to `work` on the executor. All results, or the first error, in the order of the jobs.
+    pub(super) fn map_jobs<J: Send, T: Send>(
+        &self,
+        jobs: Vec<J>,
+        work: impl Fn(J) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        self.executor.map_jobs(jobs, work).into_iter().collect()
     }
 
-    /// Runs `work(0..n)` on the executor: all that is returned, or the first error in order.
-    pub(super) fn map<T: Send>(&self, n: usize, work: impl Fn(usize) -> Result<T> + Sync) -> Result<Vec<T>> {
-        self.executor.map(n, work).into_iter().collect()
-    }
-
-    /// As [`Self::map`], for work that returns nothing.
-    pub(super) fn run(&self, n: usize, work: impl Fn(usize) -> Result<()> + Sync) -> Result<()> {
-        self.map(n, work).map(drop)
-    }
-}
-
-fn check_unbacked_rows(limits: &IpcLimits, rows: usize) -> Result<()> {
-    let allowed = limits.max_unbacked_rows;
-    if rows > allowed {
-        return Err(Error::new(ErrorKind::LimitExceeded {
-            limit: "max_unbacked_rows",
-            claimed: rows as u64,
-            allowed: allowed as u64,
-        }));
-    }
-    aligned::probe(rows / 8)
-}
-
-impl Charge for Budget {
-    fn charge(&self, bytes: usize) -> Result<()> {
-        self.charge(bytes as u64)
-    }
-
-    fn unbacked_rows(&self, rows: usize) -> Result<()> {
-        check_unbacked_rows(self.limits(), rows)
+    /// As [`Self::map_jobs`], for work that returns nothing.
+    pub(super) fn run_jobs<J: Send>(
+        &self,
+        jobs: Vec<J>,
+        work: impl Fn(J) -> Result<()> + Sync,
+    ) -> Result<()> {
+        self.map_jobs(jobs, work).map(drop)
     }
 }
 

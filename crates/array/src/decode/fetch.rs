@@ -2,26 +2,26 @@
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use floe_codec::ParsedBuffer;
 use floe_format::{BufferSpec, Codec, Error, ErrorKind, Result};
+use floe_runtime::alloc;
 use polars_buffer::Buffer;
 
 use super::ctx::{BufferRef, DecodeCtx};
-use crate::aligned::{self, copy_to_uninit, swap_bytes, too_short};
 use crate::body::Body;
-use crate::recycle::share;
+use crate::share;
+use crate::typed::{self, copy_to_uninit, swap_bytes, too_short};
 
-/// Buffers of twice this and more are read in stripes of so many bytes.
+/// Buffers of at least twice this are read in stripes of this size, in parallel.
 const READ_STRIPE_BYTES: usize = 4 << 20;
 
-/// Where a buffer's bytes are, seen through compression's framing.
+/// Where the bytes of a buffer are, once the framing of compression has been read.
 pub(super) enum BufferSource<'a> {
     Empty,
     /// In memory that can be shared.
     InMemory(Buffer<u8>),
-    /// To be read.
+    /// In the body as they are, to be read.
     Unread(BufferSpec),
     Compressed {
         codec: Codec,
@@ -44,6 +44,7 @@ impl StoredBytes<'_> {
         }
     }
 
+    /// The bytes behind the length prefix, which `parse` has found to be there.
     fn behind_prefix(self) -> Self {
         match self {
             Self::Shared(buffer) => Self::Shared(buffer.sliced(8..)),
@@ -77,14 +78,14 @@ impl<'a> DecodeCtx<'a> {
         }
     }
 
-    /// Takes note of input that is decompressed to so many bytes, if it is: more may come of it than of other input.
+    /// Counts the bytes that a buffer decompresses to, if it is compressed: the budget allows more for those.
     pub(super) fn note_decompressed(&self, slot: BufferRef, len: usize) {
         if self.codec(slot).is_some() {
             self.budget.note_decompressed(slot.spec.len, len as u64);
         }
     }
 
-    /// What a frame holds, in memory of its own.
+    /// Decompresses a frame into memory of its own.
     fn decompress_all(
         &self,
         codec: floe_codec::Codec,
@@ -100,9 +101,7 @@ impl<'a> DecodeCtx<'a> {
 
     /// As [`Self::bytes`] for several buffers, in parallel.
     pub(super) fn bytes_of_all(&self, slots: &[BufferRef]) -> Result<Vec<Buffer<u8>>> {
-        self.map(slots.len(), |i| {
-            slots.get(i).map_or_else(|| Ok(Buffer::default()), |slot| self.bytes(*slot))
-        })
+        self.map_jobs(slots.to_vec(), |slot| self.bytes(slot))
     }
 
     /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
@@ -136,13 +135,13 @@ impl<'a> DecodeCtx<'a> {
                     dst.fill(MaybeUninit::new(0));
                 }
                 // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
-                self.read_into(self.body(slot), range, unsafe { aligned::assume_init(dst) })?;
+                self.read_into(self.body(slot), range, unsafe { typed::assume_init(dst) })?;
             },
             BufferSource::Compressed { codec, len, frame } if len == need => {
                 if !self.options.big_endian {
                     return self.decompress(codec, frame.as_slice(), dst, each);
                 }
-                // Seen when bytes are in order.
+                // `each` sees the bytes below, in the machine's order.
                 self.decompress(codec, frame.as_slice(), dst, &|_, _| ())?;
             },
             BufferSource::Compressed { len, .. } if len < need => {
@@ -153,7 +152,7 @@ impl<'a> DecodeCtx<'a> {
             },
         }
         // SAFETY: every arm above that comes here has written all of `dst`.
-        let bytes = unsafe { aligned::assume_init(dst) };
+        let bytes = unsafe { typed::assume_init(dst) };
         if self.options.big_endian {
             swap_bytes(bytes, width);
         }
@@ -164,7 +163,7 @@ impl<'a> DecodeCtx<'a> {
     fn read(&self, body: &dyn Body, spec: BufferSpec) -> Result<Vec<u8>> {
         let len = usize::try_from(spec.len).map_err(|_| Error::invalid("a buffer does not fit in memory"))?;
         self.charge(len)?;
-        let mut out = aligned::try_initialised::<u8>(len)?;
+        let mut out = alloc::try_initialised::<u8>(len)?;
         self.read_into(body, spec.offset..spec.offset.saturating_add(spec.len), &mut out)?;
         Ok(out)
     }
@@ -178,15 +177,10 @@ impl<'a> DecodeCtx<'a> {
         let mut start = range.start;
         for stripe in dst.chunks_mut(READ_STRIPE_BYTES) {
             let end = start + stripe.len() as u64;
-            stripes.push(Mutex::new((start..end, stripe)));
+            stripes.push((start..end, stripe));
             start = end;
         }
-        self.run(stripes.len(), |i| {
-            let Some(stripe) = stripes.get(i) else { return Ok(()) };
-            let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
-            let (range, dst) = &mut *stripe;
-            body.read_into(range.clone(), dst)
-        })
+        self.run_jobs(stripes, |(range, dst)| body.read_into(range, dst))
     }
 
     fn decompress(
@@ -196,11 +190,10 @@ impl<'a> DecodeCtx<'a> {
         dst: &mut [MaybeUninit<u8>],
         each: floe_codec::Each<'_>,
     ) -> Result<()> {
-        let run = |n: usize, work: &(dyn Fn(usize) + Sync)| self.executor.for_each(n, work);
-        floe_codec::decompress_each(codec, frame, dst, &run, each).map_err(codec_error)
+        floe_codec::decompress_each(codec, frame, dst, self.executor, each).map_err(codec_error)
     }
 
-    /// Whether the stored bytes can hold `need` bytes at all, before anything is allocated.
+    /// Checks that the stored bytes can hold `need` bytes, before anything is allocated.
     pub(super) fn require(&self, slot: BufferRef, need: usize) -> Result<()> {
         let need = need as u64;
         let have = match self.codec(slot) {
@@ -210,7 +203,7 @@ impl<'a> DecodeCtx<'a> {
         if have < need { Err(too_short(need, have)) } else { Ok(()) }
     }
 
-    /// Whether the buffer's bytes, as they are, have to be read.
+    /// Whether the buffer is not compressed and has to be read from its source.
     pub(super) fn is_unread(&self, slot: BufferRef) -> bool {
         self.codec(slot).is_none() && self.body(slot).shared(0..0).is_none()
     }

@@ -1,4 +1,5 @@
-//! Where each column's nodes and buffers start, so that columns are decoded apart or not at all.
+//! Where each column's nodes and buffers start, so that columns are decoded by themselves, or skipped.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use floe_format::{BatchHeader, DataType, Error, Field, Result, UnionMode, Version};
 
@@ -43,7 +44,20 @@ impl LayoutCounts {
             | DataType::LargeUtf8
             | DataType::ListView
             | DataType::LargeListView => (3, 0),
-            _ => (2, 0),
+            DataType::Bool
+            | DataType::Int(_)
+            | DataType::Float(_)
+            | DataType::Decimal { .. }
+            | DataType::Date32
+            | DataType::Date64
+            | DataType::Time { .. }
+            | DataType::Timestamp { .. }
+            | DataType::Duration(_)
+            | DataType::Interval(_)
+            | DataType::FixedSizeBinary(_)
+            | DataType::List
+            | DataType::LargeList
+            | DataType::Map { .. } => (2, 0),
         };
         let mut counts = Self { nodes: 1, buffers, variadic };
         for child in &field.children {

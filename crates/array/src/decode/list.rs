@@ -1,20 +1,19 @@
-//! Lists: with offsets, of one width, and list views. All become lists with 64-bit offsets, or
-//! fixed-size ones.
+//! Lists with offsets, which become lists with 64-bit offsets, and lists of one width.
 
 use arrow::array::{Array, FixedSizeListArray, ListArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
 use arrow::offset::{Offset, OffsetsBuffer};
 use arrow::types::NativeType;
-use floe_format::{DataType, Error, Field, FieldNode, Place, Result};
+use floe_format::{DataType, Error, Field, FieldNode, Result};
+use floe_runtime::alloc::{byte_len, reserve_more};
 use polars_buffer::Buffer;
 
-use super::binary::{CheckedOffsets, read_offsets};
-use super::ctx::total_len;
-use super::{DecodeCtx, nested_field};
-use crate::aligned::{byte_len, reserve_more};
-use crate::gather::{RowRun, Selection, gather};
-use crate::recycle::share;
+use super::ctx::{DecodeCtx, total_len};
+use super::fields::{child, nested_field};
+use super::offsets::{CheckedOffsets, one_more, read_offsets};
+use crate::made::boxed;
+use crate::share;
 
 /// Polars' name for the values of lists.
 const ITEM: &str = "item";
@@ -46,7 +45,7 @@ fn decode_joined<O: Offset + NativeType>(
     let Some(Lists { rows, validity, values: len, parts }) = lists::<O>(ctx, single)? else {
         return Ok(None);
     };
-    let values = super::decode(ctx, child)?;
+    let values = ctx.decode(child)?;
     if values.len() < len {
         return Err(few_values());
     }
@@ -93,7 +92,7 @@ pub(super) fn append_offsets(
     out: &mut Vec<i64>,
     grow: &mut dyn FnMut(&mut DecodeCtx<'_>, &Field) -> Result<usize>,
 ) -> Result<Option<Option<Bitmap>>> {
-    let child = super::child(field, 0)?;
+    let child = child(field, 0)?;
     if field.data_type == DataType::LargeList {
         return append_offsets_of::<i64>(ctx, child, out, grow);
     }
@@ -117,6 +116,7 @@ fn append_offsets_of<O: Offset + NativeType>(
         out.push(0);
     }
     for part in parts {
+        // Neither is empty: `out` has a 0 at least, and each part an offset more than lists.
         let base = out.last().copied().unwrap_or(0);
         let last = part.offsets.last().map_or(0, ToI64::to_i64_lossless);
         base.checked_add(last).ok_or_else(|| Error::invalid("offsets overflow"))?;
@@ -145,7 +145,7 @@ fn few_values() -> Error {
     Error::invalid("a list has fewer values than its field node says")
 }
 
-fn new_list(
+pub(super) fn new_list(
     child: &Field,
     offsets: OffsetsBuffer<i64>,
     values: Box<dyn Array>,
@@ -154,7 +154,7 @@ fn new_list(
     let item = nested_field(ITEM, child, values.as_ref());
     let dtype = ArrowDataType::LargeList(Box::new(item));
     let array = ListArray::<i64>::try_new(dtype, offsets, values, validity);
-    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+    boxed(array)
 }
 
 /// The lengths of the array that comes next, without taking its nodes.
@@ -164,11 +164,6 @@ fn peek_child_lens(ctx: &mut DecodeCtx<'_>) -> Result<Vec<usize>> {
     ctx.rewind(mark);
     total_len(&nodes)?;
     Ok(nodes.iter().map(|node| node.len).collect())
-}
-
-/// Offsets of so many lists.
-fn one_more(rows: usize) -> Result<usize> {
-    rows.checked_add(1).ok_or_else(|| Error::invalid("a length overflows"))
 }
 
 fn join_offsets<O: Offset + NativeType>(
@@ -191,6 +186,7 @@ fn join_offsets<O: Offset + NativeType>(
     let mut base = 0i64;
     let mut shifted = Vec::with_capacity(parts.len());
     for part in parts {
+        // Each part has an offset more than lists.
         let last = part.offsets.last().map_or(0, ToI64::to_i64_lossless);
         shifted.push((base, part.offsets));
         base = base.checked_add(last).ok_or_else(|| Error::invalid("offsets overflow"))?;
@@ -245,7 +241,7 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
         let arrays = ctx.each_part(|ctx| decode_fixed(ctx, child, width))?;
         return ctx.join(&arrays);
     }
-    let values = super::decode(ctx, child)?;
+    let values = ctx.decode(child)?;
     let need = rows.checked_mul(width).ok_or_else(|| Error::invalid("lengths overflow"))?;
     if values.len() < need {
         return Err(Error::invalid("a fixed-size list has fewer values than its field node says"));
@@ -255,79 +251,9 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
     let item = nested_field(ITEM, child, values.as_ref());
     let dtype = ArrowDataType::FixedSizeList(Box::new(item), width);
     let array = FixedSizeListArray::try_new(dtype, rows, values, validity);
-    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+    boxed(array)
 }
 
 fn values_of(node: &FieldNode, width: usize) -> Result<usize> {
     node.len.checked_mul(width).ok_or_else(|| Error::invalid("the length of a fixed-size list overflows"))
-}
-
-/// List views: offsets and sizes in any order. The values are gathered into list order.
-pub(super) fn decode_view<O: Offset + NativeType>(
-    ctx: &mut DecodeCtx<'_>,
-    child: &Field,
-) -> Result<Box<dyn Array>> {
-    let arrays = ctx.each_part(|ctx| {
-        let nodes = ctx.nodes()?;
-        let validity = ctx.validity()?;
-        let rows = total_len(&nodes)?;
-        let starts = ctx.fixed::<O>(&[rows])?;
-        let sizes = ctx.fixed::<O>(&[rows])?;
-        let validity = validity.read(ctx, &nodes)?;
-        let values = super::decode(ctx, child)?;
-        let views = list_views(ctx, (&starts, &sizes), validity.as_ref(), values.len())?;
-        let values = if views.in_order {
-            values
-        } else {
-            // Views may overlap, so this can be more than the values there are.
-            gather(values.as_ref(), Selection::runs(&views.runs)?, ctx)?
-        };
-        // SAFETY: the offsets are running sums of non-negative sizes.
-        let offsets = unsafe { OffsetsBuffer::new_unchecked(share(views.offsets)) };
-        new_list(child, offsets, values, validity)
-    })?;
-    ctx.join(&arrays)
-}
-
-/// What list views say.
-struct ListViews {
-    /// Of lists whose values follow one another.
-    offsets: Vec<i64>,
-    /// Where those values are.
-    runs: Vec<RowRun>,
-    /// Whether they follow one another already.
-    in_order: bool,
-}
-
-/// Reads list views of an array of `len` values. Null ones are empty, whatever they say.
-fn list_views<O: Offset>(
-    ctx: &DecodeCtx<'_>,
-    (starts, sizes): (&[O], &[O]),
-    validity: Option<&Bitmap>,
-    len: usize,
-) -> Result<ListViews> {
-    let overflow = || Error::invalid("list views overflow");
-    let mut offsets = ctx.vec::<i64>(one_more(starts.len())?)?;
-    let mut runs = ctx.vec::<RowRun>(starts.len())?;
-    offsets.push(0i64);
-    let mut total = 0usize;
-    let mut in_order = true;
-    for (i, (start, size)) in starts.iter().zip(sizes).enumerate() {
-        let is_null = validity.is_some_and(|v| v.get(i) == Some(false));
-        if !is_null {
-            let outside = || Error::invalid("a list view lies outside of its values").at(Place::Row(i));
-            if *start < O::zero() || *size < O::zero() {
-                return Err(outside());
-            }
-            let (start, size) = (start.to_usize(), size.to_usize());
-            if start.checked_add(size).is_none_or(|end| end > len) {
-                return Err(outside());
-            }
-            in_order &= size == 0 || start == total;
-            RowRun::new(start, size).push(&mut runs);
-            total = total.checked_add(size).ok_or_else(overflow)?;
-        }
-        offsets.push(i64::try_from(total).map_err(|_| overflow())?);
-    }
-    Ok(ListViews { offsets, runs, in_order })
 }

@@ -70,7 +70,7 @@ mod x86 {
 
     const MAX_INLINE_BYTES: usize = View::MAX_INLINE_SIZE as usize;
 
-    /// Which bytes of a register belong to a string of so many.
+    /// By length: the bytes of a register that belong to a string.
     static MASK_OF_LEN: [[u8; 16]; MAX_INLINE_BYTES + 1] = masks();
 
     const fn masks() -> [[u8; 16]; MAX_INLINE_BYTES + 1] {

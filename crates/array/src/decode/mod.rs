@@ -1,4 +1,4 @@
-//! Record batches to arrays. One file a physical layout; this one dispatches.
+//! Record batches to arrays. One file a physical layout; `dispatch` finds the one of a field.
 //!
 //! A column is decoded from one *or more* record batches at once ([`ColumnPart`]s): with one, its
 //! buffers may be views into the source; with several, each buffer is decompressed or copied
@@ -8,18 +8,34 @@
 //! Nothing here trusts a number: lengths are checked against the bytes that exist before memory
 //! is allocated, offsets and keys before they are used.
 
+//!
+//! ```text
+//!   dispatch --> one layout (list, struct_, view, ..) --> ctx.decode_child --> dispatch     nested fields
+//!                  |
+//!                  '--> values (buffers of all parts as values) --> fetch (one buffer's bytes) --> ctx
+//! ```
+
 mod append;
 mod binary;
 mod boolean;
 mod column_builder;
 mod ctx;
+mod data_windows;
+mod dispatch;
 mod fetch;
+mod fields;
+mod fixed_size_binary;
+mod growing_arrays;
 mod keys;
 mod layout_counts;
 mod list;
+mod list_view;
+mod look_up;
 mod make_views;
 mod null;
+mod offsets;
 mod options;
+mod plain;
 mod primitive;
 mod run_end;
 mod struct_;
@@ -28,153 +44,15 @@ mod text;
 mod union;
 mod values;
 mod view;
+mod view_builder;
 
-use arrow::array::Array;
-use floe_format::{
-    BatchHeader, BufferSpec, DataType, Error, Field, FieldNode, FloatType, IntType, IpcLimits, Place, Result,
-    TimeUnit, Version,
-};
-use polars_buffer::Buffer;
-use polars_utils::float16::pf16;
-
-pub use column_builder::{ColumnBuilder, is_plain};
+pub use crate::budget::{Budget, Taken};
+pub use column_builder::ColumnBuilder;
 pub use ctx::{ColumnPart, DecodeCtx};
+pub use dispatch::{decode_column, decode_values, empty_values};
+pub use fields::{is_plain, maintains_offsets};
 pub use layout_counts::{ColumnOffsets, LayoutCounts, column_offsets};
-pub use options::{Budget, DecodeOptions, Taken, Unrepresentable, Validation};
+pub use options::{DecodeOptions, Unrepresentable, Validation};
 pub use struct_::distinct;
 pub use text::becomes_text;
 pub use union::field_names as union_field_names;
-
-use crate::body::Serial;
-use crate::lookup::Dictionaries;
-
-/// Decodes the next column of the context: an array of all its parts' rows.
-///
-/// # Errors
-/// When the bytes contradict the format, claim more than the limits allow, or hold what Polars
-/// has no value for. The error names the column.
-pub fn decode_column(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn Array>> {
-    decode(ctx, field).map_err(|error| error.at(Place::Column(field.name.to_string())))
-}
-
-fn decode(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn Array>> {
-    if let Some(encoding) = &field.dictionary {
-        return keys::decode(ctx, encoding);
-    }
-    decode_values(ctx, field)
-}
-
-/// Decodes the value type of a field, whether or not the field is dictionary encoded: what a
-/// dictionary batch holds.
-///
-/// # Errors
-/// As [`decode_column`].
-pub fn decode_values(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn Array>> {
-    match &field.data_type {
-        DataType::Null => null::decode(ctx),
-        DataType::Bool => boolean::decode(ctx),
-        DataType::Int(int) => decode_int(ctx, *int),
-        DataType::Float(FloatType::Half) => primitive::decode::<pf16>(ctx),
-        DataType::Float(FloatType::Single) => primitive::decode::<f32>(ctx),
-        DataType::Float(FloatType::Double) => primitive::decode::<f64>(ctx),
-        DataType::Decimal { precision, scale, bits } => {
-            primitive::decode_decimal(ctx, *precision, *scale, *bits)
-        },
-        DataType::Date32 => primitive::decode::<i32>(ctx),
-        DataType::Date64 => primitive::decode::<i64>(ctx),
-        DataType::Time { unit, .. } => temporal::decode_time(ctx, *unit),
-        DataType::Timestamp { unit: TimeUnit::Second, .. } | DataType::Duration(TimeUnit::Second) => {
-            temporal::decode_seconds(ctx, &field.data_type)
-        },
-        DataType::Timestamp { .. } | DataType::Duration(_) => primitive::decode::<i64>(ctx),
-        DataType::Interval(unit) => temporal::decode_interval(ctx, *unit),
-        DataType::Binary => binary::decode::<i32, [u8]>(ctx),
-        DataType::LargeBinary if maintains_offsets(field) => binary::decode_offsets(ctx),
-        DataType::LargeBinary => binary::decode::<i64, [u8]>(ctx),
-        DataType::Utf8 => binary::decode::<i32, str>(ctx),
-        DataType::LargeUtf8 => binary::decode::<i64, str>(ctx),
-        DataType::BinaryView => view::decode::<[u8]>(ctx),
-        DataType::Utf8View => view::decode::<str>(ctx),
-        DataType::FixedSizeBinary(width) => binary::decode_fixed(ctx, *width),
-        DataType::List | DataType::Map { .. } => list::decode::<i32>(ctx, child(field, 0)?),
-        DataType::LargeList => list::decode::<i64>(ctx, child(field, 0)?),
-        DataType::ListView => list::decode_view::<i32>(ctx, child(field, 0)?),
-        DataType::LargeListView => list::decode_view::<i64>(ctx, child(field, 0)?),
-        DataType::FixedSizeList(width) => list::decode_fixed(ctx, child(field, 0)?, *width),
-        DataType::Struct => struct_::decode(ctx, &field.children),
-        DataType::Union { mode, type_ids } => union::decode(ctx, &field.children, *mode, type_ids),
-        DataType::RunEndEncoded => run_end::decode(ctx, child(field, 0)?, child(field, 1)?),
-    }
-}
-
-/// An array of no rows, of the type that `field`'s values decode to. Fields below it that are
-/// dictionary encoded need their lookups in `dictionaries` already.
-///
-/// # Errors
-/// When Polars cannot hold the type.
-pub fn empty_values(
-    field: &Field,
-    dictionaries: &Dictionaries,
-    unrepresentable: Unrepresentable,
-) -> Result<Box<dyn Array>> {
-    let counts = LayoutCounts::of_values(field, Version::V5);
-    let header = BatchHeader {
-        nodes: vec![FieldNode::default(); counts.nodes],
-        buffers: vec![BufferSpec::default(); counts.buffers],
-        variadic: vec![0; counts.variadic],
-        ..BatchHeader::default()
-    };
-    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
-    let options = options.with_unrepresentable(unrepresentable);
-    let body = Buffer::<u8>::default();
-    let parts = vec![ColumnPart::new(&header, &body, dictionaries, ColumnOffsets::default())];
-    let budget = Budget::default();
-    decode_values(&mut DecodeCtx::new(parts, &options, &budget, &Serial), field)
-}
-
-fn decode_int(ctx: &mut DecodeCtx<'_>, int: IntType) -> Result<Box<dyn Array>> {
-    match (int.bits, int.signed) {
-        (8, true) => primitive::decode::<i8>(ctx),
-        (16, true) => primitive::decode::<i16>(ctx),
-        (32, true) => primitive::decode::<i32>(ctx),
-        (64, true) => primitive::decode::<i64>(ctx),
-        (128, true) => primitive::decode::<i128>(ctx),
-        (8, false) => primitive::decode::<u8>(ctx),
-        (16, false) => primitive::decode::<u16>(ctx),
-        (32, false) => primitive::decode::<u32>(ctx),
-        (64, false) => primitive::decode::<u64>(ctx),
-        (128, false) => primitive::decode::<u128>(ctx),
-        (bits, _) => Err(Error::invalid(format!("integers of {bits} bits do not exist"))),
-    }
-}
-
-fn child(field: &Field, index: usize) -> Result<&Field> {
-    field
-        .children
-        .get(index)
-        .ok_or_else(|| Error::invalid(format!("field \"{}\" lacks child {index}", field.name)))
-}
-
-/// A child of a nested array, as Polars' own conversion makes it.
-fn nested_field(name: &str, field: &Field, array: &dyn Array) -> arrow::datatypes::Field {
-    let out = arrow::datatypes::Field::new(name.into(), array.dtype().clone(), true);
-    if keeps_offsets(field) {
-        return out.with_metadata([("pl".into(), "maintain_type".into())].into());
-    }
-    out
-}
-
-/// Whether the values of a field are bytes with offsets, also those of its runs.
-fn keeps_offsets(field: &Field) -> bool {
-    match (&field.data_type, field.children.as_slice()) {
-        (DataType::LargeBinary, _) => maintains_offsets(field),
-        (DataType::RunEndEncoded, [_, values]) => keeps_offsets(values),
-        _ => false,
-    }
-}
-
-/// Whether Polars marked the column as one that keeps offsets in memory (its `BinaryOffset`).
-#[must_use]
-pub fn maintains_offsets(field: &Field) -> bool {
-    field.metadata.iter().any(|(key, value)| key == "pl" && value == "maintain_type")
-}

@@ -4,8 +4,7 @@ use arrow::array::{Array, NullArray};
 use arrow::datatypes::ArrowDataType;
 use floe_format::Result;
 
-use super::DecodeCtx;
-use super::ctx::total_len;
+use super::ctx::{DecodeCtx, total_len};
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;

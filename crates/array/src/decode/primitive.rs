@@ -7,8 +7,11 @@ use arrow::types::{NativeType, i256};
 use floe_format::{DataType, Error, Result};
 use polars_buffer::Buffer;
 
-use super::{DecodeCtx, Unrepresentable, text};
-use crate::recycle::share;
+use super::ctx::DecodeCtx;
+use super::options::Unrepresentable;
+use super::text;
+use crate::made::boxed;
+use crate::share;
 
 pub(super) fn decode<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
     let (values, validity) = ctx.fixed_and_validity::<T>()?;
@@ -17,7 +20,7 @@ pub(super) fn decode<T: NativeType>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn A
 
 pub(super) fn array<T: NativeType>(values: Buffer<T>, validity: Option<Bitmap>) -> Result<Box<dyn Array>> {
     let array = PrimitiveArray::try_new(ArrowDataType::from(T::PRIMITIVE), values, validity);
-    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+    boxed(array)
 }
 
 /// Applies `convert` to each value that is not null; null ones become the default.
@@ -43,7 +46,8 @@ pub(super) fn map_valid<T: NativeType, U: NativeType>(
     Ok(share(out))
 }
 
-/// As [`map_valid`]; what has no place becomes null if that is asked for, else it is the error that `refused` makes.
+/// As [`map_valid`]. A value for which `convert` has no result becomes null if the options say so, else the error of
+/// `refused`.
 pub(super) fn place_valid<T: NativeType, U: NativeType>(
     ctx: &DecodeCtx<'_>,
     values: &Buffer<T>,
@@ -59,6 +63,7 @@ pub(super) fn place_valid<T: NativeType, U: NativeType>(
     let placed = map_valid(ctx, values, validity.as_ref(), |v| {
         let placed = convert(v);
         lost |= placed.is_none();
+        // Null, whatever the value.
         Ok(placed.unwrap_or_default())
     })?;
     if !lost {

@@ -5,8 +5,7 @@ use arrow::types::NativeType;
 use floe_format::{DataType, Error, Field, Result, Version};
 use polars_utils::IdxSize;
 
-use super::DecodeCtx;
-use super::ctx::{index, total_len};
+use super::ctx::{DecodeCtx, index, total_len};
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) -> Result<Box<dyn Array>> {
     let arrays = ctx.each_part(|ctx| {
@@ -18,7 +17,7 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) 
         }
         ctx.unbacked_rows(rows)?;
         let (runs, indices) = read_runs(ctx, run_ends, rows)?;
-        let values = super::decode(ctx, values)?;
+        let values = ctx.decode(values)?;
         if values.len() < runs {
             return Err(Error::invalid(format!("{runs} runs have {} values", values.len())));
         }
@@ -53,6 +52,7 @@ fn runs_of<T: NativeType + Into<i64>>(ctx: &mut DecodeCtx<'_>, rows: usize) -> R
             return Err(Error::invalid("run ends are not in ascending order"));
         }
         before = end;
+        // The last run may end behind the last row.
         let until = usize::try_from(end).unwrap_or(usize::MAX).min(rows);
         indices.resize(until, index(run)?);
     }

@@ -2,25 +2,25 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{Array, StructArray};
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::ArrowDataType;
 use floe_format::{Error, Field, FieldNode, Place, Result};
 
-use super::ctx::total_len;
+use super::ctx::{DecodeCtx, total_len};
+use super::fields::nested_field;
 use super::values::Validity;
-use super::{DecodeCtx, nested_field};
+use crate::made::boxed;
 
-/// Structs of so many rows and more have their fields decoded at once: a column must not keep one core busy while
-/// the others wait.
+/// Structs of at least this many rows have their fields decoded in parallel, so that a column does not keep one core busy
+/// while the others wait.
 const MIN_PARALLEL_ROWS: usize = 32 << 10;
 
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<dyn Array>> {
     let head = Head::read(ctx, children)?;
     let field = |ctx: &mut DecodeCtx<'_>, child: &Field| {
-        let array = super::decode(ctx, child).map_err(|error| error.at(place(child)))?;
+        let array = ctx.decode(child).map_err(|error| error.at(place(child)))?;
         head.check(child, array.len())?;
         Ok(array)
     };
@@ -28,11 +28,8 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, children: &[Field]) -> Result<Box<
         children.iter().map(|child| field(ctx, child)).collect::<Result<Vec<_>>>()?
     } else {
         let forks = ctx.split(children)?;
-        let jobs: Vec<_> = forks.into_iter().zip(children).map(Mutex::new).collect();
-        ctx.map(jobs.len(), |i| {
-            let (fork, child) = &mut *jobs[i].lock().unwrap_or_else(PoisonError::into_inner);
-            field(fork, child)
-        })?
+        let jobs = forks.into_iter().zip(children).collect();
+        ctx.map_jobs(jobs, |(mut fork, child)| field(&mut fork, child))?
     };
     let len = head.len;
     of_fields(children, len, values, head.validity(ctx)?)
@@ -53,7 +50,7 @@ pub(super) fn append_fields(
     Ok((head.len, head.validity(ctx)?))
 }
 
-/// What stands in front of the fields.
+/// The nodes and validities in front of the fields.
 struct Head {
     nodes: Vec<FieldNode>,
     validity: Validity,
@@ -98,10 +95,10 @@ pub(super) fn of_fields(
     let fields = names.iter().zip(children).zip(&values);
     let fields = fields.map(|((name, child), array)| nested_field(name, child, array.as_ref()));
     let array = StructArray::try_new(ArrowDataType::Struct(fields.collect()), len, values, validity);
-    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+    boxed(array)
 }
 
-/// So many names are compared with each other sooner than they are hashed.
+/// Up to this many names are compared with each other, which is faster than hashing them.
 const MAX_COMPARED_NAMES: usize = 16;
 
 /// The names with repeated ones told split, as Polars does: `a`, `a_duplicated_0`, ...

@@ -1,4 +1,4 @@
-//! Times, seconds and intervals: fixed-width values in units that Polars lacks.
+//! Times, seconds and intervals: fixed-width values in units that Polars does not have.
 
 use arrow::array::{Array, StructArray};
 use arrow::bitmap::Bitmap;
@@ -7,10 +7,12 @@ use arrow::types::NativeType;
 use floe_format::{DataType, Error, IntervalUnit, Result, TimeUnit};
 use polars_buffer::Buffer;
 
-use super::ctx::{lens, total_len};
+use super::ctx::{DecodeCtx, lens, total_len};
+use super::options::Unrepresentable;
 use super::primitive::{array, place_valid};
-use super::{DecodeCtx, Unrepresentable, text};
-use crate::recycle::share;
+use super::text;
+use crate::made::boxed;
+use crate::share;
 
 const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
 
@@ -46,6 +48,7 @@ fn scale_times<T: NativeType + Into<i64>>(
     factor: i64,
 ) -> Result<Box<dyn Array>> {
     let mut out = ctx.vec::<i64>(values.len())?;
+    // What overflows is no time of day: as -1 it becomes null below.
     out.extend(values.iter().map(|v| (*v).into().checked_mul(factor).unwrap_or(-1)));
     let mut in_day = ctx.bits_for(out.len())?;
     out.iter().for_each(|ns| in_day.push((0..NANOSECONDS_PER_DAY).contains(ns)));
@@ -110,10 +113,10 @@ pub(super) fn decode_interval(ctx: &mut DecodeCtx<'_>, unit: IntervalUnit) -> Re
         .map(|(name, array)| ArrowField::new((*name).into(), array.dtype().clone(), true));
     let dtype = ArrowDataType::Struct(fields.collect());
     let array = StructArray::try_new(dtype, len, values, validity);
-    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+    boxed(array)
 }
 
-/// What `of` makes of each `width` words.
+/// The array of `of(words)` for each `width` words.
 fn each_of<T: NativeType>(
     ctx: &DecodeCtx<'_>,
     words: &[i32],

@@ -1,5 +1,6 @@
-//! Values that Polars has no place for, as text: decimals of more digits than it has, and seconds beyond its
-//! milliseconds. What becomes of them is [`Unrepresentable`](super::Unrepresentable)'s to say.
+//! Values that Polars cannot represent, as text: decimals of more digits than it has, and seconds beyond its
+//! milliseconds. [`Unrepresentable`](super::Unrepresentable) says whether they become text.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use std::fmt::Write;
 
@@ -9,20 +10,43 @@ use arrow::types::{NativeType, i256};
 use floe_format::{DataType, Error, Result, TimeUnit};
 use polars_buffer::Buffer;
 
-use super::DecodeCtx;
+use super::ctx::DecodeCtx;
 
 /// Polars' largest number of digits.
 pub(super) const MAX_DIGITS: i32 = 38;
 
-/// Whether a type has values that Polars may have no place for: those become text if that is asked for.
+/// Whether a type may have values that Polars cannot represent. Such a column becomes text if that is asked for.
 #[must_use]
 pub fn becomes_text(data_type: &DataType) -> bool {
     match data_type {
         DataType::Decimal { precision, scale, bits } => {
             *bits == 256 || *precision > MAX_DIGITS || !(0..=MAX_DIGITS).contains(scale)
         },
-        DataType::Timestamp { unit: TimeUnit::Second, .. } | DataType::Duration(TimeUnit::Second) => true,
-        _ => false,
+        DataType::Timestamp { unit, .. } | DataType::Duration(unit) => *unit == TimeUnit::Second,
+        DataType::Null
+        | DataType::Bool
+        | DataType::Int(_)
+        | DataType::Float(_)
+        | DataType::Date32
+        | DataType::Date64
+        | DataType::Time { .. }
+        | DataType::Interval(_)
+        | DataType::Binary
+        | DataType::LargeBinary
+        | DataType::BinaryView
+        | DataType::Utf8
+        | DataType::LargeUtf8
+        | DataType::Utf8View
+        | DataType::FixedSizeBinary(_)
+        | DataType::List
+        | DataType::LargeList
+        | DataType::ListView
+        | DataType::LargeListView
+        | DataType::FixedSizeList(_)
+        | DataType::Struct
+        | DataType::Union { .. }
+        | DataType::Map { .. }
+        | DataType::RunEndEncoded => false,
     }
 }
 
@@ -53,19 +77,18 @@ pub(super) fn decode_decimal(ctx: &mut DecodeCtx<'_>, scale: i32, bits: u16) -> 
 pub(super) fn decode_seconds(ctx: &mut DecodeCtx<'_>, data_type: &DataType) -> Result<Box<dyn Array>> {
     let found = ctx.fixed_and_validity::<i64>()?;
     let is_zoned = |zone: &str| !zone.is_empty();
-    match data_type {
-        DataType::Timestamp { timezone, .. } => {
-            let zoned = timezone.as_deref().is_some_and(is_zoned);
-            texts(ctx, found, |value, out| {
-                timestamp(value, zoned, out);
-                Ok(())
-            })
-        },
-        _ => texts(ctx, found, |value, out| {
-            let _ = write!(out, "PT{value}S");
+    if let DataType::Timestamp { timezone, .. } = data_type {
+        let zoned = timezone.as_deref().is_some_and(is_zoned);
+        return texts(ctx, found, |value, out| {
+            timestamp(value, zoned, out);
             Ok(())
-        }),
+        });
     }
+    texts(ctx, found, |value, out| {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "PT{value}S");
+        Ok(())
+    })
 }
 
 /// The text of each value that is not null.
@@ -93,6 +116,7 @@ fn texts<T: NativeType>(
 /// Puts the point into the digits of an integer, or zeros behind them.
 fn decimal(ctx: &DecodeCtx<'_>, value: &str, scale: i32, out: &mut String) -> Result<()> {
     let (sign, digits) = value.strip_prefix('-').map_or(("", value), |digits| ("-", digits));
+    // A scale beyond `usize` is more than any budget.
     let zeros = usize::try_from(scale.unsigned_abs()).unwrap_or(usize::MAX);
     // A scale says how long each text is: it may be anything.
     ctx.budget.charge(zeros as u64)?;
@@ -117,7 +141,7 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// The calendar repeats itself after 400 years.
 const DAYS_PER_ERA: i64 = 146_097;
 
-/// The time of the Gregorian calendar, so many seconds after 1970: years beyond 9999 and before 0 have a sign.
+/// The date and time that is `seconds` after 1970 in the Gregorian calendar. Years beyond 9999 and before 0 have a sign.
 fn timestamp(seconds: i64, zoned: bool, out: &mut String) {
     let (day, second) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
     // Years that begin in March have their odd day at their end. (Howard Hinnant, "chrono-compatible low-level date

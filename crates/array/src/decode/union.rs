@@ -9,9 +9,10 @@ use floe_format::{Error, Field, Result, UnionMode, Version};
 use polars_buffer::Buffer;
 use polars_utils::IdxSize;
 
-use super::ctx::{index, total_len};
+use super::ctx::{DecodeCtx, index, total_len};
+use super::fields::nested_field;
 use super::struct_::distinct;
-use super::{DecodeCtx, nested_field};
+use crate::made::boxed;
 
 /// The field of the struct that says which child a row selects.
 pub(super) const TYPE_ID: &str = "type_id";
@@ -55,20 +56,21 @@ fn decode_part(
     values.push(Box::new(PrimitiveArray::new(ArrowDataType::Int8, types.clone(), None)));
     for (child, id) in children.iter().zip(ids) {
         let at = || format!("field \"{}\"", child.name);
-        let array = super::decode(ctx, child).map_err(|error| error.at(at()))?;
+        let array = ctx.decode(child).map_err(|error| error.at(at()))?;
         values.push(
             select(ctx, array.as_ref(), &types, offsets.as_ref(), *id).map_err(|error| error.at(at()))?,
         );
     }
     let mut names = field_names(children).into_iter();
     let mut fields = Vec::with_capacity(values.len());
+    // `field_names` begins with it.
     let type_id = names.next().unwrap_or(Cow::Borrowed(TYPE_ID));
     fields.push(ArrowField::new(type_id.into(), ArrowDataType::Int8, true));
     for ((name, child), array) in names.zip(children).zip(values.iter().skip(1)) {
         fields.push(nested_field(&name, child, array.as_ref()));
     }
     let array = StructArray::try_new(ArrowDataType::Struct(fields), rows, values, validity);
-    Ok(Box::new(array.map_err(|e| Error::invalid(e.to_string()))?))
+    boxed(array)
 }
 
 /// The child's values in the rows that select it, null in the others.

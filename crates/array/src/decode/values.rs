@@ -6,30 +6,33 @@ use std::sync::{Mutex, PoisonError};
 use arrow::bitmap::Bitmap;
 use arrow::types::NativeType;
 use floe_format::{Error, FieldNode, Result};
+use floe_runtime::alloc::{self, byte_len, try_with_capacity};
 use polars_buffer::Buffer;
 
 use super::ctx::{BufferRef, DecodeCtx, lens, total_len};
 use super::fetch::BufferSource;
-use crate::aligned::{self, as_uninit_bytes, byte_len, try_with_capacity};
-use crate::recycle::share;
+use crate::share;
+use crate::typed::{self, as_uninit_bytes};
 
-/// What is done about the values of a part, given its number.
+/// Callbacks around the values of a part, given its number.
 pub(super) struct StretchHooks<'c, T> {
-    /// Before there are any.
+    /// Runs before any value of the part is there.
     pub(super) prepare: &'c (dyn Fn(usize) -> Result<()> + Sync),
-    /// To a stretch of them.
+    /// Runs on each stretch of values.
     pub(super) transform: &'c Transform<'c, T>,
 }
 
-/// Changes values of a part, whose number is given, that have just been put in place; and from which one on they are.
+/// Callback on values that have just been written, while they are in cache: the part, the position of the first value in
+/// the part, the values.
 pub(super) type Transform<'c, T> = dyn Fn(usize, usize, &mut [T]) -> Result<()> + Sync + 'c;
 
-/// The error of the first stretch that has one, in the order of the values.
+/// The error of the first stretch that has one, in the order of the values, whichever thread found one first.
 #[derive(Default)]
 struct FirstError(Mutex<Option<(usize, Error)>>);
 
 impl FirstError {
-    /// Takes note of what came of so many values from `start` on, which takes the place of what was there before.
+    /// Keeps the result for `len` values from `start` on. It replaces an earlier result for them: a stretch that is
+    /// decompressed again is seen again.
     fn note(&self, start: usize, len: usize, result: Result<()>) {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = first.take_if(|(at, _)| (start..start + len).contains(at));
@@ -67,10 +70,10 @@ impl Validity {
     }
 }
 
-/// Values that others are to come behind.
+/// Values that others are appended to.
 pub(super) struct Destination<T> {
     pub(super) values: Vec<T>,
-    /// Whether more will come, nobody knows how much: room for those is taken as well.
+    /// Whether an unknown number of values will follow: room for those is taken as well.
     pub(super) grows: bool,
 }
 
@@ -84,10 +87,10 @@ impl<'a> DecodeCtx<'a> {
     /// The next array's values and validity, the values of all parts contiguous.
     pub(super) fn fixed_and_validity<T: NativeType>(&mut self) -> Result<(Buffer<T>, Option<Bitmap>)> {
         if let [part] = self.parts.as_mut_slice() {
-            // As below, without a list of what there is one of: of small batches that is half of the work.
+            // As below, without lists of one element: with small batches those are half of the work.
             let node = part.node()?;
             let [validity, values] = [part.buffer()?, part.buffer()?].map(|spec| BufferRef { part: 0, spec });
-            let view = if node.null_count == 0 { aligned::typed_slice } else { aligned::typed };
+            let view = if node.null_count == 0 { typed::typed_slice } else { typed::typed };
             let values = self.fixed_by(&[values], &[node.len], view)?;
             return Ok((values, Validity::read_at(&[validity], self, &[node])?));
         }
@@ -95,6 +98,12 @@ impl<'a> DecodeCtx<'a> {
         let validity = self.validity()?;
         let values = self.fixed(&lens(&nodes))?;
         Ok((values, validity.read(self, &nodes)?))
+    }
+
+    /// The next buffer of every part, a validity bitmap, to be read once the array's length has
+    /// been checked against its values: a part without nulls has no bitmap that would back it.
+    pub(super) fn validity(&mut self) -> Result<Validity> {
+        Ok(Validity(self.next_buffers()?))
     }
 
     /// The next buffer as a bitmap of values over all parts.
@@ -106,7 +115,7 @@ impl<'a> DecodeCtx<'a> {
 
     fn bits(&self, buffer: BufferRef, len: usize) -> Result<Bitmap> {
         let bytes = len.div_ceil(8);
-        let buffer = aligned::typed::<u8>(self.bytes(buffer)?, bytes)?;
+        let buffer = typed::typed::<u8>(self.bytes(buffer)?, bytes)?;
         debug_assert!(buffer.len() * 8 >= len);
         // SAFETY: the buffer has at least `len` bits (`typed` checked) and starts at its storage's
         // start, since `typed` makes a storage of exactly these bytes.
@@ -125,7 +134,7 @@ impl<'a> DecodeCtx<'a> {
         buffers: &[BufferRef],
         counts: &[usize],
     ) -> Result<Buffer<T>> {
-        self.fixed_by(buffers, counts, aligned::typed)
+        self.fixed_by(buffers, counts, typed::typed)
     }
 
     /// The same, with views into the source made by `view`.
@@ -135,7 +144,7 @@ impl<'a> DecodeCtx<'a> {
         counts: &[usize],
         view: fn(Buffer<u8>, usize) -> Result<Buffer<T>>,
     ) -> Result<Buffer<T>> {
-        // A single part may be a view into the source. What is found of it is found once.
+        // A single part may be a view into the source. It is located once, here.
         let mut first = None;
         if let ([buffer], [count]) = (buffers, counts) {
             if *count == 0 {
@@ -170,16 +179,8 @@ impl<'a> DecodeCtx<'a> {
         self.append_parts(known, buffers, counts, None, Some(change))
     }
 
-    /// Writes the parts' values behind `out`'s. `first` is what was found of the first part, if it
-    /// was looked for.
-    fn append_parts<T: NativeType>(
-        &self,
-        known: Destination<T>,
-        buffers: &[BufferRef],
-        counts: &[usize],
-        mut first: Option<BufferSource<'a>>,
-        change: Option<&StretchHooks<'_, T>>,
-    ) -> Result<Vec<T>> {
+    /// Charges the values of all parts, whose buffers must be able to hold them. Returns how many there are.
+    fn charge_parts<T: NativeType>(&self, buffers: &[BufferRef], counts: &[usize]) -> Result<usize> {
         let mut total = 0usize;
         for (buffer, count) in buffers.iter().zip(counts) {
             let bytes = byte_len::<T>(*count)?;
@@ -190,48 +191,60 @@ impl<'a> DecodeCtx<'a> {
                 .ok_or_else(|| Error::invalid("the lengths of the batches overflow"))?;
         }
         self.charge(byte_len::<T>(total)?)?;
+        Ok(total)
+    }
+
+    /// Writes the parts' values behind those of `known`. `first` is the source of the first part, if it
+    /// has been located.
+    fn append_parts<T: NativeType>(
+        &self,
+        known: Destination<T>,
+        buffers: &[BufferRef],
+        counts: &[usize],
+        mut first: Option<BufferSource<'a>>,
+        change: Option<&StretchHooks<'_, T>>,
+    ) -> Result<Vec<T>> {
+        let total = self.charge_parts::<T>(buffers, counts)?;
         let Destination { values: mut out, grows } = known;
         let known = out.len();
         // Reading into memory wants it initialised; decompressing and copying do not.
         let fresh = out.capacity() == 0 && !grows;
         let zeroed = fresh && buffers.iter().any(|buffer| self.is_unread(*buffer));
         if zeroed {
-            out = aligned::try_initialised::<T>(total)?;
+            out = alloc::try_initialised::<T>(total)?;
             out.clear();
         } else if fresh {
             out = try_with_capacity::<T>(total)?;
         } else {
-            aligned::reserve_more(&mut out, total)?;
+            alloc::reserve_more(&mut out, total)?;
         }
         let mut rest = as_uninit_bytes(&mut out.spare_capacity_mut()[..total]);
         let mut jobs = Vec::with_capacity(buffers.len());
         for (buffer, count) in buffers.iter().zip(counts) {
             let (here, behind) = rest.split_at_mut(byte_len::<T>(*count)?);
             rest = behind;
-            jobs.push(Mutex::new((*buffer, here, first.take())));
+            jobs.push((*buffer, here, first.take()));
         }
-        self.run(jobs.len(), |i| {
-            let Some(job) = jobs.get(i) else { return Ok(()) };
-            let mut job = job.lock().unwrap_or_else(PoisonError::into_inner);
-            let (buffer, dst, found) = &mut *job;
+        self.run_jobs(jobs, |(buffer, dst, found)| {
+            let part = buffer.part;
             if let Some(StretchHooks { prepare, .. }) = change {
-                prepare(i)?;
+                prepare(part)?;
             }
-            let found = match found.take() {
+            let found = match found {
                 Some(found) => found,
-                None => self.locate(*buffer)?,
+                None => self.locate(buffer)?,
             };
             let first = FirstError::default();
             let each = |start: usize, bytes: &mut [u8]| {
+                // Without hooks values stay as they are.
                 let Some(StretchHooks { transform, .. }) = change else { return };
                 // Stretches are of whole values, since they begin at multiples of 64 KiB.
                 let (start, values) = (start / size_of::<T>(), bytemuck::cast_slice_mut(bytes));
-                first.note(start, values.len(), transform(i, start, values));
+                first.note(start, values.len(), transform(part, start, values));
             };
-            self.fill(found, *buffer, dst, size_of::<T>(), zeroed, &each)?;
+            self.fill(found, buffer, dst, size_of::<T>(), zeroed, &each)?;
             first.result()
         })?;
-        drop(jobs);
         // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`
         // elements behind the `known` ones: each was written completely.
         unsafe { out.set_len(known + total) };

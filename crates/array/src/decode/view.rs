@@ -2,20 +2,19 @@
 //! buffers. With several parts the views are re-indexed over the buffers of all.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
 use floe_format::{Error, Place, Result};
+use floe_runtime::alloc::byte_len;
 use polars_buffer::Buffer;
 
-use super::DecodeCtx;
-use super::binary::ViewBuilder;
-use super::ctx::{lens, total_len};
+use super::ctx::{BufferRef, DecodeCtx, lens};
 use super::values::{Destination, StretchHooks};
-use crate::aligned::byte_len;
-use crate::recycle::share;
+use super::view_builder::ViewBuilder;
+use crate::share;
 use crate::validate::{self, Text};
 
 pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Box<dyn Array>> {
@@ -53,68 +52,20 @@ pub(super) fn append_views<T: ViewType + ?Sized>(
 ) -> Result<Option<Bitmap>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.next_buffers()?;
-    let data_slots = ctx.next_variadic_buffers()?;
-    let total = total_len(&nodes)?;
-    // Where the buffers of each part lie among those of all.
-    let mut own = Vec::with_capacity(nodes.len());
-    let mut before = out.next_buffer()?;
-    for slots in &data_slots {
-        let end = u32::try_from(slots.len()).ok().and_then(|len| before.checked_add(len));
-        let end = end.ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?;
-        own.push(before..end);
-        before = end;
-    }
-    if ctx.options().big_endian {
-        for (slot, node) in slots.iter().zip(&nodes) {
-            ctx.require(*slot, byte_len::<View>(node.len)?)?;
-        }
-        out.reserve(ctx, total)?;
-    }
+    let views = ctx.next_buffers()?;
+    let data = ctx.next_variadic_buffers()?;
+    let own = buffer_numbers(&data, out.next_buffer()?)?;
+    let parts = ViewParts { lens: lens(&nodes), views, data, own };
     let (known, first) = (out.views.len(), out.buffers.len());
-    let mut views = std::mem::take(&mut out.views);
-    let suspect = if ctx.options().big_endian {
-        let counts: Vec<usize> = nodes.iter().map(|n| n.len.saturating_mul(16)).collect();
-        from_big_endian(&ctx.fixed_at::<u8>(&slots, &counts)?, &mut views);
-        let mut rest = &mut views[known..];
-        for (own, node) in own.iter().zip(&nodes) {
-            let (here, behind) = rest.split_at_mut(node.len);
-            rest = behind;
-            reindex(here, own);
-        }
-        out.views = views;
-        out.buffers.append(&mut ctx.bytes_of_all(&data_slots.concat())?);
-        true
+    let are_sound = if ctx.options().big_endian {
+        append_big_endian(ctx, out, &parts)?;
+        false
     } else {
-        let found: Vec<OnceLock<Data>> = nodes.iter().map(|_| OnceLock::new()).collect();
-        let broken = AtomicBool::new(false);
-        // Data first: views are in the cache then when they are looked at.
-        let prepare = |part: usize| {
-            let (Some(slots), Some(found)) = (data_slots.get(part), found.get(part)) else { return Ok(()) };
-            let buffers = ctx.bytes_of_all(slots)?;
-            let texts = if ctx.options().validate { texts(ctx, &buffers, T::IS_UTF8)? } else { None };
-            // Each part is one call's.
-            let _ = found.set(Data { buffers, texts });
-            Ok(())
-        };
-        let transform = |part: usize, _: usize, views: &mut [View]| {
-            let data = found.get(part).and_then(OnceLock::get);
-            let (Some(own), Some(data)) = (own.get(part), data) else { return Ok(()) };
-            if !check_and_reindex(ctx, views, data, own)? {
-                broken.store(true, Ordering::Relaxed);
-            }
-            Ok(())
-        };
-        let change = StretchHooks { prepare: &prepare, transform: &transform };
-        let views = Destination { values: views, grows: out.grows };
-        out.views = ctx.append_transformed(views, &slots, &lens(&nodes), &change)?;
-        out.buffers
-            .extend(found.into_iter().flat_map(|found| found.into_inner().unwrap_or_default().buffers));
-        broken.into_inner()
+        append_checked(ctx, out, &parts, T::IS_UTF8)?
     };
     let validity = validity.read(ctx, &nodes)?;
     out.bytes = None;
-    if suspect
+    if !are_sound
         && ctx.options().validate
         && let Some(repaired) =
             check(ctx, &out.views[known..], &out.buffers, first, validity.as_ref(), T::IS_UTF8)?
@@ -125,8 +76,87 @@ pub(super) fn append_views<T: ViewType + ?Sized>(
     Ok(validity)
 }
 
-/// The data buffers of a part, and what of each is text if that matters.
-#[derive(Default)]
+/// The views of all parts, still to be read.
+struct ViewParts {
+    lens: Vec<usize>,
+    views: Vec<BufferRef>,
+    /// The data buffers of each part.
+    data: Vec<Vec<BufferRef>>,
+    /// The numbers of each part's data buffers among those of all.
+    own: Vec<Range<u32>>,
+}
+
+/// The numbers of each part's data buffers, which begin with `next`.
+fn buffer_numbers(data: &[Vec<BufferRef>], mut next: u32) -> Result<Vec<Range<u32>>> {
+    let numbers = |buffers: &Vec<BufferRef>| {
+        let end = u32::try_from(buffers.len()).ok().and_then(|len| next.checked_add(len));
+        let end = end.ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?;
+        Ok(std::mem::replace(&mut next, end)..end)
+    };
+    data.iter().map(numbers).collect()
+}
+
+/// Adds views and data as they come, not checked.
+fn append_big_endian(ctx: &DecodeCtx<'_>, out: &mut ViewBuilder, parts: &ViewParts) -> Result<()> {
+    let ViewParts { lens, views, data, own } = parts;
+    let mut total = 0usize;
+    for (buffer, len) in views.iter().zip(lens) {
+        ctx.require(*buffer, byte_len::<View>(*len)?)?;
+        total = total.saturating_add(*len);
+    }
+    out.reserve(ctx, total)?;
+    let known = out.views.len();
+    let counts: Vec<usize> = lens.iter().map(|len| len.saturating_mul(size_of::<View>())).collect();
+    from_big_endian(&ctx.fixed_at::<u8>(views, &counts)?, &mut out.views);
+    let mut rest = &mut out.views[known..];
+    for (own, len) in own.iter().zip(lens) {
+        let (here, behind) = rest.split_at_mut(*len);
+        rest = behind;
+        reindex(here, own);
+    }
+    out.buffers.append(&mut ctx.bytes_of_all(&data.concat())?);
+    Ok(())
+}
+
+/// Adds views and data, and checks the views of each part right after they were read. False if a view is broken.
+fn append_checked(ctx: &DecodeCtx<'_>, out: &mut ViewBuilder, parts: &ViewParts, utf8: bool) -> Result<bool> {
+    let ViewParts { lens, views, data, own } = parts;
+    let found: Vec<OnceLock<Data>> = lens.iter().map(|_| OnceLock::new()).collect();
+    let is_broken = AtomicBool::new(false);
+    // Data first: views are in the cache then when they are looked at.
+    let prepare = |part: usize| {
+        let (Some(data), Some(found)) = (data.get(part), found.get(part)) else {
+            return Err(no_such_part(part));
+        };
+        let buffers = ctx.bytes_of_all(data)?;
+        let texts = if ctx.options().validate { texts(ctx, &buffers, utf8)? } else { None };
+        // Each part is one call's.
+        let _ = found.set(Data { buffers, texts });
+        Ok(())
+    };
+    let transform = |part: usize, _: usize, views: &mut [View]| {
+        let data = found.get(part).and_then(OnceLock::get);
+        let (Some(own), Some(data)) = (own.get(part), data) else { return Err(no_such_part(part)) };
+        if !check_and_reindex(ctx, views, data, own)? {
+            is_broken.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let hooks = StretchHooks { prepare: &prepare, transform: &transform };
+    let known = Destination { values: std::mem::take(&mut out.views), grows: out.grows };
+    out.views = ctx.append_transformed(known, views, lens, &hooks)?;
+    for (part, found) in found.into_iter().enumerate() {
+        let data = found.into_inner().ok_or_else(|| no_such_part(part))?;
+        out.buffers.extend(data.buffers);
+    }
+    Ok(!is_broken.into_inner())
+}
+
+fn no_such_part(part: usize) -> Error {
+    Error::invalid(format!("views of part {part} have no data"))
+}
+
+/// The data buffers of a part and, for strings, which bytes of each are text.
 struct Data {
     buffers: Vec<Buffer<u8>>,
     texts: Option<Vec<Text>>,
@@ -137,29 +167,23 @@ fn texts(ctx: &DecodeCtx<'_>, buffers: &[Buffer<u8>], utf8: bool) -> Result<Opti
     utf8.then(|| buffers.iter().map(text).collect()).transpose()
 }
 
-/// Views that are looked at at once.
+/// Views are checked in stripes of this many, each by one thread.
 const STRIPE_VIEWS: usize = 1 << 16;
 
 /// Checks the views of a part against its own buffers, and shifts their indices behind the buffers of the parts
 /// before: both while views and data are in the cache. False if a view is broken.
 fn check_and_reindex(ctx: &DecodeCtx<'_>, views: &mut [View], data: &Data, own: &Range<u32>) -> Result<bool> {
     let validate = ctx.options().validate;
-    let sound = AtomicBool::new(true);
-    let stripes: Vec<Mutex<&mut [View]>> = views.chunks_mut(STRIPE_VIEWS).map(Mutex::new).collect();
-    ctx.run(stripes.len(), |i| {
-        let Some(stripe) = stripes.get(i) else { return Ok(()) };
-        let mut stripe = stripe.lock().unwrap_or_else(PoisonError::into_inner);
-        if validate && validate::views(&stripe, &data.buffers, data.texts.as_deref()).is_err() {
-            sound.store(false, Ordering::Relaxed);
-        }
-        reindex(&mut stripe, own);
-        Ok(())
+    let are_sound = ctx.map_jobs(views.chunks_mut(STRIPE_VIEWS).collect(), |stripe| {
+        let is_sound = !validate || validate::views(stripe, &data.buffers, data.texts.as_deref()).is_ok();
+        reindex(stripe, own);
+        Ok(is_sound)
     })?;
-    Ok(sound.into_inner())
+    Ok(are_sound.into_iter().all(|is_sound| is_sound))
 }
 
-/// Checks all views, none of which points at a buffer before `first`. If there are broken ones, in null rows only,
-/// which nobody may look at, returns all of them with empty ones in their place.
+/// Checks all views, none of which refers to a buffer before `first`. If only null rows have broken views, returns all
+/// views, with empty ones for those rows.
 fn check(
     ctx: &DecodeCtx<'_>,
     views: &[View],
@@ -168,27 +192,18 @@ fn check(
     validity: Option<&Bitmap>,
     utf8: bool,
 ) -> Result<Option<Vec<View>>> {
-    // The buffers of batches before have been looked at.
-    let mut texts = texts(ctx, buffers.get(first..).unwrap_or_default(), utf8)?;
+    // The buffers of earlier batches have been validated.
+    let new = buffers.get(first..).ok_or_else(|| Error::invalid("data buffers are missing"))?;
+    let mut texts = texts(ctx, new, utf8)?;
     if let Some(texts) = &mut texts {
         texts.splice(..0, std::iter::repeat_n(Text::Parts(Vec::new()), first));
     }
-    let pieces: Vec<&[View]> = views.chunks(STRIPE_VIEWS).collect();
-    let broken = Mutex::new(None);
-    ctx.run(pieces.len(), |i| {
-        let Some(piece) = pieces.get(i) else { return Ok(()) };
-        if let Err((row, error)) = validate::views(piece, buffers, texts.as_deref()) {
-            let mut first = broken.lock().unwrap_or_else(PoisonError::into_inner);
-            let row = i * STRIPE_VIEWS + row;
-            if first.as_ref().is_none_or(|(known, _)| row < *known) {
-                *first = Some((row, error));
-            }
-        }
-        Ok(())
+    let stripes = views.chunks(STRIPE_VIEWS).enumerate().collect();
+    let broken = ctx.map_jobs(stripes, |(i, stripe)| {
+        let found = validate::views(stripe, buffers, texts.as_deref());
+        Ok(found.err().map(|(row, error)| (i * STRIPE_VIEWS + row, error)))
     })?;
-    let Some((first, error)) = broken.into_inner().unwrap_or_else(PoisonError::into_inner) else {
-        return Ok(None);
-    };
+    let Some((first, error)) = broken.into_iter().flatten().next() else { return Ok(None) };
     let is_null = |i: usize| validity.is_some_and(|v| v.get(i) == Some(false));
     if !is_null(first) {
         return Err(error.at(Place::Row(first)));
@@ -212,6 +227,7 @@ fn reindex(views: &mut [View], own: &Range<u32>) {
         if view.length > View::MAX_INLINE_SIZE {
             // An index beyond its own part's buffers must not land in another part's.
             let shifted = view.buffer_idx.checked_add(own.start).filter(|index| *index < own.end);
+            // No buffer has that number, so that the check refuses it.
             view.buffer_idx = shifted.unwrap_or(u32::MAX);
         }
     }
@@ -238,10 +254,11 @@ mod tests {
 
     use arrow::array::Utf8ViewArray;
     use floe_format::{BatchHeader, BodyLayout, FieldNode, IpcLimits, Version};
+    use floe_runtime::Serial;
 
     use super::super::{Budget, ColumnOffsets, ColumnPart, DecodeOptions};
     use super::*;
-    use crate::{Dictionaries, Serial};
+    use crate::Dictionaries;
 
     /// Views of all of one buffer, each so many bytes from its start on.
     fn decode(data: &[u8], lengths: &[u32], nulls: usize) -> Result<Box<dyn Array>> {

@@ -3,12 +3,15 @@
 use std::ops::Range;
 
 use arrow::array::BinaryArray;
-use floe_format::Result;
+use floe_format::{Error, Result};
+use floe_runtime::alloc::try_with_capacity;
 use polars_buffer::Buffer;
 
-use super::{EncodeCtx, EncodedBuffer, as_bytes, under_nulls};
-use crate::aligned::try_with_capacity;
-use crate::recycle::share;
+use super::buffer::EncodedBuffer;
+use super::bytes::as_bytes;
+use super::ctx::EncodeCtx;
+use super::under_nulls;
+use crate::share;
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, array: &BinaryArray<i64>) -> Result<()> {
     ctx.node_and_validity(array);
@@ -20,8 +23,9 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, array: &BinaryArray<i64>) -> Resul
 
 /// Adds offsets, shifted to start at zero, and says which range they covered before.
 pub(super) fn offsets(ctx: &mut EncodeCtx<'_>, offsets: &Buffer<i64>) -> Result<Range<usize>> {
-    let at = |offset: Option<&i64>| offset.and_then(|o| usize::try_from(*o).ok()).unwrap_or(0);
-    let used = at(offsets.first())..at(offsets.last());
+    let (first, last) = (first_of(offsets)?, offsets.last().copied());
+    let at = |offset: i64| usize::try_from(offset).map_err(|_| Error::invalid("an offset is negative"));
+    let used = at(first)?..at(last.unwrap_or(first))?;
     if used.start == 0 {
         ctx.values(offsets);
         return Ok(used);
@@ -31,8 +35,13 @@ pub(super) fn offsets(ctx: &mut EncodeCtx<'_>, offsets: &Buffer<i64>) -> Result<
     Ok(used)
 }
 
+/// The first offset: there is one more than rows.
+fn first_of(offsets: &Buffer<i64>) -> Result<i64> {
+    offsets.first().copied().ok_or_else(|| Error::invalid("an array has no offsets"))
+}
+
 fn from_zero(offsets: &Buffer<i64>) -> Result<Vec<EncodedBuffer>> {
-    let base = offsets.first().copied().unwrap_or(0);
+    let base = first_of(offsets)?;
     let mut out = try_with_capacity::<i64>(offsets.len())?;
     out.extend(offsets.iter().map(|offset| offset - base));
     Ok(vec![as_bytes(share(out)).into()])

@@ -4,7 +4,7 @@ use arrow::array::BooleanArray;
 use arrow::bitmap::and;
 use floe_format::Result;
 
-use super::EncodeCtx;
+use super::ctx::EncodeCtx;
 
 #[expect(clippy::unnecessary_wraps, reason = "as its siblings")]
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, array: &BooleanArray) -> Result<()> {

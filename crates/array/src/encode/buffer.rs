@@ -1,10 +1,10 @@
-//! What encoding makes of an array's memory: mostly nothing, it is written from where it lies.
+//! The bytes of an encoded buffer. Mostly they are the array's own memory, written from where it lies.
 
 use floe_format::{Error, Result};
+use floe_runtime::alloc::try_with_capacity;
 use polars_buffer::Buffer;
 
-use crate::aligned::try_with_capacity;
-use crate::recycle::share;
+use crate::share;
 
 /// The bytes of one buffer: in one place, or in several that follow one another on the wire.
 ///
@@ -22,7 +22,7 @@ pub enum EncodedBuffer {
     Whole(Buffer<u8>),
     /// In several.
     Pieces(Vec<Buffer<u8>>),
-    /// Not made yet; it will be of so many bytes. See [`DeferredBuffers`](super::DeferredBuffers).
+    /// Not made yet, of this length in bytes. See [`DeferredBuffers`](super::DeferredBuffers).
     Deferred(usize),
 }
 
@@ -43,7 +43,7 @@ impl EncodedBuffer {
         self.len() == 0
     }
 
-    /// The pieces in their order, from 0 until there is none. What is deferred has none.
+    /// The pieces in their order, from 0 until there is none. A deferred buffer has none.
     #[must_use]
     pub fn piece(&self, i: usize) -> Option<&[u8]> {
         match self {

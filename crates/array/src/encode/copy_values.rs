@@ -1,20 +1,20 @@
 //! The bytes of views, one value after another.
 //!
-//! What costs time is not the copying but the waiting: the values of a filtered frame lie anywhere in buffers many
-//! times as large. So values ahead are asked for while those before them are copied ([`PREFETCH_ROWS`]), and a copy is of
+//! Waiting for memory costs more than copying: the values of a filtered frame lie anywhere in buffers many times as
+//! large. So values are prefetched while those before them are copied ([`PREFETCH_ROWS`]), and a copy is of
 //! whole registers, beyond the end of the value where there is room, instead of a call for its exact length.
 
 use arrow::array::View;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
-use crate::aligned::try_with_capacity;
+use floe_runtime::alloc::try_with_capacity;
 
-/// Bytes that are copied at once, whether a value has as many or not.
+/// Bytes of a copy: whole registers, also where a value is shorter.
 const COPY_BYTES: usize = 32;
-/// Values up to this length are copied so; longer ones by a call.
+/// Values up to this length are copied in such chunks; longer ones by a call.
 const MAX_CHUNKED_BYTES: usize = 8 * COPY_BYTES;
-/// So many views ahead a value is asked for from memory.
+/// A value is prefetched this many rows before it is copied.
 const PREFETCH_ROWS: usize = 24;
 
 /// A buffer that values are copied to, of a length that is known before.
@@ -45,7 +45,7 @@ impl CopiedValues {
     pub(super) fn push(&mut self, view: &View, buffers: &[Buffer<u8>]) -> Result<()> {
         let length = view.length as usize;
         if length > self.room() {
-            // The views have changed since they were measured, which nobody is allowed to do.
+            // The views have changed since they were measured, which the borrow rules exclude.
             return Err(Error::invalid("strings are longer than they say"));
         }
         debug_assert!(self.len + COPY_BYTES <= self.out.capacity());
@@ -105,6 +105,7 @@ pub(super) fn inline_values(views: &[View], ends: &mut Vec<i64>) -> Result<Vec<u
         // of them, in an allocation that nothing else refers to. What is too much is written over, or cut off.
         unsafe { place.add(at).cast::<[u8; 16]>().write_unaligned(inline) };
         at += (view.length as usize).min(MAX_INLINE_BYTES);
+        // Twelve bytes a view: more would not have been allocated.
         i64::try_from(at).unwrap_or(i64::MAX)
     }));
     if longest > MAX_INLINE_BYTES {
@@ -126,13 +127,13 @@ pub(super) fn outside() -> Error {
     Error::invalid("a string lies outside of its buffer")
 }
 
-/// Views whose values do not lie one behind another, so that the processor cannot foresee where the next one is.
+/// Prefetching of values that do not follow one another, so that the processor cannot foresee where the next one is.
 pub(super) struct Prefetch<'a> {
     views: &'a [View],
     buffers: &'a [Buffer<u8>],
 }
 
-/// How many views are looked at to tell.
+/// Views that are sampled to decide.
 const SAMPLED_VIEWS: usize = 64;
 
 impl<'a> Prefetch<'a> {
@@ -154,7 +155,7 @@ impl<'a> Prefetch<'a> {
         Self { views: if apart * 2 > seen { views } else { &[] }, buffers }
     }
 
-    /// Asks for the value that will be copied [`PREFETCH_ROWS`] rows behind this one.
+    /// Prefetches the value that is copied [`PREFETCH_ROWS`] rows after this one.
     #[inline(always)]
     pub(super) fn ahead_of(&self, row: usize) {
         #[cfg(all(target_arch = "x86_64", not(miri)))]

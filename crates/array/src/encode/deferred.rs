@@ -1,35 +1,34 @@
 //! Buffers whose lengths are known before their bytes are made.
 //!
-//! A message's header says how long each buffer is, and nothing of what is in it. So the header can go out, and the
-//! buffers in front, while others are still being made. Where lengths are found much faster than bytes (of strings by
-//! adding up what views say), and whoever encodes [asks for it](EncodeCtx::with_deferred_buffers), a buffer that would have
-//! to be made is an [`EncodedBuffer::Deferred`], and a [`DeferredBuffers`] makes it later, on any thread.
+//! A message's header has the length of each buffer, and none of its bytes. So the header and the first buffers can be
+//! written while others are still being made. This is done where lengths are found much faster than bytes, as those of
+//! strings by adding up views, and if the context [asks for it](super::EncodeCtx::with_deferred_buffers). Such a buffer is
+//! an [`EncodedBuffer::Deferred`], and a [`DeferredBuffers`] makes it later, on any thread.
 
-use std::borrow::Borrow;
 use std::fmt;
 
 use floe_format::{Error, Result};
 
-use super::{EncodeCtx, EncodedBuffer};
+use super::buffer::EncodedBuffer;
 
 /// Buffers of fewer bytes together are made at once: deferring costs more.
-const MIN_DEFERRED_BYTES: usize = 64 << 10;
+pub(super) const MIN_DEFERRED_BYTES: usize = 64 << 10;
 
 /// Consecutive buffers that are still to be made.
 pub struct DeferredBuffers {
-    first: usize,
-    lens: Vec<usize>,
-    make: Box<dyn FnOnce() -> Result<Vec<EncodedBuffer>> + Send>,
+    pub(super) first: usize,
+    pub(super) lens: Vec<usize>,
+    pub(super) make: Box<dyn FnOnce() -> Result<Vec<EncodedBuffer>> + Send>,
 }
 
 impl DeferredBuffers {
-    /// The position of the first of them among the buffers that were encoded with them.
+    /// The position of the first buffer among all that were encoded.
     #[must_use]
     pub fn first(&self) -> usize {
         self.first
     }
 
-    /// Makes them: each as long as it was said to be.
+    /// Makes the buffers, each of the length that was stated.
     ///
     /// # Errors
     /// Those of encoding the array.
@@ -50,32 +49,6 @@ impl fmt::Debug for DeferredBuffers {
     }
 }
 
-impl EncodeCtx<'_> {
-    /// Adds the buffers that `make` makes of an array: now, or when it is [materialized](DeferredBuffers::materialize), if that is wanted and there is
-    /// anything to be gained. `lens` says how long they will be, if that is known; it is not asked if they are made now.
-    pub(super) fn make<A: ToOwned<Owned: Send + 'static> + ?Sized>(
-        &mut self,
-        array: &A,
-        lens: impl FnOnce(&A) -> Option<Vec<usize>>,
-        make: impl FnOnce(&A) -> Result<Vec<EncodedBuffer>> + Send + 'static,
-    ) -> Result<()> {
-        let lens = if self.deferred { lens(array) } else { None };
-        match lens {
-            Some(lens) if lens.iter().sum::<usize>() >= MIN_DEFERRED_BYTES => {
-                let (first, array) = (self.out.buffers.len(), array.to_owned());
-                self.out.buffers.extend(lens.iter().map(|len| EncodedBuffer::Deferred(*len)));
-                self.out.deferred.push(DeferredBuffers {
-                    first,
-                    lens,
-                    make: Box::new(move || make(array.borrow())),
-                });
-            },
-            _ => self.out.buffers.extend(make(array)?),
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use arrow::array::{Array, ListArray, MutableBinaryViewArray, PrimitiveArray, Utf8ViewArray};
@@ -85,7 +58,7 @@ mod tests {
     use floe_format::{DataType, DictionaryEncoding, Field, IntType};
 
     use super::*;
-    use crate::encode::{Encoded, Remap, encode_column, encode_joined};
+    use crate::encode::{EncodeCtx, Encoded, Remap, encode_column, encode_joined};
 
     const ROWS: usize = 20_000;
     const KEYS: u32 = 20_000;

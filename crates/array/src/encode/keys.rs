@@ -6,28 +6,13 @@ use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::Bitmap;
 use arrow::types::NativeType;
 use floe_format::{DictionaryEncoding, Error, Result};
+use floe_runtime::alloc::try_with_capacity;
 use polars_buffer::Buffer;
 
-use super::{EncodeCtx, as_bytes, down, primitive};
-use crate::aligned::try_with_capacity;
-use crate::recycle::share;
-
-/// The position in the written dictionary of each category.
-#[derive(Debug, Clone, Default)]
-pub struct Remap {
-    positions: Arc<[u32]>,
-    is_identity: bool,
-}
-
-impl Remap {
-    /// The position of each category; `u32::MAX` for those that the dictionary has not.
-    #[must_use]
-    pub fn new(positions: &[u32]) -> Self {
-        let mut numbered = (0u32..).zip(positions);
-        let is_identity = numbered.all(|(i, position)| *position == i || *position == u32::MAX);
-        Self { positions: Arc::from(positions), is_identity }
-    }
-}
+use super::bytes::{as_bytes, down};
+use super::ctx::EncodeCtx;
+use super::primitive;
+use crate::share;
 
 pub(super) fn encode(
     ctx: &mut EncodeCtx<'_>,
@@ -65,7 +50,7 @@ where
     Ok(())
 }
 
-/// Each category's position; zero for nulls, as what they hold is nobody's business.
+/// Each category's position; zero for nulls, so that no hidden key is written.
 fn renumber<K>(keys: &Buffer<K>, validity: Option<&Bitmap>, positions: &[u32]) -> Result<Buffer<K>>
 where
     K: NativeType + Into<u32> + TryFrom<u32>,
@@ -73,6 +58,7 @@ where
     let mut out = try_with_capacity::<K>(keys.len())?;
     let mut largest = 0;
     let mut position = |key: K, valid: bool| {
+        // `u32::MAX`, and what does not fit into a key, is refused below.
         let position = positions.get(key.into() as usize).copied().unwrap_or(u32::MAX);
         let position = if valid { position } else { 0 };
         largest = largest.max(position);

@@ -1,24 +1,23 @@
-//! Fixed-width values: their buffer as it lies, or those of several arrays joined. What nulls hold is written as zeros.
+//! Fixed-width values: their buffer as it lies, with zeros under nulls.
 
 use arrow::array::{Array, PrimitiveArray};
 use arrow::bitmap::Bitmap;
-use arrow::datatypes::PhysicalType;
 use arrow::types::NativeType;
-use arrow::with_match_primitive_type_full;
-use floe_format::{Error, Field, FieldNode, Place, Result};
+use floe_format::{Error, Result};
+use floe_runtime::alloc::try_with_capacity;
 use polars_buffer::Buffer;
 
-use super::{EncodeCtx, EncodedBuffer, as_bytes, encode_column};
-use crate::aligned::try_with_capacity;
-use crate::recycle::share;
+use super::bytes::{as_bytes, down};
+use super::ctx::EncodeCtx;
+use crate::share;
 
 pub(super) fn encode<T: NativeType>(ctx: &mut EncodeCtx<'_>, array: &dyn Array) -> Result<()> {
-    let array: &PrimitiveArray<T> = super::down(array)?;
+    let array: &PrimitiveArray<T> = down(array)?;
     ctx.node_and_validity(array);
     values(ctx, array)
 }
 
-/// The values of an array, of which those under nulls are zeros.
+/// Adds the values of an array, with zeros under nulls.
 pub(super) fn values<T: NativeType>(ctx: &mut EncodeCtx<'_>, array: &PrimitiveArray<T>) -> Result<()> {
     if ctx.unreferenced_data || !nulls_hold(array)? {
         ctx.values(array.values());
@@ -87,42 +86,12 @@ fn words(bitmap: &Bitmap) -> impl Iterator<Item = u64> {
     chunks.chain([rest])
 }
 
-/// Appends arrays of a [plain](crate::decode::is_plain) field as one column, in which they follow one another.
-///
-/// # Errors
-/// When they are not of such a field, or of different types.
-pub fn encode_joined(ctx: &mut EncodeCtx<'_>, field: &Field, arrays: &[Box<dyn Array>]) -> Result<()> {
-    let len = arrays.iter().map(|array| array.len()).sum();
-    let null_count = arrays.iter().map(|array| array.null_count()).sum();
-    ctx.out.nodes.push(FieldNode { len, null_count });
-    let lens = |arrays: &[Box<dyn Array>]| {
-        let validity = if null_count > 0 { len.div_ceil(8) } else { 0 };
-        Some(vec![validity, len * width(arrays.first()?.as_ref())?])
-    };
-    let (field, unreferenced_data) = (field.clone(), ctx.unreferenced_data);
-    ctx.make(arrays, lens, move |arrays| join(&field, arrays, unreferenced_data))
-}
-
-/// Bytes of a value.
-fn width(array: &dyn Array) -> Option<usize> {
-    match array.dtype().to_physical_type() {
-        PhysicalType::Primitive(kind) => Some(with_match_primitive_type_full!(kind, |$T| size_of::<$T>())),
-        _ => None,
-    }
-}
-
-fn join(field: &Field, arrays: &[Box<dyn Array>], unreferenced_data: bool) -> Result<Vec<EncodedBuffer>> {
-    let joined = crate::join(arrays).map_err(|error| error.at(Place::Column(field.name.to_string())))?;
-    let mut ctx = EncodeCtx::new(&[]).with_unreferenced_data(unreferenced_data);
-    encode_column(&mut ctx, field, joined.as_ref())?;
-    Ok(ctx.finish().buffers)
-}
-
 #[cfg(test)]
 mod tests {
-    use floe_format::{DataType, FloatType, IntType};
+    use floe_format::{DataType, Field, FloatType, IntType};
 
     use super::*;
+    use crate::encode_column;
 
     fn field(data_type: DataType) -> Field {
         let (children, dictionary, metadata) = (Vec::new(), None, Vec::new());

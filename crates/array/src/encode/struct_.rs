@@ -3,7 +3,8 @@
 use arrow::array::StructArray;
 use floe_format::{Error, Field, Place, Result};
 
-use super::{EncodeCtx, under_nulls};
+use super::ctx::EncodeCtx;
+use super::under_nulls;
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructArray) -> Result<()> {
     ctx.node_and_validity(array);
@@ -15,8 +16,7 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructAr
         )));
     }
     for (field, values) in fields.iter().zip(under_nulls::fields(array)) {
-        super::encode(ctx, field, values.as_ref())
-            .map_err(|error| error.at(Place::Field(field.name.to_string())))?;
+        ctx.encode(field, values.as_ref()).map_err(|error| error.at(Place::Field(field.name.to_string())))?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
-//! What arrays hold behind nulls, and how it is left out.
+//! Values that arrays hold under nulls, and how they are left out.
 //!
-//! A null of a struct or a fixed-size list has values below it all the same, and a null list may have some. No row
-//! refers to them: they are what a filter, a join or `when/then` left behind. So what is below a struct or a fixed-size
-//! list is null where that is, as when Polars propagates nulls, and a list that is null becomes empty. Numbers and
-//! booleans under nulls are written as zeros, strings and bytes as empty ones.
+//! A null struct or fixed-size list has values below it all the same, and a null list may have some. No row refers to
+//! them: a filter, a join or `when/then` has left them behind. So children of a struct or a fixed-size list are null where
+//! their parent is, as when Polars propagates nulls, and a null list becomes empty. Numbers and booleans under nulls are
+//! written as zeros, strings and bytes as empty ones.
 //!
-//! Whoever looks at nested arrays before they are encoded, as for the categories in use, has to see the same.
+//! Code that looks at nested arrays before they are encoded, as for the categories in use, must use these functions too.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,9 +15,10 @@ use arrow::array::{Array, BinaryArray, FixedSizeListArray, ListArray, StructArra
 use arrow::bitmap::{Bitmap, BitmapBuilder, and};
 use arrow::offset::OffsetsBuffer;
 use floe_format::{Error, Result};
+use floe_runtime::alloc::try_with_capacity;
 
-use crate::aligned::try_with_capacity;
-use crate::recycle::share;
+use crate::made::invalid;
+use crate::share;
 
 fn nulls(validity: Option<&Bitmap>) -> Option<&Bitmap> {
     validity.filter(|validity| validity.unset_bits() > 0)
@@ -76,7 +77,7 @@ pub fn items(array: &FixedSizeListArray) -> Box<dyn Array> {
     below(items.as_ref(), &each.freeze())
 }
 
-/// The same lists, of which those that are null are empty.
+/// The lists, with null ones empty.
 ///
 /// # Errors
 /// When memory runs out, or the offsets are not in order.
@@ -110,10 +111,10 @@ pub fn lists(array: &ListArray<i64>) -> Result<Cow<'_, ListArray<i64>>> {
     }
     let (values, validity) = (builder.freeze_reset(), array.validity().cloned());
     let made = ListArray::try_new(array.dtype().clone(), offsets, values, validity);
-    made.map(Cow::Owned).map_err(|e| Error::invalid(e.to_string()))
+    made.map(Cow::Owned).map_err(invalid)
 }
 
-/// The same bytes, of which those that are null are empty.
+/// The bytes, with null ones empty.
 pub(super) fn binaries(array: &BinaryArray<i64>) -> Result<Cow<'_, BinaryArray<i64>>> {
     let Some(Compacted { offsets, runs }) = compacted(array.offsets().buffer(), array.validity())? else {
         return Ok(Cow::Borrowed(array));
@@ -124,17 +125,17 @@ pub(super) fn binaries(array: &BinaryArray<i64>) -> Result<Cow<'_, BinaryArray<i
         values.extend_from_slice(run);
     }
     let made = BinaryArray::try_new(array.dtype().clone(), offsets, share(values), array.validity().cloned());
-    made.map(Cow::Owned).map_err(|e| Error::invalid(e.to_string()))
+    made.map(Cow::Owned).map_err(invalid)
 }
 
-/// Where things are when nulls have none.
+/// Offsets and values when nulls have no values.
 struct Compacted {
     offsets: OffsetsBuffer<i64>,
-    /// What stays of what there was.
+    /// The ranges of values that stay.
     runs: Vec<Range<usize>>,
 }
 
-/// `None` if nulls have none as it is.
+/// `None` if no null has any value.
 fn compacted(offsets: &[i64], validity: Option<&Bitmap>) -> Result<Option<Compacted>> {
     let Some(validity) = nulls(validity) else { return Ok(None) };
     let rows = || offsets.windows(2).zip(validity);
@@ -159,6 +160,6 @@ fn compacted(offsets: &[i64], validity: Option<&Bitmap>) -> Result<Option<Compac
         }
         ends.push(end);
     }
-    let offsets = OffsetsBuffer::try_from(ends).map_err(|e| Error::invalid(e.to_string()))?;
+    let offsets = OffsetsBuffer::try_from(ends).map_err(invalid)?;
     Ok(Some(Compacted { offsets, runs }))
 }

@@ -1,18 +1,18 @@
 //! Which bytes of their data buffers views use.
 //!
 //! Views may lie anywhere: a filter leaves gaps between those that stay, a join repeats them, a sort has them in
-//! another order, `str.slice` makes them refer to a part of what they referred to. What no view refers to belongs to
-//! no row, and must not be written. Mostly values follow one another without a gap, which is seen while their lengths
-//! are added up ([`usage`]). Where they do not, and lengths alone cannot tell, bytes are marked one by one
-//! ([`Coverage`]).
+//! another order, `str.slice` makes them refer to a part of a value. Bytes that no view refers to belong to no row, and
+//! must not be written. Mostly values follow one another without a gap, which shows while their lengths are added up
+//! ([`usage`]). Where they do not, and lengths alone cannot tell, bytes are marked one by one ([`Coverage`]).
 
 use std::ops::Range;
 
 use arrow::array::{Array, BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
+use arrow::bitmap::iterator::TrueIdxIter;
 use floe_format::{Error, Result};
 
-use crate::aligned::try_with_capacity;
+use floe_runtime::alloc::try_with_capacity;
 
 /// The part of a data buffer that views use.
 #[derive(Clone, Copy)]
@@ -47,6 +47,12 @@ pub(super) fn nulls<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> 
     array.validity().filter(|validity| validity.unset_bits() > 0)
 }
 
+/// Whether the views of nulls are all zero, so that they may be written.
+pub(super) fn nulls_are_empty(views: &[View], validity: &Bitmap) -> bool {
+    let nulls = !validity;
+    TrueIdxIter::new(views.len(), Some(&nulls)).all(|row| views.get(row).is_some_and(|v| v.as_u128() == 0))
+}
+
 /// The views of values that are not null and not in the views themselves.
 fn for_each_long<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>, mut work: impl FnMut(&View)) {
     let mut long = |view: &View| {
@@ -67,6 +73,7 @@ fn for_each_long<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>, mut wo
 pub(super) fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<UsedRange> {
     let mut used = vec![UsedRange::NOTHING; array.data_buffers().len()];
     // Values of one buffer follow one another, mostly: what is known of it stays in registers.
+    // A view of a buffer that there is not is refused when its value is copied.
     let (mut open, mut here) = (0, UsedRange::NOTHING);
     for_each_long(array, |view| {
         if view.buffer_idx != open {
@@ -118,6 +125,7 @@ impl Coverage {
         Ok(all)
     }
 
+    /// Marks bytes of the range. Bytes outside of it are refused when the values are [packed](Self::pack).
     #[inline(always)]
     fn mark(&mut self, offset: usize, len: usize) {
         let Some(mut from) = offset.checked_sub(self.range.start) else { return };
@@ -153,7 +161,7 @@ impl Coverage {
         self.bytes() == self.range.len()
     }
 
-    /// Where a byte of the buffer that is used comes to lie when those that are not are left out.
+    /// The position of a used byte of the buffer, once unused bytes are left out.
     pub(super) fn position(&self, offset: usize) -> Option<usize> {
         let at = offset.checked_sub(self.range.start)?;
         let (word, before) = (self.words.get(at / WORD_BITS)?, self.before.get(at / WORD_BITS)?);

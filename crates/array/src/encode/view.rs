@@ -1,4 +1,4 @@
-//! String and binary views, to views or to offsets.
+//! String and binary views to views.
 //!
 //! Views share their data buffers freely: a slice or a filtered array may use little of what it
 //! holds on to. [`encode`] looks at what is used and writes that, and no other byte:
@@ -11,23 +11,20 @@
 //!
 //! If canonical views are wanted, values are always gathered in the order of the rows. If data that no row refers to may
 //! be written, a buffer or range of which most is in use is written as it lies.
-//!
-//! Offsets want the values one behind another, in the order of the rows. Long strings that nobody has filtered or
-//! sorted lie just so: [`encode_offsets`] hands them over as they lie then, and copies them only else.
-
-use std::ops::Range;
 
 use arrow::array::{BinaryViewArrayGeneric, View, ViewType};
 use arrow::bitmap::Bitmap;
-use arrow::bitmap::iterator::TrueIdxIter;
-use floe_format::{Error, Result};
+use floe_format::Result;
+use floe_runtime::alloc::try_with_capacity;
 use polars_buffer::Buffer;
 
-use super::copy_values::{CopiedValues, Prefetch, inline_values, outside};
-use super::usage::{Coverage, UsedRange, nulls, usage};
-use super::{EncodeCtx, EncodedBuffer, as_bytes};
-use crate::aligned::try_with_capacity;
-use crate::recycle::share;
+use super::buffer::EncodedBuffer;
+use super::bytes::as_bytes;
+use super::copy_values::{Prefetch, outside};
+use super::ctx::EncodeCtx;
+use super::gathered::{Gathered, index};
+use super::usage::{Coverage, UsedRange, nulls, nulls_are_empty, usage};
+use crate::share;
 
 pub(super) fn encode<T: ViewType + ?Sized>(
     ctx: &mut EncodeCtx<'_>,
@@ -46,17 +43,11 @@ pub(super) fn encode<T: ViewType + ?Sized>(
     Ok(())
 }
 
-/// Whether the views of nulls are all zero, so that they may be written.
-fn nulls_are_empty(views: &[View], validity: &Bitmap) -> bool {
-    let nulls = !validity;
-    TrueIdxIter::new(views.len(), Some(&nulls)).all(|row| views.get(row).is_some_and(|v| v.as_u128() == 0))
-}
-
-/// How views are written that cannot be as they are.
+/// How views are written that cannot stay as they are.
 struct ViewLayout {
     /// The parts of data buffers that are written as they lie.
     kept: Vec<Buffer<u8>>,
-    /// What becomes of views of each of the array's buffers.
+    /// Where the values of each of the array's buffers are written.
     place: Vec<Placement>,
     /// Bytes of values that are gathered.
     rest: usize,
@@ -74,12 +65,12 @@ enum Placement {
     Packed(u32, Coverage),
 }
 
-/// Whether so many bytes are most of what there is.
+/// Whether `bytes` are at least three quarters of `of`.
 fn mostly(bytes: usize, of: usize) -> bool {
     bytes >= of - of / 4
 }
 
-/// What is known of a buffer before its bytes are looked at one by one.
+/// How a buffer is used, as far as the lengths of its values tell.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum BufferUse {
     Gathered,
@@ -154,7 +145,7 @@ impl ViewLayout {
         Ok(Some(layout))
     }
 
-    /// How long the buffers will be, of so many views; unknown if gathered values do not fit into one.
+    /// The lengths of the buffers for a number of views. `None` if gathered values do not fit into one buffer.
     fn lens(&self, views: usize) -> Option<Vec<usize>> {
         let kept = self.kept.iter().map(Buffer::len);
         let gathered = (self.rest > 0).then_some(self.rest);
@@ -207,7 +198,7 @@ impl ViewLayout {
     }
 }
 
-/// Views of values that stay in their buffers: which one that is now, and how much less is before them.
+/// Views of values that stay in their buffers, with the new number of the buffer and the new offset in it.
 fn rebased(views: &[View], place: &[Placement]) -> Result<Vec<View>> {
     let moved = |place: &Placement| match place {
         Placement::Range(buffer, start) => Ok((*buffer, index(*start)?)),
@@ -229,220 +220,27 @@ fn rebased(views: &[View], place: &[Placement]) -> Result<Vec<View>> {
     if largest > last { Err(outside()) } else { Ok(out) }
 }
 
-fn index(value: usize) -> Result<u32> {
-    u32::try_from(value).map_err(|_| Error::unsupported("more than 2^32 data buffers"))
-}
-
-/// Values copied one after another, behind buffers that are kept as they are.
-struct Gathered {
-    buffers: Vec<Buffer<u8>>,
-    open: CopiedValues,
-    /// Bytes that are yet to come, those that there is room for included.
-    left: usize,
-}
-
-impl Gathered {
-    /// View offsets have 32 bits; stay far below.
-    const MAX_BUFFER_BYTES: usize = 1 << 30;
-
-    fn new(buffers: Vec<Buffer<u8>>, bytes: usize) -> Result<Self> {
-        Ok(Self { buffers, open: CopiedValues::new(bytes.min(Self::MAX_BUFFER_BYTES))?, left: bytes })
-    }
-
-    #[inline(always)]
-    fn push(&mut self, view: &View, buffers: &[Buffer<u8>]) -> Result<(u32, u32)> {
-        let length = view.length as usize;
-        if length > self.open.room() {
-            self.open_next(length)?;
-        }
-        let at = (index(self.buffers.len())?, index(self.open.position())?);
-        self.open.push(view, buffers)?;
-        self.left = self.left.saturating_sub(length);
-        Ok(at)
-    }
-
-    /// A buffer for what is left; a value that is larger than any has one to itself.
-    #[cold]
-    fn open_next(&mut self, length: usize) -> Result<()> {
-        let full = std::mem::replace(
-            &mut self.open,
-            CopiedValues::new(self.left.min(Self::MAX_BUFFER_BYTES.max(length)))?,
-        );
-        if full.position() > 0 {
-            self.buffers.push(share(full.finish()));
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Vec<Buffer<u8>> {
-        if self.open.position() > 0 {
-            self.buffers.push(share(self.open.finish()));
-        }
-        self.buffers
-    }
-}
-
-/// Views to 64-bit offsets and one data buffer.
-pub(super) fn encode_offsets<T: ViewType + ?Sized>(
-    ctx: &mut EncodeCtx<'_>,
-    array: &BinaryViewArrayGeneric<T>,
-) -> Result<()> {
-    ctx.node_and_validity(array);
-    let only = written_rows(array).cloned();
-    let lens = |array: &BinaryViewArrayGeneric<T>| {
-        Some(vec![(array.len() + 1) * size_of::<i64>(), values_len(array.views(), only.as_ref())])
-    };
-    let rows = only.clone();
-    ctx.make(array, lens, move |array| offsets_and_values(array, rows.as_ref()))
-}
-
-/// The rows whose values are written, unless it is all of them: what a null holds is left out. Mostly it holds nothing,
-/// and there is no need to look at each row.
-fn written_rows<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Option<&Bitmap> {
-    nulls(array).filter(|validity| !nulls_are_empty(array.views(), validity))
-}
-
-/// Bytes of the values that are written.
-fn values_len(views: &[View], only: Option<&Bitmap>) -> usize {
-    match only {
-        None => views.iter().map(|view| view.length as usize).sum(),
-        Some(valid) => TrueIdxIter::new(views.len(), Some(valid))
-            .filter_map(|row| views.get(row))
-            .map(|view| view.length as usize)
-            .sum(),
-    }
-}
-
-/// Of all rows, or of the valid ones `only`.
-fn offsets_and_values<T: ViewType + ?Sized>(
-    array: &BinaryViewArrayGeneric<T>,
-    only: Option<&Bitmap>,
-) -> Result<Vec<EncodedBuffer>> {
-    let views = array.views();
-    let mut offsets = try_with_capacity::<i64>(array.len() + 1)?;
-    let mut end = 0i64;
-    offsets.push(end);
-    let mut add = |length: u32| {
-        end += i64::from(length);
-        end
-    };
-    let data = match only {
-        None if array.data_buffers().is_empty() && views.len() <= MAX_INLINE_ROWS => {
-            share(inline_values(views, &mut offsets)?).into()
-        },
-        None => {
-            offsets.extend(views.iter().map(|view| add(view.length)));
-            match in_place(views, array.data_buffers()) {
-                Some(data) => data,
-                None => values(array, 0..array.len(), end)?,
-            }
-        },
-        Some(validity) => {
-            let length = |(view, valid): (&View, bool)| if valid { view.length } else { 0 };
-            offsets.extend(views.iter().zip(validity).map(|pair| add(length(pair))));
-            values(array, TrueIdxIter::new(array.len(), Some(validity)), end)?
-        },
-    };
-    Ok(vec![as_bytes(share(offsets)).into(), data])
-}
-
-/// So many rows at most are given room for the largest values that views can hold themselves.
-const MAX_INLINE_ROWS: usize = 1 << 20;
-
-/// Pieces that are shorter than this on average are better copied together.
-const MIN_PIECE_BYTES: usize = 4 << 10;
-/// So many pieces are looked at before giving up: buffers of columns start small.
-const MIN_JUDGED_PIECES: usize = 16;
-
-/// The values of views whose bytes lie in buffers in the order of the rows, as they lie there: all in one buffer, or in
-/// a few. `None` if they do not lie so, or a value is in its view, or outside of its buffer.
-fn in_place(views: &[View], buffers: &[Buffer<u8>]) -> Option<EncodedBuffer> {
-    // So few are not worth a look.
-    if views.len() < MIN_JUDGED_PIECES {
-        return None;
-    }
-    let mut stretches: Vec<(u32, Range<usize>)> = Vec::new();
-    let mut before = 0;
-    for view in views {
-        if view.length == 0 {
-            continue;
-        }
-        if view.length <= View::MAX_INLINE_SIZE {
-            return None;
-        }
-        let (start, len) = (view.offset as usize, view.length as usize);
-        match stretches.last_mut() {
-            Some((buffer, stretch)) if *buffer == view.buffer_idx && stretch.end == start => {
-                stretch.end += len;
-                continue;
-            },
-            Some((_, stretch)) => before += stretch.len(),
-            None => {},
-        }
-        if stretches.len() >= MIN_JUDGED_PIECES && before < stretches.len() * MIN_PIECE_BYTES {
-            return None;
-        }
-        stretches.push((view.buffer_idx, start..start + len));
-    }
-    let total = before + stretches.last().map_or(0, |(_, stretch)| stretch.len());
-    if total < stretches.len() * MIN_PIECE_BYTES {
-        return None;
-    }
-    let piece = |(buffer, stretch): (u32, Range<usize>)| {
-        let buffer = buffers.get(buffer as usize).filter(|buffer| stretch.end <= buffer.len())?;
-        Some(buffer.clone().sliced(stretch))
-    };
-    let mut pieces = stretches.into_iter().map(piece).collect::<Option<Vec<_>>>()?;
-    match pieces.pop() {
-        Some(only) if pieces.is_empty() => Some(only.into()),
-        last => {
-            pieces.extend(last);
-            Some(EncodedBuffer::Pieces(pieces))
-        },
-    }
-}
-
-/// The bytes of the values of some rows, `len` in all.
-fn values<T: ViewType + ?Sized>(
-    array: &BinaryViewArrayGeneric<T>,
-    rows: impl Iterator<Item = usize>,
-    len: i64,
-) -> Result<EncodedBuffer> {
-    let len = usize::try_from(len).map_err(|_| Error::unsupported("more strings than memory"))?;
-    let (views, buffers) = (array.views(), array.data_buffers());
-    let prefetch = Prefetch::new(views, buffers);
-    let mut out = CopiedValues::new(len)?;
-    for row in rows {
-        let Some(view) = views.get(row) else { break };
-        prefetch.ahead_of(row);
-        out.push(view, buffers)?;
-    }
-    Ok(share(out.finish()).into())
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
+    use std::ops::Range;
+
     use super::*;
 
     /// Buffers of `bytes` each, full of different bytes.
-    fn buffers(n: usize, bytes: usize) -> Vec<Buffer<u8>> {
+    pub(in crate::encode) fn buffers(n: usize, bytes: usize) -> Vec<Buffer<u8>> {
         let byte = |i: usize| u8::try_from(i % 251).unwrap();
         (0..n).map(|n| (0..bytes).map(|i| byte(i + 7 * n)).collect::<Vec<u8>>().into()).collect()
     }
 
-    fn view(buffers: &[Buffer<u8>], buffer: usize, range: Range<usize>) -> View {
+    pub(in crate::encode) fn view(buffers: &[Buffer<u8>], buffer: usize, range: Range<usize>) -> View {
         let offset = u32::try_from(range.start).unwrap();
         View::new_from_bytes(&buffers[buffer][range], u32::try_from(buffer).unwrap(), offset)
     }
 
     /// Views of all bytes of a buffer, so many each.
-    fn every(buffers: &[Buffer<u8>], buffer: usize, len: usize) -> Vec<View> {
+    pub(in crate::encode) fn every(buffers: &[Buffer<u8>], buffer: usize, len: usize) -> Vec<View> {
         let len_of_all = buffers[buffer].len();
         (0..len_of_all / len).map(|i| view(buffers, buffer, i * len..(i + 1) * len)).collect()
-    }
-
-    fn joined(found: Option<EncodedBuffer>) -> Option<Vec<u8>> {
-        found.map(|found| found.join().unwrap().as_slice().to_vec())
     }
 
     #[test]
@@ -517,48 +315,5 @@ mod tests {
         let ends = [vec![all[0]; 300], vec![all[199]]].concat();
         assert_eq!(written(ends, false), [80]);
         assert_eq!(written(without(&all), true), [8_000]);
-    }
-
-    #[test]
-    fn values_that_follow_one_another_stay_where_they_are() {
-        let buffers = buffers(3, 8_000);
-        let mut views = every(&buffers, 1, 40);
-        views.insert(0, View::default());
-        views.insert(9, View::default());
-        let found = in_place(&views, &buffers);
-        assert!(matches!(&found, Some(EncodedBuffer::Whole(whole)) if whole.as_ptr() == buffers[1].as_ptr()));
-        assert_eq!(joined(found).as_deref(), Some(buffers[1].as_slice()));
-        // From within one buffer on to another, in any order of the buffers.
-        let mut views = every(&buffers, 2, 50);
-        views.drain(..5);
-        views.extend(every(&buffers, 0, 100));
-        let found = in_place(&views, &buffers);
-        assert!(matches!(&found, Some(EncodedBuffer::Pieces(pieces)) if pieces.len() == 2));
-        assert_eq!(joined(found), Some([&buffers[2][250..], &buffers[0]].concat()));
-    }
-
-    #[test]
-    fn all_else_is_copied() {
-        let buffers = buffers(40, 8_000);
-        let all = every(&buffers, 0, 40);
-        let with = |at: usize, view: View| {
-            let mut views = all.clone();
-            views[at] = view;
-            in_place(&views, &buffers).is_none()
-        };
-        assert!(with(3, View::new_from_bytes(b"inline", 0, 0)));
-        let outside = View { length: 40, prefix: 0, buffer_idx: 0, offset: 8_000 };
-        let nowhere = View { buffer_idx: 40, ..outside };
-        for view in [outside, nowhere] {
-            assert!(with(100, view), "{view:?}");
-            assert!(with(all.len() - 1, view), "{view:?}");
-        }
-        let third: Vec<View> = all.iter().copied().step_by(3).collect();
-        assert!(in_place(&third, &buffers).is_none(), "filtered");
-        let short: Vec<View> =
-            (0..40).flat_map(|buffer| every(&buffers[..], buffer, 40)[..50].to_vec()).collect();
-        assert!(in_place(&short, &buffers).is_none(), "pieces of 2,000 bytes");
-        assert!(in_place(&all[..100], &buffers).is_none(), "too little to bother");
-        assert!(in_place(&[View::default(); 100], &buffers).is_none_or(|bytes| bytes.is_empty()));
     }
 }

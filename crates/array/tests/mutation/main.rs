@@ -20,13 +20,14 @@ use arrow::types::NativeType;
 use floe_array::category::Categories;
 use floe_array::decode::{Budget, ColumnOffsets};
 use floe_array::{
-    Body, ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Lookup, Serial,
-    decode_column, encode_column,
+    Body, ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, Encoded, Lookup, decode_column,
+    encode_column,
 };
 use floe_format::{
     BatchHeader, BodyLayout, BufferSpec, Codec, DataType, DictionaryEncoding, Error, ErrorKind, Field,
     FieldNode, FloatType, IntType, IntervalUnit, IpcLimits, Result, TimeUnit, UnionMode, Version,
 };
+use floe_runtime::Serial;
 use polars_buffer::Buffer;
 
 use inputs::inputs;

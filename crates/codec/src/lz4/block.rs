@@ -104,6 +104,7 @@ impl Target<'_> {
 
     /// Puts what a length has beyond the [`TOKEN_MAX`] that its half of the token holds.
     fn put_rest(&mut self, len: usize) -> Put {
+        // All of a length below `TOKEN_MAX` is in the token.
         let Some(mut rest) = len.checked_sub(TOKEN_MAX) else { return Ok(()) };
         while rest >= 255 {
             self.put(&[255])?;

@@ -26,17 +26,19 @@ fn corrupt(what: &str) -> crate::Error {
     wrong(format!("an LZ4 frame is corrupt: {what}"))
 }
 
+fn truncated(what: &str) -> crate::Error {
+    wrong(format!("an LZ4 frame is truncated in its {what}"))
+}
+
+/// Takes `len` bytes off the front of `src`. `what` names them in the error.
 fn take<'a>(src: &mut &'a [u8], len: usize, what: &str) -> Result<&'a [u8]> {
-    let (head, rest) =
-        src.split_at_checked(len).ok_or_else(|| wrong(format!("an LZ4 frame is truncated in its {what}")))?;
-    *src = rest;
-    Ok(head)
+    src.split_off(..len).ok_or_else(|| truncated(what))
 }
 
 fn take_array<const N: usize>(src: &mut &[u8], what: &str) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    bytes.copy_from_slice(take(src, N, what)?);
-    Ok(bytes)
+    let (head, rest) = src.split_first_chunk().ok_or_else(|| truncated(what))?;
+    *src = rest;
+    Ok(*head)
 }
 
 fn take_u32(src: &mut &[u8], what: &str) -> Result<u32> {

@@ -15,9 +15,8 @@ pub(crate) mod xxh32;
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use floe_runtime::Executor;
 use lz4_sys::{
     BlockChecksum, BlockMode, BlockSize, ContentChecksum, FrameType, LZ4F_getErrorName, LZ4F_isError,
     LZ4FFrameInfo, LZ4FPreferences,
@@ -27,7 +26,7 @@ pub(crate) use self::columnar::Columnar;
 use self::frame::{Block, Blocks, Header};
 use crate::strategy::{Encoder, Library, Strategy};
 use crate::uncompressed::{LZ4_END, LZ4_HEAD};
-use crate::{Codec, Each, Error, Result, Run, pieces, uninit};
+use crate::{Codec, Each, Error, Result, pieces, uninit};
 
 // Stable API of liblz4 (`lz4frame.h`, `lz4.h`), compiled into lz4-sys' library but not bound by it.
 unsafe extern "C" {
@@ -108,11 +107,16 @@ pub(crate) fn choose(input: &[u8]) -> Result<(Strategy, bool)> {
 ///
 /// Blocks are independent, so the frame of a large input is made of the blocks of its pieces' frames, one after
 /// another.
-pub(crate) fn append(encoder: &impl Encoder, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+pub(crate) fn append(
+    encoder: &impl Encoder,
+    input: &[u8],
+    out: &mut Vec<u8>,
+    executor: &dyn Executor,
+) -> Result<()> {
     if input.len() <= MIN_SPLIT_BYTES {
         return encoder.append(input, out);
     }
-    let frames = pieces::compress(input, PIECE_BYTES, run, |piece, out| encoder.append(piece, out))?;
+    let frames = pieces::compress(input, PIECE_BYTES, executor, |piece, out| encoder.append(piece, out))?;
     let blocks = frames.iter().map(|frame| blocks_of(frame)).collect::<Result<Vec<&[u8]>>>()?;
     let len: usize = blocks.iter().map(|blocks| blocks.len()).sum();
     pieces::reserve(out, LZ4_HEAD.len() + len + LZ4_END.len())?;
@@ -191,7 +195,7 @@ const PARALLEL_BYTES: usize = 1 << 20;
 pub(crate) fn decompress_in_pieces(
     frame: &[u8],
     dst: &mut [MaybeUninit<u8>],
-    run: Run<'_>,
+    executor: &dyn Executor,
     each: Each<'_>,
 ) -> Result<bool> {
     if dst.len() < MIN_PARALLEL_BYTES {
@@ -214,20 +218,17 @@ pub(crate) fn decompress_in_pieces(
     }
     let count = (PARALLEL_BYTES / header.block_max).max(1);
     let share = count * header.block_max;
-    let places = dst.chunks_mut(share).map(Mutex::new);
-    let pieces: Vec<_> = all.chunks(count).zip(places).collect();
-    let failed = AtomicBool::new(false);
-    pieces::run_all(pieces.len(), run, &|i| {
-        let Some((blocks, dst)) = pieces.get(i) else { return };
-        let mut dst = dst.lock().unwrap_or_else(PoisonError::into_inner);
-        if fill(blocks, header, &mut dst).unwrap_or(false) {
+    let pieces = all.chunks(count).zip(dst.chunks_mut(share)).enumerate().collect();
+    let is_filled = executor.map_jobs(pieces, |(i, (blocks, dst)): (usize, (&[Block<'_>], _))| {
+        // Why a block is wrong is what `decompress` finds out.
+        let is_filled = fill(blocks, header, dst).unwrap_or(false);
+        if is_filled {
             // SAFETY: the blocks filled all of it.
-            each(i * share, unsafe { uninit::written_mut(&mut dst) });
-        } else {
-            failed.store(true, Ordering::Relaxed);
+            each(i * share, unsafe { uninit::written_mut(dst) });
         }
+        is_filled
     });
-    Ok(!failed.into_inner())
+    Ok(is_filled.into_iter().all(|is_filled| is_filled))
 }
 
 /// Decodes independent blocks, each to its place; whether each filled it.

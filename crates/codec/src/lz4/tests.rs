@@ -1,18 +1,20 @@
 //! Frames of every writer, whole and damaged, beside what liblz4's own decoder makes of them.
 
 use std::ptr::null_mut;
+use std::sync::Mutex;
 
+use floe_runtime::Serial;
 use lz4_sys::{
     LZ4F_VERSION, LZ4F_createDecompressionContext, LZ4F_decompress, LZ4F_freeDecompressionContext,
     LZ4FDecompressionContext,
 };
 
 use super::*;
-use crate::tests::{ints, patterns, unpack};
+use crate::tests::{BACKWARDS, By, ints, patterns, unpack};
 use crate::{Codec, decompress_each, max_decompressed_len};
 
-fn decompress_with(frame: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
-    decompress_each(Codec::Lz4, frame, dst, run, &|_, _| ())
+fn decompress_with(frame: &[u8], dst: &mut [MaybeUninit<u8>], executor: &dyn Executor) -> Result<()> {
+    decompress_each(Codec::Lz4, frame, dst, executor, &|_, _| ())
 }
 
 /// Every kind of frame that another writer may choose.
@@ -79,7 +81,6 @@ fn frames_of_other_writers() {
 
 #[test]
 fn blocks_are_decoded_at_once_or_one_after_another() {
-    let backwards: Run<'_> = &|n, work| (0..n).rev().for_each(work);
     for prefs in variants() {
         for len in [
             MIN_PARALLEL_BYTES - 1,
@@ -91,19 +92,19 @@ fn blocks_are_decoded_at_once_or_one_after_another() {
             let mut frame = Vec::new();
             append_with(&prefs, &input, &mut frame).unwrap();
             let mut out = vec![MaybeUninit::new(0); len];
-            decompress_with(&frame, &mut out, backwards).unwrap();
+            decompress_with(&frame, &mut out, &BACKWARDS).unwrap();
             // SAFETY: all of it was initialised above.
             assert!(unsafe { uninit::written(&out, len) } == input, "{prefs:?}");
             let mut short = vec![MaybeUninit::new(0); len - 1];
-            assert!(decompress_with(&frame, &mut short, backwards).is_err());
+            assert!(decompress_with(&frame, &mut short, &BACKWARDS).is_err());
             for at in (0..frame.len()).step_by(frame.len() / 50) {
                 let mut broken = frame.clone();
                 broken[at] ^= 0x55;
                 let serial = decompress(&broken, &mut out);
-                assert_eq!(decompress_with(&broken, &mut out, backwards), serial, "byte {at}");
+                assert_eq!(decompress_with(&broken, &mut out, &BACKWARDS), serial, "byte {at}");
             }
             frame.truncate(frame.len() - 5);
-            assert!(decompress_with(&frame, &mut out, backwards).is_err());
+            assert!(decompress_with(&frame, &mut out, &BACKWARDS).is_err());
         }
     }
 }
@@ -111,7 +112,6 @@ fn blocks_are_decoded_at_once_or_one_after_another() {
 /// What is changed when it has just been written stays so, and nothing is left out, however frames are decoded.
 #[test]
 fn stretches_are_seen_when_they_are_written() {
-    let backwards: Run<'_> = &|n, work| (0..n).rev().for_each(work);
     for prefs in variants() {
         for len in [0, 1, 300_000, MIN_PARALLEL_BYTES, 3 * MIN_PARALLEL_BYTES + 70_000] {
             let input = ints(len);
@@ -125,7 +125,7 @@ fn stretches_are_seen_when_they_are_written() {
                 bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
                 *seen.lock().unwrap() += bytes.len();
             };
-            decompress_each(Codec::Lz4, &frame, &mut out, backwards, &each).unwrap();
+            decompress_each(Codec::Lz4, &frame, &mut out, &BACKWARDS, &each).unwrap();
             assert_eq!(seen.into_inner().unwrap(), len, "{prefs:?}");
             // SAFETY: all of it was initialised above.
             let out = unsafe { uninit::written(&out, len) };
@@ -148,7 +148,7 @@ fn blocks_that_were_flushed_early_are_decoded_too() {
     frame.extend_from_slice(&rest[LZ4_HEAD.len()..]);
     let mut out = vec![MaybeUninit::new(0); MIN_PARALLEL_BYTES];
     let each = |_: usize, bytes: &mut [u8]| bytes.iter_mut().for_each(|byte| *byte ^= 0x55);
-    decompress_each(Codec::Lz4, &frame, &mut out, &|n, work| (0..n).for_each(work), &each).unwrap();
+    decompress_each(Codec::Lz4, &frame, &mut out, &Serial, &each).unwrap();
     // SAFETY: all of it was initialised above.
     let out = unsafe { uninit::written(&out, MIN_PARALLEL_BYTES) };
     assert!(out.iter().zip(&input).all(|(out, input)| out ^ 0x55 == *input), "each byte was changed once");
@@ -161,11 +161,15 @@ fn pieces_make_one_frame() {
         let input = ints(len);
         let mut frames = [Vec::new(), Vec::new()];
         let (strategy, _) = choose(&input).unwrap();
-        strategy.append(&input, &mut frames[0], &|n, work| (0..n).for_each(work)).unwrap();
+        strategy.append(&input, &mut frames[0], &Serial).unwrap();
         strategy
-            .append(&input, &mut frames[1], &|n, work| {
-                std::thread::scope(|scope| (0..n).for_each(|i| drop(scope.spawn(move || work(i)))));
-            })
+            .append(
+                &input,
+                &mut frames[1],
+                &By(|n, work| {
+                    std::thread::scope(|scope| (0..n).for_each(|i| drop(scope.spawn(move || work(i)))));
+                }),
+            )
             .unwrap();
         assert!(frames[0] == frames[1]);
         assert!(reference(&frames[0], len).is_some_and(|found| found == input), "{len}");

@@ -80,6 +80,7 @@ fn fixed_offset<V: Value>(sample: &[u8], best: &mut Best) {
     let all = sample.len() / V::WIDTH;
     let mut last = 0..0;
     for min_same in MIN_SAME_OF_16 {
+        // `V::WIDTH` is at most `MAX_WIDTH`.
         let bytes = longest(same.get(..V::WIDTH).unwrap_or_default(), all * min_same / 16);
         if bytes.len() < MIN_MATCH_BYTES || bytes == last {
             continue;
@@ -232,6 +233,7 @@ fn entropy(counts: impl Iterator<Item = usize>) -> u64 {
 
 /// The base-2 logarithm, in fractions of [`BIT`], a straight line between the powers of two.
 fn log2(n: usize) -> u64 {
+    // What does not occur takes no bits.
     let Some(whole) = n.checked_ilog2() else { return 0 };
     let whole = u64::from(whole);
     (whole * BIT) + ((n as u64 * BIT) >> whole) - BIT

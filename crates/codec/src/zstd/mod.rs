@@ -18,16 +18,16 @@ mod tuning;
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::sync::{Mutex, PoisonError};
 use std::thread::LocalKey;
 
+use floe_runtime::{Executor, Serial};
 use zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, WriteBuf};
 
 pub(crate) use self::columnar::Columnar;
 use self::tuning::{MIN_TUNED_BY_SAMPLE_BYTES, Tuning};
 use crate::sample::{MIN_SAMPLED_BYTES, is_worth_it, sample};
 use crate::strategy::{Encoder, Strategy};
-use crate::{Codec, Error, Result, Run, pieces, uninit};
+use crate::{Codec, Error, Result, pieces, uninit};
 
 /// Above this level a context's tables are too large to keep for the life of a thread.
 const MAX_KEPT_LEVEL: i32 = 12;
@@ -163,11 +163,16 @@ fn shrinks_at_level_1(input: &[u8]) -> Result<bool> {
 }
 
 /// Appends the frame of `input` to `out`, or the frames of its pieces.
-pub(crate) fn append(encoder: &impl Leveled, input: &[u8], out: &mut Vec<u8>, run: Run<'_>) -> Result<()> {
+pub(crate) fn append(
+    encoder: &impl Leveled,
+    input: &[u8],
+    out: &mut Vec<u8>,
+    executor: &dyn Executor,
+) -> Result<()> {
     if input.len() <= MIN_SPLIT_BYTES || encoder.level() > MAX_SPLIT_LEVEL {
         return encoder.append(input, out);
     }
-    let frames = pieces::compress(input, PIECE_BYTES, run, |piece, out| encoder.append(piece, out))?;
+    let frames = pieces::compress(input, PIECE_BYTES, executor, |piece, out| encoder.append(piece, out))?;
     pieces::reserve(out, frames.iter().map(Vec::len).sum())?;
     frames.iter().for_each(|frame| out.extend_from_slice(frame));
     Ok(())
@@ -202,11 +207,15 @@ fn search(input: &[u8], level: i32, tuning: Tuning, out: &mut Vec<u8>) -> Result
 
 /// Decompresses the frames that `frames` is, filling `dst`.
 pub(crate) fn decompress(frames: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()> {
-    decompress_with(frames, dst, &crate::one_by_one)
+    decompress_with(frames, dst, &Serial)
 }
 
 /// As [`decompress`], with several frames decoded at once: where each one goes is known if all state their size.
-pub(crate) fn decompress_with(frames: &[u8], dst: &mut [MaybeUninit<u8>], run: Run<'_>) -> Result<()> {
+pub(crate) fn decompress_with(
+    frames: &[u8],
+    dst: &mut [MaybeUninit<u8>],
+    executor: &dyn Executor,
+) -> Result<()> {
     let all = split(frames)?;
     let stated = sum_of_stated(&all);
     // What frames say of themselves is free to check, and makes the better message.
@@ -225,17 +234,10 @@ pub(crate) fn decompress_with(frames: &[u8], dst: &mut [MaybeUninit<u8>], run: R
             .and_then(|len| usize::try_from(len).ok())
             .ok_or_else(|| wrong_len(expected))?;
         let (place, rest) = room.split_at_mut(len.min(room.len()));
-        places.push(Mutex::new((frame, place, Ok(()))));
+        places.push((frame, place));
         room = rest;
     }
-    pieces::run_all(places.len(), run, &|i| {
-        if let Some(place) = places.get(i) {
-            let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-            let (frame, dst, result) = &mut *place;
-            *result = fill(frame, dst);
-        }
-    });
-    places.into_iter().try_for_each(|place| place.into_inner().unwrap_or_else(PoisonError::into_inner).2)
+    executor.map_jobs(places, |(frame, dst)| fill(frame, dst)).into_iter().collect()
 }
 
 /// Decompresses whole frames into all of `dst`.

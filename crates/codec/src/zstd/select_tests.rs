@@ -87,7 +87,7 @@ fn columns() -> Vec<Column> {
 
 fn frame_of(input: &[u8], level: i32) -> Vec<u8> {
     let mut frame = Vec::new();
-    append_at(level, input, &mut frame, &crate::one_by_one);
+    append_at(level, input, &mut frame, &floe_runtime::Serial);
     frame
 }
 

@@ -168,7 +168,7 @@ mod tests {
             ("URLs, 200 KB", urls.into_bytes()[..200_000].to_vec(), 0.90),
         ] {
             let mut own = Vec::new();
-            super::super::tests::append_at(3, &input, &mut own, &crate::one_by_one);
+            super::super::tests::append_at(3, &input, &mut own, &floe_runtime::Serial);
             let mut theirs = vec![0; zstd_safe::compress_bound(input.len())];
             let len = zstd_safe::compress(&mut theirs[..], &input, 3).unwrap();
             #[expect(clippy::cast_precision_loss, reason = "a ratio")]

@@ -12,8 +12,8 @@ mod task;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use floe_array::Executor;
-use floe_array::fork_join::ForkJoin;
+use floe_runtime::Executor;
+use floe_runtime::fork_join::ForkJoin;
 use polars_core::runtime::THREAD_POOL;
 
 pub(crate) use self::queue::{CallerRole, Priority, Queue};
@@ -44,7 +44,7 @@ impl Executor for Pool {
 
 /// The executor of Polars' pool, or of the calling thread alone.
 pub(crate) fn executor(parallel: bool) -> &'static dyn Executor {
-    if parallel { &Pool } else { &floe_array::Serial }
+    if parallel { &Pool } else { &floe_runtime::Serial }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use floe_array::fork_join::Job;
+use floe_runtime::fork_join::Job;
 use polars_core::runtime::THREAD_POOL;
 
 use super::task::Task;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use floe_array::fork_join::Job;
+use floe_runtime::fork_join::Job;
 use polars_core::runtime::THREAD_POOL;
 
 use super::locked;

@@ -1,13 +1,14 @@
 //! Decoded arrays to a DataFrame.
 
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::Array;
 use arrow::bitmap::Bitmap;
 use floe_array::decode::{Budget, ColumnBuilder, ColumnOffsets, decode_column, is_plain};
-use floe_array::{Body, ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Executor, Serial};
+use floe_array::{Body, ColumnPart, DecodeCtx, DecodeOptions, Dictionaries};
 use floe_format::{BatchHeader, Error, Field, Place};
+use floe_runtime::{Executor, Serial};
 use polars_core::prelude::*;
 
 use super::options::{ColumnCounts, Projection, ReadOptions};
@@ -223,7 +224,7 @@ struct GrowingColumn {
     at: usize,
     /// ... and in the schema.
     index: usize,
-    growing: Mutex<ColumnBuilder>,
+    growing: ColumnBuilder,
 }
 
 impl GrowingFrame {
@@ -235,7 +236,7 @@ impl GrowingFrame {
     pub(crate) fn split(projection: &Projection, places: &[usize]) -> (Self, Self) {
         let columns = projection.indices.iter().enumerate();
         let columns =
-            columns.map(|(at, index)| GrowingColumn { at, index: *index, growing: Mutex::default() });
+            columns.map(|(at, index)| GrowingColumn { at, index: *index, growing: ColumnBuilder::default() });
         let (here, others) = columns.partition(|column| places.binary_search(&column.at).is_ok());
         (Self::new(here), Self::new(others))
     }
@@ -268,9 +269,9 @@ impl GrowingFrame {
             self.so_far = SoFar::DecodedAfterRead;
         }
         let (rows, all_starts) = checked(schema, options, batches)?;
-        let decoded = executor.map(self.columns.len(), |i| {
-            let GrowingColumn { index, growing, .. } = &self.columns[i];
-            let mut growing = growing.lock().unwrap_or_else(PoisonError::into_inner);
+        let columns = self.columns.iter_mut().collect();
+        let decoded = executor.map_jobs(columns, |column: &mut GrowingColumn| {
+            let GrowingColumn { index, growing, .. } = column;
             let mut starts = all_starts.as_slice();
             for batches in batches.chunk_by(|a, b| a.options.version() == b.options.version()) {
                 let (here, behind) = starts.split_at(batches.len());
@@ -298,7 +299,6 @@ impl GrowingFrame {
     ) -> floe_format::Result<()> {
         self.so_far = SoFar::Read;
         let GrowingColumn { index, growing, .. } = &mut self.columns[column];
-        let growing = growing.get_mut().unwrap_or_else(PoisonError::into_inner);
         let field = &fields[*index];
         growing
             .read(field, rows, validity, stored, read)
@@ -312,8 +312,7 @@ impl GrowingFrame {
         columns.sort_by_key(|column| column.at);
         let mut out = Vec::with_capacity(columns.len());
         for ((column, dtype), name) in columns.into_iter().zip(&projection.dtypes).zip(&projection.names) {
-            let growing = column.growing.into_inner().unwrap_or_else(PoisonError::into_inner);
-            let array = growing.finish().map_err(format_error)?;
+            let array = column.growing.finish().map_err(format_error)?;
             out.push(series(name, array.into_iter().collect(), dtype)?.into_column());
         }
         DataFrame::new(self.rows, out)

@@ -6,8 +6,9 @@ use arrow::array::{Array, Utf8ViewArray};
 use floe_array::category::Categories;
 use floe_array::chunks::Chunks;
 use floe_array::decode::{Budget, ColumnOffsets, DecodeOptions, column_offsets, decode_values, empty_values};
-use floe_array::{Body, ColumnPart, DecodeCtx, Dictionaries, Executor, Lookup};
+use floe_array::{Body, ColumnPart, DecodeCtx, Dictionaries, Lookup};
 use floe_format::{DictionaryHeader, Error, ErrorKind, Field, Result};
+use floe_runtime::Executor;
 use polars_core::prelude::PlHashMap;
 
 #[cfg(feature = "dtype-categorical")]
@@ -289,7 +290,7 @@ fn map_strings(
         Some(Lookup::Categories(known)) => known.clone(),
         _ => Categories::new([].into(), width)?,
     };
-    let mut map = floe_array::aligned::try_with_capacity(strings.len())?;
+    let mut map = floe_runtime::alloc::try_with_capacity(strings.len())?;
     // Dictionaries are mostly written in the order of the categories: comparing with the one that
     // would come next is a fraction of the work of looking a text up.
     let mut next = categories.last().map_or(0, |last| last.wrapping_add(1));

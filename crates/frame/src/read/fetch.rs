@@ -3,9 +3,10 @@
 
 use std::ops::Range;
 
-use floe_array::recycle::share;
-use floe_array::{Executor, Region, Segments, aligned};
+use floe_array::Segments;
+use floe_array::{share, share_region};
 use floe_format::{BatchHeader, Error, Place, Result, Version};
+use floe_runtime::{Executor, Region, alloc};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -88,11 +89,11 @@ fn read_range<R: MmapBytesReader>(source: &Source<R>, range: Range<u64>) -> Resu
     let len = usize::try_from(range.end - range.start);
     let len = len.map_err(|_| Error::invalid("a part of the file does not fit in memory"))?;
     if len < LARGE {
-        let mut bytes = aligned::try_initialised::<u8>(len)?;
+        let mut bytes = alloc::try_initialised::<u8>(len)?;
         source.read_at(range.start, &mut bytes).map_err(Error::io)?;
         return Ok(share(bytes));
     }
     let mut region = Region::new(len)?;
     source.read_at(range.start, region.as_mut_slice()).map_err(Error::io)?;
-    Ok(region.into_buffer(len))
+    Ok(share_region(region, len))
 }

@@ -14,9 +14,10 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
-use floe_array::recycle::share;
-use floe_array::{Region, Segments, aligned};
+use floe_array::Segments;
+use floe_array::{share, share_region};
 use floe_format::{Error, ErrorKind, IpcLimits, Message, Next, Result, next_message};
+use floe_runtime::{Region, alloc};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
@@ -165,7 +166,7 @@ impl<R: Read> BodyReader<'_, R> {
     }
 
     fn small(&mut self, len: usize) -> Result<Buffer<u8>> {
-        let mut bytes = aligned::try_initialised(len)?;
+        let mut bytes = alloc::try_initialised(len)?;
         self.exact(&mut bytes)?;
         Ok(share(bytes))
     }
@@ -199,7 +200,7 @@ impl<R: Read> BodyReader<'_, R> {
             }
         }
         self.arrived(have, len)?;
-        Ok(region.into_buffer(len))
+        Ok(share_region(region, len))
     }
 
     /// Reads what nobody needs.
@@ -225,7 +226,7 @@ impl<R: Read> BodyReader<'_, R> {
 #[derive(Default)]
 pub(crate) struct Ahead {
     /// Of this size, in the making.
-    next: Option<(usize, Task<floe_format::Result<Region>>)>,
+    next: Option<(usize, Task<floe_runtime::Result<Region>>)>,
     /// Used before, so that it is there at once.
     kept: Option<Region>,
 }
@@ -300,7 +301,7 @@ pub(super) fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize)
     while out.len() < len {
         let known = out.len();
         let more = known.max(HEAD_AHEAD).min(len - known);
-        aligned::try_grow(out, more)?;
+        alloc::try_grow(out, more)?;
         out.resize(known + more, 0);
         let read = out.get_mut(known..).map_or(Ok(0), |rest| read_once(reader, rest));
         out.truncate(known + read.as_ref().map_or(0, |read| *read));

@@ -14,9 +14,9 @@ use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
-use floe_array::as_file::{AsFile, as_file};
 use floe_array::{Body, Segments};
 use floe_format::{Decoder, IpcLimits, Result as WireResult, Step};
+use floe_runtime::as_file::{AsFile, as_file};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 

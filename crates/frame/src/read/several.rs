@@ -3,8 +3,8 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use floe_array::as_file::{is_in_memory, owns_file};
 use floe_format::{KeyValues, NotUtf8};
+use floe_runtime::as_file::{is_in_memory, owns_file};
 use polars_core::prelude::*;
 
 use super::begin::Begin;

@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use floe_array::Body;
-use floe_array::aligned::try_initialised;
-use floe_array::recycle::share;
+use floe_array::share;
 use floe_format::Result as WireResult;
+use floe_runtime::alloc::try_initialised;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
@@ -74,7 +74,7 @@ impl<R: MmapBytesReader> Source<R> {
             return Ok(shared);
         }
         let len = usize::try_from(range.end - range.start).map_err(|_| too_large())?;
-        let mut out = try_initialised::<u8>(len).map_err(crate::error::format_error)?;
+        let mut out = try_initialised::<u8>(len).map_err(|e| crate::error::format_error(e.into()))?;
         self.read_at(range.start, &mut out).map_err(|e| io_error(e, "reading an Arrow IPC file"))?;
         Ok(share(out))
     }

@@ -1,9 +1,9 @@
 //! Raw buffers to the buffers of a body: compressed, by plans that batches share.
 
-use floe_array::Executor;
 use floe_array::encode::EncodedBuffer;
 use floe_codec::{Compression, CompressionPlan, UncompressedFrame};
 use floe_format::{Error, Result};
+use floe_runtime::Executor;
 
 use super::body_buffer::{BodyBuffer, PendingBuffers};
 use super::plans::{MIN_SPLIT_BYTES, PlanRole, PlanSource};
@@ -56,9 +56,8 @@ fn compress_one(
     let len = i64::try_from(buffer.len()).map_err(|_| Error::invalid("a buffer of more than 2^63 bytes"))?;
     let prefix = len.to_le_bytes();
     let mut out = prefix.to_vec();
-    let run: floe_codec::Run<'_> = &|n, work| executor.for_each(n, work);
     let (plan, is_reused) = plan(source, compression, &buffer)?;
-    let is_compressed = plan.compress(&buffer, &mut out, run).map_err(codec_error)?;
+    let is_compressed = plan.compress(&buffer, &mut out, executor).map_err(codec_error)?;
     trace::buffer(&plan, is_reused, buffer.len(), out.len() - prefix.len());
     if !is_compressed {
         let frame = UncompressedFrame::new(compression.codec(), buffer.len());

@@ -7,8 +7,8 @@ use arrow::array::Array;
 #[cfg(feature = "dtype-categorical")]
 use arrow::array::{Utf8Array, Utf8ViewArray};
 use floe_array::encode::Remap;
-use floe_array::{Executor, Serial};
 use floe_format::{DataType as WireType, Field, KeyValues};
+use floe_runtime::{Executor, Serial};
 use polars_core::prelude::*;
 use std::ops::Range;
 

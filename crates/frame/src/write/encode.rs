@@ -2,9 +2,10 @@
 
 use floe_array::decode::is_plain;
 use floe_array::encode::{EncodedBuffer, Remap, encode_joined};
-use floe_array::{EncodeCtx, Encoded, Executor, Serial, encode_column};
+use floe_array::{EncodeCtx, Encoded, encode_column};
 use floe_codec::Compression;
 use floe_format::{Field, FieldNode, Result};
+use floe_runtime::{Executor, Serial};
 use polars_core::prelude::ArrayRef;
 
 use super::batch::EncodedColumns;

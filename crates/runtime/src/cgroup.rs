@@ -1,4 +1,4 @@
-//! How much memory the process may use, as its control groups have it: less than the machine has, in most containers.
+//! How much memory the process's control groups let it use: in most containers, less than the machine has.
 //!
 //! ```text
 //!   /proc/self/cgroup      0::/pods/one/app                        version 2, or of version 1 the memory controller's
@@ -8,7 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The least of the limits of the process's groups and those above them. None if there is none to be seen.
+/// The smallest limit, in bytes, of the process's groups and those above them. `None` if there is none to be seen.
 pub(crate) fn limit() -> Option<u64> {
     let read = |path: &Path| std::fs::read_to_string(path).ok();
     limit_of(&read(Path::new("/proc/self/cgroup"))?, &read(Path::new("/proc/self/mountinfo"))?, read)
@@ -71,7 +71,7 @@ impl<'a> Mount<'a> {
         Some(Self { version, root, point: point.replace("\\040", " ").into() })
     }
 
-    /// The least limit of a group and of those above it, as far as they can be seen.
+    /// The smallest limit of a group and of those above it, as far as they can be seen.
     fn limit_of(&self, group: &str, read: &impl Fn(&Path) -> Option<String>) -> Option<u64> {
         let file = match self.version {
             Version::One => "memory.limit_in_bytes",

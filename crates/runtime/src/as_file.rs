@@ -1,26 +1,26 @@
-//! Whether a reader of some type is a file.
+//! The file behind a generic reader, and whether a reader is one.
 //!
-//! There is nothing about arrays in it: it is here because it takes `unsafe`, which the crates above do without.
+//! Rust cannot specialise a function for one type of reader. So the type is compared by its id, and the reference cast.
 
 use std::any::TypeId;
 use std::fs::File;
 use std::io::{BufReader, Cursor};
 use std::sync::Arc;
 
-/// The file that a reader is.
+/// The file behind a reader.
 #[derive(Debug)]
 pub enum AsFile<'a> {
-    /// Nothing between it and the reader.
+    /// The reader is the file, or a reference to it.
     Plain(&'a File),
-    /// With bytes that have been read ahead.
+    /// Behind a buffer, which may hold bytes that were read ahead.
     Buffered(&'a mut BufReader<File>),
 }
 
-/// Whether a reader owns a file, so that it ends where the file does and nobody reads on behind it: a [`File`] or a
-/// [`BufReader`] of one, but no reference to either.
+/// Whether a type of reader owns its file: a [`File`] or a [`BufReader`] of one, but no reference to either. Such a
+/// reader ends where the file does, and nobody reads on behind it.
 ///
 /// ```
-/// use floe_array::as_file::owns_file;
+/// use floe_runtime::as_file::owns_file;
 /// use std::fs::File;
 ///
 /// assert!(owns_file::<File>() && !owns_file::<&File>() && !owns_file::<&mut File>());
@@ -31,11 +31,11 @@ pub fn owns_file<R>() -> bool {
     found == TypeId::of::<File>() || found == TypeId::of::<BufReader<File>>()
 }
 
-/// Whether a reader is bytes in memory that it alone reads: a slice or a [`Cursor`] of bytes, but no reference to either.
-/// To read on behind what is wanted of it never waits.
+/// Whether a type of reader is bytes in memory that it alone reads: a slice or a [`Cursor`] of bytes, but no reference to
+/// either. Reading on from it never waits.
 ///
 /// ```
-/// use floe_array::as_file::is_in_memory;
+/// use floe_runtime::as_file::is_in_memory;
 /// use std::io::Cursor;
 ///
 /// assert!(is_in_memory::<&[u8]>() && is_in_memory::<Cursor<Vec<u8>>>());
@@ -56,12 +56,12 @@ pub fn is_in_memory<R>() -> bool {
     .contains(&found)
 }
 
-/// The file that a reader is, if it is one: a [`File`] or a [`BufReader`] of one, or a reference to either.
+/// The file behind a reader: a [`File`] or a [`BufReader`] of one, or a reference to either. `None` for all others.
 ///
-/// A generic reader can so be read at positions, from several threads, where its bytes are on disk.
+/// So a generic reader can be read at positions, from several threads, where its bytes are on disk.
 ///
 /// ```
-/// use floe_array::as_file::{AsFile, as_file};
+/// use floe_runtime::as_file::{AsFile, as_file};
 ///
 /// let mut file = std::fs::File::open("Cargo.toml")?;
 /// assert!(matches!(as_file(&mut &file), Some(AsFile::Plain(_))));

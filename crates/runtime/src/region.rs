@@ -6,25 +6,27 @@
 //! boundary, has its size from the start, and its pages can be made before they are needed, on
 //! another thread.
 
-use floe_format::Result;
-use polars_buffer::Buffer;
+use std::fmt;
+use std::ops::Range;
 
-use crate::aligned::{HUGE_PAGE_BYTES, populate, try_initialised};
-use crate::recycle::{share, take_initialised};
+use crate::Result;
+use crate::alloc::try_initialised;
+use crate::pages::{HUGE_PAGE_BYTES, populate};
+use crate::recycle::take_initialised;
 
 /// Initialised memory on huge pages, where the system has them.
 ///
 /// ```
-/// use floe_array::Region;
+/// use floe_runtime::Region;
 ///
 /// let mut region = Region::new(5 << 20)?;
 /// region.as_mut_slice()[..2].copy_from_slice(b"ab");
-/// assert_eq!(region.into_buffer(2).as_slice(), b"ab");
-/// # floe_format::Result::Ok(())
+/// let (memory, range) = region.into_parts(2);
+/// assert_eq!(&memory[range], b"ab");
+/// # floe_runtime::Result::Ok(())
 /// ```
-#[derive(Debug)]
 pub struct Region {
-    /// Up to [`HUGE_PAGE_BYTES`] bytes longer than what is used: address space, not memory.
+    /// Up to [`HUGE_PAGE_BYTES`] longer than what is used: address space, not memory.
     memory: Vec<u8>,
     start: usize,
     len: usize,
@@ -51,9 +53,10 @@ impl Region {
         Self { start: address.next_multiple_of(HUGE_PAGE_BYTES) - address, memory, len }
     }
 
-    /// Makes the pages of the first `len` bytes, where the system can do that at once.
+    /// Makes the pages of the first `len` bytes (all, if there are fewer), where the system can do that at once.
     pub fn populate(&mut self, len: usize) {
-        populate(self.as_mut_slice().get_mut(..len).unwrap_or_default());
+        let len = len.min(self.len);
+        populate(&mut self.as_mut_slice()[..len]);
     }
 
     /// Its bytes: of new memory zero, but for what has been written.
@@ -84,11 +87,17 @@ impl Region {
         self.len == 0
     }
 
-    /// The first `len` bytes (all, if there are fewer), to share.
+    /// The memory, and where in it the first `len` bytes (all, if there are fewer) are.
     #[must_use]
-    pub fn into_buffer(self, len: usize) -> Buffer<u8> {
+    pub fn into_parts(self, len: usize) -> (Vec<u8>, Range<usize>) {
         let end = self.start + len.min(self.len);
-        share(self.memory).sliced(self.start..end)
+        (self.memory, self.start..end)
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region").field("len", &self.len).finish_non_exhaustive()
     }
 }
 
@@ -104,9 +113,9 @@ mod tests {
         assert_eq!(region.as_mut_slice().as_ptr().addr() % HUGE_PAGE_BYTES, 0);
         region.as_mut_slice().fill(7);
         region.grow(5 << 20).unwrap();
-        let bytes = region.into_buffer(usize::MAX);
-        assert_eq!(bytes.len(), 5 << 20);
-        assert!(bytes[..3 << 20].iter().all(|byte| *byte == 7));
+        let (memory, range) = region.into_parts(usize::MAX);
+        assert_eq!(range.len(), 5 << 20);
+        assert!(memory[range][..3 << 20].iter().all(|byte| *byte == 7));
         assert!(Region::new(usize::MAX / 2).is_err());
     }
 }

@@ -1,0 +1,41 @@
+//! Bytes of one width: views over the data as it lies.
+
+use arrow::array::Array;
+use floe_format::{Error, FieldNode, Result};
+
+use super::ctx::{DecodeCtx, total_len};
+use super::data_windows::{MAX_BUFFER_BYTES, Windows};
+use super::view_builder::{PartBuffers, ViewBuilder};
+use crate::typed::typed;
+
+pub(super) fn decode(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<dyn Array>> {
+    let nodes = ctx.nodes()?;
+    let validity = ctx.validity()?;
+    let slots = ctx.next_buffers()?;
+    let total = total_len(&nodes)?;
+    if width == 0 {
+        ctx.unbacked_rows(total)?;
+    }
+    for (slot, node) in slots.iter().zip(&nodes) {
+        ctx.require(*slot, checked_mul(node, width)?)?;
+    }
+    let validity = validity.read(ctx, &nodes)?;
+    let mut builder = ViewBuilder::default();
+    builder.reserve(ctx, total)?;
+    let mut made = Vec::with_capacity(nodes.len());
+    for (node, slot) in nodes.iter().zip(slots) {
+        let bytes = checked_mul(node, width)?;
+        let data = typed::<u8>(ctx.bytes(slot)?, bytes)?;
+        let mut windows = Windows::new(&data, MAX_BUFFER_BYTES);
+        for row in 0..node.len {
+            builder.views.push(windows.view(row * width, (row + 1) * width)?);
+        }
+        made.push(PartBuffers { buffers: windows.finish(), first: 0, bytes });
+    }
+    builder.add_part_buffers(0, &nodes, made)?;
+    Ok(builder.finish::<[u8]>(validity))
+}
+
+fn checked_mul(node: &FieldNode, width: usize) -> Result<usize> {
+    node.len.checked_mul(width).ok_or_else(|| Error::invalid("the length of a fixed-size array overflows"))
+}

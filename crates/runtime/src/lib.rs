@@ -1,0 +1,31 @@
+//! What the other crates of floe stand on: memory for large results, and loops that several threads share.
+//!
+//! Nothing here knows of arrays, of Arrow or of Polars. `unsafe` is allowed in this crate, so that crates above can do
+//! without.
+//!
+//! ```text
+//!   alloc      vectors whose allocation may fail, with room to grow     region     one on a boundary of huge pages
+//!     |                                                                   |
+//!   recycle    blocks of memory that are used again  <--------------------'
+//!     |
+//!   pages      what the system is told about pages (Linux; elsewhere nothing)
+//!
+//!   executor   jobs to results, on whatever threads    fork_join   a loop that the threads of a pool join
+//!   as_file    the file behind a generic reader
+//! ```
+#![warn(missing_debug_implementations)]
+
+pub mod alloc;
+pub mod as_file;
+#[cfg(target_os = "linux")]
+mod cgroup;
+mod error;
+mod executor;
+pub mod fork_join;
+mod pages;
+pub mod recycle;
+mod region;
+
+pub use error::{Error, Result};
+pub use executor::{Executor, Serial};
+pub use region::Region;
