@@ -17,7 +17,7 @@ use crate::charge::{Charge, Uncharged};
 use crate::made::{boxed, invalid, of};
 use crate::share;
 
-/// The rows of several arrays of one type, one behind another. They go to memory that is [kept](crate::recycle) for
+/// The rows of several arrays of one type, one behind another. They go to memory that is [kept](floe_runtime::recycle) for
 /// what is joined next. Not by Polars' kernel: that aborts the process where memory runs out.
 ///
 /// # Errors

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 
 use bytemuck::Pod;
 
+use crate::free_list;
 use crate::pages::{advise_huge, drop_backing, is_address_space_limited, release};
-use crate::recycle;
 use crate::{Error, Result};
 
 /// An empty vector with room for `len` elements, or a few more where memory is used again.
@@ -22,10 +22,10 @@ use crate::{Error, Result};
 /// # floe_runtime::Result::Ok(())
 /// ```
 pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
-    match recycle::take(len) {
+    match free_list::take(len) {
         Some(vec) => Ok(vec),
         None => {
-            recycle::make_room(len.saturating_mul(size_of::<T>()));
+            free_list::make_room(len.saturating_mul(size_of::<T>()));
             fresh(len)
         },
     }
@@ -35,7 +35,7 @@ fn fresh<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
     if vec.try_reserve_exact(len).is_err() {
         // What is kept for later is wanted now.
-        recycle::release();
+        free_list::trim(0);
         vec.try_reserve_exact(len).map_err(|_| out_of_memory::<T>(len))?;
     }
     drop_backing(vec.spare_capacity_mut());
@@ -88,10 +88,10 @@ pub fn reserve_more<T: Pod>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
     }
     let need = vec.len().saturating_add(additional);
     let wanted = capacity_to_grow::<T>(need);
-    let mut larger = match recycle::take_up_to(need, wanted) {
+    let mut larger = match free_list::take_up_to(need, wanted) {
         Some(recycled) => recycled,
         None => {
-            recycle::make_room(need.saturating_mul(size_of::<T>()));
+            free_list::make_room(need.saturating_mul(size_of::<T>()));
             fresh(wanted).or_else(|_| fresh(need))?
         },
     };
@@ -133,13 +133,13 @@ pub fn grow_initialised(bytes: &mut Vec<u8>, known: usize, additional: usize) ->
         return Ok(());
     }
     let wanted = capacity_to_grow::<u8>(need);
-    let mut larger = match recycle::take_initialised_up_to(need, wanted) {
+    let mut larger = match free_list::take_initialised_up_to(need, wanted) {
         Some(recycled) => recycled,
         None if wanted >= MIN_LAZILY_ZEROED_BYTES => {
             try_initialised(wanted).or_else(|_| try_initialised(need))?
         },
         None => {
-            recycle::make_room(need);
+            free_list::make_room(need);
             fresh(wanted).or_else(|_| fresh(need))?
         },
     };
@@ -178,17 +178,17 @@ pub fn try_initialised<T: Pod>(len: usize) -> Result<Vec<T>> {
     if bytes == 0 {
         return Ok(Vec::new());
     }
-    if let Some(vec) = recycle::take_initialised(len) {
+    if let Some(vec) = free_list::take_initialised(len) {
         return Ok(vec);
     }
-    recycle::make_room(bytes);
-    let capacity = recycle::rounded::<T>(len);
+    free_list::make_room(bytes);
+    let capacity = free_list::rounded::<T>(len);
     let layout = std::alloc::Layout::array::<T>(capacity).map_err(|_| out_of_memory::<T>(len))?;
     // SAFETY: the layout has a size, `bytes` or more, which is not zero.
     let allocate = || unsafe { std::alloc::alloc_zeroed(layout) }.cast::<T>();
     let mut start = allocate();
     if start.is_null() {
-        recycle::release();
+        free_list::trim(0);
         start = allocate();
     }
     if start.is_null() {

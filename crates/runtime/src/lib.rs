@@ -6,8 +6,8 @@
 //! ```text
 //!   alloc      vectors whose allocation may fail, with room to grow     region     one on a boundary of huge pages
 //!     |                                                                   |
-//!   recycle    blocks of memory that are used again  <--------------------'
-//!     |
+//!   free_list  blocks of memory that are used again  <--------------------'     recycle    how they get there
+//!     |                                                                           (and how many are kept)
 //!   pages      what the system is told about pages (Linux; elsewhere nothing)
 //!
 //!   executor   jobs to results, on whatever threads    fork_join   a loop that the threads of a pool join
@@ -22,6 +22,7 @@ mod cgroup;
 mod error;
 mod executor;
 pub mod fork_join;
+mod free_list;
 mod pages;
 pub mod recycle;
 mod region;

@@ -36,7 +36,7 @@ pub(crate) fn advise_huge<T>(vec: &mut Vec<T>) {
 pub(crate) fn advise_huge<T>(_: &mut Vec<T>) {}
 
 /// Takes small pages away from memory that the allocator handed out before, as those of a heap are, so that huge ones
-/// come when it is written to. That takes as long as fresh memory does, once: [`recycle`](crate::recycle) keeps the
+/// come when it is written to. That takes as long as fresh memory does, once: `recycle` keeps the
 /// memory, and every later use is faster. What is zero stays zero.
 ///
 /// Two pages stand for all: one near the start and one in the middle. To look at each would take longer.

@@ -11,8 +11,8 @@ use std::ops::Range;
 
 use crate::Result;
 use crate::alloc::try_initialised;
+use crate::free_list::take_initialised;
 use crate::pages::{HUGE_PAGE_BYTES, populate};
-use crate::recycle::take_initialised;
 
 /// Initialised memory on huge pages, where the system has them.
 ///

@@ -77,7 +77,7 @@ pub enum Unrepresentable {
 pub struct Validation(bool);
 
 impl Validation {
-    /// Skips the validation: `Validation::Skip`, which takes `unsafe` to say.
+    /// No validation.
     ///
     /// # Safety
     /// The bytes must be valid Arrow data. If they are not, using the arrays reads memory out of

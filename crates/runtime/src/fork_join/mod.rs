@@ -14,7 +14,7 @@
 //!
 //! This code is subtle. These are its parts:
 //!
-//! - A [loop](shared_loop::Loop) is `n` steps and the work that is called with the number of each. Threads claim steps
+//! - A loop (`shared_loop::Loop`) is `n` steps and the work that is called with the number of each. Threads claim steps
 //!   by counting up one atomic. It is open from [`ForkJoin::for_each`]'s start to its end.
 //! - `State`, under one lock, lists the open loops. A worker takes the oldest loop with unclaimed steps, counts itself
 //!   as `inside` under that lock, and claims steps until there are none.
