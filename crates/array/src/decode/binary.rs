@@ -43,12 +43,12 @@ fn append_views_in<O: Offset + NativeType, T: ViewType + ?Sized>(
 ) -> Result<Option<Bitmap>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let offset_slots = ctx.next_buffers()?;
-    let data_slots = ctx.next_buffers()?;
+    let offset_refs = ctx.next_buffers()?;
+    let data_refs = ctx.next_buffers()?;
     let total = total_len(&nodes)?;
-    for (slot, node) in offset_slots.iter().zip(&nodes) {
+    for (buffer_ref, node) in offset_refs.iter().zip(&nodes) {
         if node.len > 0 {
-            ctx.require(*slot, byte_len::<O>(node.len)?)?;
+            ctx.require(*buffer_ref, byte_len::<O>(node.len)?)?;
         }
     }
     let validity = validity.read(ctx, &nodes)?;
@@ -58,7 +58,7 @@ fn append_views_in<O: Offset + NativeType, T: ViewType + ?Sized>(
     let mut rest = &mut out.views.spare_capacity_mut()[..total];
     let mut jobs = Vec::with_capacity(nodes.len());
     let mut at = 0;
-    for ((node, offsets), data) in nodes.iter().zip(&offset_slots).zip(&data_slots) {
+    for ((node, offsets), data) in nodes.iter().zip(&offset_refs).zip(&data_refs) {
         let (here, behind) = rest.split_at_mut(node.len);
         rest = behind;
         let rows = validity.as_ref().map(|v| v.clone().sliced(at, node.len));

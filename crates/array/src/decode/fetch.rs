@@ -56,11 +56,11 @@ impl StoredBytes<'_> {
 impl<'a> DecodeCtx<'a> {
     /// The whole buffer, decompressed. A view into the source where possible: it is charged as if it were a copy,
     /// since any number of buffers may be of the same bytes, and each is looked at.
-    pub(super) fn bytes(&self, slot: BufferRef) -> Result<Buffer<u8>> {
-        self.read_source(self.locate(slot)?, slot)
+    pub(super) fn bytes(&self, buffer_ref: BufferRef) -> Result<Buffer<u8>> {
+        self.read_source(self.locate(buffer_ref)?, buffer_ref)
     }
 
-    fn read_source(&self, found: BufferSource<'_>, slot: BufferRef) -> Result<Buffer<u8>> {
+    fn read_source(&self, found: BufferSource<'_>, buffer_ref: BufferRef) -> Result<Buffer<u8>> {
         match found {
             BufferSource::Empty => Ok(Buffer::default()),
             BufferSource::InMemory(buffer) => {
@@ -68,20 +68,20 @@ impl<'a> DecodeCtx<'a> {
                 Ok(buffer)
             },
             BufferSource::Unread(spec) => {
-                let body = self.body(slot);
+                let body = self.body(buffer_ref);
                 self.read(body, spec).map(share)
             },
             BufferSource::Compressed { codec, len, frame } => {
-                self.note_decompressed(slot, len);
+                self.note_decompressed(buffer_ref, len);
                 self.decompress_all(codec, len, &frame)
             },
         }
     }
 
     /// Counts the bytes that a buffer decompresses to, if it is compressed: the budget allows more for those.
-    pub(super) fn note_decompressed(&self, slot: BufferRef, len: usize) {
-        if self.codec(slot).is_some() {
-            self.budget.note_decompressed(slot.spec.len, len as u64);
+    pub(super) fn note_decompressed(&self, buffer_ref: BufferRef, len: usize) {
+        if self.codec(buffer_ref).is_some() {
+            self.budget.note_decompressed(buffer_ref.spec.len, len as u64);
         }
     }
 
@@ -100,8 +100,8 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// As [`Self::bytes`] for several buffers, in parallel.
-    pub(super) fn bytes_of_all(&self, slots: &[BufferRef]) -> Result<Vec<Buffer<u8>>> {
-        self.map_jobs(slots.to_vec(), |slot| self.bytes(slot))
+    pub(super) fn bytes_of_all(&self, buffer_refs: &[BufferRef]) -> Result<Vec<Buffer<u8>>> {
+        self.map_jobs(buffer_refs.to_vec(), |buffer_ref| self.bytes(buffer_ref))
     }
 
     /// Writes the first `dst.len()` bytes of the buffer, as values `width` bytes wide in the
@@ -110,7 +110,7 @@ impl<'a> DecodeCtx<'a> {
     pub(super) fn fill(
         &self,
         found: BufferSource<'_>,
-        slot: BufferRef,
+        buffer_ref: BufferRef,
         dst: &mut [MaybeUninit<u8>],
         width: usize,
         is_zeroed: bool,
@@ -135,7 +135,7 @@ impl<'a> DecodeCtx<'a> {
                     dst.fill(MaybeUninit::new(0));
                 }
                 // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
-                self.read_into(self.body(slot), range, unsafe { typed::assume_init(dst) })?;
+                self.read_into(self.body(buffer_ref), range, unsafe { typed::assume_init(dst) })?;
             },
             BufferSource::Compressed { codec, len, frame } if len == need => {
                 if !self.options.big_endian {
@@ -194,37 +194,37 @@ impl<'a> DecodeCtx<'a> {
     }
 
     /// Checks that the stored bytes can hold `need` bytes, before anything is allocated.
-    pub(super) fn require(&self, slot: BufferRef, need: usize) -> Result<()> {
+    pub(super) fn require(&self, buffer_ref: BufferRef, need: usize) -> Result<()> {
         let need = need as u64;
-        let have = match self.codec(slot) {
-            None => slot.spec.len,
-            Some(codec) => floe_codec::max_expanded_len(codec, slot.spec.len),
+        let have = match self.codec(buffer_ref) {
+            None => buffer_ref.spec.len,
+            Some(codec) => floe_codec::max_expanded_len(codec, buffer_ref.spec.len),
         };
         if have < need { Err(too_short(need, have)) } else { Ok(()) }
     }
 
     /// Whether the buffer is not compressed and has to be read from its source.
-    pub(super) fn is_unread(&self, slot: BufferRef) -> bool {
-        self.codec(slot).is_none() && self.body(slot).shared(0..0).is_none()
+    pub(super) fn is_unread(&self, buffer_ref: BufferRef) -> bool {
+        self.codec(buffer_ref).is_none() && self.body(buffer_ref).shared(0..0).is_none()
     }
 
-    fn codec(&self, slot: BufferRef) -> Option<Codec> {
-        self.parts.get(slot.part).and_then(|part| part.header.compression)
+    fn codec(&self, buffer_ref: BufferRef) -> Option<Codec> {
+        self.parts.get(buffer_ref.part).and_then(|part| part.header.compression)
     }
 
-    fn body(&self, slot: BufferRef) -> &'a dyn Body {
-        self.parts[slot.part].body
+    fn body(&self, buffer_ref: BufferRef) -> &'a dyn Body {
+        self.parts[buffer_ref.part].body
     }
 
-    pub(super) fn locate(&self, slot: BufferRef) -> Result<BufferSource<'a>> {
-        let spec = slot.spec;
+    pub(super) fn locate(&self, buffer_ref: BufferRef) -> Result<BufferSource<'a>> {
+        let spec = buffer_ref.spec;
         if spec.len == 0 {
             return Ok(BufferSource::Empty);
         }
-        let body = self.body(slot);
+        let body = self.body(buffer_ref);
         let range = spec.offset..spec.offset.saturating_add(spec.len);
         let shared = body.shared(range.clone());
-        let Some(codec) = self.codec(slot) else {
+        let Some(codec) = self.codec(buffer_ref) else {
             return Ok(shared.map_or(BufferSource::Unread(spec), BufferSource::InMemory));
         };
         let stored = match (shared, body.lent(range)) {

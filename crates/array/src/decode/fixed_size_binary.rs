@@ -11,21 +11,21 @@ use crate::typed::typed;
 pub(super) fn decode(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<dyn Array>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.next_buffers()?;
+    let buffer_refs = ctx.next_buffers()?;
     let total = total_len(&nodes)?;
     if width == 0 {
         ctx.unbacked_rows(total)?;
     }
-    for (slot, node) in slots.iter().zip(&nodes) {
-        ctx.require(*slot, checked_mul(node, width)?)?;
+    for (buffer_ref, node) in buffer_refs.iter().zip(&nodes) {
+        ctx.require(*buffer_ref, checked_mul(node, width)?)?;
     }
     let validity = validity.read(ctx, &nodes)?;
     let mut builder = ViewBuilder::default();
     builder.reserve(ctx, total)?;
     let mut made = Vec::with_capacity(nodes.len());
-    for (node, slot) in nodes.iter().zip(slots) {
+    for (node, buffer_ref) in nodes.iter().zip(buffer_refs) {
         let bytes = checked_mul(node, width)?;
-        let data = typed::<u8>(ctx.bytes(slot)?, bytes)?;
+        let data = typed::<u8>(ctx.bytes(buffer_ref)?, bytes)?;
         let mut windows = Windows::new(&data, MAX_BUFFER_BYTES);
         for row in 0..node.len {
             builder.views.push(windows.view(row * width, (row + 1) * width)?);

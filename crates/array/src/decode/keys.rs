@@ -146,11 +146,11 @@ where
 {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.next_buffers()?;
+    let buffer_refs = ctx.next_buffers()?;
     let counts = lens(&nodes);
     let total = total_len(&nodes)?;
-    for (slot, count) in slots.iter().zip(&counts) {
-        ctx.require(*slot, byte_len::<K>(*count)?)?;
+    for (buffer_ref, count) in buffer_refs.iter().zip(&counts) {
+        ctx.require(*buffer_ref, byte_len::<K>(*count)?)?;
     }
     let validity = validity.read(ctx, &nodes)?;
     let mut starts = Vec::with_capacity(nodes.len());
@@ -174,19 +174,19 @@ where
         };
         let change = StretchHooks { prepare: &|_| Ok(()), transform: &transform };
         let known = Destination { values: std::mem::take(out), grows: false };
-        *out = ctx.append_transformed(known, &slots, &counts, &change)?;
+        *out = ctx.append_transformed(known, &buffer_refs, &counts, &change)?;
         return Ok(validity);
     }
     let mut rest = room_for_categories(ctx, out, total)?;
     let mut jobs = Vec::with_capacity(nodes.len());
-    for (slot, node) in slots.iter().zip(&nodes) {
+    for (buffer_ref, node) in buffer_refs.iter().zip(&nodes) {
         let (here, behind) = rest.split_at_mut(node.len);
         rest = behind;
-        jobs.push((*slot, here));
+        jobs.push((*buffer_ref, here));
     }
-    ctx.run_jobs(jobs, |(slot, out)| {
-        let keys = ctx.fixed_at::<K>(&[slot], &[out.len()])?;
-        let (translation, validity) = of(slot.part, 0, keys.len())?;
+    ctx.run_jobs(jobs, |(buffer_ref, out)| {
+        let keys = ctx.fixed_at::<K>(&[buffer_ref], &[out.len()])?;
+        let (translation, validity) = of(buffer_ref.part, 0, keys.len())?;
         // A key that is negative, or beyond `usize`, is outside of every dictionary.
         let keys = keys.iter().map(|key| (*key).try_into().unwrap_or(usize::MAX));
         look_up_all(keys, out, translation.table, validity.as_ref()).map_err(|error| at(encoding, error))

@@ -69,12 +69,12 @@ struct Lists<O> {
 fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<Option<Lists<O>>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.next_buffers()?;
+    let buffer_refs = ctx.next_buffers()?;
     let rows = total_len(&nodes)?;
     let ends = peek_child_lens(ctx)?;
     let mut parts = Vec::with_capacity(nodes.len());
-    for ((node, slot), end) in nodes.iter().zip(slots).zip(&ends) {
-        let checked = read_offsets::<O>(ctx, slot, node.len, *end)?;
+    for ((node, buffer_ref), end) in nodes.iter().zip(buffer_refs).zip(&ends) {
+        let checked = read_offsets::<O>(ctx, buffer_ref, node.len, *end)?;
         if !gaps && (checked.first != 0 || checked.last != *end) {
             return Ok(None);
         }

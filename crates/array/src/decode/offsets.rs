@@ -18,7 +18,7 @@ pub(super) struct CheckedOffsets<O> {
 /// Reads the offsets of an array of `len` rows over `end` values.
 pub(super) fn read_offsets<O: Offset + NativeType>(
     ctx: &DecodeCtx<'_>,
-    slot: BufferRef,
+    buffer_ref: BufferRef,
     len: usize,
     end: usize,
 ) -> Result<CheckedOffsets<O>> {
@@ -27,7 +27,7 @@ pub(super) fn read_offsets<O: Offset + NativeType>(
         return Ok(CheckedOffsets { offsets: vec![O::zero()].into(), first: 0, last: 0 });
     }
     let count = one_more(len)?;
-    let offsets = ctx.fixed_at::<O>(&[slot], &[count])?;
+    let offsets = ctx.fixed_at::<O>(&[buffer_ref], &[count])?;
     let (first, last) = if ctx.options().validate {
         validate::offsets(&offsets, end)?
     } else {

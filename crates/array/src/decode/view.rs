@@ -26,11 +26,11 @@ pub(super) fn decode<T: ViewType + ?Sized>(ctx: &mut DecodeCtx<'_>) -> Result<Bo
     // The views of one part may stay where they are.
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
-    let slots = ctx.next_buffers()?;
-    let data_slots = ctx.next_variadic_buffers()?;
-    let mut views = ctx.fixed_at::<View>(&slots, &lens(&nodes))?;
+    let buffer_refs = ctx.next_buffers()?;
+    let data_refs = ctx.next_variadic_buffers()?;
+    let mut views = ctx.fixed_at::<View>(&buffer_refs, &lens(&nodes))?;
     let validity = validity.read(ctx, &nodes)?;
-    let buffers = ctx.bytes_of_all(&data_slots.concat())?;
+    let buffers = ctx.bytes_of_all(&data_refs.concat())?;
     if ctx.options().validate
         && let Some(repaired) = check(ctx, &views, &buffers, 0, validity.as_ref(), T::IS_UTF8)?
     {

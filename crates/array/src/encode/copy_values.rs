@@ -141,7 +141,7 @@ impl<'a> Prefetch<'a> {
     pub(super) fn new(views: &'a [View], buffers: &'a [Buffer<u8>]) -> Self {
         let pairs = views.windows(2).step_by((views.len() / SAMPLED_VIEWS).max(1));
         let long = |view: &View| view.length > View::MAX_INLINE_SIZE;
-        let (mut apart, mut seen) = (0, 0);
+        let (mut jumps, mut seen) = (0, 0);
         for pair in pairs {
             if let [one, next] = pair
                 && long(one)
@@ -149,10 +149,10 @@ impl<'a> Prefetch<'a> {
             {
                 seen += 1;
                 let end = u64::from(one.offset) + u64::from(one.length);
-                apart += usize::from(one.buffer_idx != next.buffer_idx || u64::from(next.offset) != end);
+                jumps += usize::from(one.buffer_idx != next.buffer_idx || u64::from(next.offset) != end);
             }
         }
-        Self { views: if apart * 2 > seen { views } else { &[] }, buffers }
+        Self { views: if jumps * 2 > seen { views } else { &[] }, buffers }
     }
 
     /// Prefetches the value that is copied [`PREFETCH_ROWS`] rows after this one.
