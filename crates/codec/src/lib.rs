@@ -51,6 +51,7 @@
     allow(dead_code, reason = "what only a codec that is off would use")
 )]
 
+mod append;
 mod disabled;
 mod error;
 #[cfg(feature = "lz4")]
@@ -71,6 +72,7 @@ mod zstd;
 
 use std::mem::MaybeUninit;
 
+pub use append::decompress_append;
 use floe_runtime::{Executor, Serial};
 
 #[cfg(not(feature = "lz4"))]

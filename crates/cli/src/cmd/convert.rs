@@ -1,0 +1,241 @@
+//! `floe convert`: from one format, codec or size of batches to another.
+
+use std::path::{Path, PathBuf};
+
+use floe_format::{IpcLimits, KeyValues};
+use floe_tools::{Compression, Contents, Copier, CopyError, ReadAt, Recompression, Target, check_copy};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::error::{Failure, Outcome, Result};
+use crate::input::{Input, expand};
+use crate::output::{Format, Output};
+
+/// Convert between Arrow IPC files and streams, codecs, and formats of text
+///
+/// From IPC to IPC nothing is lost, of any type: messages are copied, and with `--compression` buffers are compressed
+/// anew without decoding arrays. What needs rows goes through Polars' types, and what changes its type is told.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The inputs, and last the output; `-` is standard input or output
+    #[arg(required = true, num_args = 2.., value_name = "IN... OUT")]
+    paths: Vec<PathBuf>,
+    /// What is written, by default as the name of the output ends; on standard output a stream
+    #[arg(short, long, value_enum)]
+    format: Option<Format>,
+    /// Replace a file that exists
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What becomes of the rows and buffers.
+#[derive(Debug, Default, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// The codec: none, lz4, zstd, or zstd with a level as in zstd:9. By default as in the input
+    #[arg(long, value_parser = codec)]
+    pub(crate) compression: Option<Recompression>,
+    /// So many rows a batch; the last one has what is left
+    #[cfg(feature = "frame")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) batch_rows: Option<u32>,
+    /// These columns only, in this order
+    #[cfg(feature = "frame")]
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    pub(crate) columns: Option<Vec<String>>,
+    /// How strings are written: `oldest` for every reader, `newest` as views
+    #[cfg(feature = "frame")]
+    #[arg(long, value_enum)]
+    pub(crate) compat: Option<Compat>,
+    /// Write the smallest and largest values of each column with every batch
+    #[cfg(feature = "frame")]
+    #[arg(long)]
+    pub(crate) statistics: bool,
+}
+
+/// Levels of compatibility, as Polars counts them.
+#[cfg(feature = "frame")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Compat {
+    Oldest,
+    Newest,
+}
+
+fn codec(text: &str) -> std::result::Result<Recompression, String> {
+    let zstd = |level: i32| Recompression::To(Compression::Zstd { level });
+    match text.split_once(':') {
+        None if text == "none" => Ok(Recompression::Raw),
+        None if text == "lz4" => Ok(Recompression::To(Compression::Lz4)),
+        None if text == "zstd" => Ok(zstd(3)),
+        Some(("zstd", level)) => match level.parse() {
+            Ok(level @ 1..=22) => Ok(zstd(level)),
+            _ => Err("levels of zstd are 1 to 22".into()),
+        },
+        _ => Err("there are none, lz4, zstd and zstd:LEVEL".into()),
+    }
+}
+
+impl Options {
+    /// The first option that needs rows, and not messages alone.
+    fn row_option(&self) -> Option<&'static str> {
+        #[cfg(feature = "frame")]
+        {
+            let Self { compression: _, batch_rows, columns, compat, statistics } = self;
+            let asked = [
+                (batch_rows.is_some(), "--batch-rows"),
+                (columns.is_some(), "--columns"),
+                (compat.is_some(), "--compat"),
+                (*statistics, "--statistics"),
+            ];
+            asked.into_iter().find_map(|(is_asked, name)| is_asked.then_some(name))
+        }
+        #[cfg(not(feature = "frame"))]
+        {
+            let Self { compression: _ } = self;
+            None
+        }
+    }
+}
+
+impl Args {
+    pub(crate) fn run(self) -> Result<Outcome> {
+        let Self { mut paths, format, force, options } = self;
+        // clap has seen to it that there are two.
+        let output = paths.pop().unwrap_or_default();
+        Job::new(&paths, output, format, force, options)?.run()
+    }
+}
+
+/// How far something has come, on a terminal.
+pub(crate) fn progress(len: u64) -> ProgressBar {
+    // What takes no time needs no bar.
+    if len < 64 << 20 {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(len);
+    let style = ProgressStyle::with_template(
+        "{wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left {msg}",
+    );
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+/// Why rows are needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The output is text.
+    Text,
+    /// An option asks for them.
+    Option(&'static str),
+    /// Messages cannot be copied.
+    Impossible(String),
+}
+
+/// Inputs that become one output.
+pub(crate) struct Job {
+    pub(crate) inputs: Vec<(Input, Contents)>,
+    pub(crate) output: PathBuf,
+    pub(crate) format: Format,
+    pub(crate) force: bool,
+    pub(crate) options: Options,
+}
+
+impl Job {
+    pub(crate) fn new(
+        files: &[PathBuf],
+        output: PathBuf,
+        format: Option<Format>,
+        force: bool,
+        options: Options,
+    ) -> Result<Self> {
+        let is_stdout = output == Path::new("-");
+        let chosen = match format.or_else(|| Format::of_path(&output)) {
+            Some(format) => format,
+            None if is_stdout => Format::Arrows,
+            None => {
+                return Err(Failure::of(
+                    output.display(),
+                    "the name does not tell a format: say it with `-f`",
+                ));
+            },
+        };
+        let mut inputs = Vec::new();
+        for file in expand(files)? {
+            let input = Input::open(&file)?;
+            let contents = input.scan_whole()?;
+            inputs.push((input, contents));
+        }
+        // Onto a terminal only what was asked for by name.
+        let force = force || (is_stdout && format.is_some());
+        Ok(Self { inputs, output, format: chosen, force, options })
+    }
+
+    pub(crate) fn run(self) -> Result<Outcome> {
+        let target = match self.format {
+            Format::Arrow => Target::File,
+            Format::Arrows => Target::Stream,
+            _ => return self.rows(Why::Text),
+        };
+        if let Some(option) = self.options.row_option() {
+            return self.rows(Why::Option(option));
+        }
+        let sources: Vec<(&dyn ReadAt, &Contents)> =
+            self.inputs.iter().map(|(input, contents)| (&input.source as &dyn ReadAt, contents)).collect();
+        match check_copy(&sources, target, self.options.compression, IpcLimits::default()) {
+            Ok(()) => self.copy(target),
+            Err(CopyError::Impossible(why)) => self.rows(Why::Impossible(why)),
+            Err(error) => Err(Failure::copy(&self.output.display().to_string(), &error)),
+        }
+    }
+
+    fn copy(&self, target: Target) -> Result<Outcome> {
+        let out = Output::create(&self.output, self.force, true)?;
+        let output = self.output.display().to_string();
+        let named = |name: &str, error: CopyError| match &error {
+            CopyError::Write(..) => Failure::copy(&output, &error),
+            _ => Failure::copy(name, &error),
+        };
+        let mut copier = Copier::new(out, target, self.options.compression, IpcLimits::default());
+        let bar = progress(self.inputs.iter().map(|(input, _)| input.source_len()).sum());
+        let mut before = 0;
+        for (input, contents) in &self.inputs {
+            let copied = copier.copy_all(&input.source, contents, &mut |rows, at| {
+                bar.set_position(before + at);
+                bar.set_message(format!("{rows} rows"));
+            });
+            copied.map_err(|error| named(&input.name, error))?;
+            before += input.source_len();
+        }
+        bar.finish_and_clear();
+        let (out, _) = copier.finish(&self.footer_metadata()).map_err(|error| named(&output, error))?;
+        out.commit()?;
+        Ok(Outcome::Good)
+    }
+
+    /// The metadata of the footer says what is in the file: of one input it stays true.
+    fn footer_metadata(&self) -> KeyValues {
+        match self.inputs.as_slice() {
+            [(_, contents)] => {
+                contents.footer.as_ref().map(|footer| footer.metadata.clone()).unwrap_or_default()
+            },
+            _ => KeyValues::new(),
+        }
+    }
+
+    #[cfg(not(feature = "frame"))]
+    fn rows(self, why: Why) -> Result<Outcome> {
+        let why = match why {
+            Why::Text => "text is made of rows".to_owned(),
+            Why::Option(option) => format!("{option} needs rows"),
+            Why::Impossible(why) => format!("messages cannot be copied ({why})"),
+        };
+        Err(Failure::new(format!(
+            "{why}, and this floe was built without the feature `frame`: `cargo install --path crates/cli`"
+        )))
+    }
+
+    #[cfg(feature = "frame")]
+    fn rows(self, why: Why) -> Result<Outcome> {
+        super::convert_rows::run(self, &why)
+    }
+}

@@ -1,0 +1,127 @@
+//! What a command comes to, and errors as one line.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use floe_format::{ErrorKind, SourceFormat};
+use floe_tools::{CopyError, Fault};
+
+/// How a command ends when nothing went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Exit code 0.
+    Good,
+    /// Exit code 1: faults, or differences.
+    No,
+}
+
+/// Why a command could not do what it was asked: exit code 2.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// In one line.
+    Message(String),
+    /// Whoever reads the output has gone: no reason to say anything.
+    ClosedPipe,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self::Message(message.into())
+    }
+
+    /// An error of a file.
+    pub(crate) fn of(name: impl fmt::Display, what: impl fmt::Display) -> Self {
+        Self::Message(format!("{name}: {what}"))
+    }
+
+    /// An error of reading or writing a path.
+    pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
+        Self::of(path.display(), plain(error))
+    }
+
+    /// A fault of an input, with the command that helps.
+    pub(crate) fn fault(name: &str, fault: &Fault) -> Self {
+        Self::of(name, explained(name, fault))
+    }
+
+    /// An error of a copy.
+    pub(crate) fn copy(name: &str, error: &CopyError) -> Self {
+        match error {
+            CopyError::Fault(fault) => Self::fault(name, fault),
+            CopyError::Write(_, io::ErrorKind::BrokenPipe) => Self::ClosedPipe,
+            other => Self::of(name, other),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::ClosedPipe,
+            _ => Self::Message(format!("writing failed: {}", plain(&error))),
+        }
+    }
+}
+
+/// An error of the system without its number.
+pub(crate) fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(at) => text.get(..at).unwrap_or(&text).to_owned(),
+        None => text,
+    }
+}
+
+/// A fault in one line. The library's advice names its own methods; this names commands.
+pub(crate) fn explained(name: &str, fault: &Fault) -> String {
+    match fault.kind.as_deref() {
+        Some(ErrorKind::WrongFormat { found, .. }) => wrong_format(*found),
+        Some(ErrorKind::Io(error)) => format!("byte {}: {}", fault.byte, plain(&error.0)),
+        Some(ErrorKind::Truncated { .. }) => {
+            format!("{fault}; `floe recover {name} OUT` saves what is whole")
+        },
+        Some(ErrorKind::BadMagic { .. }) => {
+            format!(
+                "it has no footer: it was cut off, or is still written; `floe recover {name} OUT` saves what is whole"
+            )
+        },
+        _ => without_methods(&fault.to_string()),
+    }
+}
+
+/// What is told of another format.
+pub(crate) fn wrong_format(found: SourceFormat) -> String {
+    match found {
+        SourceFormat::Empty => "it is empty: there is not even a schema".into(),
+        SourceFormat::Unknown => "not Arrow IPC, and of no format that floe knows".into(),
+        SourceFormat::FeatherV1 => {
+            "not Arrow IPC, but a Feather V1 file, which only old pyarrow and R write; write it again as version 2".into()
+        },
+        found => format!("not Arrow IPC, but {found}"),
+    }
+}
+
+/// Cuts off what names methods of the library.
+pub(crate) fn without_methods(text: &str) -> String {
+    let text = text.split("; if the source is trusted").next().unwrap_or(text);
+    text.replace('\n', " ")
+}
+
+/// An error of Polars, in one line.
+#[cfg(feature = "frame")]
+impl From<polars_core::error::PolarsError> for Failure {
+    fn from(error: polars_core::error::PolarsError) -> Self {
+        if let polars_core::error::PolarsError::IO { error, .. } = &error
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            return Self::ClosedPipe;
+        }
+        match floe::error_kind(&error) {
+            Some(ErrorKind::WrongFormat { found, .. }) => Self::Message(wrong_format(*found)),
+            _ => Self::Message(without_methods(&error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `floe`: look into, check, mend, copy and convert Arrow IPC from a shell.
+//!
+//! ```text
+//!   args.rs   the command line          input.rs   files, folders, patterns, pipes     term.rs   numbers, tables
+//!   cmd/      a file a command          output.rs  files that appear whole             error.rs  exit codes, messages
+//! ```
+//!
+//! What a command needs to know of the format is in `floe-tools` (messages) and `floe` (frames).
+#![forbid(unsafe_code)]
+
+mod args;
+mod cmd;
+mod error;
+mod input;
+mod output;
+#[cfg(feature = "frame")]
+mod rows;
+mod signals;
+mod term;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::error::{Failure, Outcome, Result};
+
+fn main() -> ExitCode {
+    let message = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        eprintln!(
+            "floe: this is a bug of floe, please report it with the lines below and, if you can, the file"
+        );
+        message(info);
+    }));
+    signals::listen();
+    match run(Args::parse()) {
+        Ok(Outcome::Good) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        Err(Failure::Message(message)) => {
+            eprintln!("floe: {}", message.replace('\n', " "));
+            ExitCode::from(2)
+        },
+    }
+}
+
+fn run(args: Args) -> Result<Outcome> {
+    let Args { command, file } = args;
+    let Some(command) = command else {
+        return match file {
+            Some(file) => cmd::glance::run(&file),
+            None => Err(Failure::new("name a file or a command; `floe --help` lists them")),
+        };
+    };
+    match command {
+        Command::Info(args) => args.run(),
+        Command::Schema(args) => args.run(),
+        Command::Count(args) => args.run(),
+        Command::Layout(args) => args.run(),
+        Command::Verify(args) => args.run(),
+        Command::Recover(args) => args.run(),
+        Command::Cat(args) => args.run(),
+        Command::Convert(args) => args.run(),
+        #[cfg(feature = "frame")]
+        Command::Head(args) => args.run(cmd::head::End::First),
+        #[cfg(feature = "frame")]
+        Command::Tail(args) => args.run(cmd::head::End::Last),
+        #[cfg(feature = "frame")]
+        Command::Sample(args) => args.run(),
+        #[cfg(feature = "frame")]
+        Command::Diff(args) => args.run(),
+        #[cfg(feature = "frame")]
+        Command::Follow(args) => args.run(),
+        #[cfg(feature = "frame")]
+        Command::Stats(args) => args.run(),
+        Command::Completions(args) => args.run(),
+        Command::Man => cmd::completions::man(),
+        #[cfg(not(feature = "frame"))]
+        Command::Other(words) => cmd::missing(&words),
+    }
+}

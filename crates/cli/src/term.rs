@@ -1,0 +1,157 @@
+//! Numbers and tables for people.
+
+use std::io::IsTerminal;
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// The width of the terminal, or of a piece of paper where there is none.
+pub(crate) fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    match terminal_size::terminal_size() {
+        Some((terminal_size::Width(width), _)) if std::io::stdout().is_terminal() => width.into(),
+        _ => columns.unwrap_or(100),
+    }
+}
+
+/// Rows that fit a terminal below a few lines of others.
+#[cfg(feature = "frame")]
+pub(crate) fn rows() -> usize {
+    match terminal_size::terminal_size() {
+        Some((_, terminal_size::Height(height))) => usize::from(height).saturating_sub(8).clamp(3, 40),
+        None => 10,
+    }
+}
+
+/// `27,004`.
+pub(crate) fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1.14 MiB`.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
+    if number < 1024 {
+        return format!("{number} B");
+    }
+    let mut unit = 0;
+    let mut scaled = number;
+    while scaled >= 1024 * 1024 && unit + 1 < UNITS.len() {
+        scaled /= 1024;
+        unit += 1;
+    }
+    let hundredths = scaled * 100 / 1024;
+    let unit = UNITS.get(unit).unwrap_or(&"KiB");
+    match hundredths {
+        0..1000 => format!("{}.{:02} {unit}", hundredths / 100, hundredths % 100),
+        1000..10_000 => format!("{}.{} {unit}", hundredths / 100, hundredths / 10 % 10),
+        _ => format!("{} {unit}", hundredths / 100),
+    }
+}
+
+/// `3.35x`, of raw bytes over stored ones.
+pub(crate) fn ratio(raw: u64, stored: u64) -> String {
+    if stored == 0 {
+        return "-".into();
+    }
+    let hundredths = u128::from(raw) * 100 / u128::from(stored);
+    format!("{}.{:02}x", hundredths / 100, hundredths % 100)
+}
+
+/// `98.9%`.
+pub(crate) fn percent(part: u64, whole: u64) -> String {
+    let tenths = if whole == 0 { 0 } else { u128::from(part) * 1000 / u128::from(whole) };
+    format!("{}.{}%", tenths / 10, tenths % 10)
+}
+
+/// How wide a text is on a terminal.
+pub(crate) fn text_width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// A text that takes so many cells at most, with an ellipsis where it is cut.
+pub(crate) fn cut(text: &str, cells: usize) -> String {
+    if text_width(text) <= cells {
+        return text.to_owned();
+    }
+    let mut cutted = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        used += c.width().unwrap_or(0);
+        if used > cells {
+            break;
+        }
+        cutted.push(c);
+    }
+    cutted.push('…');
+    cutted
+}
+
+/// Control characters as they are escaped, so that no input steers the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        text.chars()
+            .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+            .collect()
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Lines of columns, each as wide as it needs. The columns named in `right` are aligned to the right.
+pub(crate) fn aligned(lines: &[Vec<String>], right: &[usize]) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width_of = |i: usize| lines.iter().filter_map(|line| line.get(i)).map(|cell| text_width(cell)).max();
+    let widths: Vec<usize> = (0..columns).map(|i| width_of(i).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for line in lines {
+        let mut row = String::new();
+        for (i, cell) in line.iter().enumerate() {
+            let pad = widths.get(i).copied().unwrap_or(0).saturating_sub(text_width(cell));
+            let space = " ".repeat(pad);
+            row.push_str(if i == 0 { "" } else { "  " });
+            if right.contains(&i) {
+                row.extend([space.as_str(), cell])
+            } else {
+                row.extend([cell.as_str(), &space])
+            }
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!(
+            [0, 999, 1000, 27_004, 1_234_567].map(count),
+            ["0", "999", "1,000", "27,004", "1,234,567"]
+        );
+        assert_eq!(
+            [0, 1023, 1024, 1536, 1 << 20, 10 << 20].map(bytes),
+            ["0 B", "1023 B", "1.00 KiB", "1.50 KiB", "1.00 MiB", "10.0 MiB"]
+        );
+        assert_eq!((ratio(335, 100), ratio(1, 0)), ("3.35x".to_owned(), "-".to_owned()));
+        assert_eq!(percent(989, 1000), "98.9%");
+    }
+
+    #[test]
+    fn cells_are_cut_by_their_width() {
+        assert_eq!(cut("abcdef", 4), "abc…");
+        assert_eq!(cut("日本語", 4), "日…");
+        assert_eq!(cut("abc", 3), "abc");
+        assert_eq!(printable("a\u{1b}[31m"), "a\\u{1b}[31m");
+    }
+}

@@ -1,0 +1,10 @@
+//! The binary `floe`, run as a user would.
+#![cfg(all(unix, feature = "frame"))]
+
+mod broken;
+mod copies;
+mod goldens;
+mod manners;
+mod reports;
+mod rows;
+mod support;
