@@ -100,6 +100,10 @@ pub(crate) fn wrong_format(found: SourceFormat) -> String {
         SourceFormat::FeatherV1 => {
             "not Arrow IPC, but a Feather V1 file, which only old pyarrow and R write; write it again as version 2".into()
         },
+        #[cfg(feature = "formats")]
+        found if crate::formats::is_readable(found) => {
+            format!("not Arrow IPC, but {found}: `floe convert IN OUT.arrow` makes Arrow IPC of it")
+        },
         found => format!("not Arrow IPC, but {found}"),
     }
 }

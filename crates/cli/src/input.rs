@@ -58,14 +58,42 @@ impl Input {
     /// Keeps what comes through a pipe in a temporary file: a file has its index at the end.
     fn spool(name: String, from: &mut dyn Read) -> Result<Self> {
         let failed = |error: &io::Error| Failure::of(&name, crate::error::plain(error));
-        let made = tempfile::Builder::new().prefix("floe-").tempfile().map_err(|error| failed(&error))?;
-        let (mut file, temporary) = made.into_parts();
-        signals::keep(&temporary);
+        let (mut file, temporary) = Self::temporary(&name)?;
         io::copy(from, &mut file).map_err(|error| failed(&error))?;
         file.rewind().map_err(|error| failed(&error))?;
         let source = FileSource::new(file).map_err(|error| failed(&error))?;
-        let path = temporary.to_path_buf();
-        Ok(Self { name, path, source, spool: Some(temporary) })
+        Ok(Self::spooled(name, source, temporary))
+    }
+
+    /// A temporary file that goes whatever ends the process.
+    pub(crate) fn temporary(name: &str) -> Result<(File, TempPath)> {
+        let made = tempfile::Builder::new().prefix("floe-").tempfile();
+        let (file, temporary) =
+            made.map_err(|error| Failure::of(name, crate::error::plain(&error)))?.into_parts();
+        signals::keep(&temporary);
+        Ok((file, temporary))
+    }
+
+    /// An input whose bytes are in a temporary file.
+    pub(crate) fn spooled(name: String, source: FileSource, temporary: TempPath) -> Self {
+        Self { name, path: temporary.to_path_buf(), source, spool: Some(temporary) }
+    }
+
+    /// As [`open`](Self::open), for commands about rows: CSV and Parquet will do as well, in builds that read them.
+    pub(crate) fn open_rows(path: &Path) -> Result<Self> {
+        let input = Self::open(path)?;
+        #[cfg(feature = "formats")]
+        {
+            let len = usize::try_from(input.source.len()).unwrap_or(usize::MAX).min(4 << 10);
+            let mut start = vec![0; len];
+            let read = input.source.read_exact_at(&mut start, 0);
+            read.map_err(|error| Failure::of(&input.name, crate::error::plain(&error)))?;
+            let format = sniff(&start);
+            if crate::formats::is_readable(format) {
+                return crate::formats::as_ipc(input, format);
+            }
+        }
+        Ok(input)
     }
 
     /// Bytes of it.

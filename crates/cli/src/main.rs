@@ -11,6 +11,8 @@
 mod args;
 mod cmd;
 mod error;
+#[cfg(feature = "formats")]
+mod formats;
 mod input;
 mod output;
 #[cfg(feature = "frame")]

@@ -14,6 +14,7 @@ use crate::output::{Format, Output};
 ///
 /// From IPC to IPC nothing is lost, of any type: messages are copied, and with `--compression` buffers are compressed
 /// anew without decoding arrays. What needs rows goes through Polars' types, and what changes its type is told.
+/// With the feature `formats`, CSV (also with gzip or zstd) and Parquet are read as well; dates in CSV stay text.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The inputs, and last the output; `-` is standard input or output
@@ -161,7 +162,7 @@ impl Job {
         };
         let mut inputs = Vec::new();
         for file in expand(files)? {
-            let input = Input::open(&file)?;
+            let input = Input::open_rows(&file)?;
             let contents = input.scan_whole()?;
             inputs.push((input, contents));
         }

@@ -30,7 +30,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
         let Self { a, b, tolerance, n } = self;
-        let (a, b) = (Input::open(&a)?, Input::open(&b)?);
+        let (a, b) = (Input::open_rows(&a)?, Input::open_rows(&b)?);
         let (in_a, in_b) = (a.scan_whole()?, b.scan_whole()?);
         let wire = |contents: &floe_tools::Contents| {
             contents.streams.first().map(|stream| stream.schema.clone()).unwrap_or_default()

@@ -8,7 +8,7 @@ use crate::input::Input;
 use crate::term;
 
 pub(crate) fn run(path: &Path) -> Result<Outcome> {
-    let input = Input::open(path)?;
+    let input = Input::open_rows(path)?;
     let contents = input.scan()?;
     let columns = contents.streams.first().map_or(0, |stream| stream.schema.fields.len());
     let mut out = anstream::stdout().lock();

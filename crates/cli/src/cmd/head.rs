@@ -36,7 +36,7 @@ pub(crate) enum End {
 impl Args {
     pub(crate) fn run(self, end: End) -> Result<Outcome> {
         let Self { file, n, columns, batch, format } = self;
-        let input = Input::open(&file)?;
+        let input = Input::open_rows(&file)?;
         let contents = input.scan()?;
         let columns = columns.as_deref();
         let frame = match (batch, end) {

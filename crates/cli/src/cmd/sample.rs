@@ -32,7 +32,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
         let Self { file, n, seed, columns, format } = self;
-        let input = Input::open(&file)?;
+        let input = Input::open_rows(&file)?;
         let contents = input.scan_whole()?;
         let wanted = choose(contents.rows(), n, seed);
         let mut frame: Option<DataFrame> = None;

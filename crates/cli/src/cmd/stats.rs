@@ -41,7 +41,7 @@ struct Known {
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
         let Self { file, full, columns } = self;
-        let input = Input::open(&file)?;
+        let input = Input::open_rows(&file)?;
         let bytes = describe(&input.source, &IpcLimits::default(), false);
         let bytes = bytes.map_err(|fault| Failure::fault(&input.name, &fault))?;
         let index = rows::index(&input)?;

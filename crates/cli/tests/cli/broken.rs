@@ -111,6 +111,9 @@ fn other_formats_are_named() {
     for (bytes, name) in inputs {
         folder.put("input", bytes);
         for command in ["info", "count", "head", "schema"] {
+            if (command, name) == ("head", "CSV") {
+                continue; // Its rows are shown: `formats.rs`.
+            }
             let text = folder.failure(&[command, "input"]);
             assert!(text.contains(name), "{command}: {text}");
         }

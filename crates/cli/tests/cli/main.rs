@@ -3,6 +3,8 @@
 
 mod broken;
 mod copies;
+#[cfg(feature = "formats")]
+mod formats;
 mod goldens;
 mod manners;
 mod reports;
