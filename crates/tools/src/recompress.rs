@@ -7,6 +7,7 @@ use floe_codec::{Compression, UncompressedFrame, compress_with};
 use floe_format::{
     BatchHeader, BodyLayout, BufferSpec, DataType, Field, IpcLimits, Message, Schema, Version,
 };
+use floe_runtime::Executor;
 
 use crate::body::{batch_of, decompressed, read_body, stored};
 use crate::fault::{Fault, Result};
@@ -134,7 +135,7 @@ impl Bodies {
         match to {
             Recompression::To(compression) if !raw.is_empty() => {
                 let mut out = i64::try_from(raw.len()).unwrap_or(i64::MAX).to_le_bytes().to_vec();
-                let by = |n: usize, work: &(dyn Fn(usize) + Sync)| run(threads, n, work);
+                let by = Threads(threads);
                 if !compress_with(compression, &raw, &mut out, &by)
                     .map_err(|error| fault(error.to_string()))?
                 {
@@ -146,6 +147,15 @@ impl Bodies {
             },
             Recompression::To(_) | Recompression::Raw => Ok(raw),
         }
+    }
+}
+
+/// So many threads, started for each piece of work.
+struct Threads(usize);
+
+impl Executor for Threads {
+    fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
+        run(self.0, n, work);
     }
 }
 
