@@ -140,19 +140,21 @@
 //!
 //! # Features
 //!
-//! The default is every dtype of Polars' `dtype-full`, time zones, and both codecs (`lz4`, `zstd`).
-//! `dtype-extension` and `object` are off, as in Polars; all `dtype-*` features forward to Polars' own.
+//! The default is every dtype of Polars' `dtype-full`, `dtype-extension`, time zones, and both codecs (`lz4`, `zstd`).
+//! `object` is off, as in Polars; all `dtype-*` features forward to Polars' own.
 //! `lazy` adds [`lazy`](https://docs.rs/floe/latest/floe/lazy/): LazyFrames into streams and files, and out of them.
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 pub use floe_frame::prelude;
 #[cfg(feature = "trace")]
 pub use floe_frame::trace;
 pub use floe_frame::{
-    AtomicFile, BatchedStreamWriter, BatchedWriter, Batches, ErrorKind, ErrorPlace, IpcIndex, IpcKind,
-    IpcLimits, IpcReader, IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter,
-    IpcWriterOptions, Metadata, OwnedBytes, Place, Recovered, SourceFormat, StreamBatches, WriteSummary,
-    error_kind, error_place, inspect, memory, read_ipc, sniff,
+    AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, Batches, ErrorKind, ErrorPlace, FileFormat,
+    FrameWriter, IpcIndex, IpcKind, IpcLimits, IpcReader, IpcStreamReader, IpcStreamWriter,
+    IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, MetadataBytes, OwnedBytes, Place,
+    Recovered, SourceFormat, StreamBatches, StreamFormat, TextAsBinary, TypeOptions, Unrepresentable,
+    WriteFormat, WriteSummary, error_kind, error_place, inspect, memory, read_ipc, sniff,
 };
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;

@@ -45,6 +45,7 @@
 //! Specification: Arrow `docs/source/format/Columnar.rst`, "Serialization and Interprocess
 //! Communication", and `format/{Schema,Message,File}.fbs`.
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
 pub mod body;
 pub mod constants;

@@ -109,7 +109,7 @@ pub(crate) fn is_io(error: &PolarsError) -> bool {
     matches!(error_kind(error), Some(ErrorKind::Io(_)))
 }
 
-/// Where in a file or stream an error happened, as far as that is known.
+/// Where in a file or stream an error happened, as far as that is known. See [`error_place`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ErrorPlace {

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //!   DataFrame -> write::chunk -> write::convert -> floe_array::encode -> floe_codec -> format -> W: Write
-//!   R: Read | file | bytes -> format -> read::plan -> floe_array::decode (decompressing) -> DataFrame
+//!   R: Read | file | bytes -> format -> read::fetch -> floe_array::decode (decompressing) -> DataFrame
 //! ```
 //!
 //! The types carry the names and the builder methods of Polars' own; see the crate `floe`, which
 //! re-exports them, for a tour.
 #![deny(unsafe_code)]
+#![warn(missing_debug_implementations)]
 #![cfg_attr(
     not(feature = "dtype-categorical"),
     allow(dead_code, unused_imports, unused_variables, reason = "what only categories need")
@@ -36,7 +37,10 @@ pub use read::{
 };
 pub use schema::TypeDifference;
 pub use summary::WriteSummary;
-pub use write::{AtomicFile, BatchedStreamWriter, BatchedWriter, IpcStreamWriter, IpcWriter};
+pub use write::{
+    AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, FileFormat, FrameWriter, IpcStreamWriter,
+    IpcWriter, StreamFormat, WriteFormat,
+};
 
 pub(crate) use write::flags_key as write_flags_key;
 
@@ -66,7 +70,7 @@ pub mod prelude {
 /// ```
 /// use floe_frame::memory;
 ///
-/// memory::set_limit(256 << 20); // at most so many bytes; 0 turns it off
+/// memory::set_limit(256 << 20); // at most 256 MiB; 0 turns it off
 /// assert!(memory::kept() <= memory::limit());
 /// memory::release(); // gives all of it back now
 /// # assert_eq!(memory::kept(), 0);

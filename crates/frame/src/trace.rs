@@ -11,7 +11,7 @@ mod on {
     static HOOK: OnceLock<fn(Span)> = OnceLock::new();
     static BUFFER_HOOK: OnceLock<fn(CompressedBuffer)> = OnceLock::new();
 
-    /// How one buffer of a record batch was compressed.
+    /// How one buffer of a record batch was compressed. See [`set_buffer_hook`] for an example.
     #[derive(Debug, Clone, Copy)]
     #[non_exhaustive]
     pub struct CompressedBuffer {
@@ -47,7 +47,7 @@ mod on {
         }
     }
 
-    /// One piece of work, done by the thread that calls the hook.
+    /// One piece of work, done by the thread that calls the hook. See [`set_hook`] for an example.
     #[derive(Debug, Clone, Copy)]
     #[non_exhaustive]
     pub struct Span {

@@ -9,13 +9,25 @@ use polars_core::prelude::*;
 use polars_core::runtime::THREAD_POOL;
 use polars_lazy::prelude::LazyFrame;
 
+use crate::batch_sizing::BatchSizing;
 use crate::query;
-use crate::regroup::BatchSizing;
+use crate::size;
 
 /// The frames of a query, as it makes them; made by
 /// [`collect_ipc_batches`](crate::LazyIpcExt::collect_ipc_batches).
 ///
 /// The query waits while its frames are not taken, and ends when this is dropped.
+///
+/// ```
+/// use floe_lazy::*;
+/// use polars_core::prelude::*;
+///
+/// # let df = DataFrame::new(3, vec![Column::new("n".into(), [1, 2, 3])])?;
+/// let batches: IpcBatches = df.lazy().collect_ipc_batches(2)?;
+/// let frames = batches.collect::<PolarsResult<Vec<DataFrame>>>()?;
+/// assert_eq!(frames.len(), 2);
+/// # PolarsResult::Ok(())
+/// ```
 pub struct IpcBatches {
     schema: SchemaRef,
     running: Option<Running>,
@@ -36,7 +48,7 @@ impl IpcBatches {
             // A frame of several batches, or of one.
             let step = rows.map_or(df.height(), |rows| rows.max(1));
             let starts = (0..df.height()).step_by(step);
-            let mut slices = starts.map(|start| df.slice(i64::try_from(start).unwrap_or(i64::MAX), step));
+            let mut slices = starts.map(|start| df.slice(size::row(start), step));
             slices.all(|df| sender.send(df).is_ok())
         });
         let sizing = BatchSizing::for_batches(rows, &schema);
@@ -47,6 +59,16 @@ impl IpcBatches {
     }
 
     /// The schema of the frames, also if there will be none.
+    ///
+    /// ```
+    /// use floe_lazy::*;
+    /// use polars_core::prelude::*;
+    ///
+    /// # let df = DataFrame::new(3, vec![Column::new("n".into(), [1, 2, 3])])?;
+    /// let batches = df.lazy().collect_ipc_batches(None)?;
+    /// assert!(batches.schema().contains("n"));
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn schema(&self) -> &SchemaRef {
         &self.schema

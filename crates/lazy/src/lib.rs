@@ -34,7 +34,9 @@
 //! [`LazyIpcExt`] has the sinks, as methods of [`LazyFrame`]; [`scan_ipc_file`], [`scan_ipc_stream`] and
 //! [`scan_ipc`], which takes both, are the scans.
 #![forbid(unsafe_code)]
+#![warn(missing_debug_implementations)]
 
+mod batch_sizing;
 mod batches;
 mod error;
 mod hive;

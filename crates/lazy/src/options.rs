@@ -13,6 +13,14 @@ use crate::partition::ExistingFiles;
 use crate::writer::{Format, Writer};
 
 /// How far a sink has come.
+///
+/// ```
+/// use floe_lazy::{IpcSinkOptions, Progress};
+///
+/// let report = |progress: Progress| eprintln!("{} rows in {} batches", progress.rows, progress.batches);
+/// let options = IpcSinkOptions::default().with_progress(report);
+/// # let _ = options;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Progress {
@@ -79,6 +87,13 @@ impl Default for IpcSinkOptions {
 
 impl IpcSinkOptions {
     /// Compression of the buffers. Defaults to none.
+    ///
+    /// ```
+    /// use floe_lazy::{IpcCompression, IpcSinkOptions};
+    ///
+    /// let options = IpcSinkOptions::default().with_compression(Some(IpcCompression::LZ4));
+    /// # let _ = options;
+    /// ```
     pub fn with_compression(mut self, compression: Option<IpcCompression>) -> Self {
         self.compression = compression;
         self
@@ -86,6 +101,13 @@ impl IpcSinkOptions {
 
     /// Which Arrow types to use: the oldest level writes strings with offsets, the newest as views.
     /// Defaults to the newest for files, the oldest for streams, as the eager writers do.
+    ///
+    /// ```
+    /// use floe_lazy::{CompatLevel, IpcSinkOptions};
+    ///
+    /// let options = IpcSinkOptions::default().with_compat_level(CompatLevel::newest());
+    /// # let _ = options;
+    /// ```
     pub fn with_compat_level(mut self, compat_level: CompatLevel) -> Self {
         self.compat_level = Some(compat_level);
         self
@@ -95,12 +117,25 @@ impl IpcSinkOptions {
     /// rows, or fewer so that they take at most about 32 MiB: an equal part of 100,000 if the columns'
     /// types say so, and where strings, bytes or lists turn out to be large. Either way the rows in their
     /// order say what is written: the number of threads does not.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    ///
+    /// let options = IpcSinkOptions::default().with_record_batch_size(50_000);
+    /// # let _ = options;
+    /// ```
     pub fn with_record_batch_size(mut self, rows: impl Into<Option<usize>>) -> Self {
         self.record_batch_size = rows.into();
         self
     }
 
     /// Write the rows in the query's order. Defaults to true; without it, the query may be faster.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    /// let options = IpcSinkOptions::default().with_maintain_order(false);
+    /// # let _ = options;
+    /// ```
     pub fn with_maintain_order(mut self, maintain_order: bool) -> Self {
         self.maintain_order = maintain_order;
         self
@@ -108,6 +143,12 @@ impl IpcSinkOptions {
 
     /// Write each column's minimum, maximum and null count with each batch, so that floe's scans can skip
     /// batches. Defaults to false. Other readers ignore them.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    /// let options = IpcSinkOptions::default().with_statistics(true);
+    /// # let _ = options;
+    /// ```
     pub fn with_statistics(mut self, statistics: bool) -> Self {
         self.statistics = statistics;
         self
@@ -116,6 +157,12 @@ impl IpcSinkOptions {
     /// Write numbers and booleans that are null as they lie in memory, which saves a copy where nulls were something
     /// else once: so values that no row of the result holds may get into the file. Strings and binaries are always
     /// copied together, and only what rows hold. Defaults to false: no such value is written.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    /// let options = IpcSinkOptions::default().with_unreferenced_data(true);
+    /// # let _ = options;
+    /// ```
     pub fn with_unreferenced_data(mut self, unreferenced_data: bool) -> Self {
         self.unreferenced_data = unreferenced_data;
         self
@@ -124,12 +171,27 @@ impl IpcSinkOptions {
     /// Write each column's sortedness flags into every record batch's metadata, where Polars' streaming
     /// engine looks for them, as [`IpcWriter`](floe_frame::IpcWriter::with_record_batch_statistics) does.
     /// Defaults to false.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    /// let options = IpcSinkOptions::default().with_record_batch_statistics(true);
+    /// # let _ = options;
+    /// ```
     pub fn with_record_batch_statistics(mut self, record_batch_statistics: bool) -> Self {
         self.record_batch_statistics = record_batch_statistics;
         self
     }
 
     /// Custom metadata of the schema.
+    ///
+    /// ```
+    /// use floe_lazy::{IpcSinkOptions, Metadata};
+    /// use std::sync::Arc;
+    ///
+    /// let metadata = Metadata::from([("made by".into(), "me".into())]);
+    /// let options = IpcSinkOptions::default().with_custom_schema_metadata(Arc::new(metadata));
+    /// # let _ = options;
+    /// ```
     pub fn with_custom_schema_metadata(mut self, metadata: Arc<Metadata>) -> Self {
         self.schema_metadata = Some(metadata);
         self
@@ -137,6 +199,12 @@ impl IpcSinkOptions {
 
     /// Keep the key columns in the files of a sink that is partitioned by keys. Defaults to false:
     /// the folders' names hold them. Other sinks have no keys, and keep every column anyway.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    /// let options = IpcSinkOptions::default().with_include_keys(true);
+    /// # let _ = options;
+    /// ```
     pub fn with_include_keys(mut self, include_keys: bool) -> Self {
         self.include_keys = include_keys;
         self
@@ -144,6 +212,13 @@ impl IpcSinkOptions {
 
     /// What a partitioned sink does about a folder that is not empty. Defaults to an error. The other sinks
     /// replace the file that they write to.
+    ///
+    /// ```
+    /// use floe_lazy::{ExistingFiles, IpcSinkOptions};
+    ///
+    /// let options = IpcSinkOptions::default().with_existing(ExistingFiles::Add);
+    /// # let _ = options;
+    /// ```
     pub fn with_existing(mut self, existing: ExistingFiles) -> Self {
         self.existing = existing;
         self
@@ -151,6 +226,12 @@ impl IpcSinkOptions {
 
     /// Called after every write of record batches, by the thread that writes: what it takes is
     /// taken from the sink's time.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    /// let options = IpcSinkOptions::default().with_progress(|progress| eprintln!("{} rows", progress.rows));
+    /// # let _ = options;
+    /// ```
     pub fn with_progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(progress));
         self

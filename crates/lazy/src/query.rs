@@ -13,7 +13,8 @@ use polars_core::prelude::*;
 use polars_core::runtime::RAYON;
 use polars_lazy::prelude::{Engine, LazyFrame, PlanCallback};
 
-use crate::regroup::{BatchSizing, Regroup};
+use crate::batch_sizing::BatchSizing;
+use crate::regroup::Regroup;
 use crate::scan::LazyIpcPrune;
 use crate::slices;
 

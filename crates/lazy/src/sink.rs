@@ -6,12 +6,12 @@ use floe_frame::{ErrorKind, WriteSummary, error_kind};
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 
+use crate::batch_sizing::BatchSizing;
 use crate::batches::IpcBatches;
 use crate::error::at_path;
 use crate::options::{IpcSinkOptions, Parts, Progress, Reporter};
 use crate::partition::{self, PartitionBy, PartitionSummary};
 use crate::query::{Consumer, consume};
-use crate::regroup::BatchSizing;
 use crate::target::{Output, SinkTarget};
 use crate::writer::{Format, Writer};
 
@@ -19,7 +19,7 @@ use crate::writer::{Format, Writer};
 ///
 /// All run the query on Polars' streaming engine, in bounded memory, and keep the order of its rows
 /// unless told otherwise. The schema comes from the query: a result without rows is a valid, empty
-/// stream or file.
+/// stream or file. See [`sink_ipc_file`](Self::sink_ipc_file) for an example.
 ///
 /// # Errors
 /// Of what goes wrong - the query, the encoding, the target - the first comes back, as the error it
@@ -52,6 +52,18 @@ pub trait LazyIpcExt {
     ) -> PolarsResult<WriteSummary>;
 
     /// Runs the query and writes its result as an Arrow IPC file.
+    ///
+    /// ```
+    /// use floe_lazy::*;
+    /// use polars_core::prelude::*;
+    ///
+    /// # let df = DataFrame::new(3, vec![Column::new("n".into(), [1, 2, 3])])?;
+    /// let path = std::env::temp_dir().join(format!("floe-sink-doc-{}.arrow", std::process::id()));
+    /// let summary = df.lazy().sink_ipc_file(&path, IpcSinkOptions::default())?;
+    /// assert_eq!(summary.rows, 3);
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// See [`LazyIpcExt`].

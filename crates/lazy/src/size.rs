@@ -79,10 +79,11 @@ fn array_bits(array: &dyn Array) -> u64 {
     } else if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
         view_bits(bytes)
     } else if let Some(bytes) = any.downcast_ref::<BinaryArray<i64>>() {
-        rows * (64 + 1) + wide(bytes.offsets().range().try_into().unwrap_or(0)) * 8
+        let len = usize::try_from(bytes.offsets().range()).expect("offsets of an array ascend");
+        rows * (64 + 1) + wide(len) * 8
     } else if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
-        let first = usize::try_from(*list.offsets().first()).unwrap_or(0);
-        let len = usize::try_from(list.offsets().range()).unwrap_or(0);
+        let first = usize::try_from(*list.offsets().first()).expect("offsets of an array are not negative");
+        let len = usize::try_from(list.offsets().range()).expect("offsets of an array ascend");
         rows * (64 + 1) + array_bits(list.values().sliced(first, len).as_ref())
     } else if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
         rows + array_bits(list.values().as_ref())
@@ -135,7 +136,12 @@ pub(crate) fn row_bits(dtype: &DataType) -> Result<u64, u64> {
 }
 
 fn wide(count: usize) -> u64 {
-    u64::try_from(count).unwrap_or(u64::MAX)
+    u64::try_from(count).expect("no address space has more than 64 bits")
+}
+
+/// A row's number as Polars' slices take it.
+pub(crate) fn row(number: usize) -> i64 {
+    i64::try_from(number).expect("a frame has fewer than 2^63 rows")
 }
 
 /// Bytes of the rows' values, whatever chunks and buffers they lie in.

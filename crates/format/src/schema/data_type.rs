@@ -2,7 +2,7 @@
 
 use arrow_format::ipc as fb;
 
-use super::decode::Budget;
+use super::budget::Budget;
 use crate::error::malformed;
 use crate::{DataType, Error, FloatType, IntType, IntervalUnit, Result, TimeUnit, UnionMode};
 

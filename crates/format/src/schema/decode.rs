@@ -4,12 +4,13 @@ use arrow_format::ipc as fb;
 use planus::Vector;
 use planus::errors::ErrorKind as PlanusKind;
 
+use super::budget::Budget;
 use super::data_type::{decode_int, decode_type, is_nested};
 use super::raw::Raw;
 use crate::error::malformed;
 use crate::{
-    DataType, DictionaryEncoding, Endianness, Error, ErrorKind, Field, IntType, IpcLimits, KeyValues,
-    NotUtf8, Result, ResultExt, Schema, Text,
+    DataType, DictionaryEncoding, Endianness, Error, ErrorKind, Field, IntType, KeyValues, Result, ResultExt,
+    Schema, Text,
 };
 
 /// Reserved at once for a vector of tables; more is grown as tables really turn up.
@@ -23,104 +24,6 @@ const SCHEMA_FIELDS: usize = 1;
 const SCHEMA_METADATA: usize = 2;
 const FIELD_CHILDREN: usize = 5;
 const FIELD_METADATA: usize = 6;
-const KEY: usize = 0;
-const VALUE: usize = 1;
-
-/// What is left of the limits while one message is decoded. Tables, strings and vectors may be shared: few bytes of a
-/// flatbuffer can stand for as many as one likes. So what is parsed counts, each time that it is, before it is
-/// allocated.
-///
-/// It goes everywhere, so it also knows where the walk is, and keeps what it finds that is not UTF-8.
-pub(crate) struct Budget<'a> {
-    limits: &'a IpcLimits,
-    /// The field that is being read, from child to child.
-    field: Vec<u32>,
-    not_utf8: Vec<NotUtf8>,
-    /// Bytes of the flatbuffer.
-    input: usize,
-    nodes: usize,
-    /// Bytes of strings.
-    texts: usize,
-    /// Bytes of everything.
-    parsed: u64,
-}
-
-impl<'a> Budget<'a> {
-    /// For a flatbuffer of `input` bytes.
-    pub(crate) fn new(limits: &'a IpcLimits, input: usize) -> Self {
-        Self {
-            limits,
-            field: Vec::new(),
-            not_utf8: Vec::new(),
-            input,
-            nodes: limits.max_schema_nodes,
-            texts: limits.max_metadata_bytes,
-            parsed: 0,
-        }
-    }
-
-    /// What has been found that is not UTF-8, since it was taken last.
-    pub(crate) fn take_not_utf8(&mut self) -> Vec<NotUtf8> {
-        std::mem::take(&mut self.not_utf8)
-    }
-
-    /// Takes `count` values of `T`, which are about to be allocated.
-    pub(crate) fn take<T>(&mut self, count: usize) -> Result<()> {
-        self.take_bytes(count.saturating_mul(size_of::<T>()))
-    }
-
-    fn take_bytes(&mut self, bytes: usize) -> Result<()> {
-        let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
-        self.parsed = self.parsed.saturating_add(wide(bytes));
-        let allowed = self.limits.max_parsed_bytes(self.input);
-        if self.parsed > allowed {
-            let (input, claimed) = (wide(self.input), self.parsed);
-            return Err(Error::new(ErrorKind::Amplified { input, claimed, allowed }));
-        }
-        Ok(())
-    }
-
-    /// Takes `count` fields.
-    fn take_nodes(&mut self, count: usize) -> Result<()> {
-        let allowed = self.limits.max_schema_nodes;
-        self.nodes = self.nodes.checked_sub(count).ok_or_else(|| {
-            let claimed = (allowed - self.nodes).saturating_add(count);
-            Error::limit("max_schema_nodes", claimed, allowed)
-        })?;
-        self.take::<Field>(count)
-    }
-
-    /// Copies a string. Many offsets may point at one long string, so it is copies that count.
-    fn text(&mut self, text: Option<&str>) -> Result<Text> {
-        let text = text.unwrap_or_default();
-        self.take_text(text.len())?;
-        Ok(Text::from(text))
-    }
-
-    fn take_text(&mut self, len: usize) -> Result<()> {
-        let allowed = self.limits.max_metadata_bytes;
-        self.texts = self.texts.checked_sub(len).ok_or_else(|| {
-            let claimed = (allowed - self.texts).saturating_add(len);
-            Error::limit("max_metadata_bytes", claimed, allowed)
-        })?;
-        self.take_bytes(len)
-    }
-
-    /// Keeps an entry of metadata that is not UTF-8.
-    fn keep(&mut self, entry: usize, pair: Raw<'_>) -> Result<()> {
-        let (key, value) = (pair.string(KEY).unwrap_or_default(), pair.string(VALUE).unwrap_or_default());
-        self.take::<NotUtf8>(1)?;
-        self.take::<u32>(self.field.len())?;
-        self.take_text(key.len().saturating_add(value.len()))?;
-        let (key, value) = (key.to_vec(), value.to_vec());
-        self.not_utf8.push(NotUtf8 { field: self.field.clone(), entry, key, value });
-        Ok(())
-    }
-
-    pub(super) fn timezone(&mut self, text: Option<&str>) -> Result<Option<Text>> {
-        text.map(|text| self.text(Some(text))).transpose()
-    }
-}
 
 /// Reads a schema; slots of its dictionaries are assigned.
 pub(crate) fn decode_schema(
@@ -188,6 +91,7 @@ fn decode_fields(
     let mut out = Vec::with_capacity(fields.len().min(FIRST_RESERVE));
     for ((index, field), at) in fields.iter().enumerate().zip(0u32..) {
         let field = field.map_err(malformed).at(|| format!("field {index}"))?;
+        // A null name is an empty one.
         let name = field.name().map_err(malformed).at(|| format!("field {index}"))?.unwrap_or_default();
         let place = || format!("field \"{}\"", shortened(name));
         budget.field.push(at);

@@ -109,12 +109,7 @@ fn encode_type(builder: &mut Builder, data_type: &DataType) -> UnionOffset<fb::T
         DataType::Bool => T::create_bool(builder, fb::Bool {}),
         DataType::Int(kind) => T::create_int(builder, int(*kind)),
         DataType::Float(kind) => {
-            let precision = match kind {
-                FloatType::Half => fb::Precision::Half,
-                FloatType::Single => fb::Precision::Single,
-                FloatType::Double => fb::Precision::Double,
-            };
-            T::create_floating_point(builder, fb::FloatingPoint { precision })
+            T::create_floating_point(builder, fb::FloatingPoint { precision: precision(*kind) })
         },
         DataType::Decimal { precision, scale, bits } => {
             let decimal = fb::Decimal { precision: *precision, scale: *scale, bit_width: i32::from(*bits) };
@@ -130,14 +125,7 @@ fn encode_type(builder: &mut Builder, data_type: &DataType) -> UnionOffset<fb::T
             T::create_timestamp(builder, timestamp)
         },
         DataType::Duration(unit) => T::create_duration(builder, fb::Duration { unit: time_unit(*unit) }),
-        DataType::Interval(unit) => {
-            let unit = match unit {
-                IntervalUnit::YearMonth => fb::IntervalUnit::YearMonth,
-                IntervalUnit::DayTime => fb::IntervalUnit::DayTime,
-                IntervalUnit::MonthDayNano => fb::IntervalUnit::MonthDayNano,
-            };
-            T::create_interval(builder, fb::Interval { unit })
-        },
+        DataType::Interval(unit) => T::create_interval(builder, fb::Interval { unit: interval_unit(*unit) }),
         DataType::Binary => T::create_binary(builder, fb::Binary {}),
         DataType::LargeBinary => T::create_large_binary(builder, fb::LargeBinary {}),
         DataType::BinaryView => T::create_binary_view(builder, fb::BinaryView {}),
@@ -166,6 +154,22 @@ fn encode_type(builder: &mut Builder, data_type: &DataType) -> UnionOffset<fb::T
         },
         DataType::Map { keys_sorted } => T::create_map(builder, fb::Map { keys_sorted: *keys_sorted }),
         DataType::RunEndEncoded => T::create_run_end_encoded(builder, fb::RunEndEncoded {}),
+    }
+}
+
+fn precision(kind: FloatType) -> fb::Precision {
+    match kind {
+        FloatType::Half => fb::Precision::Half,
+        FloatType::Single => fb::Precision::Single,
+        FloatType::Double => fb::Precision::Double,
+    }
+}
+
+fn interval_unit(unit: IntervalUnit) -> fb::IntervalUnit {
+    match unit {
+        IntervalUnit::YearMonth => fb::IntervalUnit::YearMonth,
+        IntervalUnit::DayTime => fb::IntervalUnit::DayTime,
+        IntervalUnit::MonthDayNano => fb::IntervalUnit::MonthDayNano,
     }
 }
 

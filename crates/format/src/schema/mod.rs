@@ -1,7 +1,7 @@
 //! The flatbuffer `Schema` and the [`Schema`](crate::Schema) of this crate, both ways.
 //!
-//! * `decode` walks the tree of fields, within the budget of [`IpcLimits`](crate::IpcLimits), and
-//!   checks that the children of a field fit its type;
+//! * `decode` walks the tree of fields and checks that the children of a field fit its type;
+//! * `budget` counts down the [`IpcLimits`](crate::IpcLimits) on the way;
 //! * `data_type` reads the union `Type`;
 //! * `raw` reads the bytes of metadata that is not UTF-8;
 //! * `encode` writes all of it.
@@ -13,11 +13,13 @@
 //! Specification: `format/Schema.fbs`. Neighbours: [`message`](crate::message) and
 //! [`footer`](crate::footer), which both embed a schema.
 
+mod budget;
 mod data_type;
 mod decode;
 mod encode;
 mod raw;
 
-pub(crate) use decode::{Budget, decode_schema, key_values};
+pub(crate) use budget::Budget;
+pub(crate) use decode::{decode_schema, key_values};
 pub(crate) use encode::{encode_key_values, encode_schema, key_values_size};
 pub(crate) use raw::Raw;

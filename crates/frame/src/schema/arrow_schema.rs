@@ -1,5 +1,7 @@
 //! The schema as polars-arrow has it, for `arrow_schema()`: nearer to what was written than the
 //! Polars schema, metadata and all.
+// A new type has to be thought about here: it does not fall under the others.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::datatypes::{
     ArrowDataType, ArrowSchema, Field as ArrowField, IntegerType, IntervalUnit as ArrowInterval,
@@ -56,7 +58,8 @@ fn arrow_type(field: &WireField) -> ArrowDataType {
         WireType::Float(FloatType::Single) => ArrowDataType::Float32,
         WireType::Float(FloatType::Double) => ArrowDataType::Float64,
         WireType::Decimal { precision, scale, bits } => {
-            // polars-arrow has no negative scales; the values are read with a scale of zero then.
+            // polars-arrow has no negative scales; the values are read with a scale of zero then. A negative precision,
+            // which some file may claim, is shown as none.
             let digits = usize::try_from(precision.saturating_sub((*scale).min(0))).unwrap_or(0);
             let scale = usize::try_from(*scale).unwrap_or(0);
             match bits {

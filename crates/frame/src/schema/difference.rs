@@ -46,6 +46,15 @@ impl fmt::Display for Found {
 impl TypeDifference {
     /// The first difference, the outermost one first. Fields of structs are compared by their names,
     /// in whatever order they stand.
+    ///
+    /// ```
+    /// use floe_frame::TypeDifference;
+    /// use polars_core::prelude::*;
+    ///
+    /// let list = |dtype: DataType| DataType::List(Box::new(dtype));
+    /// assert!(TypeDifference::between(&list(DataType::Int8), &list(DataType::Int8)).is_none());
+    /// assert!(TypeDifference::between(&list(DataType::Int8), &list(DataType::Int16)).is_some());
+    /// ```
     #[must_use]
     pub fn between(left: &DataType, right: &DataType) -> Option<Self> {
         match (left, right) {
@@ -71,6 +80,16 @@ impl TypeDifference {
     /// The type in which the values of both have a place: the left one, with what the right one has where the
     /// left one has `Null`, at any depth. `Null` has no values, and is what those write who have none.
     ///
+    /// ```
+    /// use floe_frame::TypeDifference;
+    /// use polars_core::prelude::*;
+    ///
+    /// let list = |dtype: DataType| DataType::List(Box::new(dtype));
+    /// let common = TypeDifference::common_type(&list(DataType::Null), &list(DataType::Int8));
+    /// assert_eq!(common, Ok(list(DataType::Int8)));
+    /// assert!(TypeDifference::common_type(&DataType::Int8, &DataType::Int16).is_err());
+    /// ```
+    ///
     /// # Errors
     /// Where they differ in more than that.
     pub fn common_type(left: &DataType, right: &DataType) -> Result<DataType, Self> {
@@ -94,18 +113,42 @@ impl TypeDifference {
     }
 
     /// That one side lacks what the other has.
+    ///
+    /// ```
+    /// use floe_frame::TypeDifference;
+    /// use polars_core::prelude::*;
+    ///
+    /// let missing = TypeDifference::missing_on_the_right(&DataType::Int8);
+    /// assert_eq!(missing.told("column \"a\"", "x", "y"), "column \"a\" is i8 in x, and missing in y");
+    /// ```
     #[must_use]
     pub fn missing_on_the_right(left: &DataType) -> Self {
         Self { place: Vec::new(), left: Found::Something(described(left)), right: Found::Nothing }
     }
 
     /// As [`missing_on_the_right`](Self::missing_on_the_right), for the other side.
+    ///
+    /// ```
+    /// use floe_frame::TypeDifference;
+    /// use polars_core::prelude::*;
+    ///
+    /// let missing = TypeDifference::missing_on_the_left(&DataType::Int8);
+    /// assert_eq!(missing.told("column \"a\"", "x", "y"), "column \"a\" is missing in x, and i8 in y");
+    /// ```
     #[must_use]
     pub fn missing_on_the_left(right: &DataType) -> Self {
         Self { place: Vec::new(), left: Found::Nothing, right: Found::Something(described(right)) }
     }
 
     /// The difference as a sentence about `subject`, which is one thing in `left` and another in `right`.
+    ///
+    /// ```
+    /// use floe_frame::TypeDifference;
+    /// use polars_core::prelude::*;
+    ///
+    /// let difference = TypeDifference::between(&DataType::Int8, &DataType::Int16).unwrap();
+    /// assert_eq!(difference.told("the key", "x", "y"), "the key is i8 in x, and i16 in y");
+    /// ```
     #[must_use]
     pub fn told(&self, subject: &str, left: &str, right: &str) -> String {
         let mut place = subject.to_owned();

@@ -1,13 +1,16 @@
-//! Between Polars' types and the format's: what each is written as, what each is read as.
+//! Between Polars' types and the format's: what a dtype is written as, and what a type is read as.
 
 mod arrow_schema;
+mod category_target;
 mod difference;
 mod from_wire;
+mod read_schema;
 mod to_wire;
 
 pub(crate) use arrow_schema::arrow_schema;
+pub(crate) use category_target::CategoryTarget;
 pub use difference::TypeDifference;
-pub(crate) use from_wire::{CategoryTarget, ReadColumn, ReadSchema, field_metadata, metadata_map};
+pub(crate) use read_schema::{ReadColumn, ReadSchema, field_metadata, metadata_map};
 pub(crate) use to_wire::{CategorySource, WriteSchema, key_values};
 
 /// Marks extension types in field metadata.

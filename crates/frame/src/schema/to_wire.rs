@@ -1,4 +1,6 @@
 //! Polars' types to the format's, as Polars writes them, so that Polars reads them back.
+// A new type has to be thought about here: it does not fall under the others.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use std::sync::Arc;
 
@@ -10,7 +12,6 @@ use polars_core::prelude::*;
 #[cfg(feature = "dtype-categorical")]
 use polars_core::prelude::{CategoricalMapping, CategoricalPhysical, FrozenCategories};
 
-use super::{EXTENSION_METADATA, EXTENSION_NAME};
 use crate::options::Metadata;
 
 /// Where the categories of a dictionary-encoded field come from.
@@ -108,6 +109,39 @@ impl Builder {
             },
             #[cfg(feature = "dtype-extension")]
             DataType::Extension(_, storage) => self.dictionary(storage),
+            DataType::Boolean
+            | DataType::UInt8
+            | DataType::UInt16
+            | DataType::UInt32
+            | DataType::UInt64
+            | DataType::UInt128
+            | DataType::Int8
+            | DataType::Int16
+            | DataType::Int32
+            | DataType::Int64
+            | DataType::Int128
+            | DataType::Float16
+            | DataType::Float32
+            | DataType::Float64
+            | DataType::String
+            | DataType::Binary
+            | DataType::BinaryOffset
+            | DataType::Date
+            | DataType::Datetime(..)
+            | DataType::Duration(_)
+            | DataType::Time
+            | DataType::List(_)
+            | DataType::Null
+            | DataType::Unknown(_) => None,
+            #[cfg(feature = "dtype-decimal")]
+            DataType::Decimal(..) => None,
+            #[cfg(feature = "dtype-array")]
+            DataType::Array(..) => None,
+            #[cfg(feature = "dtype-struct")]
+            DataType::Struct(_) => None,
+            #[cfg(feature = "object")]
+            DataType::Object(_) => None,
+            #[allow(unreachable_patterns, reason = "types of features that are on in Polars only")]
             _ => None,
         }
     }
@@ -117,10 +151,11 @@ impl Builder {
         let bits = match dtype.cat_physical() {
             Ok(CategoricalPhysical::U8) => 8,
             Ok(CategoricalPhysical::U16) => 16,
-            _ => 32,
+            // An error is for other types, which do not get here.
+            Ok(CategoricalPhysical::U32) | Err(_) => 32,
         };
         let slot = self.categories.len() - 1;
-        let id = i64::try_from(slot).unwrap_or(i64::MAX);
+        let id = i64::try_from(slot).expect("fewer than 2^63 dictionaries");
         DictionaryEncoding { id, index: IntType { bits, signed: false }, ordered, slot }
     }
 
@@ -128,13 +163,40 @@ impl Builder {
         if self.views { WireType::Utf8View } else { WireType::LargeUtf8 }
     }
 
+    /// The type of a field, and its children.
     fn data_type(
         &mut self,
         dtype: &DataType,
         metadata: &mut KeyValues,
     ) -> PolarsResult<(WireType, Vec<WireField>)> {
+        match dtype {
+            DataType::List(inner) => Ok((WireType::LargeList, vec![self.field("item", inner)?])),
+            #[cfg(feature = "dtype-array")]
+            DataType::Array(inner, width) => {
+                Ok((WireType::FixedSizeList(*width), vec![self.field("item", inner)?]))
+            },
+            #[cfg(feature = "dtype-struct")]
+            DataType::Struct(fields) => {
+                let children = fields.iter().map(|field| self.field(field.name(), field.dtype()));
+                Ok((WireType::Struct, children.collect::<PolarsResult<_>>()?))
+            },
+            #[cfg(feature = "dtype-extension")]
+            DataType::Extension(kind, storage) => {
+                metadata.push((super::EXTENSION_NAME.into(), kind.name().as_ref().into()));
+                if let Some(text) = kind.serialize_metadata() {
+                    metadata.push((super::EXTENSION_METADATA.into(), text.as_ref().into()));
+                }
+                self.data_type(storage, metadata)
+            },
+            #[allow(clippy::wildcard_enum_match_arm, reason = "all others have no children")]
+            leaf => Ok((self.leaf(leaf)?, Vec::new())),
+        }
+    }
+
+    /// The type of a field without children.
+    fn leaf(&self, dtype: &DataType) -> PolarsResult<WireType> {
         let int = |bits, signed| WireType::Int(IntType { bits, signed });
-        let leaf = match dtype {
+        Ok(match dtype {
             DataType::Boolean => WireType::Bool,
             DataType::Int8 => int(8, true),
             DataType::Int16 => int(16, true),
@@ -156,14 +218,8 @@ impl Builder {
                 WireType::Decimal { precision: digits(*precision)?, scale: digits(*scale)?, bits: 128 }
             },
             DataType::String => self.text(),
-            DataType::Binary => {
-                if self.views {
-                    WireType::BinaryView
-                } else {
-                    WireType::LargeBinary
-                }
-            },
-            DataType::BinaryOffset => WireType::LargeBinary,
+            DataType::Binary if self.views => WireType::BinaryView,
+            DataType::Binary | DataType::BinaryOffset => WireType::LargeBinary,
             DataType::Date => WireType::Date32,
             DataType::Time => WireType::Time { unit: WireUnit::Nanosecond, bits: 64 },
             DataType::Datetime(unit, zone) => {
@@ -174,32 +230,13 @@ impl Builder {
             DataType::Null => WireType::Null,
             #[cfg(feature = "dtype-categorical")]
             DataType::Categorical(..) | DataType::Enum(..) => self.text(),
-            DataType::List(inner) => return Ok((WireType::LargeList, vec![self.field("item", inner)?])),
-            #[cfg(feature = "dtype-array")]
-            DataType::Array(inner, width) => {
-                return Ok((WireType::FixedSizeList(*width), vec![self.field("item", inner)?]));
-            },
-            #[cfg(feature = "dtype-struct")]
-            DataType::Struct(fields) => {
-                let children = fields.iter().map(|field| self.field(field.name(), field.dtype()));
-                return Ok((WireType::Struct, children.collect::<PolarsResult<_>>()?));
-            },
-            #[cfg(feature = "dtype-extension")]
-            DataType::Extension(kind, storage) => {
-                metadata.push((EXTENSION_NAME.into(), kind.name().as_ref().into()));
-                if let Some(text) = kind.serialize_metadata() {
-                    metadata.push((EXTENSION_METADATA.into(), text.as_ref().into()));
-                }
-                return self.data_type(storage, metadata);
-            },
             #[cfg(feature = "object")]
             DataType::Object(_) => {
                 polars_bail!(InvalidOperation: "objects live in this process only; cast the column or drop it")
             },
+            #[allow(clippy::wildcard_enum_match_arm, reason = "an error, never a wrong type")]
             other => polars_bail!(InvalidOperation: "dtype {other} has no Arrow type"),
-        };
-        let _ = (EXTENSION_NAME, EXTENSION_METADATA, metadata);
-        Ok((leaf, Vec::new()))
+        })
     }
 }
 

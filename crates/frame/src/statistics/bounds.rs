@@ -3,6 +3,8 @@
 //! Types without bounds have their nulls counted and nothing else: those whose order is not that
 //! of what is stored (categoricals, enums), and nested ones. Floats have none either where a NaN
 //! occurs: it is above all numbers in one of Polars' orders and ignored in another.
+// A new type has to be thought about here: it does not fall under the others.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::array::{Array, BooleanArray, PrimitiveArray, Utf8ViewArray};
 use arrow::types::NativeType;
@@ -45,6 +47,19 @@ pub(crate) fn bounds(array: &dyn Array, dtype: &DataType) -> Bounds {
             Some(array) => strings(array),
             None => Bounds::default(),
         },
+        // No order, or another one than that of what is stored.
+        D::Float16 | D::Binary | D::BinaryOffset | D::List(_) | D::Null | D::Unknown(_) => Bounds::default(),
+        #[cfg(feature = "dtype-array")]
+        D::Array(..) => Bounds::default(),
+        #[cfg(feature = "dtype-categorical")]
+        D::Categorical(..) | D::Enum(..) => Bounds::default(),
+        #[cfg(feature = "dtype-struct")]
+        D::Struct(_) => Bounds::default(),
+        #[cfg(feature = "dtype-extension")]
+        D::Extension(..) => Bounds::default(),
+        #[cfg(feature = "object")]
+        D::Object(_) => Bounds::default(),
+        #[allow(unreachable_patterns, reason = "types of features that are on in Polars only")]
         _ => Bounds::default(),
     }
 }
@@ -79,6 +94,18 @@ pub(crate) fn parse(text: &str, dtype: &DataType) -> Option<AnyValue<'static>> {
         D::Float32 => AnyValue::Float32(text.parse().ok().filter(|value: &f32| !value.is_nan())?),
         D::Float64 => AnyValue::Float64(text.parse().ok().filter(|value: &f64| !value.is_nan())?),
         D::String => AnyValue::StringOwned(text.into()),
+        D::Float16 | D::Binary | D::BinaryOffset | D::List(_) | D::Null | D::Unknown(_) => return None,
+        #[cfg(feature = "dtype-array")]
+        D::Array(..) => return None,
+        #[cfg(feature = "dtype-categorical")]
+        D::Categorical(..) | D::Enum(..) => return None,
+        #[cfg(feature = "dtype-struct")]
+        D::Struct(_) => return None,
+        #[cfg(feature = "dtype-extension")]
+        D::Extension(..) => return None,
+        #[cfg(feature = "object")]
+        D::Object(_) => return None,
+        #[allow(unreachable_patterns, reason = "types of features that are on in Polars only")]
         _ => return None,
     })
 }

@@ -27,11 +27,10 @@ pub(crate) fn fingerprint(
     for (buffer, len) in lens.iter().enumerate() {
         hash.update(&len.to_le_bytes());
         for range in samples(*len) {
-            let bytes = usize::try_from(range.end - range.start).unwrap_or(0);
-            if let Some(sample) = sample.get_mut(..bytes) {
-                read(buffer, range, sample)?;
-                hash.update(sample);
-            }
+            let bytes = usize::try_from(range.end - range.start).expect("a sample is at most 1,024 bytes");
+            let sample = &mut sample[..bytes];
+            read(buffer, range, sample)?;
+            hash.update(sample);
         }
     }
     Ok(hash.digest())

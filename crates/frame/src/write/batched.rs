@@ -1,133 +1,205 @@
 //! Batches written as they arrive.
 
+use std::fmt;
 use std::io::Write;
+use std::marker::PhantomData;
 
 use polars_core::prelude::*;
 
 use super::engine::Engine;
+use super::format::{FileFormat, StreamFormat, WriteFormat};
 use crate::options::Metadata;
 use crate::schema::key_values;
 use crate::summary::WriteSummary;
 
-macro_rules! batched_writer {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        pub struct $name<W: Write> {
-            engine: Engine<W>,
-        }
+/// A file written batch by batch; made by [`IpcWriter::batched`](super::IpcWriter::batched). The methods are those of
+/// [`BatchWriter`].
+///
+/// The dictionaries of categorical columns, which may grow until the end, follow the batches:
+/// a file may have only one for each. Readers of files find them through the footer.
+///
+/// ```
+/// use floe_frame::{IpcReader, IpcWriter};
+/// use polars_core::prelude::*;
+/// use polars_io::{SerReader, SerWriter};
+///
+/// let df = DataFrame::new(2, vec![Column::new("a".into(), [0, 1])])?;
+/// let mut writer = IpcWriter::new(Vec::new()).batched(df.schema())?;
+/// writer.write_batch(&df)?;
+/// writer.write_batch(&df)?;
+/// writer.finish()?;
+/// assert_eq!(IpcReader::from_bytes(writer.into_inner()).finish()?.height(), 4);
+/// # PolarsResult::Ok(())
+/// ```
+pub type BatchedWriter<W> = BatchWriter<W, FileFormat>;
 
-        impl<W: Write> $name<W> {
-            pub(super) fn new(engine: Engine<W>) -> Self {
-                Self { engine }
-            }
+/// A stream written batch by batch; made by [`IpcStreamWriter::batched`](super::IpcStreamWriter::batched). The methods
+/// are those of [`BatchWriter`].
+///
+/// When the categories of a categorical column grow, the stream replaces its dictionary, or
+/// extends it if `with_dictionary_deltas(true)` was set.
+///
+/// ```
+/// use floe_frame::{IpcStreamReader, IpcStreamWriter};
+/// use polars_core::prelude::*;
+/// use polars_io::{SerReader, SerWriter};
+///
+/// let df = DataFrame::new(2, vec![Column::new("a".into(), [0, 1])])?;
+/// let mut writer = IpcStreamWriter::new(Vec::new()).batched(df.schema())?;
+/// writer.write_batch(&df)?;
+/// writer.finish()?;
+/// assert!(IpcStreamReader::from_bytes(writer.into_inner()).finish()?.equals(&df));
+/// # PolarsResult::Ok(())
+/// ```
+pub type BatchedStreamWriter<W> = BatchWriter<W, StreamFormat>;
 
-            /// Writes a frame: as one record batch, unless it is large or a batch size was set.
-            /// Its chunks need not be aligned.
-            ///
-            /// # Errors
-            /// When the columns' names, order or dtypes differ from the schema's (nothing is
-            /// written then), or the writer fails (every later call fails then).
-            pub fn write_batch(&mut self, df: &DataFrame) -> PolarsResult<()> {
-                self.write_batch_with_metadata(df, Metadata::default())
-            }
-
-            /// As [`write_batch`](Self::write_batch), with custom metadata in the message of each
-            /// record batch written.
-            ///
-            /// # Errors
-            /// As [`write_batch`](Self::write_batch).
-            pub fn write_batch_with_metadata(&mut self, df: &DataFrame, metadata: Metadata) -> PolarsResult<()> {
-                check_schema(self.engine.schema(), df)?;
-                let mut metadata = key_values(&metadata);
-                // Statistics are about the batch they were made for, not this one.
-                metadata.retain(|(key, _)| key != crate::statistics::KEY);
-                self.engine.write_more(df, &metadata)
-            }
-
-            /// As [`write_batch`](Self::write_batch), but returns while the batch is still being
-            /// encoded: about 48 MiB of batches, two at least, may be on their way, and are written
-            /// by the calls that follow. The bytes are the same; an error may come from a later
-            /// call.
-            ///
-            /// # Errors
-            /// As [`write_batch`](Self::write_batch), also for the batches before this one.
-            pub fn submit_batch(&mut self, df: &DataFrame) -> PolarsResult<()> {
-                check_schema(self.engine.schema(), df)?;
-                self.engine.submit_more(df, &key_values(&Metadata::default()))
-            }
-
-            /// Writes the oldest batch that [`submit_batch`](Self::submit_batch) left on its way,
-            /// waiting for it to be encoded. False if there is none.
-            ///
-            /// # Errors
-            /// When the batch cannot be encoded, or the writer fails.
-            pub fn write_submitted(&mut self) -> PolarsResult<bool> {
-                self.engine.write_oldest()
-            }
-
-            /// Gives back memory that only the next batch needs. For many writers held open at
-            /// once.
-            pub fn shrink_to_fit(&mut self) {
-                self.engine.shrink_to_fit();
-            }
-
-            /// Writes what is left and the end, and flushes the writer. Without it the output is
-            /// incomplete, and a reader will say so.
-            ///
-            /// # Errors
-            /// When the writer fails, has failed before, or this has been called before.
-            pub fn finish(&mut self) -> PolarsResult<WriteSummary> {
-                self.engine.finish()
-            }
-
-            /// What has been written so far.
-            #[must_use]
-            pub fn summary(&self) -> WriteSummary {
-                self.engine.summary()
-            }
-
-            /// The writer below. Writing to it corrupts the output.
-            pub fn get_mut(&mut self) -> &mut W {
-                self.engine.get_mut()
-            }
-
-            /// The writer, given back.
-            #[must_use]
-            pub fn into_inner(self) -> W {
-                self.engine.into_inner()
-            }
-        }
-
-        impl<W: Write> std::fmt::Debug for $name<W> {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($name)).field("summary", &self.summary()).finish_non_exhaustive()
-            }
-        }
-    };
+/// A writer of batches in the format `F`: a [`BatchedWriter`] or a [`BatchedStreamWriter`].
+///
+/// ```
+/// use floe_frame::{BatchWriter, IpcWriter, WriteFormat};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+///
+/// fn twice<F: WriteFormat>(writer: &mut BatchWriter<Vec<u8>, F>, df: &DataFrame) -> PolarsResult<()> {
+///     writer.write_batch(df)?;
+///     writer.write_batch(df)
+/// }
+/// let df = DataFrame::new(2, vec![Column::new("a".into(), [0, 1])])?;
+/// let mut writer = IpcWriter::new(Vec::new()).batched(df.schema())?;
+/// twice(&mut writer, &df)?;
+/// assert_eq!(writer.finish()?.rows, 4);
+/// # PolarsResult::Ok(())
+/// ```
+pub struct BatchWriter<W: Write, F> {
+    engine: Engine<W>,
+    format: PhantomData<F>,
 }
 
-batched_writer! {
-    /// A stream written batch by batch; made by
-    /// [`IpcStreamWriter::batched`](super::IpcStreamWriter::batched).
+impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
+    pub(super) fn new(engine: Engine<W>) -> Self {
+        Self { engine, format: PhantomData }
+    }
+
+    /// Writes a frame: as one record batch, unless it is large or a batch size was set.
+    /// Its chunks need not be aligned. See [`BatchedWriter`] for an example.
     ///
-    /// When the categories of a categorical column grow, the stream replaces its dictionary, or
-    /// extends it if `with_dictionary_deltas(true)` was set.
-    BatchedStreamWriter
-}
+    /// # Errors
+    /// When the columns' names, order or dtypes differ from the schema's (nothing is
+    /// written then), or the writer fails (every later call fails then).
+    pub fn write_batch(&mut self, df: &DataFrame) -> PolarsResult<()> {
+        self.write_batch_with_metadata(df, Metadata::default())
+    }
 
-batched_writer! {
-    /// A file written batch by batch; made by [`IpcWriter::batched`](super::IpcWriter::batched).
+    /// As [`write_batch`](Self::write_batch), with custom metadata in the message of each
+    /// record batch written.
     ///
-    /// The dictionaries of categorical columns, which may grow until the end, follow the batches:
-    /// a file may have only one for each. Readers of files find them through the footer.
-    BatchedWriter
+    /// ```
+    /// # use floe_frame::{IpcStreamWriter, Metadata};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// let df = DataFrame::new(2, vec![Column::new("a".into(), [0, 1])])?;
+    /// let mut writer = IpcStreamWriter::new(Vec::new()).batched(df.schema())?;
+    /// writer.write_batch_with_metadata(&df, Metadata::from([("sensor".into(), "7".into())]))?;
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`write_batch`](Self::write_batch).
+    pub fn write_batch_with_metadata(&mut self, df: &DataFrame, metadata: Metadata) -> PolarsResult<()> {
+        check_schema(self.engine.schema(), df)?;
+        let mut metadata = key_values(&metadata);
+        // Statistics are about the batch they were made for, not this one.
+        metadata.retain(|(key, _)| key != crate::statistics::KEY);
+        self.engine.write_more(df, &metadata)
+    }
+
+    /// Writes what is left and the end, and flushes the writer. Without it the output is
+    /// incomplete, and a reader will say so. See [`BatchedWriter`] for an example.
+    ///
+    /// # Errors
+    /// When the writer fails, has failed before, or this has been called before.
+    pub fn finish(&mut self) -> PolarsResult<WriteSummary> {
+        self.engine.finish()
+    }
+
+    /// What has been written so far.
+    ///
+    /// ```
+    /// # use floe_frame::IpcWriter;
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// let writer = IpcWriter::new(Vec::new()).batched(&Schema::default())?;
+    /// assert_eq!(writer.summary().batches, 0);
+    /// assert!(writer.summary().written_bytes > 0, "the schema");
+    /// # PolarsResult::Ok(())
+    /// ```
+    #[must_use]
+    pub fn summary(&self) -> WriteSummary {
+        self.engine.summary()
+    }
+
+    /// The writer, given back. See [`BatchedWriter`] for an example.
+    #[must_use]
+    pub fn into_inner(self) -> W {
+        self.engine.into_inner()
+    }
 }
 
-impl<W: Write> BatchedWriter<W> {
+/// The pipeline, for callers that have something to do while batches are encoded: floe's sinks.
+#[doc(hidden)]
+impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
+    /// As [`write_batch`](Self::write_batch), but returns while the batch is still being encoded. About 48 MiB of
+    /// batches, two at least, may be on their way. The calls that follow write them, so an error may come from a later
+    /// call. The bytes are the same.
+    ///
+    /// # Errors
+    /// As [`write_batch`](Self::write_batch), also for the batches before this one.
+    pub fn submit_batch(&mut self, df: &DataFrame) -> PolarsResult<()> {
+        check_schema(self.engine.schema(), df)?;
+        self.engine.submit_more(df, &key_values(&Metadata::default()))
+    }
+
+    /// Writes the oldest batch that [`submit_batch`](Self::submit_batch) left on its way, waiting for it to be encoded.
+    /// False if there is none.
+    ///
+    /// # Errors
+    /// When the batch cannot be encoded, or the writer fails.
+    pub fn write_submitted(&mut self) -> PolarsResult<bool> {
+        self.engine.write_oldest()
+    }
+
+    /// Gives back memory that only the next batch needs. For many writers held open at once.
+    pub fn shrink_to_fit(&mut self) {
+        self.engine.shrink_to_fit();
+    }
+
+    /// The writer below. Writing to it corrupts the output.
+    pub fn get_mut(&mut self) -> &mut W {
+        self.engine.get_mut()
+    }
+}
+
+impl<W: Write> BatchWriter<W, FileFormat> {
     /// Adds custom metadata to the footer, as in Polars.
+    ///
+    /// ```
+    /// # use floe_frame::IpcWriter;
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// let mut writer = IpcWriter::new(Vec::new()).batched(&Schema::default())?;
+    /// writer.set_custom_metadata(vec![("made by".to_owned(), "me".to_owned())]);
+    /// writer.finish()?;
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn set_custom_metadata(&mut self, custom_metadata: Vec<(String, String)>) {
         let metadata = custom_metadata.into_iter().map(|(key, value)| (key.into(), value.into()));
         self.engine.set_footer_metadata(metadata.collect());
+    }
+}
+
+impl<W: Write, F: WriteFormat> fmt::Debug for BatchWriter<W, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(F::BATCHED).field("summary", &self.summary()).finish_non_exhaustive()
     }
 }
 

@@ -1,4 +1,6 @@
 //! Columns to physical arrays: any row range of any chunking.
+// A new type has to be thought about here: it does not fall under the others.
+#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::array::Array;
 use polars_core::prelude::*;
@@ -172,7 +174,7 @@ pub(crate) fn estimate(array: &dyn Array) -> usize {
     }
     if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
         let offsets = list.offsets();
-        let used = usize::try_from(offsets.last() - offsets.first()).unwrap_or(0);
+        let used = usize::try_from(offsets.range()).expect("offsets of an array ascend");
         let all = list.values().len().max(1);
         return list.len() * 8 + scale(estimate(list.values().as_ref()), used, all);
     }
@@ -188,11 +190,26 @@ pub(crate) fn estimate(array: &dyn Array) -> usize {
     match array.dtype().to_physical_type() {
         PhysicalType::Null => 0,
         PhysicalType::Primitive(kind) => array.len() * primitive_width(kind),
-        _ => array.len() * 16,
+        // Handled above, or nothing that a column of a DataFrame consists of.
+        PhysicalType::Boolean
+        | PhysicalType::Binary
+        | PhysicalType::FixedSizeBinary
+        | PhysicalType::LargeBinary
+        | PhysicalType::Utf8
+        | PhysicalType::LargeUtf8
+        | PhysicalType::List
+        | PhysicalType::FixedSizeList
+        | PhysicalType::LargeList
+        | PhysicalType::Struct
+        | PhysicalType::Union
+        | PhysicalType::Map
+        | PhysicalType::Dictionary(_)
+        | PhysicalType::BinaryView
+        | PhysicalType::Utf8View => array.len() * 16,
     }
 }
 
-/// So much of `bytes` as `used` is of `all`.
+/// The share of `bytes` that `used` is of `all`; as much as there can be if it is more than an address space.
 pub(crate) fn scale(bytes: usize, used: usize, all: usize) -> usize {
     usize::try_from(bytes as u128 * used as u128 / all as u128).unwrap_or(usize::MAX)
 }
@@ -204,6 +221,6 @@ fn primitive_width(kind: arrow::types::PrimitiveType) -> usize {
         P::Int16 | P::UInt16 | P::Float16 => 2,
         P::Int32 | P::UInt32 | P::Float32 => 4,
         P::Int64 | P::UInt64 | P::Float64 => 8,
-        _ => 16,
+        P::Int128 | P::UInt128 | P::Int256 | P::DaysMs | P::MonthDayNano | P::MonthDayMillis => 16,
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn pieces(field: &Field, arrays: &[ArrayRef], parallel: bool) -> Resu
     for array in arrays {
         let mut ctx = EncodeCtx::new(&[]);
         encode_column(&mut ctx, field, array.as_ref())?;
-        // A node, no validity, values.
+        // A node, no validity, values. If it is anything else, the general way is right for it as well.
         let Encoded { nodes, mut buffers, .. } = ctx.finish();
         let (Some(piece), Some(bytes)) = (nodes.first(), buffers.pop()) else { return Ok(None) };
         node.len += piece.len;

@@ -15,10 +15,9 @@ mod dictionary_writer;
 mod emit;
 mod encode;
 mod engine;
-mod file;
+mod format;
 mod group;
 mod in_flight;
-mod methods;
 mod options;
 mod output;
 mod plans;
@@ -26,14 +25,14 @@ mod sink;
 mod small;
 mod split;
 mod statistics;
-mod stream;
 mod submit;
 mod used_categories;
+mod writer;
 
-pub use batched::{BatchedStreamWriter, BatchedWriter};
-pub use file::IpcWriter;
+pub use batched::{BatchWriter, BatchedStreamWriter, BatchedWriter};
+pub use format::{FileFormat, StreamFormat, WriteFormat};
 pub use sink::AtomicFile;
-pub use stream::IpcStreamWriter;
+pub use writer::{FrameWriter, IpcStreamWriter, IpcWriter};
 
 /// The metadata key of sortedness flags.
 pub(crate) fn flags_key() -> &'static str {

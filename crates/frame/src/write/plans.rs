@@ -93,7 +93,19 @@ fn min_bits_per_row(field: &Field) -> usize {
         DataType::Utf8View | DataType::BinaryView => 128,
         DataType::Struct => children(),
         DataType::FixedSizeList(width) => children().saturating_mul(*width),
-        _ => 0,
+        // Types that floe does not write.
+        DataType::Null
+        | DataType::Date64
+        | DataType::Interval(_)
+        | DataType::Utf8
+        | DataType::Binary
+        | DataType::FixedSizeBinary(_)
+        | DataType::List
+        | DataType::ListView
+        | DataType::LargeListView
+        | DataType::Map { .. }
+        | DataType::Union { .. }
+        | DataType::RunEndEncoded => 0,
     }
 }
 

@@ -79,7 +79,7 @@ fn mark_keys<K: NativeType + Into<u32>>(set: &mut [bool], keys: &PrimitiveArray<
     let few = set.len() <= ROWS_PER_CHECK;
     for start in (0..keys.len()).step_by(ROWS_PER_CHECK) {
         let end = keys.len().min(start + ROWS_PER_CHECK);
-        let values = keys.values().get(start..end).unwrap_or_default();
+        let values = &keys.values()[start..end];
         match keys.validity() {
             // Without branches that depend on what has been found: it is not foreseeable.
             None => values.iter().for_each(|key| {

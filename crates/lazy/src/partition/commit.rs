@@ -18,34 +18,9 @@ use std::path::{Path, PathBuf};
 
 use polars_core::prelude::*;
 
+use super::disk::Disk;
 use super::names::Names;
 use crate::error::io_error;
-
-/// The steps, as the file system does them.
-pub(super) trait Disk {
-    /// A second name for a file. An error if there is something of that name.
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Another name for a file, which takes the place of a file of that name.
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    fn remove(&self, path: &Path) -> io::Result<()>;
-}
-
-/// The machine's file system.
-pub(super) struct System;
-
-impl Disk for System {
-    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::hard_link(from, to)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
-    }
-}
 
 /// A file that is complete, on disk and hidden, and where it is to appear.
 #[derive(Debug)]
@@ -189,7 +164,8 @@ fn state(kept: &[String]) -> String {
 mod tests {
     use std::cell::Cell;
 
-    use super::super::existing::ExistingFiles;
+    use super::super::disk::System;
+    use super::super::existing_files::ExistingFiles;
     use super::*;
 
     /// The machine's file system until a step fails: that one, or with `dies` all from there on, as if the

@@ -10,10 +10,12 @@ use std::thread;
 use floe_frame::AtomicFile;
 use polars_core::prelude::*;
 
-use super::PartitionSummary;
-use super::commit::{Commit, Staged, System};
-use super::existing::{self, ExistingFiles};
+use super::commit::{Commit, Staged};
+use super::disk::System;
+use super::existing;
+use super::existing_files::ExistingFiles;
 use super::names::Names;
+use super::summary::PartitionSummary;
 use crate::error::io_error;
 
 /// Threads that wait for the disk, which can make many files durable at a time.

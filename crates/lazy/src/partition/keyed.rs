@@ -11,14 +11,14 @@ use arrow::array::builder::ShareStrategy;
 use polars_core::frame::builder::DataFrameBuilder;
 use polars_core::prelude::*;
 
-use super::PartitionSummary;
 use super::folder::Folder;
 use super::keys::{self, Keys};
 use super::part::{Part, Parts, ProgressTotal};
+use super::summary::PartitionSummary;
+use crate::batch_sizing::BatchSizing;
 use crate::hive::types;
 use crate::options::Encoding;
 use crate::query::Consumer;
-use crate::regroup::BatchSizing;
 use crate::size;
 use crate::writer::Writer;
 
@@ -122,11 +122,11 @@ impl Keyed {
 
     /// Copies rows to a key's builder.
     fn append(&mut self, index: usize, df: &DataFrame, rows: Range<usize>) {
-        let Some(partition) = self.partitions.get_mut(index) else { return };
+        let partition = &mut self.partitions[index];
         let mut bytes = match self.row_bytes {
             Some(row_bytes) => row_bytes.saturating_mul(rows.len()),
             None => {
-                let rows = df.slice(i64::try_from(rows.start).unwrap_or(i64::MAX), rows.len());
+                let rows = df.slice(size::row(rows.start), rows.len());
                 usize::try_from(size::content(&rows)).unwrap_or(usize::MAX)
             },
         };
@@ -141,30 +141,31 @@ impl Keyed {
 
     /// Whether a key has enough for a batch.
     fn is_full(&self, index: usize) -> bool {
-        let least = self.parts.encoding.record_batch_size.unwrap_or(1);
+        let min_rows = self.parts.encoding.record_batch_size.unwrap_or(1);
         self.partitions.get(index).is_some_and(|partition| {
             let rows = partition.rows();
-            rows >= least && (rows >= FULL_ROWS || partition.bytes >= FULL_BYTES)
+            rows >= min_rows && (rows >= FULL_ROWS || partition.bytes >= FULL_BYTES)
         })
     }
 
     /// Writes a key's rows: whole batches if a number of rows was asked for, or `all`.
     fn write(&mut self, index: usize, all: bool) -> PolarsResult<()> {
-        let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
+        let partition = &mut self.partitions[index];
         self.buffered -= std::mem::take(&mut partition.bytes);
+        // A key without a builder has no rows that wait.
         let Some(builder) = partition.builder.take() else { return Ok(()) };
         let mut df = builder.freeze();
         if let Some(size) = self.parts.encoding.record_batch_size
             && !all
         {
             let whole = df.height() / size * size;
-            let (batches, rest) = df.split_at(i64::try_from(whole).unwrap_or(i64::MAX));
+            let (batches, rest) = df.split_at(size::row(whole));
             df = batches;
             if rest.height() > 0 {
                 self.append(index, &rest, 0..rest.height());
             }
         }
-        let Some(partition) = self.partitions.get_mut(index) else { return Ok(()) };
+        let partition = &mut self.partitions[index];
         let mut part = match partition.part.take() {
             Some(part) => part,
             None => self.parts.start(&partition.folder, 0)?,

@@ -13,28 +13,31 @@
 //! this call is left in the folder.
 
 mod commit;
+mod disk;
 mod existing;
+mod existing_files;
 mod folder;
 mod keyed;
 mod keys;
 mod names;
 mod part;
 mod rolling;
+mod summary;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use floe_frame::WriteSummary;
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 
-pub use self::existing::ExistingFiles;
+pub use self::existing_files::ExistingFiles;
 use self::folder::Folder;
 use self::keyed::Keyed;
 use self::part::{Parts, ProgressTotal};
 use self::rolling::{Limit, Rolling};
+pub use self::summary::PartitionSummary;
+use crate::batch_sizing::BatchSizing;
 use crate::options::{self, IpcSinkOptions};
 use crate::query::consume;
-use crate::regroup::BatchSizing;
 
 /// What makes rows go into the same file.
 ///
@@ -67,19 +70,6 @@ pub enum PartitionBy<'a> {
     /// At most so many bytes per file, named as for `MaxRows`. A file has one row at least. The
     /// dictionaries of categorical columns, which are known only at a file's end, come on top.
     MaxBytes(u64),
-}
-
-/// A file that a partitioned sink has written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PartitionSummary {
-    /// The file.
-    pub path: PathBuf,
-    /// The key columns' names and values, as in the path but not encoded; `None` is null. Empty if
-    /// the sink has no keys.
-    pub keys: Vec<(String, Option<String>)>,
-    /// What was written.
-    pub summary: WriteSummary,
 }
 
 /// Runs the query into files below `base`.

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use floe_frame::{AtomicFile, WriteSummary};
 use polars_core::prelude::*;
 
-use super::PartitionSummary;
 use super::folder::{Finished, Folder};
+use super::summary::PartitionSummary;
 use crate::error::{at_path, io_error};
 use crate::options::{Encoding, Progress, Reporter};
 use crate::writer::{Format, Writer};

@@ -2,12 +2,13 @@
 
 use polars_core::prelude::*;
 
-use super::PartitionSummary;
 use super::folder::Finished;
 use super::names::Names;
 use super::part::{Part, Parts};
+use super::summary::PartitionSummary;
+use crate::batch_sizing::BatchSizing;
 use crate::query::Consumer;
-use crate::regroup::{BatchSizing, Regroup};
+use crate::regroup::Regroup;
 use crate::size;
 
 /// The size of a file.
@@ -154,7 +155,7 @@ fn rows_within(df: &DataFrame, bytes: u64) -> usize {
 }
 
 fn split(df: &DataFrame, at: usize) -> (DataFrame, DataFrame) {
-    df.split_at(i64::try_from(at).unwrap_or(i64::MAX))
+    df.split_at(size::row(at))
 }
 
 impl Consumer for Rolling {

@@ -108,13 +108,19 @@ fn noted(indexes: &[Arc<IpcIndex>], keys: &[Key]) -> PolarsResult<Schema> {
     let mut noted = Schema::default();
     let mut last: Option<PlSmallStr> = None;
     for index in indexes {
-        let Some(text) = index.custom_metadata().remove(types::SCHEMA_KEY) else { continue };
+        // Metadata of floe's own is not in the map. Of repeated keys the last counts.
+        let metadata = index.custom_metadata_bytes();
+        let Some((_, text)) = metadata.iter().rev().find(|(key, _)| key == types::SCHEMA_KEY.as_bytes())
+        else {
+            continue;
+        };
+        let Ok(text) = std::str::from_utf8(text) else { continue };
         // Mostly all files say the same.
-        if last.as_ref() == Some(&text) {
+        if last.as_deref() == Some(text) {
             continue;
         }
         let path = index.path().unwrap_or(Path::new("")).display();
-        let schema = types::from_metadata(&text).map_err(|e| {
+        let schema = types::from_metadata(text).map_err(|e| {
             e.wrap_msg(|msg| {
                 format!(
                     "{path}: the metadata `{}` is not valid: {msg}; give the keys' types with `with_hive_schema`",
@@ -122,7 +128,7 @@ fn noted(indexes: &[Arc<IpcIndex>], keys: &[Key]) -> PolarsResult<Schema> {
                 )
             })
         })?;
-        last = Some(text);
+        last = Some(text.into());
         for (name, dtype) in schema.iter().filter(|(name, _)| keys.iter().any(|key| key.name == **name)) {
             match noted.get(name) {
                 None | Some(DataType::Null) => {

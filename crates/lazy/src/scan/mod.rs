@@ -25,21 +25,25 @@
 //! cheapest column, which is that one, and no body is read.
 //!
 //! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`agree`] makes one
-//! schema of theirs, [`layout`] says which column comes from where, [`parts`] and [`rows`] cut, [`plan`] puts the
-//! nodes together, [`read`] is what they
-//! do, [`prune`] leaves out what a predicate cannot match, [`pushed`] finds the predicates of queries.
+//! schema of theirs, [`layout`] says which column comes from where, [`parts`] and [`row_numbers`] cut. [`scan`] holds all
+//! that, [`plan`] and [`rows`] put the nodes together, and [`read`] is what they do. [`prune`] leaves out what a predicate
+//! cannot match, [`pushed`] finds the predicates of queries.
 
 mod agree;
 mod cache;
 mod hive;
 mod layout;
+mod node_name;
 mod options;
 mod parts;
 mod plan;
 mod prune;
 mod pushed;
 mod read;
+mod row_numbers;
 mod rows;
+#[expect(clippy::module_inception, reason = "the scan itself")]
+mod scan;
 mod source;
 
 use std::sync::Arc;
@@ -54,7 +58,7 @@ pub(crate) use rows::is_column;
 pub use source::IpcScanSource;
 
 use self::layout::Layout;
-use self::plan::Scan;
+use self::scan::Scan;
 use self::source::Sources;
 
 /// Scans Arrow IPC files and streams alike, each source as what it is: a path, a glob, a folder, a list

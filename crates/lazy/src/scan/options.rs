@@ -61,12 +61,26 @@ impl Default for IpcScanOptions {
 
 impl IpcScanOptions {
     /// Scan the first rows only, counted over all sources in their order, before any predicate.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_n_rows(1000);
+    /// # let _ = options;
+    /// ```
     pub fn with_n_rows(mut self, n_rows: impl Into<Option<usize>>) -> Self {
         self.n_rows = n_rows.into();
         self
     }
 
     /// Add a row index as the first column, counted over all sources in their order.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// use polars_io::RowIndex;
+    ///
+    /// let options = IpcScanOptions::default().with_row_index(RowIndex { name: "row".into(), offset: 0 });
+    /// # let _ = options;
+    /// ```
     pub fn with_row_index(mut self, row_index: impl Into<Option<RowIndex>>) -> Self {
         self.row_index = row_index.into();
         self
@@ -74,6 +88,12 @@ impl IpcScanOptions {
 
     /// Scan these columns only (of the sources, or of their folders' names), in this order: names, a
     /// list of them, or an option of one. A row index and paths are added as well.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_columns(["month", "delay"]);
+    /// # let _ = options;
+    /// ```
     pub fn with_columns(mut self, columns: impl Into<ScanColumns>) -> Self {
         self.columns = columns.into().0;
         self
@@ -82,6 +102,13 @@ impl IpcScanOptions {
     /// Keep the rows for which this holds. As `filter` on the LazyFrame, which works as well; this one
     /// also skips batches of which their [statistics](floe_frame::IpcWriter::with_statistics) say that
     /// no row can match, and sources of which their folder's name says so.
+    ///
+    /// ```
+    /// use floe_lazy::{IpcScanOptions, col, lit};
+    ///
+    /// let options = IpcScanOptions::default().with_predicate(col("month").eq(lit(2)));
+    /// # let _ = options;
+    /// ```
     pub fn with_predicate(mut self, predicate: impl Into<Option<Expr>>) -> Self {
         self.predicate = predicate.into();
         self
@@ -89,6 +116,12 @@ impl IpcScanOptions {
 
     /// Add the path of each row's source as the last column, of this name. Bytes in memory have
     /// `in-memory` in its place.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_include_file_paths("path");
+    /// # let _ = options;
+    /// ```
     pub fn with_include_file_paths(mut self, name: impl Into<PathColumn>) -> Self {
         self.include_file_paths = name.into().0;
         self
@@ -103,6 +136,12 @@ impl IpcScanOptions {
     /// Polars does: integers, floats, booleans, dates, strings. But numbers that would not come back as
     /// they are written, such as `01`, are strings, since `01` and `1` are two folders.
     /// [`with_hive_schema`](Self::with_hive_schema) says otherwise.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_hive(true);
+    /// # let _ = options;
+    /// ```
     pub fn with_hive(mut self, hive: bool) -> Self {
         self.hive = hive;
         self
@@ -110,6 +149,12 @@ impl IpcScanOptions {
 
     /// Whether `*`, `?` and `[..]` in paths are patterns. Without, a file called `a[1].arrow` is scanned
     /// by its name. Folders stand for the files in them either way. Defaults to true.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_glob(false);
+    /// # let _ = options;
+    /// ```
     pub fn with_glob(mut self, glob: bool) -> Self {
         self.glob = glob;
         self
@@ -134,12 +179,26 @@ impl IpcScanOptions {
 
     /// Keep the indexes of files for the next scan in this process, which uses one if path, length,
     /// time of modification and inode are the same. Defaults to true.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_index_cache(false);
+    /// # let _ = options;
+    /// ```
     pub fn with_index_cache(mut self, index_cache: bool) -> Self {
         self.index_cache = index_cache;
         self
     }
 
     /// Caps on what the sources may claim.
+    ///
+    /// ```
+    /// use floe_frame::IpcLimits;
+    /// use floe_lazy::IpcScanOptions;
+    ///
+    /// let options = IpcScanOptions::default().with_limits(IpcLimits::default());
+    /// # let _ = options;
+    /// ```
     pub fn with_limits(mut self, limits: IpcLimits) -> Self {
         self.limits = limits;
         self
@@ -147,6 +206,12 @@ impl IpcScanOptions {
 
     /// Read the text of these columns as Binary: names, or `true` for all. Text that is not UTF-8 is an error
     /// otherwise. Every source has to have columns of these names.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_text_as_binary(["name"]);
+    /// # let _ = options;
+    /// ```
     pub fn with_text_as_binary(mut self, columns: impl Into<TextAsBinary>) -> Self {
         self.types = self.types.with_text_as_binary(columns);
         self
@@ -154,12 +219,30 @@ impl IpcScanOptions {
 
     /// What becomes of values that Polars has no place for: decimals of more than 38 digits, seconds that overflow its
     /// milliseconds. Defaults to an error.
+    ///
+    /// ```
+    /// use floe_frame::Unrepresentable;
+    /// use floe_lazy::IpcScanOptions;
+    ///
+    /// let options = IpcScanOptions::default().with_unrepresentable(Unrepresentable::Null);
+    /// # let _ = options;
+    /// ```
     pub fn with_unrepresentable(mut self, unrepresentable: Unrepresentable) -> Self {
         self.types = self.types.with_unrepresentable(unrepresentable);
         self
     }
 
     /// Adds the bytes that this scan reads, now and when queries run, to a counter.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::AtomicU64;
+    ///
+    /// let read = Arc::new(AtomicU64::new(0));
+    /// let options = IpcScanOptions::default().with_read_counter(Arc::clone(&read));
+    /// # let _ = options;
+    /// ```
     pub fn with_read_counter(mut self, read_counter: impl Into<Option<Arc<AtomicU64>>>) -> Self {
         self.read_counter = read_counter.into();
         self
@@ -180,6 +263,13 @@ impl std::fmt::Debug for IpcScanOptions {
 
 /// The name of the column with paths, or none: what
 /// [`with_include_file_paths`](IpcScanOptions::with_include_file_paths) takes.
+///
+/// ```
+/// use floe_lazy::PathColumn;
+///
+/// let columns = [PathColumn::from("path"), PathColumn::default()];
+/// # let _ = columns;
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct PathColumn(Option<PlSmallStr>);
 
@@ -208,6 +298,14 @@ impl From<Option<PlSmallStr>> for PathColumn {
 }
 
 /// The types of keys, or none: what [`with_hive_schema`](IpcScanOptions::with_hive_schema) takes.
+///
+/// ```
+/// use floe_lazy::HiveSchema;
+/// use polars_core::prelude::*;
+///
+/// let schema = HiveSchema::from(Schema::from_iter([Field::new("month".into(), DataType::UInt8)]));
+/// # let _ = schema;
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct HiveSchema(Option<SchemaRef>);
 
@@ -243,6 +341,13 @@ impl From<Option<SchemaRef>> for HiveSchema {
 
 /// Names of columns, or none for all: what
 /// [`with_columns`](IpcScanOptions::with_columns) takes.
+///
+/// ```
+/// use floe_lazy::ScanColumns;
+///
+/// let columns = [ScanColumns::from(["month", "delay"]), ScanColumns::default()];
+/// # let _ = columns;
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct ScanColumns(Option<Vec<PlSmallStr>>);
 

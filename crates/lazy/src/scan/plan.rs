@@ -1,57 +1,19 @@
 //! The plan of a scan: nodes that every engine of Polars runs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use polars_core::prelude::*;
 use polars_lazy::prelude::{Expr, IntoLazy, LazyFrame, UnionArgs};
 use polars_plan::dsl::DslPlan;
-use polars_plan::plans::{DslFunction, FunctionIR, HintIR, Sorted, UdfSchema};
+use polars_plan::plans::{DslFunction, FunctionIR, HintIR, Sorted};
 
-use super::layout::Layout;
-use super::parts::{Part, groups};
-use super::pushed;
+use super::node_name;
+use super::parts::Part;
 use super::read::Group;
-use super::rows::{self, Rows};
-
-/// Numbers scans, so that common subplans are those of the same scan, and no others.
-static SCANS: AtomicU64 = AtomicU64::new(0);
-
-/// A scan, before it is cut.
-pub(super) struct Scan {
-    pub(super) id: u64,
-    pub(super) layout: Arc<Layout>,
-    /// A batch each.
-    pub(super) parts: Vec<Part>,
-    pub(super) read_counter: Option<Arc<AtomicU64>>,
-    /// How rows are found by their numbers, if the scan is made of them.
-    pub(super) rows: Option<Rows>,
-}
+use super::rows;
+use super::scan::Scan;
 
 impl Scan {
-    /// A scan of these parts, which can be found by its number as long as it is in a plan.
-    pub(super) fn new(
-        layout: Arc<Layout>,
-        parts: Vec<Part>,
-        read_counter: Option<Arc<AtomicU64>>,
-    ) -> Arc<Self> {
-        let id = SCANS.fetch_add(1, Ordering::Relaxed);
-        let rows = Rows::new(&layout, &parts);
-        let scan = Arc::new(Self { id, layout, parts, read_counter, rows });
-        pushed::register(&scan);
-        scan
-    }
-
-    /// The same scan of fewer parts.
-    pub(super) fn with_parts(&self, parts: Vec<Part>) -> Arc<Self> {
-        Self::new(Arc::clone(&self.layout), parts, self.read_counter.clone())
-    }
-
-    /// The rows of all parts.
-    pub(super) fn height(&self) -> usize {
-        self.parts.iter().map(|part| part.rows).sum()
-    }
-
     /// The scan as a LazyFrame.
     pub(super) fn lazy_frame(self: &Arc<Self>) -> PolarsResult<LazyFrame> {
         let visible = self.visible();
@@ -78,7 +40,7 @@ impl Scan {
         let frames: usize = groups.iter().map(Vec::len).sum();
         let mut inputs = Vec::with_capacity(count);
         for (number, parts) in groups.into_iter().enumerate() {
-            inputs.push(self.group(parts, pushed::name(self.id, number, count))?);
+            inputs.push(self.group(parts, node_name::name(self.id, number, count))?);
         }
         Ok(match inputs.len() {
             0 => {
@@ -117,14 +79,6 @@ impl Scan {
         })
     }
 
-    /// The parts of each node.
-    pub(super) fn groups(&self) -> Vec<Vec<Part>> {
-        if self.rows.is_some() && !self.parts.is_empty() {
-            return vec![self.parts.clone()];
-        }
-        groups(&self.layout, self.parts.clone())
-    }
-
     /// No rows, all visible columns.
     pub(super) fn empty(self: &Arc<Self>) -> PolarsResult<DataFrame> {
         self.no_rows(&self.visible())
@@ -133,22 +87,6 @@ impl Scan {
     /// Not `DataFrame::empty_with_schema`, which panics for some dtypes: see `floe_frame`'s `assemble`.
     fn no_rows(self: &Arc<Self>, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
         self.part(&Part::empty(), names, false)
-    }
-
-    /// The columns that the scan is seen to have.
-    fn visible(&self) -> Vec<PlSmallStr> {
-        let layout = &self.layout;
-        layout.schema.iter_names().filter(|name| *name != layout.hidden()).cloned().collect()
-    }
-
-    /// The types of the columns that are asked for.
-    pub(super) fn output(&self) -> Arc<dyn UdfSchema> {
-        let layout = Arc::clone(&self.layout);
-        Arc::new(move |input: &Schema| {
-            let dtype =
-                |name: &PlSmallStr| Ok(Field::new(name.clone(), layout.schema.try_get(name)?.clone()));
-            Ok(Arc::new(input.iter_names().map(dtype).collect::<PolarsResult<Schema>>()?))
-        })
     }
 
     fn group(self: &Arc<Self>, parts: Vec<Part>, name: PlSmallStr) -> PolarsResult<DslPlan> {

@@ -208,8 +208,11 @@ impl Statistics<'_> {
         }
         let mut all: Option<DataFrame> = None;
         for parts in parts.chunk_by(|a, b| a.source == b.source) {
+            // No chunk is empty.
             let (Some(first), Some(last)) = (parts.first(), parts.last()) else { continue };
-            let Some(source) = self.layout.sources.get(first.source) else { continue };
+            let Some(source) = self.layout.sources.get(first.source) else {
+                polars_bail!(ComputeError: "the scan has no source {}", first.source);
+            };
             let positions: Vec<usize> =
                 wanted.iter().filter_map(|at| source.positions.get(*at).copied()).collect();
             let range = first.batches.start..last.batches.end;

@@ -5,10 +5,9 @@
 //! what else. What they leave of each node goes into a scan of fewer parts, which takes the place of the
 //! old one in the query as it was written. The filters stay where they are.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
-use polars_core::prelude::*;
 use polars_lazy::prelude::{Expr, LazyFrame};
 use polars_plan::dsl::DslPlan;
 use polars_plan::plans::{
@@ -16,50 +15,13 @@ use polars_plan::plans::{
 };
 use polars_utils::arena::Node;
 
+use super::node_name::node_of;
 use super::parts::Part;
-use super::plan::Scan;
 use super::prune;
+use super::scan::{Scan, scans};
 use crate::rewrite::{MAX_DEPTH, with_inputs};
 
-/// Scans that are in some plan.
-static SCANS: Mutex<BTreeMap<u64, Weak<Scan>>> = Mutex::new(BTreeMap::new());
-
-fn scans() -> MutexGuard<'static, BTreeMap<u64, Weak<Scan>>> {
-    SCANS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Makes a scan known.
-pub(super) fn register(scan: &Arc<Scan>) {
-    scans().insert(scan.id, Arc::downgrade(scan));
-}
-
-impl Drop for Scan {
-    fn drop(&mut self) {
-        scans().remove(&self.id);
-    }
-}
-
-/// The name of a node: the scan's number, and the node's.
-pub(super) fn name(scan: u64, node: usize, of: usize) -> PlSmallStr {
-    format!("IPC SCAN {scan} [{} of {of}]", node + 1).into()
-}
-
-/// Scan and node that a name is of.
-fn parse(name: &str) -> Option<(u64, usize)> {
-    let (scan, node) = name.strip_prefix("IPC SCAN ")?.split_once(" [")?;
-    let (node, _) = node.split_once(" of ")?;
-    Some((scan.parse().ok()?, node.parse::<usize>().ok()?.checked_sub(1)?))
-}
-
-fn node_of(function: &FunctionIR) -> Option<(u64, usize)> {
-    match function {
-        // Other functions may be called alike, but do not call themselves so.
-        FunctionIR::Opaque { function, fmt_str, .. } if function.display_str() == *fmt_str => parse(fmt_str),
-        _ => None,
-    }
-}
-
-/// Skipping batches by the filters of a query.
+/// Skipping batches by the filters of a query. See [`prune_ipc`](Self::prune_ipc) for an example.
 pub trait LazyIpcPrune {
     /// Leaves out of all scans of [`scan_ipc_file`](crate::scan_ipc_file) and
     /// [`scan_ipc_stream`](crate::scan_ipc_stream) in this query the batches that none of its filters

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use super::layout::Origin;
 use super::parts::Part;
-use super::plan::Scan;
+use super::scan::Scan;
+use crate::size;
 
 /// The parts of one node of the plan.
 pub(super) struct Group {
@@ -61,7 +62,9 @@ impl Scan {
             many => many.iter().map(|part| self.part(part, names, true)).collect::<PolarsResult<_>>()?,
         }
         .into_iter();
-        let mut out = frames.next().unwrap_or_default();
+        let Some(mut out) = frames.next() else {
+            polars_bail!(ComputeError: "a scan has read no frame, not even an empty one");
+        };
         for df in frames {
             out.vstack_mut_owned(df)?;
         }
@@ -86,7 +89,7 @@ impl Scan {
             counter.fetch_add(bytes, Ordering::Relaxed);
         }
         let whole = part.skip == 0 && df.height() == part.rows;
-        let skip = i64::try_from(part.skip).unwrap_or(i64::MAX);
+        let skip = size::row(part.skip);
         let mut stored = df.into_columns().into_iter();
         let mut columns = Vec::with_capacity(names.len());
         for (name, origin) in names.iter().zip(origins) {

@@ -13,30 +13,23 @@
 //!
 //! Filters must not get there, as there is nothing to filter: they stop at columns that are the result
 //! of a function. This keeps all columns of a scan in memory, under the in-memory engine, before they are
-//! filtered. So only scans of a moderate size are made like this: see [`Rows::new`].
+//! filtered. So only scans of a moderate size are made like this: see [`RowNumbers::new`].
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::BooleanArray;
-use arrow::bitmap::Bitmap;
 use polars_core::prelude::*;
 use polars_core::runtime::THREAD_POOL;
 use polars_lazy::prelude::Expr;
 use polars_plan::dsl::DslPlan;
 use polars_plan::plans::{DataFrameUdf, DslFunction, FunctionIR};
 
-use super::layout::Layout;
+use super::node_name;
 use super::parts::{PART_BYTES, PART_ROWS, Part};
-use super::plan::Scan;
-use super::pushed;
-use crate::size;
+use super::row_numbers::{RowNumbers, part_bytes};
+use super::scan::Scan;
 
-/// Bytes, when decoded, that a scan of rows may have.
-const MAX_BYTES: u64 = 512 << 20;
-/// Rows that it may have, and columns: each costs an expression.
-const MAX_ROWS: usize = 1 << 28;
-const MAX_COLUMNS: usize = 1024;
 /// Rows in a frame that the streaming engine hands out at a time.
 pub(super) const MORSEL_ROWS: usize = 100_000;
 /// How often the streaming engine should be handed something, at the price of more at a time.
@@ -50,74 +43,9 @@ const FIRST_BYTES: u64 = 64 << 10;
 /// The name of the function that columns are a result of.
 const COLUMN: &str = "IPC COLUMN";
 
-/// The rows of a scan, by number.
-pub(super) struct Rows {
-    zeros: Bitmap,
-    /// The number of the first row of each part, and that of all rows.
-    starts: Vec<usize>,
-}
-
-impl Rows {
-    /// The rows of some parts, if there are neither too many rows nor too many bytes.
-    pub(super) fn new(layout: &Layout, parts: &[Part]) -> Option<Self> {
-        let mut starts = Vec::with_capacity(parts.len() + 1);
-        let (mut rows, mut stored) = (0usize, 0u64);
-        starts.push(0);
-        for part in parts {
-            rows = rows.checked_add(part.rows)?;
-            stored = stored.saturating_add(part_bytes(layout, part));
-            starts.push(rows);
-        }
-        let bits = layout.schema.iter_values().map(|dtype| match size::row_bits(dtype) {
-            Ok(bits) | Err(bits) => bits,
-        });
-        let bits = bits.fold(0u64, u64::saturating_add);
-        let decoded = u64::try_from(rows).ok()?.saturating_mul(bits) / 8;
-        let few = rows <= MAX_ROWS && layout.schema.len() <= MAX_COLUMNS;
-        if !few || decoded.max(stored) > MAX_BYTES {
-            return None;
-        }
-        let zeros = Bitmap::from_u8_vec(vec![0; rows.div_ceil(8)], rows);
-        Some(Self { zeros, starts })
-    }
-
-    /// Which rows a column is that was all of them.
-    fn range(&self, column: &Column) -> PolarsResult<Range<usize>> {
-        let bits = column.bool()?;
-        let whole = self.zeros.as_slice().0.as_ptr().addr();
-        let mut found: Option<Range<usize>> = None;
-        for array in bits.downcast_iter() {
-            let (bytes, bit, len) = array.values().as_slice();
-            if len == 0 {
-                continue;
-            }
-            let start =
-                bytes.as_ptr().addr().checked_sub(whole).and_then(|at| at.checked_mul(8)?.checked_add(bit));
-            let expected = found.as_ref().map(|rows| rows.end);
-            let start = start.filter(|start| expected.is_none_or(|expected| expected == *start));
-            let end = start.and_then(|start| start.checked_add(len)).filter(|end| *end <= self.zeros.len());
-            let (Some(start), Some(end)) = (start, end) else {
-                if bits.len() == self.zeros.len() {
-                    // Copied, but all of them.
-                    return Ok(0..self.zeros.len());
-                }
-                polars_bail!(ComputeError: "the engine has copied the rows of a scan: which are left is not known");
-            };
-            found = Some(found.map_or(start, |rows| rows.start)..end);
-        }
-        Ok(found.unwrap_or(0..0))
-    }
-}
-
-/// Stored bytes of a part.
-fn part_bytes(layout: &Layout, part: &Part) -> u64 {
-    let bytes = |batch| Some(layout.sources.get(part.source)?.index.batch_size(batch)?.1);
-    part.batches.clone().filter_map(bytes).fold(0, u64::saturating_add)
-}
-
 impl Scan {
     /// The nodes of a scan of rows.
-    pub(super) fn plan_of_rows(self: &Arc<Self>, rows: &Rows) -> PolarsResult<DslPlan> {
+    pub(super) fn plan_of_rows(self: &Arc<Self>, rows: &RowNumbers) -> PolarsResult<DslPlan> {
         let zeros = BooleanArray::from_data_default(rows.zeros.clone(), None);
         let zeros = BooleanChunked::with_chunk(PlSmallStr::EMPTY, zeros).into_series();
         let names = self.layout.schema.iter_names();
@@ -133,19 +61,19 @@ impl Scan {
             input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
             function: DslFunction::FunctionIR(FunctionIR::Opaque {
                 fmt_str: name.clone(),
-                function: Arc::new(Chosen { scan: Arc::clone(self), name }),
+                function: Arc::new(SliceToPieces { scan: Arc::clone(self), name }),
                 schema: Some(Arc::new(pieces)),
                 predicate_pd: true,
                 projection_pd: true,
                 streamable: false,
             }),
         };
-        let name = pushed::name(self.id, 0, 1);
+        let name = node_name::name(self.id, 0, 1);
         Ok(DslPlan::MapFunction {
             input: Arc::new(chosen),
             function: DslFunction::FunctionIR(FunctionIR::Opaque {
                 fmt_str: name.clone(),
-                function: Arc::new(Pieces { scan: Arc::clone(self), name }),
+                function: Arc::new(ReadPieces { scan: Arc::clone(self), name }),
                 schema: Some(self.output()),
                 predicate_pd: true,
                 projection_pd: true,
@@ -154,9 +82,9 @@ impl Scan {
         })
     }
 
-    /// The rows of a range, in parts of batches that lie one behind the other: as many as may be, or
-    /// few at first and of a sensible size then.
-    fn pieces(&self, rows: &Rows, range: Range<usize>, grow: bool) -> Vec<Part> {
+    /// The rows of a range, in parts of consecutive batches. With `grow` the first parts are small, and later ones of a
+    /// sensible size; else each part is as large as it can be.
+    fn pieces(&self, rows: &RowNumbers, range: Range<usize>, grow: bool) -> Vec<Part> {
         let mut pieces: Vec<(Part, u64)> = Vec::new();
         let first = rows.starts.partition_point(|start| *start <= range.start).saturating_sub(1);
         let spans = rows.starts.windows(2).zip(&self.parts).skip(first);
@@ -174,9 +102,8 @@ impl Scan {
             part.before += from;
             part.rows = to - from;
             let bytes = part_bytes(&self.layout, &part);
-            let shift =
-                u32::try_from(pieces.len()).unwrap_or(u32::MAX).saturating_sub(2).saturating_mul(2).min(20);
-            let most = match (grow, pieces.len()) {
+            let shift = pieces.len().saturating_sub(2).saturating_mul(2).min(20);
+            let (max_rows, max_bytes) = match (grow, pieces.len()) {
                 (false, _) => (usize::MAX, u64::MAX),
                 (true, 0 | 1) => (0, 0),
                 (true, _) => (PART_ROWS.min(FIRST_ROWS << shift), PART_BYTES.min(FIRST_BYTES << shift)),
@@ -184,8 +111,8 @@ impl Scan {
             match pieces.last_mut() {
                 Some((last, before))
                     if last.is_followed_by(&part)
-                        && last.rows + part.rows <= most.0
-                        && before.saturating_add(bytes) <= most.1 =>
+                        && last.rows + part.rows <= max_rows
+                        && before.saturating_add(bytes) <= max_bytes =>
                 {
                     last.batches.end = part.batches.end;
                     last.rows += part.rows;
@@ -196,11 +123,9 @@ impl Scan {
         }
         pieces.into_iter().map(|(part, _)| part).collect()
     }
-}
 
-impl Scan {
-    /// The pieces of a range, packed, those together that are read together.
-    fn blocks(&self, rows: &Rows, range: Range<usize>) -> PolarsResult<Vec<Vec<u64>>> {
+    /// The pieces of a range, packed into numbers. Those of one block are read together.
+    fn blocks(&self, rows: &RowNumbers, range: Range<usize>) -> PolarsResult<Vec<Vec<u64>>> {
         let mut at = range.start;
         let mut blocks: Vec<Vec<u64>> = Vec::new();
         let (mut block_rows, mut block_bytes) = (0usize, 0u64);
@@ -231,12 +156,12 @@ impl Scan {
 }
 
 /// Finds out which rows are left, and deals them out in pieces.
-struct Chosen {
+struct SliceToPieces {
     scan: Arc<Scan>,
     name: PlSmallStr,
 }
 
-impl DataFrameUdf for Chosen {
+impl DataFrameUdf for SliceToPieces {
     /// A piece is a number. Some pieces, with zeros behind them, are as many rows as the streaming engine
     /// hands out at a time.
     fn call_udf(&self, zeros: DataFrame) -> PolarsResult<DataFrame> {
@@ -245,10 +170,11 @@ impl DataFrameUdf for Chosen {
         };
         let blocks = self.scan.blocks(rows, rows.range(first)?)?;
         let threads = THREAD_POOL.current_num_threads().max(1);
-        let most = blocks.iter().map(Vec::len).max().unwrap_or(0);
+        // No blocks have no pieces.
+        let longest = blocks.iter().map(Vec::len).max().unwrap_or(0);
         let (count, every) = match blocks.len() {
-            few if few <= threads => (few, most),
-            many => (many.next_multiple_of(threads), (MORSEL_ROWS / many.div_ceil(MAX_MORSELS)).max(most)),
+            few if few <= threads => (few, longest),
+            many => (many.next_multiple_of(threads), (MORSEL_ROWS / many.div_ceil(MAX_MORSELS)).max(longest)),
         };
         let mut numbers = vec![0u64; count.saturating_mul(every)];
         for (block, numbers) in blocks.iter().zip(numbers.chunks_mut(every.max(1))) {
@@ -270,12 +196,12 @@ impl DataFrameUdf for Chosen {
 }
 
 /// Reads pieces.
-struct Pieces {
+struct ReadPieces {
     scan: Arc<Scan>,
     name: PlSmallStr,
 }
 
-impl DataFrameUdf for Pieces {
+impl DataFrameUdf for ReadPieces {
     fn call_udf(&self, numbers: DataFrame) -> PolarsResult<DataFrame> {
         let (Some(rows), Some(first)) = (&self.scan.rows, numbers.columns().first()) else {
             polars_bail!(ComputeError: "a scan was asked for no column at all");

@@ -76,6 +76,19 @@ enum Stage {
 impl AtomicFile {
     /// Opens a file in the folder of `path`, or what stands under `path` if that is no regular file.
     ///
+    /// ```
+    /// use floe_frame::AtomicFile;
+    /// use std::io::Write;
+    ///
+    /// let path = std::env::temp_dir().join(format!("floe-create-doc-{}.txt", std::process::id()));
+    /// let mut file = AtomicFile::create(&path)?;
+    /// file.write_all(b"all of it")?;
+    /// assert!(!path.exists(), "not before it is whole");
+    /// file.commit()?;
+    /// # std::fs::remove_file(&path)?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the folder does not exist or cannot be written to, links lead in a circle, or there is a socket.
     pub fn create(path: impl AsRef<Path>) -> io::Result<Self> {
@@ -102,6 +115,21 @@ impl AtomicFile {
     /// Closes the file for now; the next write, or the commit, opens it again. So thousands may be
     /// on their way with few of them open. A file without a name gets a temporary one; where that cannot be, and what
     /// is no regular file, stays open.
+    ///
+    /// ```
+    /// use floe_frame::AtomicFile;
+    /// use std::io::Write;
+    ///
+    /// let path = std::env::temp_dir().join(format!("floe-park-doc-{}.txt", std::process::id()));
+    /// let mut file = AtomicFile::create(&path)?;
+    /// file.write_all(b"one ")?;
+    /// file.park(); // it takes no file descriptor until the next write
+    /// file.write_all(b"two")?;
+    /// file.commit()?;
+    /// assert_eq!(std::fs::read(&path)?, b"one two");
+    /// # std::fs::remove_file(&path)?;
+    /// # std::io::Result::Ok(())
+    /// ```
     pub fn park(&mut self) {
         if matches!(self.stage, Stage::Unnamed) && self.name().is_err() {
             return;
@@ -132,6 +160,19 @@ impl AtomicFile {
 
     /// Makes the file durable and gives it its name: flush, fsync, rename, fsync of the folder.
     ///
+    /// ```
+    /// use floe_frame::AtomicFile;
+    /// use std::io::Write;
+    ///
+    /// let path = std::env::temp_dir().join(format!("floe-commit-doc-{}.txt", std::process::id()));
+    /// let mut file = AtomicFile::create(&path)?;
+    /// file.write_all(b"new")?;
+    /// file.commit()?;
+    /// assert_eq!(std::fs::read(&path)?, b"new");
+    /// # std::fs::remove_file(&path)?;
+    /// # std::io::Result::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When any of that fails, or a write has failed before; the old file is then still in place unless only the last
     /// step failed.
@@ -142,6 +183,19 @@ impl AtomicFile {
 
     /// As [`commit`](Self::commit), under another name in the same folder: for names that are known
     /// only at the end.
+    ///
+    /// ```
+    /// use floe_frame::AtomicFile;
+    /// use std::io::Write;
+    ///
+    /// let path = std::env::temp_dir().join(format!("floe-as-doc-{}.txt", std::process::id()));
+    /// let mut file = AtomicFile::create(path.with_extension("tmp"))?;
+    /// file.write_all(b"3 rows")?;
+    /// file.commit_as(&path)?;
+    /// assert_eq!(std::fs::read(&path)?, b"3 rows");
+    /// # std::fs::remove_file(&path)?;
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`commit`](Self::commit), and when what stands there is no regular file.

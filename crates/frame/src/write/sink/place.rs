@@ -127,7 +127,7 @@ fn is_socket(_: &Metadata) -> bool {
 /// A terminal that is opened does not become the process's own.
 #[cfg(unix)]
 fn no_terminal(options: &mut OpenOptions) {
-    let flags = i32::try_from(rustix::fs::OFlags::NOCTTY.bits()).unwrap_or(0);
+    let flags = i32::try_from(rustix::fs::OFlags::NOCTTY.bits()).expect("a flag of a C int");
     std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags);
 }
 
