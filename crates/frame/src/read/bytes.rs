@@ -6,6 +6,18 @@ use polars_buffer::Buffer;
 use polars_io::mmap::MmapBytesReader;
 
 /// Shared bytes as a reader: what [`IpcReader::from_bytes`](crate::IpcReader::from_bytes) reads.
+///
+/// ```
+/// # use floe_frame::{IpcReader, IpcWriter, OwnedBytes};
+/// # use polars_core::prelude::*;
+/// # use polars_io::{SerReader, SerWriter};
+/// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+/// # let mut bytes = Vec::new();
+/// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+/// let bytes = OwnedBytes::new(bytes);
+/// assert_eq!(IpcReader::new(bytes.clone()).finish()?, df);
+/// # PolarsResult::Ok(())
+/// ```
 #[derive(Clone)]
 pub struct OwnedBytes {
     buffer: Buffer<u8>,
@@ -14,6 +26,12 @@ pub struct OwnedBytes {
 
 impl OwnedBytes {
     /// Takes hold of the bytes, without a copy.
+    ///
+    /// ```
+    /// use floe_frame::OwnedBytes;
+    ///
+    /// assert_eq!(OwnedBytes::new(vec![1u8, 2]).as_ref(), [1, 2]);
+    /// ```
     pub fn new<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
         Self { buffer: Buffer::from_owner(bytes), position: 0 }
     }

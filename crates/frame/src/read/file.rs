@@ -67,6 +67,17 @@ enum State<R> {
 impl IpcReader<OwnedBytes> {
     /// Reads a file that is in memory: `Vec<u8>`, `Bytes`, a memory map. Buffers that are not
     /// compressed become views into it, without a copy.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// assert_eq!(IpcReader::from_bytes(bytes).finish()?, df);
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
         let bytes = OwnedBytes::new(bytes);
         let shared = Some(bytes.buffer().clone());
@@ -102,6 +113,21 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// As [`recover`](Self::recover), with caps on what the file may claim.
     ///
+    /// ```
+    /// # use floe_frame::{IpcLimits, IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// use std::io::Cursor;
+    ///
+    /// bytes.truncate(bytes.len() - 10); // the footer's end
+    /// let recovered = IpcReader::recover_with_limits(Cursor::new(bytes), IpcLimits::default())?;
+    /// assert_eq!(recovered.df, df);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// As [`recover`](Self::recover), and when a limit is exceeded before the first batch.
     pub fn recover_with_limits(reader: R, limits: IpcLimits) -> PolarsResult<Recovered> {
@@ -134,6 +160,18 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// The Arrow schema of the file, as in Polars.
     ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcReader::from_bytes(bytes);
+    /// assert!(reader.schema()?.contains("a"));
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the footer is not valid.
     pub fn schema(&mut self) -> PolarsResult<ArrowSchemaRef> {
@@ -141,6 +179,18 @@ impl<R: MmapBytesReader> IpcReader<R> {
     }
 
     /// The Arrow schema of the file, with the metadata of its fields.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcReader::from_bytes(bytes);
+    /// assert_eq!(reader.arrow_schema()?.len(), 2);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the footer is not valid.
@@ -150,13 +200,38 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// The Polars schema of the file.
     ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcReader::from_bytes(bytes);
+    /// assert_eq!(reader.polars_schema()?.get("b"), Some(&DataType::String));
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the footer is not valid, or has a column that Polars cannot hold.
     pub fn polars_schema(&mut self) -> PolarsResult<Schema> {
         self.read_schema()?.polars().map_err(format_error)
     }
 
-    /// The custom metadata of the schema.
+    /// The custom metadata of the schema. What floe itself keeps there is in
+    /// [`custom_metadata_bytes`](Self::custom_metadata_bytes) only, as is metadata that is not UTF-8.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcReader::from_bytes(bytes);
+    /// assert_eq!(reader.custom_metadata()?, None);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the footer is not valid.
@@ -167,6 +242,18 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// All custom metadata of the schema as bytes, in its order: also what is not UTF-8, which is missing elsewhere.
     ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert!(reader.custom_metadata_bytes()?.is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the footer is not valid.
     pub fn custom_metadata_bytes(&self) -> PolarsResult<MetadataBytes> {
@@ -175,24 +262,59 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// All custom metadata of a field as bytes. `&[2]` is the third column, `&[2, 0]` the first field in it.
     ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert!(reader.field_metadata_bytes(&[1])?.is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the footer is not valid, or there is no such field.
     pub fn field_metadata_bytes(&self, path: &[usize]) -> PolarsResult<MetadataBytes> {
         field_metadata(&*self.read_schema()?, path)
     }
 
-    /// The custom metadata of the footer, which is not the schema's. It has what a writer's caller has put there, and
-    /// floe's statistics; the rows of the batches, by which floe and Polars find their way, are left out.
+    /// The custom metadata of the footer, which is not the schema's: what the writer's caller has put there. What floe and
+    /// Polars keep there is in [`footer_metadata_bytes`](Self::footer_metadata_bytes) only.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert!(reader.footer_metadata()?.is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the footer is not valid.
     pub fn footer_metadata(&self) -> PolarsResult<Metadata> {
-        let mut metadata = metadata_map(&self.open()?.metadata);
-        metadata.remove(cumulative::KEY);
-        Ok(metadata)
+        Ok(metadata_map(&self.open()?.metadata))
     }
 
     /// All custom metadata of the footer as bytes, in its order, with nothing left out.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// // The rows of the batches, by which Polars and floe find their way.
+    /// assert_eq!(reader.footer_metadata_bytes()?[0].0, b"__POLARS_IPC_METADATA");
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the footer is not valid.
@@ -202,6 +324,18 @@ impl<R: MmapBytesReader> IpcReader<R> {
     }
 
     /// How many record batches the file has.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert_eq!(reader.num_record_batches()?, 2);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the footer is not valid.
@@ -213,6 +347,18 @@ impl<R: MmapBytesReader> IpcReader<R> {
     ///
     /// What floe and Polars note in the footer counts if it agrees with the headers of the first, the middle and the
     /// last batch, so that this takes as long for many batches as for few. Otherwise all headers are read.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert_eq!(reader.num_rows()?, 3);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the footer or a header is not valid.
@@ -242,6 +388,18 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// One record batch. Only its bytes are read (and those of the dictionaries it needs).
     ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert_eq!(reader.get_batch(1)?, df.slice(2, 1));
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When there is no batch `index` (the error says the range), or it is not valid.
     pub fn get_batch(&self, index: usize) -> PolarsResult<DataFrame> {
@@ -255,7 +413,20 @@ impl<R: MmapBytesReader> IpcReader<R> {
         Ok(df)
     }
 
-    /// The custom metadata of one record batch.
+    /// The custom metadata of one record batch. floe's statistics are in
+    /// [`batch_metadata_bytes`](Self::batch_metadata_bytes) only, as is metadata that is not UTF-8.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert!(reader.batch_metadata(0)?.is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`get_batch`](Self::get_batch).
@@ -268,6 +439,18 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
     ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// assert!(reader.batch_metadata_bytes(0)?.is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// As [`get_batch`](Self::get_batch).
     pub fn batch_metadata_bytes(&self, index: usize) -> PolarsResult<MetadataBytes> {
@@ -279,6 +462,19 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// The record batches one by one, each read and decoded when it is asked for.
     ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcReader::from_bytes(bytes);
+    /// let heights = reader.batches()?.map(|batch| Ok(batch?.height())).collect::<PolarsResult<Vec<_>>>()?;
+    /// assert_eq!(heights, [2, 1]);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the footer is not valid, or a projected column is not there.
     pub fn batches(&self) -> PolarsResult<Batches<R>> {
@@ -289,12 +485,38 @@ impl<R: MmapBytesReader> IpcReader<R> {
     reader_options!();
 
     /// Columns of a hive partition, which `finish` adds to the frame: one value each.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let year = Series::new("year".into(), [2013]);
+    /// let reader = IpcReader::from_bytes(bytes).with_hive_partition_columns(Some(vec![year]));
+    /// assert_eq!(reader.finish()?.width(), 3);
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn with_hive_partition_columns(mut self, columns: Option<Vec<Series>>) -> Self {
         self.hive_partition_columns = columns;
         self
     }
 
     /// A column with the file's path, which `finish` adds to the frame.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let path = Some(("path".into(), "a.arrow".into()));
+    /// let reader = IpcReader::from_bytes(bytes).with_include_file_path(path);
+    /// assert_eq!(reader.finish()?.width(), 3);
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn with_include_file_path(mut self, include_file_path: Option<(PlSmallStr, PlRefStr)>) -> Self {
         self.include_file_path = include_file_path;
         self
@@ -302,6 +524,22 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// Map the file into memory, if the source is one: buffers that are not compressed become
     /// views into the map. What they hold is validated all the same.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let path = std::env::temp_dir().join(format!("floe-mapped-doc-{}.arrow", std::process::id()));
+    /// std::fs::write(&path, &bytes)?;
+    /// // SAFETY: nobody else knows the file.
+    /// let reader = unsafe { IpcReader::new(std::fs::File::open(&path)?).memory_mapped(Some(path.clone())) };
+    /// assert_eq!(reader.finish()?, df);
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Safety
     /// The file must not change while the DataFrame is in use.
@@ -359,6 +597,18 @@ impl<R: MmapBytesReader> SerReader<R> for IpcReader<R> {
 }
 
 /// The record batches of a file, read and decoded one at a time.
+///
+/// ```
+/// # use floe_frame::{IpcReader, IpcWriter};
+/// # use polars_core::prelude::*;
+/// # use polars_io::{SerReader, SerWriter};
+/// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+/// # let mut bytes = Vec::new();
+/// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+/// let mut batches = IpcReader::from_bytes(bytes).batches()?;
+/// assert_eq!(batches.next().unwrap()?.height(), 2);
+/// # PolarsResult::Ok(())
+/// ```
 pub struct Batches<R: MmapBytesReader> {
     view: FileView<R>,
     options: ReadOptions,

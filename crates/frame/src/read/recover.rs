@@ -18,6 +18,21 @@ use crate::error::format_error;
 
 /// The complete batches of a file, and what was behind them. See
 /// [`IpcReader::recover`](crate::IpcReader::recover).
+///
+/// ```
+/// # use floe_frame::{IpcReader, IpcWriter, Recovered};
+/// # use polars_core::prelude::*;
+/// # use polars_io::{SerReader, SerWriter};
+/// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+/// # let mut bytes = Vec::new();
+/// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+/// use std::io::Cursor;
+///
+/// bytes.truncate(bytes.len() / 2);
+/// let recovered: Recovered = IpcReader::recover(Cursor::new(bytes))?;
+/// println!("{} batches, {} bytes left over: {:?}", recovered.batches, recovered.leftover_bytes, recovered.reason);
+/// # PolarsResult::Ok(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Recovered {

@@ -133,6 +133,17 @@ impl<R: Read> State<R> {
 impl IpcStreamReader<OwnedBytes> {
     /// Reads a stream that is in memory: `Vec<u8>`, `Bytes`, a memory map. Buffers that are not
     /// compressed become views into it, without a copy.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// assert_eq!(IpcStreamReader::from_bytes(bytes).finish()?, df);
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
         let bytes = OwnedBytes::new(bytes);
         let stream = Stream::new(Input::Memory { bytes: bytes.buffer().clone(), at: 0 });
@@ -145,6 +156,18 @@ impl IpcStreamReader<OwnedBytes> {
 
 impl<R: Read> IpcStreamReader<R> {
     /// The schema of the stream.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// assert_eq!(reader.schema()?.get("b"), Some(&DataType::String));
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When there is no valid schema, or it has a column that Polars cannot hold.
@@ -176,13 +199,38 @@ impl<R: Read> IpcStreamReader<R> {
 
     /// The Arrow schema of the stream, with the metadata of its fields.
     ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// assert_eq!(reader.arrow_schema()?.len(), 2);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When there is no valid schema.
     pub fn arrow_schema(&mut self) -> PolarsResult<ArrowSchema> {
         with_stream!(&self.state, &self.options, |s| Ok(arrow_schema(&s.schema(&self.options)?.written)))
     }
 
-    /// The custom metadata of the schema.
+    /// The custom metadata of the schema. What floe itself keeps there is in
+    /// [`custom_metadata_bytes`](Self::custom_metadata_bytes) only, as is metadata that is not UTF-8.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// assert_eq!(reader.custom_metadata()?, None);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When there is no valid schema.
@@ -196,6 +244,18 @@ impl<R: Read> IpcStreamReader<R> {
 
     /// All custom metadata of the schema as bytes, in its order: also what is not UTF-8, which is missing elsewhere.
     ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// assert!(reader.custom_metadata_bytes()?.is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When there is no valid schema.
     pub fn custom_metadata_bytes(&mut self) -> PolarsResult<MetadataBytes> {
@@ -203,6 +263,18 @@ impl<R: Read> IpcStreamReader<R> {
     }
 
     /// All custom metadata of a field as bytes. `&[2]` is the third column, `&[2, 0]` the first field in it.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// assert!(reader.field_metadata_bytes(&[1])?.is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When there is no valid schema, or no such field.
@@ -214,6 +286,20 @@ impl<R: Read> IpcStreamReader<R> {
 
     /// Whether a stream that ends without an end marker is an error. Defaults to false: the format
     /// lets a writer just close the connection.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// bytes.truncate(bytes.len() - 8); // no end marker
+    /// assert_eq!(IpcStreamReader::new(bytes.as_slice()).finish()?, df);
+    /// let reader = IpcStreamReader::new(bytes.as_slice()).with_end_marker_required(true);
+    /// assert!(reader.finish().is_err());
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn with_end_marker_required(mut self, required: bool) -> Self {
         self.options.end_marker_required = required;
         self
@@ -221,6 +307,20 @@ impl<R: Read> IpcStreamReader<R> {
 
     /// Whether `finish` leaves what follows the end marker, where it would be an error otherwise: the table
     /// [above](Self#several-streams-in-one-source) says where. Defaults to false.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// bytes.extend(bytes.clone()); // two streams
+    /// assert!(IpcStreamReader::from_bytes(bytes.clone()).finish().is_err());
+    /// let reader = IpcStreamReader::from_bytes(bytes).with_trailing_data_allowed(true);
+    /// assert_eq!(reader.finish()?, df);
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn with_trailing_data_allowed(mut self, allowed: bool) -> Self {
         self.options.trailing_data_allowed = allowed;
         self
@@ -228,6 +328,19 @@ impl<R: Read> IpcStreamReader<R> {
 
     /// The record batches one by one, each decoded when it is asked for. What this reader's options
     /// say holds for the batches as well. A second iterator goes on where the first one stopped.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcStreamReader::new(bytes.as_slice());
+    /// let heights = reader.batches()?.map(|batch| Ok(batch?.height())).collect::<PolarsResult<Vec<_>>>()?;
+    /// assert_eq!(heights, [2, 1]);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the schema is not valid, or a projected column is not there, or reading failed before.
@@ -306,6 +419,19 @@ impl<R: Read> IpcStreamReader<R> {
     }
 
     /// Whether the end marker has been read: the writer finished. Only known after the last batch.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut reader = IpcStreamReader::new(bytes.as_slice());
+    /// assert_eq!(reader.next_stream()?, Some(df));
+    /// assert!(reader.saw_end_marker());
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn saw_end_marker(&self) -> bool {
         match &*lock(&self.state) {
@@ -317,6 +443,20 @@ impl<R: Read> IpcStreamReader<R> {
 
     /// The source. After the last batch it stands exactly behind the end marker, so that another
     /// stream on the same connection can follow.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let mut source = bytes.as_slice();
+    /// let mut reader = IpcStreamReader::new(&mut source);
+    /// reader.next_stream()?;
+    /// assert!(reader.into_inner().is_empty(), "all of it has been read");
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Panics
     /// Never for a reader that was not given back before: this takes `self`.
@@ -355,6 +495,19 @@ impl<R: Read> SerReader<R> for IpcStreamReader<R> {
 }
 
 /// The record batches of a stream, read and decoded one at a time.
+///
+/// ```
+/// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+/// # use polars_core::prelude::*;
+/// # use polars_io::{SerReader, SerWriter};
+/// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+/// # let mut bytes = Vec::new();
+/// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+/// let reader = IpcStreamReader::new(bytes.as_slice());
+/// let mut batches = reader.batches()?;
+/// assert_eq!(batches.next().unwrap()?.height(), 2);
+/// # PolarsResult::Ok(())
+/// ```
 pub struct StreamBatches<R> {
     state: Shared<R>,
     options: ReadOptions,
@@ -366,13 +519,42 @@ pub struct StreamBatches<R> {
 }
 
 impl<R> StreamBatches<R> {
-    /// The custom metadata of the batch that came last.
+    /// The custom metadata of the batch that came last. floe's statistics are in
+    /// [`metadata_bytes`](Self::metadata_bytes) only, as is metadata that is not UTF-8.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcStreamReader::new(bytes.as_slice());
+    /// let mut batches = reader.batches()?;
+    /// batches.next().unwrap()?;
+    /// assert!(batches.metadata().is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
     /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let reader = IpcStreamReader::new(bytes.as_slice());
+    /// let mut batches = reader.batches()?;
+    /// batches.next().unwrap()?;
+    /// assert!(batches.metadata_bytes().is_empty());
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn metadata_bytes(&self) -> MetadataBytes {
         NotUtf8::merged(&self.stored.0, &self.stored.1)

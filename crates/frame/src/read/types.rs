@@ -80,12 +80,26 @@ pub struct TypeOptions {
 
 impl TypeOptions {
     /// Read the text of these columns as Binary.
+    ///
+    /// ```
+    /// use floe_frame::TypeOptions;
+    ///
+    /// let types = TypeOptions::default().with_text_as_binary(["name"]);
+    /// # let _ = types;
+    /// ```
     pub fn with_text_as_binary(mut self, columns: impl Into<TextAsBinary>) -> Self {
         self.text_as_binary = columns.into();
         self
     }
 
     /// What becomes of values that Polars has no place for. Defaults to an error.
+    ///
+    /// ```
+    /// use floe_frame::{TypeOptions, Unrepresentable};
+    ///
+    /// let types = TypeOptions::default().with_unrepresentable(Unrepresentable::String);
+    /// # let _ = types;
+    /// ```
     pub fn with_unrepresentable(mut self, unrepresentable: Unrepresentable) -> Self {
         self.unrepresentable = unrepresentable;
         self

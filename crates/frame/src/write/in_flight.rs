@@ -1,4 +1,4 @@
-//! The window of batches that are being encoded, oldest first: how many there may be is what bounds memory.
+//! The window of batches that are being encoded, oldest first. Its size bounds a writer's memory.
 
 use std::collections::VecDeque;
 
@@ -11,19 +11,19 @@ use crate::pool::{CallerRole, Priority, Queue, Task};
 
 /// Raw bytes in flight beyond which the next batch waits.
 const WINDOW_BYTES: usize = 48 << 20;
-/// Batches in flight whatever their size: one is encoded while the one before it is written.
+/// Batches that are in flight whatever their size: one is encoded while the one before it is written.
 const WINDOW_BATCHES: usize = 2;
 
 /// Batches on their way.
 pub(super) struct InFlight {
     queue: Queue,
-    /// Batches that have been put into it.
+    /// Batches that have been put into the queue.
     queued: u64,
-    /// What has been started of the next one.
+    /// The tasks of the next batch that have been started.
     started: Vec<Task<PolarsResult<EncodedColumns>>>,
     batches: VecDeque<Pending>,
     bytes: usize,
-    /// What the last batch that was encoded took, and what it had been thought to take.
+    /// The raw bytes of the batch that was encoded last, and their estimate.
     last_size: (usize, usize),
 }
 
@@ -61,19 +61,19 @@ impl InFlight {
         self.batches.is_empty()
     }
 
-    /// Forgets all of them.
+    /// Drops all batches.
     pub(super) fn clear(&mut self) {
         self.started.clear();
         self.batches.clear();
         self.bytes = 0;
     }
 
-    /// Where tasks of the next batch may leave work, and its number.
+    /// The queue, in which tasks of the next batch may leave work, and the number of that batch.
     pub(super) fn next(&self) -> (&Queue, u64) {
         (&self.queue, self.queued)
     }
 
-    /// Starts some of the next batch's work, which is to look at so many bytes.
+    /// Starts a task of the next batch, which looks at `bytes` bytes.
     pub(super) fn start(
         &mut self,
         bytes: usize,
@@ -82,7 +82,7 @@ impl InFlight {
         self.started.push(self.queue.push(self.queued, Priority::of_bytes(bytes), work));
     }
 
-    /// The next batch is what has been [started](Self::start): so many rows, which are thought to take so many bytes.
+    /// Adds the batch whose tasks have been [started](Self::start). `bytes` is the estimate of its size.
     pub(super) fn push(&mut self, rows: usize, bytes: usize, metadata: KeyValues) {
         let tasks = std::mem::take(&mut self.started);
         self.queued += 1;
@@ -90,19 +90,20 @@ impl InFlight {
         self.batches.push_back(Pending { rows, bytes, metadata, tasks });
     }
 
-    /// Whether a batch that is thought to take so many bytes has to wait for one to be written. Strings that are a part
-    /// of some buffers are thought to take all of those: if batches are like the last one, which nobody knows, there is
-    /// room for twice as many of them.
+    /// Whether a batch of `bytes` bytes, by estimate, has to wait for another one to be written.
+    ///
+    /// Strings that use a part of their buffers are over-estimated, since the estimate counts whole buffers. So sizes are
+    /// scaled by the last batch's actual to estimated ratio, but at most twice the window is allowed on that guess.
     pub(super) fn is_full(&self, bytes: usize) -> bool {
-        let (took, thought) = self.last_size;
+        let (actual, estimated) = self.last_size;
         let bytes = self.bytes + bytes;
-        let likely = scale(bytes, took.min(thought), thought.max(1));
+        let likely = scale(bytes, actual.min(estimated), estimated.max(1));
         let batches = self.len();
         batches >= WINDOW_BATCHES
             && (likely > WINDOW_BYTES || (bytes > WINDOW_BYTES && batches >= 2 * WINDOW_BATCHES))
     }
 
-    /// Waits for the oldest.
+    /// Waits for the oldest batch. `None` if there is none.
     pub(super) fn pop(&mut self) -> PolarsResult<Option<Encoded>> {
         let Some(Pending { rows, bytes, metadata, tasks }) = self.batches.pop_front() else {
             return Ok(None);
@@ -119,14 +120,11 @@ impl InFlight {
 mod tests {
     use super::*;
 
-    /// Adds batches that are thought to take so many bytes, and take `took`, until one more would have to wait.
+    /// Adds batches of `bytes` bytes by estimate, and of `took` in fact, until one more would have to wait.
     fn fill(in_flight: &mut InFlight, bytes: usize, took: u64) -> usize {
         while !in_flight.is_full(bytes) {
-            in_flight.start(bytes, move || {
-                let mut columns = EncodedColumns::default();
-                columns.raw_bytes = took;
-                Ok(columns)
-            });
+            in_flight
+                .start(bytes, move || Ok(EncodedColumns { raw_bytes: took, ..EncodedColumns::default() }));
             in_flight.push(10, bytes, KeyValues::default());
         }
         in_flight.len()
