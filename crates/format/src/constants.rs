@@ -24,7 +24,7 @@ pub const fn padded(len: usize, align: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// These are on disks already: whoever changes one of them changes the format.
+    /// These are on disks already: changing one of them changes the format.
     #[test]
     fn the_bytes_of_the_format() {
         assert_eq!(FILE_MAGIC, [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31]);

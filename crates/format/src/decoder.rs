@@ -61,7 +61,7 @@ enum State {
 /// What a [`Decoder`] answers.
 #[derive(Debug)]
 pub enum Step {
-    /// Feed exactly so many bytes next.
+    /// Feed exactly this many bytes next.
     Need(usize),
     /// A message; its body follows, and is the caller's to take.
     Message(Message),

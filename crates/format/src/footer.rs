@@ -33,7 +33,7 @@ pub struct Footer {
     pub batches: Vec<Block>,
     /// Custom metadata of the footer.
     pub metadata: KeyValues,
-    /// What of it is not UTF-8. Read, and not written.
+    /// Entries of the metadata that are not UTF-8. Read, and not written.
     pub not_utf8: Vec<NotUtf8>,
     /// The metadata version of the file; V4 if the footer says none, as before 1.0.
     pub version: Version,

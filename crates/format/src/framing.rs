@@ -17,7 +17,7 @@ const PREFIX_LEN: usize = 8;
 
 /// Appends one message head to `out`: marker, length, `metadata`, zeros. The padding makes the body
 /// start at a multiple of 64, counted from where `position` is 0; `position` is where this message
-/// starts. Returns the length of the head, which is what [`Block::metadata_len`] wants.
+/// starts. Returns the length of the head: the [`Block::metadata_len`].
 ///
 /// ```
 /// let mut out = b"ARROW1\0\0".to_vec();

@@ -26,7 +26,7 @@ pub struct Message {
     pub body_len: u64,
     /// Custom metadata of this message.
     pub metadata: KeyValues,
-    /// What of it is not UTF-8.
+    /// Entries of the metadata that are not UTF-8.
     pub not_utf8: Vec<NotUtf8>,
     /// V4 (before 1.0) unions carry a validity buffer; V5 ones do not.
     pub version: Version,
@@ -190,7 +190,7 @@ fn decode_dictionary(
     })
 }
 
-/// What of its message a record batch is read against.
+/// The parts of a message that its record batch is checked against.
 struct BatchContext<'a> {
     body_len: u64,
     version: Version,

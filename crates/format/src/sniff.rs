@@ -84,7 +84,7 @@ const MAGICS: &[(&[u8], SourceFormat)] = &[
     (b"PK\x07\x08", Is::Zip),
 ];
 
-/// Bytes that are looked at for text: at most so many.
+/// Bytes that are looked at for text, at most.
 const TEXT: usize = 4 << 10;
 
 /// Says which format bytes are of, by how they begin: the first hundred are enough for all but text, of which
@@ -171,7 +171,7 @@ fn is_stream(bytes: &[u8]) -> bool {
 /// Metadata without a marker was never longer than this: more is something else.
 pub(crate) const UNMARKED: usize = 256 << 20;
 
-/// Whether a flatbuffer of so many bytes can begin with these: the root table is within it, and so is its layout.
+/// Whether a flatbuffer of that length can begin with these bytes: the root table is within it, and so is its layout.
 fn is_flatbuffer(bytes: &[u8], len: usize) -> bool {
     let word = |at: usize| bytes.get(at..)?.first_chunk::<4>().copied();
     let Some(root) = word(0) else { return true };

@@ -60,7 +60,7 @@ pub struct Schema {
     pub fields: Vec<Field>,
     /// Custom metadata of the schema.
     pub metadata: KeyValues,
-    /// What of its metadata, and of its fields', is not UTF-8. Read, and not written.
+    /// Entries of its metadata, and of its fields', that are not UTF-8. Read, and not written.
     pub not_utf8: Vec<NotUtf8>,
     /// The byte order of every buffer that follows.
     pub endianness: Endianness,

@@ -15,8 +15,8 @@ const CUMULATIVE: &str = "record_batch_cum_len";
 /// What a number takes, mostly, and what is around the numbers.
 const DIGITS: usize = 8;
 
-/// Puts the index of batches of so many rows into the footer's metadata, in place of one that is there. Beyond
-/// what Polars can count it gets no index, rather than a wrong one.
+/// Puts the index of batches with these numbers of rows into the footer's metadata, in place of one that is there. If
+/// there are more rows than Polars can count, there is no index, rather than a wrong one.
 pub(crate) fn put(metadata: &mut KeyValues, rows: &[u64]) {
     let mut end = 0u64;
     let mut text = String::with_capacity(CUMULATIVE.len() + DIGITS * (1 + rows.len()));
@@ -35,7 +35,7 @@ pub(crate) fn put(metadata: &mut KeyValues, rows: &[u64]) {
     metadata.push((KEY.into(), text.into()));
 }
 
-/// Where the batches end, in rows, if the footer says so of just so many, each behind the one before it.
+/// The row at which each batch ends, if the footer has an ascending index of exactly that many batches.
 pub(crate) fn find(metadata: &KeyValues, batches: usize) -> Option<Vec<u64>> {
     let (_, text) = metadata.iter().rev().find(|(key, _)| key == KEY)?;
     let index: Value = serde_json::from_str(text.as_str()).ok()?;

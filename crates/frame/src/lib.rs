@@ -19,6 +19,8 @@ mod error;
 mod options;
 mod pool;
 mod read;
+#[doc(hidden)]
+pub mod row_size;
 mod schema;
 mod statistics;
 mod summary;
@@ -59,13 +61,15 @@ pub mod prelude {
     };
 }
 
-/// Memory of large buffers (1 MiB and more) that nobody holds any more, kept for the next ones.
+/// Memory of large buffers (1 MiB and more), kept for the next ones after they have been dropped.
 ///
-/// Filling fresh memory takes longer than anything else that reading does, so whoever reads frame after
-/// frame gains most of the time. On Linux what is kept remains the system's to take whenever memory is
-/// short, but for what was given up last: a thirty-second of the limit, until [`kept`](memory::kept) is called. Elsewhere
-/// nothing is kept unless a limit is set. The limit begins as an eighth of the memory of the machine or the
-/// container (its control groups), whichever is less, and 1 GiB at most.
+/// Filling fresh memory takes longer than anything else that reading does. So reading frame after frame is much faster
+/// with memory that is used again.
+///
+/// On Linux the system may take kept memory whenever memory is short, except for the blocks that were dropped last: a
+/// thirty-second of the limit, until [`kept`](memory::kept) is called. On other systems nothing is kept unless a limit is
+/// set. The limit starts as an eighth of the memory of the machine or of the container (its control groups), whichever is
+/// less, and is at most 1 GiB.
 ///
 /// ```
 /// use floe_frame::memory;

@@ -31,7 +31,7 @@ use crate::size;
 pub struct IpcBatches {
     schema: SchemaRef,
     running: Option<Running>,
-    /// The query has panicked, and the caller may have caught that: what has come is not all.
+    /// The query has panicked, and the caller may have caught that: frames are missing.
     panicked: bool,
 }
 

@@ -113,10 +113,10 @@ impl IpcSinkOptions {
         self
     }
 
-    /// Rows per record batch: exactly so many, the last has what is left. Without it, batches have 100,000
+    /// Rows per record batch: every batch has exactly that many, but for the last. Without it, batches have 100,000
     /// rows, or fewer so that they take at most about 32 MiB: an equal part of 100,000 if the columns'
-    /// types say so, and where strings, bytes or lists turn out to be large. Either way the rows in their
-    /// order say what is written: the number of threads does not.
+    /// types say so, and where strings, bytes or lists turn out to be large. Either way the bytes depend on
+    /// the rows and their order, not on the number of threads.
     ///
     /// ```
     /// use floe_lazy::IpcSinkOptions;
@@ -269,7 +269,7 @@ impl fmt::Debug for IpcSinkOptions {
     }
 }
 
-/// The options by who needs them.
+/// The options, sorted by the code that needs them.
 pub(crate) struct Parts {
     pub(crate) encoding: Encoding,
     pub(crate) maintain_order: bool,

@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(heights(sizing, &[200]), (vec![66; 3], Some(2)));
     }
 
-    /// Heights of the batches of rows with strings of so many bytes, `max_bytes` per batch.
+    /// Heights of the batches of rows with strings of `len` bytes, `max_bytes` per batch.
     fn of_strings(rows: usize, len: usize, span: usize, max_bytes: u64) -> Vec<usize> {
         let text = Column::new("t".into(), vec!["x".repeat(len); rows]);
         let df = DataFrame::new(rows, vec![text]).expect("a frame");

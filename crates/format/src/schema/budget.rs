@@ -41,7 +41,7 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// What has been found that is not UTF-8, since it was taken last.
+    /// Metadata that is not UTF-8, found since this was called last.
     pub(crate) fn take_not_utf8(&mut self) -> Vec<NotUtf8> {
         std::mem::take(&mut self.not_utf8)
     }

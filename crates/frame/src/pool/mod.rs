@@ -37,7 +37,7 @@ impl Executor for Pool {
             let _span = trace::span("decode");
             work(i);
         };
-        // The calling thread is one of as many as the pool has.
+        // The calling thread takes the place of one of the pool's.
         FORK_JOIN.for_each(n, threads().saturating_sub(1), &work, |job| THREAD_POOL.spawn(job));
     }
 }

@@ -16,7 +16,7 @@
 //! believed; that is no accident, and a reader that must not trust its source can choose not to
 //! use statistics.
 //!
-//! A file's footer has the texts of all batches once more, a line each.
+//! A file's footer repeats the texts of all batches, one per line.
 //!
 //! Bounds are text: numbers in decimal (of temporal types and decimals the stored integer), floats
 //! as Rust fingerprints them, strings as they are but for long ones ([`bounds`]).

@@ -1,11 +1,10 @@
 //! Columns to physical arrays: any row range of any chunking.
-// A new type has to be thought about here: it does not fall under the others.
-#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::array::Array;
 use polars_core::prelude::*;
 
 use crate::error::format_error;
+use crate::row_size::estimate;
 
 /// A frame's columns as chunks of physical arrays, for slicing at will.
 pub(crate) struct Columns {
@@ -157,70 +156,4 @@ fn slice_chunks(arrays: &[ArrayRef], starts: &[usize], start: usize, len: usize)
         pieces.push(array.sliced(0, 0));
     }
     Pieces::Arrays(pieces)
-}
-
-/// Bytes that an array's rows take when written, from its buffers' lengths alone.
-pub(crate) fn estimate(array: &dyn Array) -> usize {
-    use arrow::array::{
-        BinaryViewArray, BooleanArray, FixedSizeListArray, ListArray, StructArray, Utf8ViewArray,
-    };
-    use arrow::datatypes::PhysicalType;
-    let any = array.as_any();
-    if let Some(strings) = any.downcast_ref::<Utf8ViewArray>() {
-        return strings.len() * 16 + strings.total_buffer_len();
-    }
-    if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
-        return bytes.len() * 16 + bytes.total_buffer_len();
-    }
-    if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
-        let offsets = list.offsets();
-        let used = usize::try_from(offsets.range()).expect("offsets of an array ascend");
-        let all = list.values().len().max(1);
-        return list.len() * 8 + scale(estimate(list.values().as_ref()), used, all);
-    }
-    if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
-        return estimate(list.values().as_ref());
-    }
-    if let Some(fields) = any.downcast_ref::<StructArray>() {
-        return fields.values().iter().map(|array| estimate(array.as_ref())).sum();
-    }
-    if any.is::<BooleanArray>() {
-        return array.len() / 8;
-    }
-    match array.dtype().to_physical_type() {
-        PhysicalType::Null => 0,
-        PhysicalType::Primitive(kind) => array.len() * primitive_width(kind),
-        // Handled above, or nothing that a column of a DataFrame consists of.
-        PhysicalType::Boolean
-        | PhysicalType::Binary
-        | PhysicalType::FixedSizeBinary
-        | PhysicalType::LargeBinary
-        | PhysicalType::Utf8
-        | PhysicalType::LargeUtf8
-        | PhysicalType::List
-        | PhysicalType::FixedSizeList
-        | PhysicalType::LargeList
-        | PhysicalType::Struct
-        | PhysicalType::Union
-        | PhysicalType::Map
-        | PhysicalType::Dictionary(_)
-        | PhysicalType::BinaryView
-        | PhysicalType::Utf8View => array.len() * 16,
-    }
-}
-
-/// The share of `bytes` that `used` is of `all`; as much as there can be if it is more than an address space.
-pub(crate) fn scale(bytes: usize, used: usize, all: usize) -> usize {
-    usize::try_from(bytes as u128 * used as u128 / all as u128).unwrap_or(usize::MAX)
-}
-
-fn primitive_width(kind: arrow::types::PrimitiveType) -> usize {
-    use arrow::types::PrimitiveType as P;
-    match kind {
-        P::Int8 | P::UInt8 => 1,
-        P::Int16 | P::UInt16 | P::Float16 => 2,
-        P::Int32 | P::UInt32 | P::Float32 => 4,
-        P::Int64 | P::UInt64 | P::Float64 => 8,
-        P::Int128 | P::UInt128 | P::Int256 | P::DaysMs | P::MonthDayNano | P::MonthDayMillis => 16,
-    }
 }

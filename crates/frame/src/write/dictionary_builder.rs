@@ -32,7 +32,7 @@ pub(crate) struct DictionaryBuilder {
 #[cfg(feature = "dtype-categorical")]
 const TEXTS_PER_JOB: usize = 8 << 10;
 
-/// What of a dictionary has to be written before the next batch.
+/// The part of a dictionary that has to be written before the next batch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PendingDictionary {
     Nothing,
@@ -141,7 +141,7 @@ fn texts(
         WireType::Utf8View => Utf8ViewArray::from_slice_values(texts).boxed(),
         _ => Utf8Array::<i64>::from_slice(texts).boxed(),
     };
-    // The texts lie anywhere in memory: finding them is what takes long.
+    // The texts lie anywhere in memory, so that cache misses take most of the time.
     let jobs: Vec<&[u32]> = categories.chunks(TEXTS_PER_JOB).collect();
     let job = |i: usize| Ok(array(jobs[i].iter().map(text).collect::<PolarsResult<_>>()?));
     let arrays = executor.map(jobs.len(), job).into_iter().collect::<PolarsResult<Vec<_>>>()?;

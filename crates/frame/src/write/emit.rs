@@ -19,7 +19,7 @@ pub(crate) enum Container {
 }
 
 /// Writes messages one after another. After a failure nothing more is written, and every later
-/// call fails: what is there must not look whole.
+/// call fails: an incomplete output must not look complete.
 pub(crate) struct Emitter<W> {
     output: Output<W>,
     container: Container,

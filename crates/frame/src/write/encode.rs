@@ -11,9 +11,9 @@ use polars_core::prelude::ArrayRef;
 use super::batch::EncodedColumns;
 use super::body_buffer::{BodyBuffer, MAX_COPIED_PIECE_BYTES};
 use super::compress::compress_all;
-use super::convert::estimate;
 use super::plans::PlanRole;
 use super::split::SplitQueue;
+use crate::row_size::estimate;
 use crate::trace;
 
 /// How the columns of a batch are encoded.

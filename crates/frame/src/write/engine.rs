@@ -186,7 +186,7 @@ impl<W: Write> Engine<W> {
         self.guarded(|this| this.submit(df, metadata, false))
     }
 
-    /// Writes what is due at the end, and the end.
+    /// Writes the dictionaries that go to the end of a file, and the end.
     pub(crate) fn finish(&mut self) -> PolarsResult<WriteSummary> {
         self.guarded(|this| {
             this.drain(0)?;
@@ -246,8 +246,8 @@ impl<W: Write> Engine<W> {
     }
 }
 
-/// Writes a frame as a whole stream or file. `broken` is set when that fails midway: what is there
-/// then is not whole, and nothing more may be written behind it.
+/// Writes a frame as a whole stream or file. `broken` is set when that fails midway: the output is
+/// incomplete then, and nothing more may be written behind it.
 pub(crate) fn write_frame<W: Write>(
     writer: W,
     df: &DataFrame,

@@ -6,8 +6,8 @@ use floe_format::KeyValues;
 use polars_core::prelude::*;
 
 use super::batch::EncodedColumns;
-use super::convert::scale;
 use crate::pool::{CallerRole, Priority, Queue, Task};
+use crate::row_size::scale;
 
 /// Raw bytes in flight beyond which the next batch waits.
 const WINDOW_BYTES: usize = 48 << 20;

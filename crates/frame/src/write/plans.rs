@@ -18,9 +18,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use floe_array::encode::EncodedBuffer;
 use floe_codec::{Compression, CompressionPlan};
-use floe_format::{DataType, Field, FloatType, Result};
+use floe_format::{Field, Result};
 
 use crate::error::codec_error;
+use crate::row_size::min_bits_per_row;
 
 /// Buffers of at least this many bytes share plans, and are compressed as tasks of their own.
 pub(crate) const MIN_SPLIT_BYTES: usize = if cfg!(fuzzing) { 256 } else { 256 << 10 };
@@ -72,40 +73,6 @@ impl ColumnPlans {
             Some(slot) => PlanRole::Leader(PlanPublisher(Arc::clone(slot.insert(Arc::default())))),
             None => PlanRole::Independent,
         }
-    }
-}
-
-/// The least bits that a row of a field takes, whatever it holds.
-fn min_bits_per_row(field: &Field) -> usize {
-    if let Some(dictionary) = &field.dictionary {
-        return usize::from(dictionary.index.bits);
-    }
-    let children = || field.children.iter().map(min_bits_per_row).sum::<usize>();
-    match &field.data_type {
-        DataType::Bool => 1,
-        DataType::Int(int) => usize::from(int.bits),
-        DataType::Float(FloatType::Half) => 16,
-        DataType::Float(FloatType::Single) | DataType::Date32 => 32,
-        DataType::Decimal { bits, .. } => usize::from(*bits),
-        DataType::Time { bits, .. } => usize::from(*bits),
-        DataType::Float(FloatType::Double) | DataType::Timestamp { .. } | DataType::Duration(_) => 64,
-        DataType::LargeUtf8 | DataType::LargeBinary | DataType::LargeList => 64,
-        DataType::Utf8View | DataType::BinaryView => 128,
-        DataType::Struct => children(),
-        DataType::FixedSizeList(width) => children().saturating_mul(*width),
-        // Types that floe does not write.
-        DataType::Null
-        | DataType::Date64
-        | DataType::Interval(_)
-        | DataType::Utf8
-        | DataType::Binary
-        | DataType::FixedSizeBinary(_)
-        | DataType::List
-        | DataType::ListView
-        | DataType::LargeListView
-        | DataType::Map { .. }
-        | DataType::Union { .. }
-        | DataType::RunEndEncoded => 0,
     }
 }
 
@@ -183,6 +150,8 @@ impl PlanRole {
 mod tests {
     use std::time::Duration;
 
+    use floe_format::DataType;
+
     use super::*;
 
     const LZ4: Compression = Compression::Lz4;
@@ -218,16 +187,6 @@ mod tests {
         assert!(matches!(plans.role(1, &strings(), ROWS), PlanRole::Leader(_)), "another column");
         assert!(matches!(plans.role(3, &strings(), ROWS), PlanRole::Follower(_)));
         assert!(matches!(plans.role(3, &strings(), ROWS - 1), PlanRole::Independent));
-    }
-
-    #[test]
-    fn the_least_bits_of_a_row_are_known_from_its_type() {
-        let floats = field(DataType::Float(FloatType::Single), Vec::new());
-        let row = field(DataType::Struct, vec![strings(), floats, field(DataType::Bool, Vec::new())]);
-        assert_eq!(min_bits_per_row(&row), 64 + 32 + 1);
-        assert_eq!(min_bits_per_row(&field(DataType::FixedSizeList(3), vec![row.clone()])), 3 * 97);
-        assert_eq!(min_bits_per_row(&field(DataType::LargeList, vec![row])), 64, "it may be empty");
-        assert_eq!(min_bits_per_row(&field(DataType::Null, Vec::new())), 0);
     }
 
     #[test]

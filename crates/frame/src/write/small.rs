@@ -6,12 +6,12 @@ use floe_format::{Field, KeyValues};
 use polars_core::prelude::*;
 
 use super::chunk;
-use super::convert::estimate;
 use super::encode::{self, columns};
 use super::engine::Engine;
 use super::group::EncodeConfig;
 use super::statistics::flags_metadata;
 use crate::error::format_error;
+use crate::row_size::estimate;
 
 /// Below this much work a batch is encoded on the calling thread.
 const INLINE_BYTES: usize = 64 << 10;

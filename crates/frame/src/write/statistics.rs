@@ -1,4 +1,4 @@
-//! What is said about the values of a batch in its metadata: sortedness flags, as Polars' streaming
+//! Statements about the values of a batch in its metadata: sortedness flags, as Polars' streaming
 //! engine writes and reads them, and floe's own [`statistics`](crate::statistics).
 
 use std::ops::Range;
@@ -35,7 +35,7 @@ pub(crate) fn column_statistics(
     });
     match fingerprint {
         Ok(fingerprint) => ColumnStatistics { nulls: array.null_count(), fingerprint, min, max },
-        // Without a fingerprint that matches, no reader believes it.
+        // Readers ignore statistics whose fingerprint does not match.
         Err(_) => ColumnStatistics::default(),
     }
 }

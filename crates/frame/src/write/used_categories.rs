@@ -81,7 +81,7 @@ fn mark_keys<K: NativeType + Into<u32>>(set: &mut [bool], keys: &PrimitiveArray<
         let end = keys.len().min(start + ROWS_PER_CHECK);
         let values = &keys.values()[start..end];
         match keys.validity() {
-            // Without branches that depend on what has been found: it is not foreseeable.
+            // Without branches on the keys, which a processor cannot predict.
             None => values.iter().for_each(|key| {
                 if let Some(used) = set.get_mut((*key).into() as usize) {
                     *used = true;

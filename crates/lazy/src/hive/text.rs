@@ -30,6 +30,7 @@ pub(crate) fn texts(column: &Column) -> PolarsResult<StringChunked> {
         },
         DataType::Duration(unit) => Box::new(move |value| temporal::duration(value, unit)),
         DataType::Time => Box::new(temporal::time),
+        // The others are written as Polars casts them; `has_text` lets no nested ones through.
         _ => return Ok(column.cast(&DataType::String)?.str()?.clone()),
     };
     let numbers = column.to_physical_repr().cast(&DataType::Int64)?;
@@ -64,7 +65,7 @@ pub(crate) fn values(texts: &StringChunked, dtype: &DataType) -> PolarsResult<(S
     Ok((values, lost.iter().position(|lost| lost == Some(true))))
 }
 
-/// Digits behind the point, if a type has so many.
+/// The number of digits behind the point, if the type fixes it.
 fn scale(dtype: &DataType) -> Option<usize> {
     match dtype {
         #[cfg(feature = "dtype-decimal")]
@@ -97,7 +98,8 @@ fn times(texts: &StringChunked, dtype: &DataType) -> PolarsResult<Series> {
             Box::new(move |text| temporal::parse_datetime(text, *unit, offset))
         },
         DataType::Duration(unit) => Box::new(move |text| temporal::parse_duration(text, *unit)),
-        _ => Box::new(temporal::parse_time),
+        DataType::Time => Box::new(temporal::parse_time),
+        other => polars_bail!(InvalidOperation: "{other} is no date, datetime, duration or time"),
     };
     let numbers: Int64Chunked = texts.iter().map(|text| text.and_then(&parse)).collect();
     let numbers = numbers.into_series();

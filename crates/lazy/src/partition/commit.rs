@@ -5,7 +5,7 @@
 //!       |           |
 //!   k=1/part-0  k=2/part-0       each by a link or a rename: old or new at any moment, never neither;
 //!                                what is overwritten keeps a hidden link
-//!   k=3/part-0 -> .id-2.part     what is to go is hidden
+//!   k=3/part-0 -> .id-2.part     outdated files are hidden
 //!   .id-2.part -> removed        only when all of that has been done
 //! ```
 //!

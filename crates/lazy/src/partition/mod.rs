@@ -63,11 +63,11 @@ pub enum PartitionBy<'a> {
     /// begin within a file depends on the query's rows in their order, also
     /// those of other keys, with which they share a budget of memory; not on the number of threads.
     Keys(Vec<&'a str>),
-    /// So many rows per file, the last with what is left: `part-0.arrow`, `part-1.arrow`, and so on. The
+    /// Exactly that many rows per file, but for the last: `part-0.arrow`, `part-1.arrow`, and so on. The
     /// numbers have as many digits as the last one (`part-00.arrow` if there are more than ten files), so
     /// that the order of the names is the order of the rows. A result without rows is one file.
     MaxRows(usize),
-    /// At most so many bytes per file, named as for `MaxRows`. A file has one row at least. The
+    /// At most that many bytes per file, named as for `MaxRows`. A file has one row at least. The
     /// dictionaries of categorical columns, which are known only at a file's end, come on top.
     MaxBytes(u64),
 }

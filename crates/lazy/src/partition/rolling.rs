@@ -133,7 +133,7 @@ impl Current {
     }
 }
 
-/// How many of the rows certainly fit. Looks at about as many as do, not at all there are.
+/// How many of the rows certainly fit. Looks at about that many rows, not at all of them.
 fn rows_within(df: &DataFrame, bytes: u64) -> usize {
     let fits = |rows| size::batch_bound(&split(df, rows).0) <= bytes;
     let (mut fit, mut too_many) = (0, 1);

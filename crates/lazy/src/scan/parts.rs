@@ -79,7 +79,7 @@ pub(super) fn groups(layout: &Layout, parts: Vec<Part>) -> Vec<Vec<Part>> {
     cut(parts, THREAD_POOL.current_num_threads().max(1) * PARTS_A_THREAD)
 }
 
-/// Groups of at least `width` parts each, if there are so many.
+/// Groups of at least `width` parts each, if there are that many parts.
 fn cut(parts: Vec<(Part, u64)>, width: usize) -> Vec<Vec<Part>> {
     let (all_bytes, all_rows) =
         parts.iter().fold((0u64, 0usize), |(b, r), (part, size)| (b.saturating_add(*size), r + part.rows));
@@ -162,7 +162,7 @@ impl Group {
 mod tests {
     use super::*;
 
-    /// Batches of so many bytes and rows, `every` of them in each source.
+    /// Batches of `bytes` bytes and `rows` rows, `every` of them in each source.
     fn batches(n: usize, bytes: u64, rows: usize, every: usize) -> Vec<(Part, u64)> {
         let part = |i: usize| {
             let batch = i % every;

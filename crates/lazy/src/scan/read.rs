@@ -42,7 +42,7 @@ impl Group {
             part.ok_or_else(|| polars_err!(ComputeError: "the scan has no part {number}"))
         };
         let parts = first.u32()?.iter().flatten().map(part).collect::<PolarsResult<Vec<&Part>>>()?;
-        // All at once means: nobody else decodes at the same time.
+        // If the engine asks for all parts at once, none of its threads decodes others at the same time.
         let alone = parts.len() == self.parts.len();
         self.scan.read(&parts, &names, alone)
     }

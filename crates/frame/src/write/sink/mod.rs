@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use place::Place;
 
-/// Writes to a file that nobody sees, which [`commit`](Self::commit) puts under its name.
+/// Writes to a hidden file, which [`commit`](Self::commit) gives its name.
 ///
 /// Dropped or killed before that, the old file is untouched, and nothing under the target's name
 /// looks whole. Symbolic links are followed, also those that lead to nothing yet. Where an old file is replaced, the
@@ -56,7 +56,7 @@ pub struct AtomicFile {
     target: PathBuf,
     /// The regular file that stood there first: nobody else can read the new one until it has the same mode.
     before: Option<Box<Metadata>>,
-    /// A write has failed: what is there is not all.
+    /// A write has failed: the file is not complete.
     failed: bool,
 }
 
