@@ -16,8 +16,8 @@ macro_rules! reader_options {
         /// assert_eq!(df.height(), 2);
         /// # PolarsResult::Ok(())
         /// ```
-        pub fn with_n_rows(mut self, num_rows: Option<usize>) -> Self {
-            self.options.n_rows = num_rows;
+        pub fn with_n_rows(mut self, num_rows: impl Into<Option<usize>>) -> Self {
+            self.options.n_rows = num_rows.into();
             self
         }
 
@@ -55,8 +55,8 @@ macro_rules! reader_options {
         /// assert_eq!(df.get_column_names(), ["row", "a", "b"]);
         /// # PolarsResult::Ok(())
         /// ```
-        pub fn with_row_index(mut self, row_index: Option<RowIndex>) -> Self {
-            self.options.row_index = row_index;
+        pub fn with_row_index(mut self, row_index: impl Into<Option<RowIndex>>) -> Self {
+            self.options.row_index = row_index.into();
             self
         }
 
