@@ -25,8 +25,9 @@ use polars_core::prelude::*;
 
 /// Elements that a list is taken to have before one was seen.
 const ASSUMED_ELEMENTS: u64 = 4;
+
 /// The least bits that a row of a field takes, whatever it holds.
-fn min_bits_per_row(field: &WireField) -> usize {
+pub(crate) fn min_bits_per_row(field: &WireField) -> usize {
     if let Some(dictionary) = &field.dictionary {
         return usize::from(dictionary.index.bits);
     }
