@@ -1,6 +1,5 @@
 //! Columns to physical arrays: any row range of any chunking.
 
-use arrow::array::Array;
 use polars_core::prelude::*;
 
 use crate::error::format_error;
