@@ -153,7 +153,7 @@ fn every_dtype_is_written() {
     let mut bytes = Vec::new();
     IpcWriter::new(&mut bytes).with_statistics(true).finish(&mut df).unwrap();
     let reader = IpcReader::from_bytes(bytes);
-    let value = parsed(&reader.batch_metadata(0).unwrap()[KEY]);
+    let value = parsed(&raw_text(&reader.batch_metadata_bytes(0).unwrap()).unwrap());
     let columns = value["columns"].as_array().unwrap();
     let bounds = |i: usize| (columns[i][2].as_str(), columns[i][3].as_str());
     assert_eq!(bounds(4), (Some("-5"), Some("9")));
