@@ -23,7 +23,7 @@ use super::types::{TextAsBinary, Unrepresentable};
 use crate::cumulative;
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
-use crate::schema::{ReadSchema, arrow_schema, field_metadata, metadata_map};
+use crate::schema::{ReadSchema, arrow_schema, field_metadata, metadata_map, user_metadata};
 
 /// Reads an Arrow IPC file into a DataFrame.
 ///
@@ -236,7 +236,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer is not valid.
     pub fn custom_metadata(&mut self) -> PolarsResult<Option<Arc<Metadata>>> {
-        let metadata = metadata_map(&self.read_schema()?.wire.metadata);
+        let metadata = user_metadata(&self.read_schema()?.wire.metadata);
         Ok((!metadata.is_empty()).then(|| Arc::new(metadata)))
     }
 
@@ -298,7 +298,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer is not valid.
     pub fn footer_metadata(&self) -> PolarsResult<Metadata> {
-        Ok(metadata_map(&self.open()?.metadata))
+        Ok(user_metadata(&self.open()?.metadata))
     }
 
     /// All custom metadata of the footer as bytes, in its order, with nothing left out.
@@ -413,8 +413,8 @@ impl<R: MmapBytesReader> IpcReader<R> {
         Ok(df)
     }
 
-    /// The custom metadata of one record batch. floe's statistics are in
-    /// [`batch_metadata_bytes`](Self::batch_metadata_bytes) only, as is metadata that is not UTF-8.
+    /// The custom metadata of one record batch, with floe's statistics if it has any. Metadata that is not UTF-8 is in
+    /// [`batch_metadata_bytes`](Self::batch_metadata_bytes) only.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};

@@ -17,7 +17,7 @@ use super::stream_source::Stream;
 use super::types::{TextAsBinary, Unrepresentable};
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
-use crate::schema::{arrow_schema, field_metadata, metadata_map};
+use crate::schema::{arrow_schema, field_metadata, metadata_map, user_metadata};
 
 /// Reads an Arrow IPC stream into a DataFrame.
 ///
@@ -237,7 +237,7 @@ impl<R: Read> IpcStreamReader<R> {
     pub fn custom_metadata(&mut self) -> PolarsResult<Option<Arc<Metadata>>> {
         with_stream!(&self.state, &self.options, |s| {
             let schema = s.schema(&self.options)?;
-            let metadata = metadata_map(&schema.wire.metadata);
+            let metadata = user_metadata(&schema.wire.metadata);
             Ok((!metadata.is_empty()).then(|| Arc::new(metadata)))
         })
     }
@@ -519,8 +519,8 @@ pub struct StreamBatches<R> {
 }
 
 impl<R> StreamBatches<R> {
-    /// The custom metadata of the batch that came last. floe's statistics are in
-    /// [`metadata_bytes`](Self::metadata_bytes) only, as is metadata that is not UTF-8.
+    /// The custom metadata of the batch that came last, with floe's statistics if it has any. Metadata that is not UTF-8 is
+    /// in [`metadata_bytes`](Self::metadata_bytes) only.
     ///
     /// ```
     /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};

@@ -162,10 +162,16 @@ fn name_map_entries(field: &mut WireField) {
 /// [`MetadataBytes`], not among their own metadata. The keys of hive folders are `floe_lazy`'s.
 const OWN_KEYS: [&str; 3] = [crate::statistics::KEY, crate::cumulative::KEY, "floe.hive_schema"];
 
-/// Custom metadata of a user, as Polars has it. Of repeated keys the last counts.
+/// Custom metadata as Polars has it. Of repeated keys the last counts.
 pub(crate) fn metadata_map(metadata: &KeyValues) -> Metadata {
-    let users = metadata.iter().filter(|(key, _)| !OWN_KEYS.contains(&key.as_str()));
-    users.map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
+    metadata.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into())).collect()
+}
+
+/// Custom metadata of a schema or footer as its user has set it: as [`metadata_map`], without floe's own keys.
+pub(crate) fn user_metadata(metadata: &KeyValues) -> Metadata {
+    let mut out = metadata_map(metadata);
+    out.retain(|key, _| !OWN_KEYS.contains(&key.as_str()));
+    out
 }
 
 /// All metadata of a field as bytes, which is found from child to child.

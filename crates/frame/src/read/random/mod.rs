@@ -38,7 +38,7 @@ use super::types::TypeOptions;
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
 use crate::pool;
-use crate::schema::{ReadSchema, metadata_map};
+use crate::schema::{ReadSchema, user_metadata};
 
 /// Which of the two formats an index is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,7 +209,7 @@ impl IpcIndex {
     /// The custom metadata of the schema.
     #[must_use]
     pub fn custom_metadata(&self) -> Metadata {
-        metadata_map(&self.schema.wire.metadata)
+        user_metadata(&self.schema.wire.metadata)
     }
 
     /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
