@@ -75,7 +75,8 @@ fn read(bytes: &[u8], file: bool, columns: Option<Vec<String>>) -> String {
 
 #[test]
 fn ids_are_shared_at_any_depth_and_in_any_order() {
-    let orders: [&[fn(&str) -> Field]; 6] = [
+    type MakeField = fn(&str) -> Field;
+    let orders: [&[MakeField]; 6] = [
         &[texts, lists],
         &[lists, texts],
         &[lists, texts, lists],
