@@ -20,12 +20,11 @@ use crate::join::join_charged;
 /// use arrow::array::PrimitiveArray;
 /// use floe_array::{chunks::Chunks, decode::Budget};
 /// use floe_format::IpcLimits;
-/// # use polars_arrow as arrow;
 ///
 /// let budget = Budget::new(&IpcLimits::default());
-/// let mut values = Chunks::new(Arc::new(PrimitiveArray::from_vec(vec![1i64, 2, 3])));
-/// values.push(Arc::new(PrimitiveArray::from_vec(vec![4i64])), &budget)?;
-/// assert_eq!((values.len(), values.arrays().len()), (4, 2));
+/// let mut values = Chunks::new(Arc::new(PrimitiveArray::from_vec(vec![1i64, 2, 3, 4])));
+/// values.push(Arc::new(PrimitiveArray::from_vec(vec![5i64])), &budget)?;
+/// assert_eq!((values.len(), values.arrays().len()), (5, 2));
 /// # floe_format::Result::Ok(())
 /// ```
 #[derive(Clone)]
