@@ -1,5 +1,8 @@
 //! The command line.
 
+#[cfg(not(feature = "frame"))]
+use std::ffi::OsString;
+#[cfg(feature = "frame")]
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +25,8 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     /// One line of facts about a file, and its first rows
+    // Without `frame` a name of a file comes as a command that is not known: see `cmd::missing`.
+    #[cfg(feature = "frame")]
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -54,5 +59,5 @@ pub(crate) enum Command {
     /// A command that this build is without.
     #[cfg(not(feature = "frame"))]
     #[command(external_subcommand)]
-    Other(Vec<std::ffi::OsString>),
+    Other(Vec<OsString>),
 }

@@ -16,6 +16,10 @@ pub(crate) struct Input {
     /// As the user named it; `-` for standard input.
     pub(crate) name: String,
     /// Where it can be opened again.
+    #[cfg_attr(
+        not(feature = "frame"),
+        expect(dead_code, reason = "frames are read by path, messages from the source")
+    )]
     pub(crate) path: PathBuf,
     pub(crate) source: FileSource,
     /// What came through a pipe is kept in a temporary file, which goes with this.

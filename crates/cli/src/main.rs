@@ -47,12 +47,12 @@ fn main() -> ExitCode {
 }
 
 fn run(args: Args) -> Result<Outcome> {
-    let Args { command, file } = args;
-    let Some(command) = command else {
-        return match file {
-            Some(file) => cmd::glance::run(&file),
-            None => Err(Failure::new("name a file or a command; `floe --help` lists them")),
-        };
+    #[cfg(feature = "frame")]
+    if let Args { command: None, file: Some(file) } = &args {
+        return cmd::glance::run(file);
+    }
+    let Some(command) = args.command else {
+        return Err(Failure::new("name a file or a command; `floe --help` lists them"));
     };
     match command {
         Command::Info(args) => args.run(),

@@ -201,6 +201,7 @@ impl Format {
         })
     }
 
+    #[cfg(feature = "frame")]
     pub(crate) fn is_binary(self) -> bool {
         matches!(self, Self::Arrow | Self::Arrows)
     }
