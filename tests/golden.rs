@@ -5,10 +5,12 @@
 
 use std::fs::File;
 use std::io::{Cursor, Write as _};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use floe::prelude::*;
+use floe::{IpcIndexBuilder, IpcIndexOptions, StreamDecoder};
 use floe_tests::golden;
 use polars_core::prelude::*;
 use serde_json::Value as Json;
@@ -17,7 +19,7 @@ use serde_json::Value as Json;
 type Read = fn(&Path, Option<Vec<String>>) -> PolarsResult<Option<DataFrame>>;
 
 /// File name ending, what it is, how to read it. The first of each ending also reads every column alone.
-const READS: [(&str, &str, Read); 7] = [
+const READS: [(&str, &str, Read); 9] = [
     ("stream", "IpcStreamReader::new", |path, columns| {
         IpcStreamReader::new(File::open(path)?).with_columns(columns).finish().map(Some)
     }),
@@ -26,6 +28,35 @@ const READS: [(&str, &str, Read); 7] = [
     }),
     ("stream", "IpcStreamReader::batches", |path, columns| {
         concat(IpcStreamReader::new(Cursor::new(std::fs::read(path)?)).with_columns(columns).batches()?)
+    }),
+    ("stream", "StreamDecoder::push", |path, columns| {
+        let mut decoder = StreamDecoder::new().with_columns(columns);
+        let mut frames = Vec::new();
+        // Odd, so that no buffer lies where it is aligned.
+        for piece in std::fs::read(path)?.chunks(333) {
+            frames.extend(decoder.push(piece.to_vec())?);
+        }
+        decoder.finish()?;
+        concat(frames.into_iter().map(Ok))
+    }),
+    ("arrow_file", "IpcIndex::plan", |path, columns| {
+        let bytes = std::fs::read(path)?;
+        let get = |range: &Range<u64>| bytes[range.start as usize..range.end as usize].to_vec();
+        let options = IpcIndexOptions::default().with_tail_bytes(64);
+        let mut builder = IpcIndexBuilder::new(bytes.len() as u64, options);
+        while let Some(range) = builder.needed().first() {
+            builder.give(range.clone(), get(range))?;
+        }
+        let index = builder.finish()?;
+        let columns = match columns {
+            Some(names) => index.column_indices(&names)?,
+            None => (0..index.column_names().len()).collect(),
+        };
+        let mut plan = index.plan(0..index.num_record_batches(), &columns)?;
+        while let Some(range) = plan.needed().first() {
+            plan.give(range.clone(), get(range))?;
+        }
+        plan.decode().map(Some)
     }),
     ("arrow_file", "IpcReader::new", |path, columns| {
         IpcReader::new(File::open(path)?).with_columns(columns).finish().map(Some)

@@ -150,11 +150,12 @@ pub use floe_frame::prelude;
 #[cfg(feature = "trace")]
 pub use floe_frame::trace;
 pub use floe_frame::{
-    AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, Batches, ErrorKind, ErrorPlace, FileFormat,
-    FrameWriter, IpcIndex, IpcKind, IpcLimits, IpcReader, IpcStreamReader, IpcStreamWriter,
-    IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata, MetadataBytes, OwnedBytes, Place,
-    Recovered, SourceFormat, StreamBatches, StreamFormat, TextAsBinary, TypeOptions, Unrepresentable,
-    WriteFormat, WriteSummary, error_kind, error_place, inspect, memory, read_ipc, sniff,
+    AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, Batches, Buffer, ErrorKind, ErrorPlace,
+    FileFormat, FileSource, FrameWriter, IpcIndex, IpcIndexBuilder, IpcIndexOptions, IpcKind, IpcLimits,
+    IpcReader, IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
+    MetadataBytes, OwnedBytes, Place, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource, SourceFormat,
+    StreamBatches, StreamDecoder, StreamFormat, TextAsBinary, TypeOptions, Unrepresentable, WriteFormat,
+    WriteSummary, error_kind, error_place, inspect, join_ranges, memory, read_ipc, sniff,
 };
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;

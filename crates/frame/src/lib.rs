@@ -33,9 +33,11 @@ mod write;
 pub use error::{ErrorPlace, error_kind, error_place};
 pub use floe_format::{ErrorKind, IpcLimits, Place, SourceFormat, sniff};
 pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata, MetadataBytes};
+pub use polars_buffer::Buffer;
 pub use read::{
-    Batches, IpcIndex, IpcKind, IpcReader, IpcStreamReader, OwnedBytes, Recovered, StreamBatches,
-    TextAsBinary, TypeOptions, Unrepresentable, read_ipc,
+    Batches, FileSource, IpcIndex, IpcIndexBuilder, IpcIndexOptions, IpcKind, IpcReader, IpcStreamReader,
+    OwnedBytes, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource, StreamBatches, StreamDecoder,
+    TextAsBinary, TypeOptions, Unrepresentable, join_ranges, read_ipc,
 };
 pub use schema::TypeDifference;
 pub use summary::WriteSummary;

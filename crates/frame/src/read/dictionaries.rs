@@ -145,6 +145,11 @@ impl Store {
         Arc::clone(&self.current)
     }
 
+    /// Whether no projected column uses a dictionary.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.plan.by_id.is_empty()
+    }
+
     /// Whether any projected column uses the dictionary.
     pub(crate) fn wants(&self, id: i64) -> bool {
         self.plan.by_id.contains_key(&id)

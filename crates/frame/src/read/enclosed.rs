@@ -4,13 +4,12 @@
 //! those of any stream, and the footer says afterwards whether they were the file's: a file may list its batches in
 //! another order, or not all that lie in it.
 
-use std::io::Read;
-
 use floe_format::constants::FILE_SUFFIX_LEN;
 use floe_format::{Block, IpcLimits, decode_footer, footer_len};
 use polars_core::prelude::*;
 
-use super::input::Input;
+use super::begin::rest;
+use super::message_source::MessageSource;
 use crate::error::{format_error, is_io};
 
 /// The places of messages, from the magic on.
@@ -20,6 +19,8 @@ pub(super) struct Enclosed {
     start: u64,
     pub(super) batches: Vec<u64>,
     pub(super) dictionaries: Vec<u64>,
+    /// Whether the footer has been found to list them.
+    pub(super) is_checked: bool,
 }
 
 /// Said of whatever else is wrong, since the footer is the way in.
@@ -28,7 +29,7 @@ const HINT: &str = "this is an Arrow IPC file, read from front to back as a stre
 
 impl Enclosed {
     pub(super) fn new(start: u64) -> Self {
-        Self { start, batches: Vec::new(), dictionaries: Vec::new() }
+        Self { start, batches: Vec::new(), dictionaries: Vec::new(), is_checked: false }
     }
 
     /// A position in the source as the footer counts.
@@ -45,9 +46,9 @@ impl Enclosed {
     }
 
     /// Reads what follows the end marker, which is the rest of the source: it has to be the footer of what was read.
-    pub(super) fn check<R: Read>(&self, input: &mut Input<R>, limits: &IpcLimits) -> PolarsResult<()> {
+    pub(super) fn check(&self, source: &mut dyn MessageSource, limits: &IpcLimits) -> PolarsResult<()> {
         let most = limits.max_metadata_bytes.saturating_add(2 * FILE_SUFFIX_LEN);
-        let rest = input.rest(most).map_err(|e| e.wrap_msg(|msg| format!("the footer: {msg}")))?;
+        let rest = rest(source, most).map_err(|e| e.wrap_msg(|msg| format!("the footer: {msg}")))?;
         let Some((front, suffix)) = rest.split_last_chunk::<FILE_SUFFIX_LEN>() else {
             polars_bail!(ComputeError: "the Arrow IPC file is cut off: it has no footer; IpcReader::recover reads its complete batches");
         };

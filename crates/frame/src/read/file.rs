@@ -13,12 +13,13 @@ use polars_io::{RowIndex, SerReader};
 use polars_utils::pl_str::PlRefStr;
 
 use super::bytes::OwnedBytes;
-use super::index::batch_at;
+use super::file_batches::Batches;
+use super::heads::batch_at;
 use super::methods::reader_options;
 use super::open_file::{FileView, OpenFile};
 use super::options::ReadOptions;
+use super::ranged::ReaderSource;
 use super::recover::{Recovered, recover};
-use super::source::Source;
 use super::types::{TextAsBinary, Unrepresentable};
 use crate::cumulative;
 use crate::error::format_error;
@@ -138,7 +139,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = match std::mem::replace(&mut *state, State::Failed(None)) {
             State::Open(file) => Ok(file),
-            State::New { reader, shared } => Source::open(reader, shared, self.memory_map.is_some())
+            State::New { reader, shared } => ReaderSource::open(reader, shared, self.memory_map.is_some())
                 .and_then(|source| OpenFile::new(source, &self.options.limits))
                 .map(Arc::new),
             State::Failed(Some(first)) => {
@@ -363,27 +364,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
     /// # Errors
     /// When the footer or a header is not valid.
     pub fn num_rows(&self) -> PolarsResult<usize> {
-        let file = self.open()?;
-        let count = file.batches.len();
-        let rows = |i: usize| {
-            let batch = batch_at(&file.source, file.batches[i], i, &self.options.limits)?;
-            PolarsResult::Ok(batch.header.rows)
-        };
-        if let Some(ends) = cumulative::find(&file.metadata, count)
-            && let Some(all) = ends.last()
-        {
-            let mut agrees = true;
-            let mut some = vec![0, count / 2, count - 1];
-            some.dedup();
-            for i in some {
-                let start = i.checked_sub(1).map_or(0, |before| ends[before]);
-                agrees = agrees && ends[i] - start == rows(i)? as u64;
-            }
-            if let (true, Ok(all)) = (agrees, usize::try_from(*all)) {
-                return Ok(all);
-            }
-        }
-        (0..count).try_fold(0usize, |sum, i| Ok(sum.saturating_add(rows(i)?)))
+        self.open()?.num_rows(&self.options.limits)
     }
 
     /// One record batch. Only its bytes are read (and those of the dictionaries it needs).
@@ -408,7 +389,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
         let view = FileView::of_batch(file, &self.options, index)?;
         let batch = view.locate(index, &self.options)?;
         let options = ReadOptions { n_rows: None, ..self.options.clone() };
-        let df = view.decode(std::slice::from_ref(&(index, batch)), &options, 0)?;
+        let df = view.decode(vec![batch], &options, 0)?;
         view.close();
         Ok(df)
     }
@@ -558,10 +539,10 @@ impl<R: MmapBytesReader> IpcReader<R> {
                 break;
             }
             let batch = view.locate(index, &self.options)?;
-            rows = rows.saturating_add(batch.header.rows);
-            batches.push((index, batch));
+            rows = rows.saturating_add(batch.rows());
+            batches.push(batch);
         }
-        view.decode(&batches, &self.options, 0)
+        view.decode(batches, &self.options, 0)
     }
 }
 
@@ -596,59 +577,8 @@ impl<R: MmapBytesReader> SerReader<R> for IpcReader<R> {
     }
 }
 
-/// The record batches of a file, read and decoded one at a time.
-///
-/// ```
-/// # use floe_frame::{IpcReader, IpcWriter};
-/// # use polars_core::prelude::*;
-/// # use polars_io::{SerReader, SerWriter};
-/// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
-/// # let mut bytes = Vec::new();
-/// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
-/// let mut batches = IpcReader::from_bytes(bytes).batches()?;
-/// assert_eq!(batches.next().unwrap()?.height(), 2);
-/// # PolarsResult::Ok(())
-/// ```
-pub struct Batches<R: MmapBytesReader> {
-    view: FileView<R>,
-    options: ReadOptions,
-    next: usize,
-    rows: usize,
-    failed: bool,
-}
-
-impl<R: MmapBytesReader> Iterator for Batches<R> {
-    type Item = PolarsResult<DataFrame>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let enough = self.options.n_rows.is_some_and(|n| self.rows >= n);
-        if self.failed || enough || self.next >= self.view.file.batches.len() {
-            return None;
-        }
-        let index = self.next;
-        self.next += 1;
-        let result = self.view.locate(index, &self.options).and_then(|batch| {
-            let (before, rows) = (self.rows, batch.header.rows);
-            self.rows = self.rows.saturating_add(rows);
-            self.view.decode(&[(index, batch)], &self.options, before)
-        });
-        self.failed = result.is_err();
-        Some(result)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.view.file.batches.len().saturating_sub(self.next)))
-    }
-}
-
 impl<R: MmapBytesReader> std::fmt::Debug for IpcReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IpcReader").finish_non_exhaustive()
-    }
-}
-
-impl<R: MmapBytesReader> std::fmt::Debug for Batches<R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batches").field("next", &self.next).finish_non_exhaustive()
     }
 }

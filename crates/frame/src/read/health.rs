@@ -7,11 +7,7 @@
 //! [`WouldBlock`]: std::io::ErrorKind::WouldBlock
 //! [`TimedOut`]: std::io::ErrorKind::TimedOut
 
-use std::io::Read;
-
 use polars_core::prelude::*;
-
-use super::stream_source::Stream;
 
 /// Whether a stream can be read on.
 #[derive(Debug, Default)]
@@ -26,7 +22,7 @@ pub(super) enum Health {
 impl Health {
     /// # Errors
     /// The first failure.
-    fn check(&self) -> PolarsResult<()> {
+    pub(super) fn check(&self) -> PolarsResult<()> {
         match self {
             Self::Sound => Ok(()),
             Self::Reading => {
@@ -35,42 +31,6 @@ impl Health {
             Self::Failed(first) => Err(first.clone().wrap_msg(|msg| {
                 format!("this stream cannot be read on, since reading it failed before: {msg}")
             })),
-        }
-    }
-}
-
-impl<R: Read> Stream<R> {
-    /// Reads on, if no read before has failed. After a failure no other one will be done.
-    pub(super) fn once<T>(&mut self, read: impl FnOnce(&mut Self) -> PolarsResult<T>) -> PolarsResult<T> {
-        self.guarded(false, read)
-    }
-
-    /// As [`Self::once`], for what loses nothing when the reader has nothing yet.
-    pub(super) fn again<T>(&mut self, read: impl FnOnce(&mut Self) -> PolarsResult<T>) -> PolarsResult<T> {
-        self.guarded(true, read)
-    }
-
-    fn guarded<T>(
-        &mut self,
-        resumes: bool,
-        read: impl FnOnce(&mut Self) -> PolarsResult<T>,
-    ) -> PolarsResult<T> {
-        self.health.check()?;
-        self.health = Health::Reading;
-        let result = read(self).map_err(|e| self.in_stream(self.in_file(e)));
-        self.health = match &result {
-            Ok(_) => Health::Sound,
-            Err(error) if resumes && self.input.resumes(error) => Health::Sound,
-            Err(error) => Health::Failed(error.clone()),
-        };
-        result
-    }
-
-    /// An error with the number of the stream, if there are several.
-    fn in_stream(&self, error: PolarsError) -> PolarsError {
-        match self.number {
-            0 => error,
-            number => error.wrap_msg(|msg| format!("stream {} of the source: {msg}", number + 1)),
         }
     }
 }

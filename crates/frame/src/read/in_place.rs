@@ -21,40 +21,44 @@ use floe_array::decode::{ColumnOffsets, is_plain};
 use floe_array::{Body, Segments};
 use floe_format::{BatchHeader, BufferSpec, Endianness, Field, Result};
 
-use super::assemble::GrowingFrame;
+use super::frame_builder::FrameBuilder;
 use super::options::{ColumnCounts, Projection};
-use super::stream_source::StreamBatch;
+use super::pending::PendingBatch;
 use crate::schema::ReadSchema;
 
 /// A buffer shorter than this is better read together with its neighbours.
-const LEAST_BYTES: u64 = if cfg!(fuzzing) { 8 } else { 64 << 10 };
+const MIN_BYTES: u64 = if cfg!(fuzzing) { 8 } else { 64 << 10 };
 
 /// The columns, by their place in the projection, whose values in these first batches of a stream would have been
 /// better read in place.
-pub(super) fn suited(schema: &ReadSchema, projection: &Projection, batches: &[StreamBatch]) -> Vec<usize> {
-    let raw = batches.iter().all(|batch| batch.header.compression.is_none());
+pub(super) fn suited(
+    schema: &ReadSchema,
+    projection: &Projection,
+    batches: &[PendingBatch<'_>],
+) -> Vec<usize> {
+    let raw = batches.iter().all(|batch| !batch.is_compressed());
     if !raw || batches.is_empty() || schema.wire.endianness == Endianness::Big {
         return Vec::new();
     }
     let mut counts = ColumnCounts::default();
     let mut bytes = vec![0u64; projection.indices.len()];
     for batch in batches {
-        let Ok(starts) = counts.starts(schema, &batch.header, batch.version) else { return Vec::new() };
+        let Ok(starts) = counts.starts(schema, batch.header(), batch.version()) else { return Vec::new() };
         for (sum, index) in bytes.iter_mut().zip(&projection.indices) {
-            let values = starts.get(*index).and_then(|start| batch.header.buffers.get(start.buffer + 1));
+            let values = starts.get(*index).and_then(|start| batch.header().buffers.get(start.buffer + 1));
             *sum += values.map_or(0, |values| values.len);
         }
     }
     let is_suited = |(at, index): (usize, &usize)| {
         let plain = schema.wire.fields.get(*index).is_some_and(is_plain);
-        (plain && bytes.get(at)? / batches.len() as u64 >= LEAST_BYTES).then_some(at)
+        (plain && bytes.get(at)? / batches.len() as u64 >= MIN_BYTES).then_some(at)
     };
     projection.indices.iter().enumerate().filter_map(is_suited).collect()
 }
 
 /// What is read in place of one batch.
 pub(super) struct InPlace<'a> {
-    frame: &'a mut GrowingFrame,
+    frame: &'a mut FrameBuilder,
     fields: &'a [Field],
     rows: usize,
     /// By their position in the body.
@@ -80,7 +84,7 @@ impl<'a> InPlace<'a> {
     /// A batch's values of the frame's columns, while `kept` are the ranges that become segments; nothing if the batch
     /// does not suit.
     pub(super) fn new(
-        frame: &'a mut GrowingFrame,
+        frame: &'a mut FrameBuilder,
         schema: &'a ReadSchema,
         header: &BatchHeader,
         starts: &[ColumnOffsets],
@@ -184,7 +188,7 @@ mod tests {
     fn suits(header: &BatchHeader, kept: &[Range<u64>]) -> bool {
         let schema = schema();
         let projection = Projection::new(&schema, &ReadOptions::default()).expect("all columns");
-        let (mut frame, others) = GrowingFrame::split(&projection, &[0, 1]);
+        let (mut frame, others) = FrameBuilder::split(&projection, &[0, 1]);
         assert!(others.is_empty() && frame.indices().eq([0, 1]));
         let starts = [ColumnOffsets::default(), ColumnOffsets { node: 1, buffer: 2, variadic: 0 }];
         InPlace::new(&mut frame, &schema, header, &starts, kept).is_some()

@@ -1,25 +1,27 @@
 //! A stream from a reader that only reads: what of the next head has come is kept, bodies are taken at once.
 
 use std::io::{self, Read};
-use std::ops::Range;
 
 use floe_format::{Decoder, IpcLimits, Step};
+use floe_runtime::as_file::is_in_memory;
+use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
-use super::in_place::InPlace;
-use super::input::{Ahead, BodyReader, Item, read_once, read_up_to, truncated};
-use super::on_disk::StreamBody;
+use super::body_reader::{BodyReader, read_once, read_up_to};
+use super::message_source::{BodyRequest, Item, MessageSource, SourceKind, truncated};
+use super::pending::BatchBody;
+use super::prepared::PreparedMemory;
 use crate::error::format_error;
 
 /// A reader, and how far it has been read.
-pub(crate) struct Incoming<R> {
-    pub(super) reader: R,
-    pub(super) decoder: Decoder,
-    ahead: Ahead,
+pub(super) struct Incoming<R> {
+    reader: R,
+    decoder: Decoder,
+    prepared: PreparedMemory,
     /// Bytes of the next message's head that have come: they outlast a read that fails.
-    pub(super) pending: Vec<u8>,
+    pending: Vec<u8>,
     /// Bytes of the source that have been read, but for those.
-    pub(super) at: u64,
+    at: u64,
     /// Whether a body is being read: after a failure there nobody knows how much of it has come.
     in_body: bool,
 }
@@ -29,15 +31,63 @@ impl<R: Read> Incoming<R> {
         Self {
             reader,
             decoder: Decoder::new(limits),
-            ahead: Ahead::default(),
+            prepared: PreparedMemory::default(),
             pending: Vec::new(),
             at: 0,
             in_body: false,
         }
     }
 
-    /// The next message but for its body, or the end.
-    pub(super) fn head(&mut self) -> PolarsResult<Item> {
+    /// Has so many bytes pending, fewer only at the end of the input.
+    fn fill(&mut self, len: usize) -> PolarsResult<()> {
+        read_up_to(&mut self.reader, &mut self.pending, len).map_err(format_error)
+    }
+}
+
+impl<R> Incoming<R> {
+    pub(super) fn into_reader(self) -> R {
+        self.reader
+    }
+}
+
+impl<R: Read> MessageSource for Incoming<R> {
+    fn kind(&self) -> SourceKind {
+        SourceKind::Reader
+    }
+
+    fn position(&self) -> u64 {
+        self.at
+    }
+
+    fn restart(&mut self, limits: IpcLimits) {
+        self.decoder = Decoder::new(limits);
+    }
+
+    fn peek(&mut self, len: usize) -> PolarsResult<Buffer<u8>> {
+        self.fill(len)?;
+        Ok(self.pending.iter().take(len).copied().collect::<Vec<u8>>().into())
+    }
+
+    /// Whatever comes with one read, if it is more. For an error that shows it.
+    fn peek_some(&mut self, len: usize) -> PolarsResult<Buffer<u8>> {
+        let have = self.pending.len();
+        self.pending.resize(len.max(have), 0);
+        let read = self.pending.get_mut(have..).map_or(Ok(0), |out| read_once(&mut self.reader, out));
+        // What came before is enough to name the format by, whatever the error.
+        self.pending.truncate(have + read.unwrap_or(0));
+        Ok(self.pending.clone().into())
+    }
+
+    fn consume(&mut self, len: usize) {
+        let len = len.min(self.pending.len());
+        self.pending.drain(..len);
+        self.at += len as u64;
+        if self.pending.capacity() > MAX_KEPT_BYTES {
+            self.pending.shrink_to(MAX_KEPT_BYTES);
+        }
+    }
+
+    fn next(&mut self, _: &IpcLimits) -> PolarsResult<Item> {
         loop {
             let need = self.decoder.needed();
             let fresh = self.decoder.is_at_boundary();
@@ -58,52 +108,28 @@ impl<R: Read> Incoming<R> {
         }
     }
 
-    /// The body of the message that came last: see [`Input::body`](super::input::Input::body).
-    pub(super) fn body(
-        &mut self,
-        len: usize,
-        ranges: &[Range<u64>],
-        in_place: Option<InPlace<'_>>,
-        parallel: bool,
-    ) -> PolarsResult<StreamBody> {
+    fn body(&mut self, request: BodyRequest<'_>) -> PolarsResult<BatchBody<'static>> {
+        let len = request.body_len()?;
+        let BodyRequest { ranges, in_place, parallel, .. } = request;
         self.in_body = true;
-        let ahead = if parallel { Some(&mut self.ahead) } else { None };
-        let body = BodyReader { reader: &mut self.reader, ahead, len, position: 0 }.read(ranges, in_place);
+        let prepared = if parallel { Some(&mut self.prepared) } else { None };
+        let body = BodyReader { reader: &mut self.reader, prepared, len, position: 0 }.read(ranges, in_place);
         let body = body.map_err(format_error)?;
         self.in_body = false;
         self.at += len as u64;
-        Ok(StreamBody::Read(body))
+        Ok(BatchBody::Read(body))
     }
 
-    /// Has so many bytes pending, fewer only at the end of the input.
-    pub(super) fn fill(&mut self, len: usize) -> PolarsResult<()> {
-        read_up_to(&mut self.reader, &mut self.pending, len).map_err(format_error)
-    }
-
-    /// Whatever comes with one read, if it is more. For an error that shows it.
-    pub(super) fn peek_once(&mut self, len: usize) {
-        let have = self.pending.len();
-        self.pending.resize(len.max(have), 0);
-        let read = self.pending.get_mut(have..).map_or(Ok(0), |out| read_once(&mut self.reader, out));
-        self.pending.truncate(have + read.unwrap_or(0));
-    }
-
-    /// Takes what is pending.
-    pub(super) fn consume(&mut self, len: usize) {
-        let len = len.min(self.pending.len());
-        self.pending.drain(..len);
-        self.at += len as u64;
-        if self.pending.capacity() > KEPT {
-            self.pending.shrink_to(KEPT);
-        }
-    }
-
-    /// Whether nothing is lost by an error: a reader that has nothing yet is asked again where a head was begun.
-    pub(super) fn resumes(&self, error: &PolarsError) -> bool {
+    /// Nothing is lost by an error where a head was begun: a reader that has nothing yet is asked again.
+    fn resumes(&self, error: &PolarsError) -> bool {
         let PolarsError::IO { error, .. } = error else { return false };
         !self.in_body && matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+    }
+
+    fn is_sole_owner(&self) -> bool {
+        is_in_memory::<R>()
     }
 }
 
 /// Memory for heads that is kept for the next ones.
-const KEPT: usize = 1 << 20;
+const MAX_KEPT_BYTES: usize = 1 << 20;

@@ -2,20 +2,24 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use floe_array::{Body, Dictionaries};
-use floe_format::{BatchHeader, Block, IpcLimits, KeyValues, NotUtf8, Place};
+use floe_array::Dictionaries;
+use floe_format::{Block, IpcLimits, KeyValues, NotUtf8, Place};
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
-use super::assemble::{BatchInput, decode_frame, finish_frame};
+use super::assemble::decode_frame;
 use super::dictionaries::Store;
-use super::fetch::{Placed, fetch};
+use super::fetch::fetch;
 use super::flags;
-use super::index::{Located, batch_at, dictionary_at, metadata_bytes, read_footer};
+use super::footer::read_footer;
+use super::frame::finish_frame;
+use super::heads::{batch_at, body_start, dictionary_at};
 use super::ledger::{Account, Ledger};
 use super::options::{Projection, ReadOptions};
-use super::source::{RangeOf, Source};
+use super::pending::{BatchBody, PendingBatch};
+use super::ranged::{RangedSource, ReaderSource, SourceBody};
 use super::types::TypeOptions;
+use crate::cumulative;
 use crate::error::format_error;
 use crate::pool;
 use crate::schema::ReadSchema;
@@ -25,7 +29,7 @@ type Known = (Vec<usize>, Arc<ReadSchema>, Arc<Dictionaries>);
 
 /// A file whose footer has been read.
 pub(super) struct OpenFile<R> {
-    pub(super) source: Source<R>,
+    pub(super) source: ReaderSource<R>,
     /// As it was asked for last.
     schema: Mutex<Arc<ReadSchema>>,
     dictionaries: Vec<Block>,
@@ -39,8 +43,8 @@ pub(super) struct OpenFile<R> {
 
 impl<R: MmapBytesReader> OpenFile<R> {
     /// Reads the footer.
-    pub(super) fn new(source: Source<R>, limits: &IpcLimits) -> PolarsResult<Self> {
-        let (footer, _) = read_footer(&source, limits)?;
+    pub(super) fn new(source: ReaderSource<R>, limits: &IpcLimits) -> PolarsResult<Self> {
+        let footer = read_footer(&source, limits)?;
         Ok(Self {
             source,
             schema: Mutex::new(Arc::new(ReadSchema::new(footer.schema, &TypeOptions::default()))),
@@ -72,6 +76,66 @@ impl<R> OpenFile<R> {
             polars_bail!(OutOfBounds: "record batch {index} is out of range: the file has {n} record batches, 0 to {}", n.saturating_sub(1));
         }
         Ok(())
+    }
+}
+
+impl<R: MmapBytesReader> OpenFile<R> {
+    /// The dictionaries that some columns need.
+    fn read_dictionaries(
+        &self,
+        schema: &Arc<ReadSchema>,
+        projection: &Projection,
+        options: &ReadOptions,
+        account: &Account,
+    ) -> PolarsResult<Arc<Dictionaries>> {
+        let mut store = Store::new(Arc::clone(schema), &projection.slots).map_err(format_error)?;
+        let wanted = if projection.slots.is_empty() { &[][..] } else { &self.dictionaries };
+        for (i, block) in wanted.iter().enumerate() {
+            let (header, version) = dictionary_at(&self.source, *block, i, &options.limits)?;
+            let id = header.id;
+            if !store.wants(id) {
+                continue;
+            }
+            if store.knows(id) && !header.is_delta {
+                polars_bail!(ComputeError: "dictionary batch {i}: dictionary {id} is replaced, which files must not do");
+            }
+            let body = SourceBody { source: &self.source, start: body_start(*block) };
+            let decode = options.decode_options(schema, version);
+            store
+                .apply(&header, &body, &decode, &account.budget, pool::executor(options.parallel))
+                .map_err(|e| format_error(e.at(Place::DictionaryBatch(i))))?;
+        }
+        Ok(store.snapshot())
+    }
+}
+
+impl<R: MmapBytesReader> OpenFile<R> {
+    /// The rows of all batches: as the footer says, if the heads of the first, the middle and the last one agree.
+    pub(super) fn num_rows(&self, limits: &IpcLimits) -> PolarsResult<usize> {
+        let rows = |i: usize, block: Block| Ok(batch_at(&self.source, block, i, limits)?.header.rows);
+        if let Some(all) = self.rows_of_footer(&rows)? {
+            return Ok(all);
+        }
+        let mut blocks = self.batches.iter().enumerate();
+        blocks.try_fold(0usize, |sum, (i, block)| Ok(sum.saturating_add(rows(i, *block)?)))
+    }
+
+    fn rows_of_footer(
+        &self,
+        rows: &impl Fn(usize, Block) -> PolarsResult<usize>,
+    ) -> PolarsResult<Option<usize>> {
+        let count = self.batches.len();
+        let ends = cumulative::find(&self.metadata, count).unwrap_or_default();
+        let Some(all) = ends.last().and_then(|all| usize::try_from(*all).ok()) else { return Ok(None) };
+        let mut sampled = vec![0, count / 2, count - 1];
+        sampled.dedup();
+        for i in sampled {
+            let start = i.checked_sub(1).map_or(0, |before| ends[before]);
+            if ends[i] - start != rows(i, self.batches[i])? as u64 {
+                return Ok(None);
+            }
+        }
+        Ok(Some(all))
     }
 }
 
@@ -114,31 +178,7 @@ impl<R: MmapBytesReader> FileView<R> {
         {
             return Ok(Self { schema, projection, dictionaries, account, file });
         }
-        let mut store = Store::new(Arc::clone(&schema), &projection.slots).map_err(format_error)?;
-        if !projection.slots.is_empty() {
-            for (i, block) in file.dictionaries.iter().enumerate() {
-                let dictionary = dictionary_at(&file.source, *block, i, &options.limits)?;
-                let id = dictionary.header.id;
-                if !store.wants(id) {
-                    continue;
-                }
-                if store.knows(id) && !dictionary.header.is_delta {
-                    polars_bail!(ComputeError: "dictionary batch {i}: dictionary {id} is replaced, which files must not do");
-                }
-                let body = RangeOf { source: &file.source, start: dictionary.body };
-                let decode = options.decode_options(&schema, dictionary.version);
-                store
-                    .apply(
-                        &dictionary.header,
-                        &body,
-                        &decode,
-                        &account.budget,
-                        pool::executor(options.parallel),
-                    )
-                    .map_err(|e| format_error(e.at(Place::DictionaryBatch(i))))?;
-            }
-        }
-        let dictionaries = store.snapshot();
+        let dictionaries = file.read_dictionaries(&schema, &projection, options, &account)?;
         let known = (projection.slots.clone(), Arc::clone(&schema), Arc::clone(&dictionaries));
         *file.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
         Ok(Self { schema, projection, dictionaries, account, file })
@@ -149,45 +189,27 @@ impl<R: MmapBytesReader> FileView<R> {
         self.file.ledger.close(&self.account);
     }
 
-    pub(super) fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<Located<BatchHeader>> {
-        let batch = batch_at(&self.file.source, self.file.batches[index], index, &options.limits)?;
-        self.account.budget.charge(metadata_bytes(&batch.metadata, &batch.not_utf8)).map_err(format_error)?;
-        Ok(batch)
+    /// A batch, whose body has not been read yet.
+    pub(super) fn locate(&self, index: usize, options: &ReadOptions) -> PolarsResult<PendingBatch<'_>> {
+        let source: &dyn RangedSource = &self.file.source;
+        let block = self.file.batches[index];
+        let head = batch_at(source, block, index, &options.limits)?;
+        self.account.budget.charge(head.metadata_bytes()).map_err(format_error)?;
+        let body = BatchBody::InSource { source, start: body_start(block) };
+        Ok(PendingBatch { index, head, body, dictionaries: Arc::clone(&self.dictionaries) })
     }
 
     pub(super) fn decode(
         &self,
-        batches: &[(usize, Located<BatchHeader>)],
+        mut batches: Vec<PendingBatch<'_>>,
         options: &ReadOptions,
         before: usize,
     ) -> PolarsResult<DataFrame> {
-        let file = &*self.file;
         let executor = pool::executor(options.parallel);
-        let placed = batches.iter().map(|(index, batch)| Placed {
-            index: *index,
-            header: &batch.header,
-            version: batch.version,
-            body: batch.body,
-        });
-        let placed: Vec<Placed<'_>> = placed.collect();
-        let fetched = fetch(&file.source, &self.schema, &self.projection, options, &placed, executor)?;
-        let ranges: Vec<RangeOf<'_, R>> =
-            batches.iter().map(|(_, batch)| RangeOf { source: &file.source, start: batch.body }).collect();
-        let bodies: Vec<&dyn Body> = match &fetched {
-            Some(fetched) => fetched.iter().map(|body| body as &dyn Body).collect(),
-            None => ranges.iter().map(|body| body as &dyn Body).collect(),
-        };
-        let inputs = batches.iter().zip(bodies).map(|((index, batch), body)| BatchInput {
-            header: &batch.header,
-            body,
-            dictionaries: Arc::clone(&self.dictionaries),
-            index: *index,
-            options: options.decode_options(&self.schema, batch.version),
-        });
-        let inputs: Vec<BatchInput<'_>> = inputs.collect();
-        let mut df =
-            decode_frame(&self.schema, &self.projection, options, &inputs, &self.account.budget, executor)?;
-        flags::restore(&mut df, &self.projection, batches.iter().map(|(_, batch)| &batch.metadata))?;
+        let Self { schema, projection, account, .. } = self;
+        fetch(&mut batches, schema, projection, options, executor)?;
+        let mut df = decode_frame(schema, projection, options, &batches, &account.budget, executor)?;
+        flags::restore(&mut df, projection, batches.iter().map(|batch| &batch.head.metadata))?;
         finish_frame(df, options, before)
     }
 }

@@ -3,12 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use floe_format::{BatchHeader, Version};
-
-use super::assemble::GrowingFrame;
 use super::dictionaries::Store;
+use super::frame_builder::FrameBuilder;
 use super::in_place::InPlace;
 use super::options::{ColumnCounts, Projection};
+use super::pending::BatchHead;
 use super::segments::{GAP, ranges};
 use crate::schema::ReadSchema;
 
@@ -24,15 +23,15 @@ impl Plan {
     pub(super) fn ranges<'a>(
         &mut self,
         schema: &'a ReadSchema,
-        header: &BatchHeader,
-        version: Version,
+        head: &BatchHead,
         body_len: u64,
-        in_place: Option<&'a mut GrowingFrame>,
+        in_place: Option<&'a mut FrameBuilder>,
     ) -> floe_format::Result<(Vec<Range<u64>>, Option<InPlace<'a>>)> {
         if body_len > 0 && body_len <= GAP && !cfg!(fuzzing) {
             return Ok((std::iter::once(0..body_len).collect(), None));
         }
-        let starts = self.counts.starts(schema, header, version)?;
+        let header = &head.header;
+        let starts = self.counts.starts(schema, header, head.version)?;
         let kept = |in_place: &[usize]| {
             ranges(header, &starts, &schema.wire.fields, &self.projection.indices, in_place)
         };

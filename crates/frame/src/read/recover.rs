@@ -1,7 +1,5 @@
 //! What can be saved of a file whose writer died before the footer.
 
-use std::io;
-
 use floe_format::IpcLimits;
 use floe_format::constants::FILE_PREFIX;
 use floe_format::sniff::check_file;
@@ -9,10 +7,10 @@ use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
-use super::index::SNIFFED;
-use super::input::Input;
+use super::footer::SNIFFED;
+use super::in_memory::InMemory;
 use super::options::ReadOptions;
-use super::source::Source;
+use super::ranged::{RangedSource, ReaderSource, read_one};
 use super::stream_source::Stream;
 use crate::error::format_error;
 
@@ -49,13 +47,13 @@ pub struct Recovered {
 
 pub(crate) fn recover<R: MmapBytesReader>(reader: R, limits: IpcLimits) -> PolarsResult<Recovered> {
     let options = ReadOptions { limits, ..ReadOptions::default() };
-    let source = Source::open(reader, None, false)?;
-    let bytes = source.read(0..source.len())?;
+    let source = ReaderSource::open(reader, None, false)?;
+    let bytes = read_one(&source, 0..source.len())?;
     check_file(bytes.get(..bytes.len().min(SNIFFED)).unwrap_or_default()).map_err(format_error)?;
     let len = bytes.len();
     let Salvage { df, batches, end, marked, error } = salvage(bytes, FILE_PREFIX.len().min(len), &options)?;
     // Behind an end marker comes the footer, which says nothing new.
-    let leftover_bytes = if marked { 0 } else { (len - end) as u64 };
+    let leftover_bytes = if marked { 0 } else { (len as u64).saturating_sub(end) };
     Ok(Recovered { df, batches, leftover_bytes, reason: error.map(|e| e.to_string()) })
 }
 
@@ -64,14 +62,14 @@ struct Salvage {
     df: DataFrame,
     batches: usize,
     /// Where the last complete message ends.
-    end: usize,
+    end: u64,
     marked: bool,
     error: Option<PolarsError>,
 }
 
 /// Reads what is complete.
 fn salvage(bytes: Buffer<u8>, start: usize, options: &ReadOptions) -> PolarsResult<Salvage> {
-    let mut stream: Stream<io::Empty> = Stream::new(Input::Memory { bytes, at: start });
+    let mut stream = Stream::new(InMemory::new(bytes, start));
     let mut batches = Vec::new();
     let mut error = None;
     stream.plan(options)?;
@@ -90,6 +88,7 @@ fn salvage(bytes: Buffer<u8>, start: usize, options: &ReadOptions) -> PolarsResu
     if stream.saw_end_marker() {
         end = stream.position();
     }
-    let df = stream.decode(&batches, options, 0)?;
-    Ok(Salvage { df, batches: batches.len(), end, marked: stream.saw_end_marker(), error })
+    let count = batches.len();
+    let df = stream.decode(batches, options, 0)?;
+    Ok(Salvage { df, batches: count, end, marked: stream.saw_end_marker(), error })
 }

@@ -39,6 +39,39 @@ pub(crate) fn ranges(
     merge(&buffers)
 }
 
+/// Padding between buffers takes less than this.
+const ALIGNMENT: u64 = 64;
+
+/// The ranges of a body that hold the buffers of the columns, and nothing else but padding between neighbours, in ascending
+/// order and apart.
+pub(crate) fn exact_ranges(header: &BatchHeader, starts: &[ColumnOffsets], columns: &[usize]) -> Vec<Range<u64>> {
+    let mut is_wanted = vec![false; header.buffers.len()];
+    for column in columns {
+        let ends = starts.get(*column).zip(starts.get(column + 1));
+        let own = ends.and_then(|(from, to)| is_wanted.get_mut(from.buffer..to.buffer));
+        own.into_iter().for_each(|own| own.fill(true));
+    }
+    let mut buffers: Vec<(BufferSpec, bool)> = header.buffers.iter().copied().zip(is_wanted).collect();
+    buffers.retain(|(buffer, _)| buffer.len > 0);
+    buffers.sort_by_key(|(buffer, _)| buffer.offset);
+    let mut out: Vec<Range<u64>> = Vec::new();
+    // Whether the buffer before this one is wanted, so that only padding lies between.
+    let mut follows = false;
+    for (buffer, is_wanted) in buffers {
+        if is_wanted {
+            let range = buffer.offset..buffer.offset.saturating_add(buffer.len);
+            match out.last_mut() {
+                Some(last) if range.start <= last.end || (follows && range.start - last.end < ALIGNMENT) => {
+                    last.end = last.end.max(range.end);
+                },
+                _ => out.push(range),
+            }
+        }
+        follows = is_wanted;
+    }
+    out
+}
+
 /// Whether the values' offsets are read, but not kept.
 pub(crate) fn becomes_views(field: &Field) -> bool {
     let offsets = [DataType::Utf8, DataType::Binary, DataType::LargeUtf8, DataType::LargeBinary];

@@ -1,14 +1,13 @@
 //! A stream as its reader's methods want it: batch by batch, all at once, and the next stream of the source.
 
-use std::io::Read;
 use std::sync::Arc;
 
 use floe_format::{KeyValues, NotUtf8};
 use floe_runtime::as_file::{is_in_memory, owns_file};
 use polars_core::prelude::*;
 
-use super::begin::Begin;
-use super::input::Input;
+use super::begin::{Begin, begin, skip_padding};
+use super::message_source::{MessageSource, SourceKind};
 use super::options::ReadOptions;
 use super::stream_source::{Current, Stream};
 use crate::error::is_io;
@@ -17,7 +16,7 @@ use crate::schema::ReadSchema;
 /// The custom metadata of a batch: what is text, and what is not.
 pub(crate) type BatchMetadata = (KeyValues, Vec<NotUtf8>);
 
-impl<R: Read> Stream<R> {
+impl<S: MessageSource> Stream<S> {
     /// The schema, which is read once.
     pub(crate) fn schema(&mut self, options: &ReadOptions) -> PolarsResult<Arc<ReadSchema>> {
         self.again(|stream| stream.read_schema(options))
@@ -43,8 +42,8 @@ impl<R: Read> Stream<R> {
         self.again(|stream| {
             let before = stream.current.rows;
             let Some(batch) = stream.next_batch(options)? else { return Ok(None) };
-            let metadata = (batch.metadata.clone(), batch.not_utf8.clone());
-            let df = stream.decode(&[batch], options, before)?;
+            let metadata = (batch.head.metadata.clone(), batch.head.not_utf8.clone());
+            let df = stream.decode(vec![batch], options, before)?;
             Ok(Some((df, metadata)))
         })
     }
@@ -54,9 +53,7 @@ impl<R: Read> Stream<R> {
         self.check_projection(options)?;
         self.once(|stream| {
             let df = stream.read_all(options)?;
-            if !options.trailing_data_allowed && stream.saw_end_marker() {
-                stream.check_nothing_follows()?;
-            }
+            stream.check_nothing_follows(options)?;
             Ok(df)
         })
     }
@@ -75,15 +72,15 @@ impl<R: Read> Stream<R> {
             if stream.current.ended != Some(true) {
                 return Ok(false);
             }
-            stream.input.skip_padding()?;
+            skip_padding(&mut stream.input)?;
             let start = stream.input.position();
-            let begin = stream.input.begin().map_err(|e| follows(start, e))?;
-            if begin == Begin::End {
+            let found = begin(&mut stream.input).map_err(|e| follows(start, e))?;
+            if found == Begin::End {
                 return Ok(false);
             }
             stream.input.restart(options.limits);
             stream.number += 1;
-            stream.current = Current::begun(begin, start);
+            stream.current = Current::begun(found, start);
             stream.read_schema(options)?;
             stream.current.entered = true;
             Ok(true)
@@ -99,23 +96,23 @@ impl<R: Read> Stream<R> {
         self.once(|stream| stream.read_all(options)).map(Some)
     }
 
+    /// Checks that nothing is left behind a stream of which all has been read.
+    pub(super) fn check_end(&mut self, options: &ReadOptions) -> PolarsResult<()> {
+        self.once(|stream| stream.check_nothing_follows(options))
+    }
+
     /// Where the end is known and nobody can read on behind it, nothing may be left without a word.
-    fn check_nothing_follows(&mut self) -> PolarsResult<()> {
-        let is_known = match &self.input {
-            Input::Memory { .. } => true,
-            Input::OnDisk { .. } => owns_file::<R>(),
-            Input::Reader(_) => is_in_memory::<R>(),
-        };
-        if !is_known {
+    fn check_nothing_follows(&mut self, options: &ReadOptions) -> PolarsResult<()> {
+        if options.trailing_data_allowed || !self.saw_end_marker() || !self.input.is_sole_owner() {
             return Ok(());
         }
-        self.input.skip_padding()?;
+        skip_padding(&mut self.input)?;
         let start = self.input.position();
-        let what = match self.input.begin() {
+        let what = match begin(&mut self.input) {
             Ok(Begin::End) => return Ok(()),
             Ok(Begin::Stream | Begin::File) => "another stream follows",
             // A slice's or cursor's owner may have put anything there.
-            Err(_) if self.input.is_reader() => return Ok(()),
+            Err(_) if self.input.kind() == SourceKind::Reader => return Ok(()),
             Err(_) => "bytes that are no Arrow IPC stream follow",
         };
         polars_bail!(

@@ -1,23 +1,25 @@
 //! The stream reader.
 
-use std::io::{self, Read};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io::Read;
+use std::sync::{Arc, Mutex};
 
 use floe_array::decode::Validation;
-use floe_format::{IpcLimits, NotUtf8};
+use floe_format::IpcLimits;
 use polars_core::prelude::*;
 use polars_io::{RowIndex, SerReader};
 
 use super::bytes::OwnedBytes;
-use super::input::Input;
+use super::in_memory::InMemory;
 use super::methods::reader_options;
 use super::options::ReadOptions;
 use super::several::BatchMetadata;
+use super::stream_batches::StreamBatches;
 use super::stream_source::Stream;
+use super::stream_state::{Shared, State, lock, with_stream};
 use super::types::{TextAsBinary, Unrepresentable};
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
-use crate::schema::{arrow_schema, field_metadata, metadata_map, user_metadata};
+use crate::schema::{arrow_schema, field_metadata, user_metadata};
 
 /// Reads an Arrow IPC stream into a DataFrame.
 ///
@@ -45,8 +47,8 @@ use crate::schema::{arrow_schema, field_metadata, metadata_map, user_metadata};
 /// # Failures
 ///
 /// After an error every later call fails, and names the first one: to read on in the middle of a message would take its
-/// bytes for others. But a reader that has nothing yet ([`WouldBlock`](io::ErrorKind::WouldBlock),
-/// [`TimedOut`](io::ErrorKind::TimedOut)) loses nothing while `schema` or an iterator waits for the head of a message: then
+/// bytes for others. But a reader that has nothing yet ([`WouldBlock`](std::io::ErrorKind::WouldBlock),
+/// [`TimedOut`](std::io::ErrorKind::TimedOut)) loses nothing while `schema` or an iterator waits for the head of a message: then
 /// [`batches`](Self::batches) goes on where it stood. Rows count on: `with_n_rows` and the row index are those of the
 /// whole stream, however many iterators it takes.
 ///
@@ -83,53 +85,6 @@ pub struct IpcStreamReader<R> {
     options: ReadOptions,
 }
 
-/// The stream and the reader's end of it, shared with the iterator over its batches.
-type Shared<R> = Arc<Mutex<State<R>>>;
-
-enum State<R> {
-    /// Nothing has been read; limits may still be set.
-    New(R),
-    Open(Stream<R>),
-    Memory(Stream<io::Empty>, Option<R>),
-    /// The source has been given back.
-    Gone,
-}
-
-fn lock<R>(state: &Shared<R>) -> MutexGuard<'_, State<R>> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Runs `$work` on the stream, wherever it comes from.
-macro_rules! with_stream {
-    ($state:expr, $options:expr, |$stream:ident| $work:expr) => {{
-        let mut state = lock($state);
-        state.open($options);
-        match &mut *state {
-            State::Open($stream) => {
-                let result = $work;
-                match $stream.leave() {
-                    Ok(()) => result,
-                    Err(error) => result.and(Err(error)),
-                }
-            },
-            State::Memory($stream, _) => $work,
-            State::New(_) | State::Gone => {
-                Err(polars_err!(ComputeError: "the source of this stream has been taken back by into_inner"))
-            },
-        }
-    }};
-}
-
-impl<R: Read> State<R> {
-    fn open(&mut self, options: &ReadOptions) {
-        if let Self::New(_) = self
-            && let Self::New(reader) = std::mem::replace(self, Self::Gone)
-        {
-            *self = Self::Open(Stream::new(Input::from_reader(reader, options.limits)));
-        }
-    }
-}
-
 impl IpcStreamReader<OwnedBytes> {
     /// Reads a stream that is in memory: `Vec<u8>`, `Bytes`, a memory map. Buffers that are not
     /// compressed become views into it, without a copy.
@@ -146,7 +101,7 @@ impl IpcStreamReader<OwnedBytes> {
     /// ```
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(bytes: B) -> Self {
         let bytes = OwnedBytes::new(bytes);
-        let stream = Stream::new(Input::Memory { bytes: bytes.buffer().clone(), at: 0 });
+        let stream = Stream::new(InMemory::new(bytes.buffer().clone(), 0));
         Self {
             state: Arc::new(Mutex::new(State::Memory(stream, Some(bytes)))),
             options: ReadOptions::default(),
@@ -464,10 +419,7 @@ impl<R: Read> IpcStreamReader<R> {
     pub fn into_inner(self) -> R {
         match std::mem::replace(&mut *lock(&self.state), State::Gone) {
             State::New(reader) | State::Memory(_, Some(reader)) => reader,
-            State::Open(stream) => match stream.into_input().into_reader() {
-                Some(reader) => reader,
-                None => unreachable!("a stream with a reader reads from it"),
-            },
+            State::Open(stream) => stream.into_input().into_reader(),
             State::Memory(_, None) | State::Gone => {
                 unreachable!("only into_inner takes the source, and self with it")
             },
@@ -494,116 +446,8 @@ impl<R: Read> SerReader<R> for IpcStreamReader<R> {
     }
 }
 
-/// The record batches of a stream, read and decoded one at a time.
-///
-/// ```
-/// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
-/// # use polars_core::prelude::*;
-/// # use polars_io::{SerReader, SerWriter};
-/// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
-/// # let mut bytes = Vec::new();
-/// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
-/// let reader = IpcStreamReader::new(bytes.as_slice());
-/// let mut batches = reader.batches()?;
-/// assert_eq!(batches.next().unwrap()?.height(), 2);
-/// # PolarsResult::Ok(())
-/// ```
-pub struct StreamBatches<R> {
-    state: Shared<R>,
-    options: ReadOptions,
-    /// Of the stream that it is of.
-    number: usize,
-    done: bool,
-    metadata: Metadata,
-    stored: BatchMetadata,
-}
-
-impl<R> StreamBatches<R> {
-    /// The custom metadata of the batch that came last, with floe's statistics if it has any. Metadata that is not UTF-8 is
-    /// in [`metadata_bytes`](Self::metadata_bytes) only.
-    ///
-    /// ```
-    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
-    /// # use polars_core::prelude::*;
-    /// # use polars_io::{SerReader, SerWriter};
-    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
-    /// # let mut bytes = Vec::new();
-    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
-    /// let reader = IpcStreamReader::new(bytes.as_slice());
-    /// let mut batches = reader.batches()?;
-    /// batches.next().unwrap()?;
-    /// assert!(batches.metadata().is_empty());
-    /// # PolarsResult::Ok(())
-    /// ```
-    #[must_use]
-    pub fn metadata(&self) -> &Metadata {
-        &self.metadata
-    }
-
-    /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
-    ///
-    /// ```
-    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
-    /// # use polars_core::prelude::*;
-    /// # use polars_io::{SerReader, SerWriter};
-    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
-    /// # let mut bytes = Vec::new();
-    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
-    /// let reader = IpcStreamReader::new(bytes.as_slice());
-    /// let mut batches = reader.batches()?;
-    /// batches.next().unwrap()?;
-    /// assert!(batches.metadata_bytes().is_empty());
-    /// # PolarsResult::Ok(())
-    /// ```
-    #[must_use]
-    pub fn metadata_bytes(&self) -> MetadataBytes {
-        NotUtf8::merged(&self.stored.0, &self.stored.1)
-    }
-}
-
-impl<R: Read> Iterator for StreamBatches<R> {
-    type Item = PolarsResult<DataFrame>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let (options, number) = (&self.options, self.number);
-        let next = with_stream!(&self.state, options, |s| {
-            if s.number() == number {
-                s.hand_over();
-                s.next_frame(options)
-            } else {
-                Err(polars_err!(
-                    ComputeError: "these are the batches of stream {} of the source; its reader has gone on to stream {}",
-                    number + 1, s.number() + 1
-                ))
-            }
-        });
-        self.done = !matches!(next, Ok(Some(_)));
-        match next {
-            Ok(Some((df, metadata))) => {
-                self.metadata = metadata_map(&metadata.0);
-                self.stored = metadata;
-                Some(Ok(df))
-            },
-            Ok(None) => None,
-            Err(e) => Some(Err(e)),
-        }
-    }
-}
-
 impl<R> std::fmt::Debug for IpcStreamReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("IpcStreamReader").finish_non_exhaustive()
-    }
-}
-
-impl<R> std::fmt::Debug for StreamBatches<R> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StreamBatches")
-            .field("stream", &self.number)
-            .field("done", &self.done)
-            .finish_non_exhaustive()
     }
 }

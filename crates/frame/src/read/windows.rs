@@ -6,58 +6,61 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::io::Read;
 
 use polars_core::prelude::*;
 
-use super::assemble::{GrowingFrame, check_rows, finish_frame};
+use super::assemble::check_rows;
 use super::flags;
+use super::frame::finish_frame;
+use super::frame_builder::FrameBuilder;
 use super::in_place;
-use super::input::Input;
+use super::message_source::{MessageSource, SourceKind};
 use super::options::ReadOptions;
-use super::stream_source::{Stream, StreamBatch};
+use super::pending::PendingBatch;
+use super::stream_source::Stream;
 use crate::pool::Task;
 
 /// Batches of about so many bytes are decoded together; those on disk take none yet, so that all of them are.
 const WINDOW_BYTES: usize = 8 << 20;
 /// The first batches, of which nothing is read in place: so many bytes tell how the others will be.
-const FIRST_BYTES: usize = if cfg!(fuzzing) { 1 } else { 1 << 20 };
+const FIRST_WINDOW_BYTES: usize = if cfg!(fuzzing) { 1 } else { 1 << 20 };
 /// What a batch counts for at least: windows have at most 1,024 of them.
-const MIN_BATCH: usize = 16 << 10;
+const MIN_BATCH_BYTES: usize = 16 << 10;
 /// Windows being decoded while the next one is read.
-const WINDOWS: usize = 2;
+const MAX_WINDOWS_IN_FLIGHT: usize = 2;
 
 /// Neighbouring batches of a stream.
 #[derive(Default)]
 struct Window {
-    batches: Vec<StreamBatch>,
+    batches: Vec<PendingBatch<'static>>,
     bytes: usize,
     rows: usize,
     is_last: bool,
 }
 
-impl<R: Read> Stream<R> {
+impl<S: MessageSource> Stream<S> {
     /// All that is left, in one frame, whose rows are counted on from those before.
     pub(crate) fn read_all(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
         let before = self.current.rows;
-        if matches!(self.input, Input::Memory { .. }) {
+        if self.input.kind() == SourceKind::Memory {
             let mut batches = Vec::new();
             while let Some(batch) = self.next_batch(options)? {
                 batches.push(batch);
             }
-            return self.decode(&batches, options, before);
+            return self.decode(batches, options, before);
         }
         let mut first = Window::default();
-        self.extend(&mut first, FIRST_BYTES, options, None)?;
-        let suited = match &self.input {
-            Input::Reader(_) if options.rechunk => self.suited(&first, options)?,
-            _ => Vec::new(),
+        self.extend(&mut first, FIRST_WINDOW_BYTES, options, None)?;
+        let suited = if options.rechunk && self.input.kind() == SourceKind::Reader {
+            self.suited(&first, options)?
+        } else {
+            Vec::new()
         };
         if suited.is_empty() {
             self.extend(&mut first, WINDOW_BYTES, options, None)?;
         }
         if first.is_last {
-            return self.decode(&first.batches, options, before);
+            return self.decode(first.batches, options, before);
         }
         if options.rechunk {
             self.read_joined(first, &suited, options, before)
@@ -73,7 +76,7 @@ impl<R: Read> Stream<R> {
     }
 
     /// Batches to be decoded together, and whether there are no more. The columns of `in_place` have their rows then.
-    fn window(&mut self, options: &ReadOptions, in_place: Option<&mut GrowingFrame>) -> PolarsResult<Window> {
+    fn window(&mut self, options: &ReadOptions, in_place: Option<&mut FrameBuilder>) -> PolarsResult<Window> {
         let mut window = Window::default();
         self.extend(&mut window, WINDOW_BYTES, options, in_place)?;
         Ok(window)
@@ -85,15 +88,15 @@ impl<R: Read> Stream<R> {
         window: &mut Window,
         bytes: usize,
         options: &ReadOptions,
-        mut in_place: Option<&mut GrowingFrame>,
+        mut in_place: Option<&mut FrameBuilder>,
     ) -> PolarsResult<()> {
         while window.bytes < bytes && !window.is_last {
             let Some(batch) = self.next_batch_onto(options, in_place.as_deref_mut())? else {
                 window.is_last = true;
                 break;
             };
-            window.bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH));
-            window.rows = window.rows.saturating_add(batch.header.rows);
+            window.bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH_BYTES));
+            window.rows = window.rows.saturating_add(batch.rows());
             window.batches.push(batch);
         }
         Ok(())
@@ -109,14 +112,14 @@ impl<R: Read> Stream<R> {
         before: usize,
     ) -> PolarsResult<DataFrame> {
         let projection = self.projection(options)?;
-        let (mut read, mut frame) = GrowingFrame::split(&projection, in_place);
+        let (mut read, mut frame) = FrameBuilder::split(&projection, in_place);
         self.decoding(options)?.onto(&mut read, &first.batches)?;
         let mut in_place = (!read.is_empty()).then_some(&mut read);
         let mut metadata = Vec::new();
         let mut window = first;
         loop {
             let Window { mut batches, is_last, .. } = window;
-            metadata.extend(batches.iter_mut().map(|batch| std::mem::take(&mut batch.metadata)));
+            metadata.extend(batches.iter_mut().map(|batch| std::mem::take(&mut batch.head.metadata)));
             let decoding = self.decoding(options)?;
             if is_last || !options.parallel || frame.is_empty() {
                 decoding.onto(&mut frame, &batches)?;
@@ -163,11 +166,11 @@ impl<R: Read> Stream<R> {
             if batches.is_empty() {
                 debug_assert!(is_last, "only the end of the stream makes a window empty");
             } else if options.parallel {
-                tasks.push_back(Task::spawn(move || decoding.frame(&batches, before)));
+                tasks.push_back(Task::spawn(move || decoding.frame(batches, before)));
             } else {
-                done(decoding.frame(&batches, before)?)?;
+                done(decoding.frame(batches, before)?)?;
             }
-            while tasks.len() > if is_last { 0 } else { WINDOWS } {
+            while tasks.len() > if is_last { 0 } else { MAX_WINDOWS_IN_FLIGHT } {
                 if let Some(task) = tasks.pop_front() {
                     done(task.wait()?)?;
                 }

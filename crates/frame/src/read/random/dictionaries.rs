@@ -1,31 +1,36 @@
 //! The dictionaries that a batch needs, wherever in a stream it is.
 
+use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use floe_array::Dictionaries;
 use floe_array::decode::Budget;
-use floe_format::{Block, Place};
+use floe_format::{Block, IpcLimits, Place};
 use polars_core::prelude::*;
 
-use super::origin::Reading;
-use super::{IpcIndex, IpcKind};
+use super::found::{DictionaryId, IpcKind};
 use crate::error::format_error;
 use crate::pool;
 use crate::read::dictionaries::Store;
-use crate::read::index::dictionary_at;
+use crate::read::heads::{body_start, dictionary_at};
 use crate::read::options::{Projection, ReadOptions};
+use crate::read::ranged::{RangedSource, SourceBody};
 use crate::schema::ReadSchema;
 
-/// A dictionary message.
-pub(super) struct DictionaryEntry {
-    pub(super) block: Block,
-    pub(super) id: i64,
-    pub(super) is_delta: bool,
+/// The dictionary messages of a source.
+pub(super) struct DictionaryIndex {
+    kind: IpcKind,
+    limits: IpcLimits,
+    blocks: Vec<Block>,
+    /// What their heads say, once those have been read.
+    ids: OnceLock<Vec<DictionaryId>>,
+    /// Dictionaries decoded lately.
+    known: Mutex<VecDeque<Known>>,
 }
 
 /// Dictionaries as they were after some messages of one stream, for some slots.
-pub(super) struct Known {
+struct Known {
     slots: Vec<usize>,
     /// From the first of the stream.
     messages: Range<usize>,
@@ -33,62 +38,123 @@ pub(super) struct Known {
 }
 
 /// Snapshots of dictionaries that are kept. A file needs one for each projection.
-const KNOWN_MOST: usize = 8;
+const MAX_KNOWN: usize = 8;
 
-impl IpcIndex {
+/// What a read of dictionaries needs beside the source.
+pub(super) struct DictionaryRead<'a> {
+    pub(super) schema: &'a Arc<ReadSchema>,
+    pub(super) projection: &'a Projection,
+    pub(super) options: &'a ReadOptions,
+    pub(super) budget: &'a Budget,
+}
+
+impl DictionaryIndex {
+    /// Of messages in these blocks; `ids` of all of them or of none.
+    pub(super) fn new(kind: IpcKind, limits: IpcLimits, blocks: Vec<Block>, ids: Vec<DictionaryId>) -> Self {
+        let known = if ids.len() == blocks.len() { OnceLock::from(ids) } else { OnceLock::new() };
+        Self { kind, limits, blocks, ids: known, known: Mutex::default() }
+    }
+
+    /// The blocks of messages whose heads have not been read yet.
+    pub(super) fn blocks_without_ids(&self) -> &[Block] {
+        if self.ids.get().is_some() { &[] } else { &self.blocks }
+    }
+
+    /// What the heads say, which are read at the first time.
+    fn ids(&self, source: &dyn RangedSource) -> PolarsResult<&[DictionaryId]> {
+        if let Some(ids) = self.ids.get() {
+            return Ok(ids);
+        }
+        let id = |(number, block): (usize, &Block)| {
+            let (header, _) = dictionary_at(source, *block, number, &self.limits)?;
+            Ok(DictionaryId { id: header.id, is_delta: header.is_delta })
+        };
+        let ids = self.blocks.iter().enumerate().map(id).collect::<PolarsResult<Vec<DictionaryId>>>()?;
+        Ok(self.ids.get_or_init(|| ids))
+    }
+
     /// The dictionaries as a batch knows them that has these dictionary messages of its stream before it.
-    pub(super) fn dictionaries_for(
+    pub(super) fn read(
         &self,
-        reading: &Reading<'_>,
+        source: &dyn RangedSource,
+        messages: Range<usize>,
+        read: &DictionaryRead<'_>,
+    ) -> PolarsResult<Arc<Dictionaries>> {
+        let DictionaryRead { schema, projection, options, budget } = *read;
+        let (from, mut store) = self.nearest(schema, projection, &messages)?;
+        if from == messages.end {
+            return Ok(store.snapshot());
+        }
+        for number in self.counting(source, &store, schema, from..messages.end)? {
+            let Some(block) = self.blocks.get(number) else { continue };
+            let (header, version) = dictionary_at(source, *block, number, &self.limits)?;
+            let decode = options.decode_options(schema, version);
+            let body = SourceBody { source, start: body_start(*block) };
+            store
+                .apply(&header, &body, &decode, budget, pool::executor(options.parallel))
+                .map_err(|e| format_error(e.at(Place::DictionaryBatch(number))))?;
+        }
+        let dictionaries = store.snapshot();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() == MAX_KNOWN {
+            known.pop_front();
+        }
+        known.push_back(Known { slots: projection.slots.clone(), messages, store });
+        Ok(dictionaries)
+    }
+
+    /// The blocks that such a read would read, if their heads are known or in the source.
+    pub(super) fn needed(
+        &self,
+        source: &dyn RangedSource,
+        messages: Range<usize>,
         schema: &Arc<ReadSchema>,
         projection: &Projection,
-        messages: Range<usize>,
-        options: &ReadOptions,
-        budget: &Budget,
-    ) -> PolarsResult<Arc<Dictionaries>> {
+    ) -> PolarsResult<Vec<Block>> {
+        let (from, store) = self.nearest(schema, projection, &messages)?;
+        if from == messages.end {
+            return Ok(Vec::new());
+        }
+        let numbers = self.counting(source, &store, schema, from..messages.end)?;
+        Ok(numbers.into_iter().filter_map(|number| self.blocks.get(number).copied()).collect())
+    }
+
+    /// What is known that comes before the end of some messages and is nearest to it, and where it stands: the rest is
+    /// applied to that. Not locked meanwhile: the pool may run another read on this very thread.
+    fn nearest(
+        &self,
+        schema: &Arc<ReadSchema>,
+        projection: &Projection,
+        messages: &Range<usize>,
+    ) -> PolarsResult<(usize, Store)> {
         let slots = &projection.slots;
-        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // The nearest that came before, from which on the rest is applied. Not locked meanwhile: the
-        // pool may run another read on this very thread.
-        let nearest = lock()
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let nearest = known
             .iter()
             .filter(|known| known.messages.start == messages.start && known.slots == *slots)
             .filter(|known| known.messages.end <= messages.end)
             .max_by_key(|known| known.messages.end)
             .map(|known| (known.messages.end, known.store.clone()));
-        let (from, mut store) = match nearest {
-            Some((known, store)) if known == messages.end => return Ok(store.snapshot()),
-            Some(known) => known,
-            None => (messages.start, Store::new(Arc::clone(schema), slots).map_err(format_error)?),
-        };
-        for number in self.needed_dictionaries(&store, schema, from..messages.end)? {
-            let Some(entry) = self.dictionaries.get(number) else { continue };
-            let dictionary = reading
-                .counted(entry.block, |source| dictionary_at(source, entry.block, number, &self.limits))?;
-            let decode = options.decode_options(schema, dictionary.version);
-            let body = reading.body(dictionary.body);
-            store
-                .apply(&dictionary.header, &body, &decode, budget, pool::executor(options.parallel))
-                .map_err(|e| format_error(e.at(Place::DictionaryBatch(number))))?;
+        drop(known);
+        match nearest {
+            Some(known) => Ok(known),
+            None => Ok((messages.start, Store::new(Arc::clone(schema), slots).map_err(format_error)?)),
         }
-        let dictionaries = store.snapshot();
-        let mut known = lock();
-        if known.len() == KNOWN_MOST {
-            known.pop_front();
-        }
-        known.push_back(Known { slots: slots.clone(), messages, store });
-        Ok(dictionaries)
     }
 
     /// Which of some dictionary messages still count behind them: of each dictionary that is wanted the
     /// last whole one, and the deltas behind it.
-    fn needed_dictionaries(
+    fn counting(
         &self,
+        source: &dyn RangedSource,
         store: &Store,
         schema: &ReadSchema,
         range: Range<usize>,
     ) -> PolarsResult<Vec<usize>> {
-        let messages = self.dictionaries.get(range.clone()).unwrap_or_default();
+        if range.is_empty() || store.is_empty() {
+            return Ok(Vec::new());
+        }
+        let messages = self.ids(source)?.get(range.clone()).unwrap_or_default();
         let wanted = range.zip(messages).filter(|(_, entry)| store.wants(entry.id));
         // The values of a dictionary may be keys of another, as it was when they were sent.
         let nested = schema.has_nested_dictionaries();

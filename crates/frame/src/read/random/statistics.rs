@@ -1,18 +1,19 @@
 //! What batches say about their values, as far as it is bound to them.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use floe_array::Body;
-use floe_format::BatchHeader;
 use polars_core::prelude::*;
 
-use super::IpcIndex;
-use super::origin::Reading;
+use super::index::{Index, IpcIndex};
+use super::request::{Recorder, Request};
 use crate::error::format_error;
 use crate::pool;
-use crate::read::index::Located;
+use crate::read::heads::{body_start, head_range};
 use crate::read::options::ColumnCounts;
+use crate::read::pending::BatchHead;
+use crate::read::ranged::{RangedSource, ReadCost, SourceBody};
 use crate::schema::ReadSchema;
 use crate::statistics::bounds::parse;
 use crate::statistics::{BatchStatistics, ColumnStatistics, KEY, fingerprint, schema_fingerprint};
@@ -46,7 +47,8 @@ impl IpcIndex {
         columns: &[usize],
     ) -> PolarsResult<(DataFrame, u64)> {
         let schema = self.schema(Some(columns))?;
-        let (known, bytes) = self.known_statistics(batches.clone(), columns).map_err(|e| self.place(e))?;
+        let known = self.0.known_statistics(batches.clone(), columns);
+        let (known, bytes) = known.map_err(|e| self.0.place(e))?;
         let rows = batches.clone().map(|batch| {
             let rows = self.batch_size(batch).map_or(0, |(rows, _)| rows);
             IdxSize::try_from(rows).ok()
@@ -76,25 +78,62 @@ impl IpcIndex {
         }
         Ok((DataFrame::new(batches.len(), frame)?, bytes))
     }
+}
 
+impl Index {
     fn known_statistics(&self, batches: Range<usize>, columns: &[usize]) -> PolarsResult<(Vec<Known>, u64)> {
         let n = batches.len();
         if !self.has_statistics {
             return Ok((vec![Known::new(); n], 0));
         }
-        let reading = self.reading()?;
         // Of all streams that lie one behind another, which mostly have one schema.
         let own = schema_fingerprint(&self.schema.written);
-        let known = pool::executor(true)
-            .map(n, |i| self.known_of(&reading, batches.start + i, columns, own))
-            .into_iter()
-            .collect::<PolarsResult<_>>()?;
-        Ok((known, reading.bytes()))
+        let known_in = |source: &dyn RangedSource| {
+            let known =
+                pool::executor(true).map(n, |i| self.known_of(source, batches.start + i, columns, own));
+            known.into_iter().collect::<PolarsResult<Vec<Known>>>()
+        };
+        self.reading(|source| {
+            if source.read_cost() == ReadCost::Request {
+                return known_in(&self.fetch_for_statistics(source, batches.clone(), columns)?.given);
+            }
+            known_in(source)
+        })
+    }
+
+    /// Reads what statistics have to be held against by two requests: heads, unless they are known, and samples.
+    fn fetch_for_statistics(
+        &self,
+        source: &dyn RangedSource,
+        batches: Range<usize>,
+        columns: &[usize],
+    ) -> PolarsResult<Request> {
+        let gap = self.profile.gap_bytes;
+        let blocks = self.blocks(&batches);
+        let mut request = Request::new(self.len);
+        self.heads.fill(&blocks, &mut request.given);
+        request.ask(&blocks.iter().map(|block| head_range(*block)).collect::<Vec<_>>());
+        request.read_from(source, gap)?;
+        self.heads.keep(&blocks, &request.given);
+        let mut ranges = Vec::new();
+        for (entry, number) in self.batches.iter().zip(0..).skip(batches.start).take(batches.len()) {
+            let head = self.head(&request.given, entry, number)?;
+            let recorder = Recorder::default();
+            // What cannot be understood counts as unknown later on.
+            if prints(&self.stream_of(number)?.schema, &head, &recorder, columns).is_ok() {
+                let body = body_start(entry.block);
+                let sampled = recorder.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+                ranges.extend(sampled.into_iter().map(|range| body + range.start..body + range.end));
+            }
+        }
+        request.ask(&ranges);
+        request.read_from(source, gap)?;
+        Ok(request)
     }
 
     fn known_of(
         &self,
-        reading: &Reading<'_>,
+        source: &dyn RangedSource,
         batch: usize,
         columns: &[usize],
         schema: u64,
@@ -106,8 +145,8 @@ impl IpcIndex {
         } else {
             schema_fingerprint(&stream.schema.written)
         };
-        let located = self.locate(reading, entry, batch)?;
-        let text = located.metadata.iter().find(|(key, _)| key == KEY);
+        let head = self.head(source, entry, batch)?;
+        let text = head.metadata.iter().find(|(key, _)| key == KEY);
         let Some(said) = text.and_then(|(_, text)| BatchStatistics::from_text(text)) else {
             return Ok(Known::new());
         };
@@ -117,9 +156,9 @@ impl IpcIndex {
         if !about_this || said.columns.len() != width {
             return Ok(Known::new());
         }
-        let body = reading.body(located.body);
+        let body = SourceBody { source, start: body_start(entry.block) };
         // A batch that cannot be understood is an error when it is read, which it will be then.
-        let Ok(prints) = prints(&stream.schema, &located, &body, columns) else { return Ok(Known::new()) };
+        let Ok(prints) = prints(&stream.schema, &head, &body, columns) else { return Ok(Known::new()) };
         let known = columns.iter().zip(prints).map(|(column, print)| {
             let said = said.columns.get(*column)?;
             (said.fingerprint == print && said.nulls <= entry.rows).then(|| said.clone())
@@ -131,7 +170,7 @@ impl IpcIndex {
 /// The fingerprints of some columns as they are stored.
 fn prints(
     schema: &ReadSchema,
-    batch: &Located<BatchHeader>,
+    batch: &BatchHead,
     body: &dyn Body,
     columns: &[usize],
 ) -> PolarsResult<Vec<u64>> {

@@ -5,105 +5,155 @@
 //!   stream 1                                    stream 2: the same columns
 //! ```
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use floe_format::sniff::check_stream;
 use floe_format::{Block, Decoder, Error, ErrorKind, Header, IpcLimits, Message, Schema, Step};
+use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
-use super::dictionaries::DictionaryEntry;
-use super::origin::Reading;
-use super::walk::Found;
-use super::{Entry, StreamPlace};
+use super::found::{BatchEntry, DictionaryId, Found, StreamPlace};
 use crate::error::format_error;
-use crate::read::heads::Heads;
-use crate::read::index::SNIFFED;
+use crate::read::footer::SNIFFED;
+use crate::read::read_ahead::ReadAhead;
 use crate::read::types::TypeOptions;
 use crate::schema::{ReadColumn, ReadSchema, TypeDifference};
 use crate::statistics;
 
-/// What is read at once of a stream whose bodies are shorter than that.
-const AHEAD: u64 = 32 << 10;
+/// Bodies shorter than this are read along with the heads, so many bytes at once.
+const SHORT_BODY_BYTES: u64 = 32 << 10;
 
-/// Walks along all streams of a source.
-pub(super) fn stream(reading: &Reading<'_>, limits: IpcLimits, types: &TypeOptions) -> PolarsResult<Found> {
-    let mut found = Found { types: types.clone(), ..Found::default() };
-    let mut heads = Heads::default();
-    let mut at = 0u64;
-    loop {
-        let before = found.streams.len();
-        match one_stream(reading, limits, &mut heads, &mut found, at) {
-            Err(e) if before > 0 => return Err(behind_another(reading, e, before, at)),
-            Err(e) => return Err(e),
-            Ok(end) if end == reading.len() => return Ok(found),
-            Ok(end) => at = end,
-        }
-    }
-}
-
-/// What is wrong with a stream behind others, or with what stands in its place.
-fn behind_another(reading: &Reading<'_>, error: PolarsError, before: usize, at: u64) -> PolarsError {
-    let begin = reading.read(at..reading.len().min(at + SNIFFED as u64));
-    match begin.as_ref().map(|begin| check_stream(begin)) {
-        Ok(Err(other)) => format_error(other).wrap_msg(|msg| {
-            let rest = reading.len() - at;
-            format!("{rest} bytes follow the end marker of stream {before}, from byte {at} on: {msg}")
-        }),
-        _ if matches!(error, PolarsError::SchemaMismatch(_)) => error,
-        _ => error.wrap_msg(|msg| format!("stream {}, from byte {at} on: {msg}", before + 1)),
-    }
-}
-
-/// Walks along one stream that starts at `from`, and says where it ends.
-fn one_stream(
-    reading: &Reading<'_>,
+/// A walk that says which bytes it needs next.
+pub(super) struct StreamWalk {
+    len: u64,
     limits: IpcLimits,
-    heads: &mut Heads,
-    found: &mut Found,
+    decoder: Decoder,
+    heads: ReadAhead,
+    found: Found,
+    /// Streams that have been passed.
+    passed: usize,
+    /// Where the current stream and its current message start.
     from: u64,
-) -> PolarsResult<u64> {
-    let streams = found.streams.len();
-    let mut decoder = Decoder::new(limits);
-    let (mut start, mut at) = (from, from);
-    loop {
-        let message = found.messages();
-        let place =
-            |e: Error| format_error(e.at(format!("message {message} after the schema, at byte {start}")));
-        let need = decoder.needed() as u64;
-        let have = reading.len() - at;
-        if have == 0 && decoder.is_at_boundary() {
-            return Ok(at);
+    start: u64,
+    at: u64,
+    failed: Option<PolarsError>,
+}
+
+/// What a walk comes to.
+pub(super) enum Walked {
+    /// These bytes are needed.
+    Needs(Range<u64>),
+    /// The end of the source.
+    Done(Found),
+}
+
+impl StreamWalk {
+    /// Along a source of `len` bytes.
+    pub(super) fn new(len: u64, limits: IpcLimits, types: &TypeOptions) -> Self {
+        let found = Found { types: types.clone(), ..Found::default() };
+        let (decoder, heads) = (Decoder::new(limits), ReadAhead::default());
+        Self { len, limits, decoder, heads, found, passed: 0, from: 0, start: 0, at: 0, failed: None }
+    }
+
+    /// Takes bytes that were needed, or happen to be there.
+    pub(super) fn put(&mut self, start: u64, bytes: Buffer<u8>) {
+        self.heads.put(start, bytes);
+    }
+
+    /// Goes on as far as the bytes reach.
+    pub(super) fn walk(&mut self) -> PolarsResult<Walked> {
+        loop {
+            if let Some(error) = self.failed.take() {
+                return Err(self.behind_another(error));
+            }
+            match self.one_stream() {
+                Err(error) if self.passed > 0 => {
+                    // What stands there instead of a stream is looked at.
+                    self.failed = Some(error);
+                    let sniffed = self.from..self.len.min(self.from + SNIFFED as u64);
+                    if let Some(missing) = self.heads.missing(&sniffed, self.len) {
+                        return Ok(Walked::Needs(missing));
+                    }
+                },
+                Err(error) => return Err(error),
+                Ok(Some(needed)) => return Ok(Walked::Needs(needed)),
+                Ok(None) if self.at == self.len => return Ok(Walked::Done(std::mem::take(&mut self.found))),
+                Ok(None) => {
+                    self.passed = self.found.streams.len();
+                    (self.from, self.start) = (self.at, self.at);
+                    self.decoder = Decoder::new(self.limits);
+                },
+            }
         }
+    }
+
+    /// What is wrong with a stream behind others, or with what stands in its place.
+    fn behind_another(&mut self, error: PolarsError) -> PolarsError {
+        let (at, before) = (self.from, self.passed);
+        let sniffed = at..self.len.min(at + SNIFFED as u64);
+        let missing = |_| Ok(Buffer::default());
+        let begin = self.heads.get(sniffed, self.len, missing);
+        match begin.as_ref().map(|begin| check_stream(begin)) {
+            Ok(Err(other)) => format_error(other).wrap_msg(|msg| {
+                let rest = self.len - at;
+                format!("{rest} bytes follow the end marker of stream {before}, from byte {at} on: {msg}")
+            }),
+            _ if matches!(error, PolarsError::SchemaMismatch(_)) => error,
+            _ => error.wrap_msg(|msg| format!("stream {}, from byte {at} on: {msg}", before + 1)),
+        }
+    }
+
+    /// Walks along one stream: to its end, or to where bytes are needed.
+    fn one_stream(&mut self) -> PolarsResult<Option<Range<u64>>> {
+        loop {
+            let (message, start) = (self.found.messages(), self.start);
+            let place =
+                |e: Error| format_error(e.at(format!("message {message} after the schema, at byte {start}")));
+            let need = self.decoder.needed() as u64;
+            let have = self.len - self.at;
+            if have == 0 && self.decoder.is_at_boundary() {
+                return Ok(None);
+            }
+            if have < need {
+                return Err(place(Error::new(ErrorKind::Truncated { need, have })));
+            }
+            let wanted = self.at..self.at + need;
+            if let Some(missing) = self.heads.missing(&wanted, self.len) {
+                return Ok(Some(missing));
+            }
+            let bytes = self.heads.get(wanted, self.len, |_| Ok(Buffer::default()))?;
+            self.at += need;
+            match self.decoder.feed(&bytes).map_err(place)? {
+                Step::Need(_) => {},
+                Step::End if self.found.streams.len() == self.passed => {
+                    return Err(place(Error::invalid("an end marker without a schema message before it")));
+                },
+                Step::End => return Ok(None),
+                Step::Message(message) => self.message(message, place)?,
+            }
+        }
+    }
+
+    /// Takes in a message, whose body comes next and is passed over.
+    fn message(&mut self, message: Message, place: impl Fn(Error) -> PolarsError) -> PolarsResult<()> {
+        let (need, have) = (message.body_len, self.len - self.at);
         if have < need {
-            return Err(place(Error::new(ErrorKind::Truncated { need, have })));
+            return Err(place(Error::new(ErrorKind::Truncated { need, have }).at("body")));
         }
-        let bytes = heads.get(at..at + need, reading.len(), |range| reading.read(range))?;
-        at += need;
-        match decoder.feed(&bytes).map_err(place)? {
-            Step::Need(_) => {},
-            Step::End if found.streams.len() == streams => {
-                return Err(place(Error::invalid("an end marker without a schema message before it")));
-            },
-            Step::End => return Ok(at),
-            Step::Message(message) => {
-                let (need, have) = (message.body_len, reading.len() - at);
-                if have < need {
-                    return Err(place(Error::new(ErrorKind::Truncated { need, have }).at("body")));
-                }
-                let metadata_len = u32::try_from(at - start)
-                    .map_err(|_| place(Error::invalid("a head of more than 4 GiB")))?;
-                let block = Block { offset: start, metadata_len, body_len: need };
-                found.take(message, block, streams, place)?;
-                at += need;
-                start = at;
-                heads.read_ahead(if need < AHEAD { AHEAD } else { 0 });
-            },
-        }
+        let metadata_len = u32::try_from(self.at - self.start)
+            .map_err(|_| place(Error::invalid("a head of more than 4 GiB")))?;
+        let block = Block { offset: self.start, metadata_len, body_len: need };
+        self.found.take(message, block, self.passed, place)?;
+        self.at += need;
+        self.start = self.at;
+        self.heads.read_ahead(if need < SHORT_BODY_BYTES { SHORT_BODY_BYTES } else { 0 });
+        Ok(())
     }
 }
 
 impl Found {
-    /// Messages of the current stream behind its schema.
+    /// Messages of the last stream behind its schema.
     fn messages(&self) -> usize {
         let (batches, dictionaries) =
             self.streams.last().map_or((0, 0), |stream| (stream.first_batch, stream.first_dictionary));
@@ -130,12 +180,13 @@ impl Found {
                 return Err(place(Error::invalid("the stream does not start with a schema message")));
             },
             Header::Dictionary(header) => {
-                self.dictionaries.push(DictionaryEntry { block, id: header.id, is_delta: header.is_delta });
+                self.dictionaries.push(block);
+                self.dictionary_ids.push(DictionaryId { id: header.id, is_delta: header.is_delta });
             },
             Header::Batch(header) => {
                 self.has_statistics |= message.metadata.iter().any(|(key, _)| key == statistics::KEY);
                 let dictionaries = self.dictionaries.len();
-                self.batches.push(Entry { block, rows: header.rows, dictionaries });
+                self.batches.push(BatchEntry { block, rows: header.rows, dictionaries });
             },
         }
         Ok(())

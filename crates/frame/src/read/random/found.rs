@@ -1,0 +1,60 @@
+//! What indexing finds: streams, record batches, dictionary batches.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use floe_format::Block;
+
+use crate::read::types::TypeOptions;
+use crate::schema::ReadSchema;
+
+/// Which of the two formats an index is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IpcKind {
+    /// Messages one after another.
+    Stream,
+    /// Messages between magics, with a footer.
+    File,
+}
+
+/// A stream of the source: its messages are numbered on behind those of the streams before it. A file is one.
+pub(super) struct StreamPlace {
+    /// Its own: ids of dictionaries and byte order may differ, columns and their types not.
+    pub(super) schema: Arc<ReadSchema>,
+    pub(super) first_batch: usize,
+    pub(super) first_dictionary: usize,
+}
+
+/// A record batch.
+pub(super) struct BatchEntry {
+    pub(super) block: Block,
+    pub(super) rows: usize,
+    /// The number of dictionary messages before it, over all streams. It may need those of its own stream.
+    pub(super) dictionaries: usize,
+}
+
+/// What the head of a dictionary message says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DictionaryId {
+    pub(super) id: i64,
+    pub(super) is_delta: bool,
+}
+
+/// All of it.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) streams: Vec<StreamPlace>,
+    pub(super) batches: Vec<BatchEntry>,
+    pub(super) dictionaries: Vec<Block>,
+    /// One for each dictionary message, or none: then their heads have not been read yet.
+    pub(super) dictionary_ids: Vec<DictionaryId>,
+    pub(super) has_statistics: bool,
+    /// What columns become.
+    pub(super) types: TypeOptions,
+}
+
+/// A run of batches that have one schema.
+pub(super) struct SchemaRun {
+    pub(super) schema: Arc<ReadSchema>,
+    pub(super) batches: Range<usize>,
+}

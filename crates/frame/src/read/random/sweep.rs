@@ -1,0 +1,188 @@
+//! The heads of a file's messages, as many as have to be read: all by one request, unless there are very many.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use floe_format::{Block, Footer, IpcLimits};
+use polars_core::prelude::*;
+
+use super::found::{BatchEntry, DictionaryId, Found, StreamPlace};
+use super::options::Profile;
+use crate::cumulative;
+use crate::pool;
+use crate::read::heads::{batch_of, dictionary_of, head_range};
+use crate::read::ranged::SparseSource;
+use crate::read::types::TypeOptions;
+use crate::schema::ReadSchema;
+use crate::statistics;
+
+/// Heads that one task decodes.
+const HEADS_PER_TASK: usize = 64;
+/// Bytes of heads that are asked for at once.
+const MAX_BYTES_AT_ONCE: u64 = 64 << 20;
+
+/// A message whose head is wanted: its number among those of its kind.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Dictionary(usize),
+    Batch(usize),
+}
+
+/// What a head says.
+enum Said {
+    Dictionary(DictionaryId),
+    Batch { rows: usize, has_statistics: bool },
+}
+
+/// The heads of a file.
+pub(super) struct HeadSweep {
+    footer: Footer,
+    limits: IpcLimits,
+    /// The rows of batches as the footer says, if some heads or none are enough to believe it.
+    rows: Option<Vec<usize>>,
+    wanted: Vec<Wanted>,
+    /// How many of them have been asked for, and have been looked at.
+    asked: usize,
+    seen: usize,
+    dictionary_ids: Vec<DictionaryId>,
+    batch_rows: Vec<usize>,
+    has_statistics: bool,
+}
+
+impl HeadSweep {
+    pub(super) fn new(footer: Footer, limits: IpcLimits, profile: &Profile) -> Self {
+        let count = footer.batches.len();
+        let rows = match profile.checked_batches {
+            Some(all_of) if count <= all_of => None,
+            _ => rows_of_footer(&footer),
+        };
+        let sampled = match (&rows, profile.checked_batches) {
+            (None, _) => (0..count).collect(),
+            (Some(_), Some(_)) => vec![0, count / 2, count - 1],
+            (Some(_), None) => Vec::new(),
+        };
+        // Where no heads are read for the rows, those of dictionaries are read when a column needs one.
+        let is_lazy = rows.is_some() && profile.checked_batches.is_none();
+        let dictionaries = if is_lazy { 0 } else { footer.dictionaries.len() };
+        let wanted = (0..dictionaries).map(Wanted::Dictionary).chain(sampled.into_iter().map(Wanted::Batch));
+        let has_statistics = footer.metadata.iter().any(|(key, _)| key == statistics::KEY);
+        Self {
+            limits,
+            rows,
+            wanted: wanted.collect(),
+            asked: 0,
+            seen: 0,
+            dictionary_ids: Vec::new(),
+            batch_rows: Vec::new(),
+            has_statistics,
+            footer,
+        }
+    }
+
+    fn block(&self, wanted: Wanted) -> Block {
+        let block = match wanted {
+            Wanted::Dictionary(number) => self.footer.dictionaries.get(number),
+            Wanted::Batch(number) => self.footer.batches.get(number),
+        };
+        // Numbers are counted off those lists.
+        block.copied().unwrap_or_default()
+    }
+
+    /// The ranges to ask for next; none if all has been asked for.
+    pub(super) fn next_ranges(&mut self) -> Vec<Range<u64>> {
+        let mut ranges = Vec::new();
+        let mut bytes = 0;
+        while let Some(wanted) = self.wanted.get(self.asked).filter(|_| bytes < MAX_BYTES_AT_ONCE) {
+            let range = head_range(self.block(*wanted));
+            bytes += range.end - range.start;
+            ranges.push(range);
+            self.asked += 1;
+        }
+        ranges
+    }
+
+    /// The blocks of what was asked for last.
+    pub(super) fn asked_blocks(&self) -> Vec<Block> {
+        let wanted = self.wanted.get(self.seen..self.asked).unwrap_or_default();
+        wanted.iter().map(|wanted| self.block(*wanted)).collect()
+    }
+
+    /// Looks at what was asked for, in parallel.
+    pub(super) fn look(&mut self, given: &SparseSource) -> PolarsResult<()> {
+        let wanted = self.wanted.get(self.seen..self.asked).unwrap_or_default();
+        let tasks: Vec<&[Wanted]> = wanted.chunks(HEADS_PER_TASK).collect();
+        let said = pool::executor(true).map(tasks.len(), |task| {
+            let wanted = tasks.get(task).copied().unwrap_or_default();
+            wanted.iter().map(|wanted| self.said(*wanted, given)).collect::<PolarsResult<Vec<Said>>>()
+        });
+        let said = said.into_iter().collect::<PolarsResult<Vec<Vec<Said>>>>()?;
+        for said in said.into_iter().flatten() {
+            match said {
+                Said::Dictionary(id) => self.dictionary_ids.push(id),
+                Said::Batch { rows, has_statistics } => {
+                    self.batch_rows.push(rows);
+                    self.has_statistics |= has_statistics;
+                },
+            }
+        }
+        self.seen = self.asked;
+        self.believe();
+        Ok(())
+    }
+
+    fn said(&self, wanted: Wanted, given: &SparseSource) -> PolarsResult<Said> {
+        let block = self.block(wanted);
+        let lost = || polars_err!(ComputeError: "the head of a message was not read");
+        let head = given.get(head_range(block)).ok_or_else(lost)?;
+        match wanted {
+            Wanted::Dictionary(number) => {
+                let (header, _) = dictionary_of(&head, block, number, &self.limits)?;
+                Ok(Said::Dictionary(DictionaryId { id: header.id, is_delta: header.is_delta }))
+            },
+            Wanted::Batch(number) => {
+                let head = batch_of(&head, block, number, &self.limits)?;
+                let has_statistics = head.metadata.iter().any(|(key, _)| key == statistics::KEY);
+                Ok(Said::Batch { rows: head.header.rows, has_statistics })
+            },
+        }
+    }
+
+    /// Once all is seen, takes the footer by its word if the heads of some batches agree; otherwise wants all of them.
+    fn believe(&mut self) {
+        let Some(rows) = self.rows.as_ref().filter(|_| self.seen == self.wanted.len()) else { return };
+        let sampled = self.wanted.iter().filter_map(|wanted| match wanted {
+            Wanted::Batch(number) => Some(*number),
+            Wanted::Dictionary(_) => None,
+        });
+        let agrees = sampled.zip(&self.batch_rows).all(|(batch, said)| rows.get(batch) == Some(said));
+        if !agrees {
+            (self.rows, self.batch_rows) = (None, Vec::new());
+            self.wanted = (0..self.footer.batches.len()).map(Wanted::Batch).collect();
+            (self.asked, self.seen) = (0, 0);
+        }
+    }
+
+    /// What has been found. A batch that has other rows than the footer says is an error when it is read.
+    pub(super) fn finish(self, types: &TypeOptions) -> Found {
+        let dictionaries = self.footer.dictionaries;
+        let rows = self.rows.unwrap_or(self.batch_rows);
+        let entry = |(block, rows)| BatchEntry { block, rows, dictionaries: dictionaries.len() };
+        let batches = self.footer.batches.into_iter().zip(rows).map(entry).collect();
+        let schema = Arc::new(ReadSchema::new(self.footer.schema, types));
+        Found {
+            streams: vec![StreamPlace { schema, first_batch: 0, first_dictionary: 0 }],
+            batches,
+            dictionaries,
+            dictionary_ids: self.dictionary_ids,
+            has_statistics: self.has_statistics,
+            types: types.clone(),
+        }
+    }
+}
+
+/// The rows of each batch as the footer says, if it does.
+fn rows_of_footer(footer: &Footer) -> Option<Vec<usize>> {
+    let ends = cumulative::find(&footer.metadata, footer.batches.len())?;
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(&ends).map(|(start, end)| usize::try_from(end - start).ok()).collect()
+}

@@ -1,0 +1,133 @@
+//! What a source of ranges is.
+
+use std::io;
+use std::ops::Range;
+
+use floe_array::Body;
+use floe_format::Result as WireResult;
+use polars_buffer::Buffer;
+
+/// What a read of a [`RangedSource`] costs, which decides how it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadCost {
+    /// Nothing: the bytes are in memory.
+    Memory,
+    /// A call to the system. Buffers are read one by one to where they stay.
+    Call,
+    /// A request that takes milliseconds. Few are made: ranges that are near each other are read together, and what was
+    /// read of batches' heads is kept.
+    Request,
+}
+
+/// Bytes of a known length, of which any ranges can be read, from any thread: a file, memory, an object in a store.
+///
+/// [`IpcIndex::from_source`](crate::IpcIndex::from_source) opens one. Files, memory ([`OwnedBytes`](crate::OwnedBytes)) and
+/// anything that seeks ([`SeekSource`]) are sources already.
+///
+/// ```
+/// use floe_frame::{Buffer, IpcIndex, IpcIndexOptions, IpcWriter, RangedSource};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+/// use std::io;
+/// use std::ops::Range;
+/// use std::sync::Arc;
+///
+/// /// Stands for a store that answers requests for ranges.
+/// struct Store(Vec<u8>);
+///
+/// impl RangedSource for Store {
+///     fn len(&self) -> u64 {
+///         self.0.len() as u64
+///     }
+///
+///     fn read_ranges(&self, ranges: &[Range<u64>]) -> io::Result<Vec<Buffer<u8>>> {
+///         let get = |range: &Range<u64>| self.0.get(range.start as usize..range.end as usize);
+///         let get = |range| get(range).map(|bytes| bytes.to_vec().into());
+///         ranges.iter().map(|range| get(range).ok_or(io::ErrorKind::UnexpectedEof.into())).collect()
+///     }
+/// }
+///
+/// let mut df = DataFrame::new(3, vec![Column::new("day".into(), [1i64, 2, 3])])?;
+/// let mut bytes = Vec::new();
+/// IpcWriter::new(&mut bytes).finish(&mut df)?;
+/// let index = IpcIndex::from_source(Arc::new(Store(bytes)), IpcIndexOptions::default())?;
+/// assert_eq!(index.read(0..1, &[0], true)?, df);
+/// # PolarsResult::Ok(())
+/// ```
+pub trait RangedSource: Send + Sync {
+    /// Bytes of the whole source. They must not change while it is in use.
+    fn len(&self) -> u64;
+
+    /// Whether there are no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of each of some ranges, in the order of the ranges. Those are not empty, lie within the source, ascend
+    /// and do not overlap; ranges that are near each other have been joined. They may be read at once.
+    ///
+    /// # Errors
+    /// When the bytes cannot be read. Fewer bytes than a range has are an error of the source.
+    fn read_ranges(&self, ranges: &[Range<u64>]) -> io::Result<Vec<Buffer<u8>>>;
+
+    /// Fills `out` with the bytes from `start` on. Worth to be implemented by sources that can do so without a buffer of
+    /// their own.
+    ///
+    /// # Errors
+    /// As [`read_ranges`](Self::read_ranges).
+    fn read_into(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let range = start..start.saturating_add(out.len() as u64);
+        let bytes = self.read_ranges(std::slice::from_ref(&range))?;
+        let bytes =
+            bytes.first().filter(|bytes| bytes.len() == out.len()).ok_or(io::ErrorKind::UnexpectedEof)?;
+        out.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// A range as memory that arrays may be views into, if it is in memory already.
+    fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>> {
+        let _ = range;
+        None
+    }
+
+    /// A range as memory that is only lent, which is enough to decompress from.
+    fn lent(&self, range: Range<u64>) -> Option<&[u8]> {
+        let _ = range;
+        None
+    }
+
+    /// What a read costs. Defaults to [`ReadCost::Request`].
+    fn read_cost(&self) -> ReadCost {
+        ReadCost::Request
+    }
+}
+
+/// A body: what lies behind `start`.
+pub(in crate::read) struct SourceBody<'a> {
+    pub(in crate::read) source: &'a dyn RangedSource,
+    pub(in crate::read) start: u64,
+}
+
+impl SourceBody<'_> {
+    fn range(&self, range: Range<u64>) -> Option<Range<u64>> {
+        Some(self.start.checked_add(range.start)?..self.start.checked_add(range.end)?)
+    }
+}
+
+impl Body for SourceBody<'_> {
+    fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>> {
+        self.source.shared(self.range(range)?)
+    }
+
+    fn lent(&self, range: Range<u64>) -> Option<&[u8]> {
+        self.source.lent(self.range(range)?)
+    }
+
+    fn read_into(&self, range: Range<u64>, dst: &mut [u8]) -> WireResult<()> {
+        self.source.read_into(self.start + range.start, dst).map_err(floe_format::Error::io)
+    }
+}
