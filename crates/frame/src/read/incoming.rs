@@ -22,6 +22,8 @@ pub(super) struct Incoming<R> {
     pending: Vec<u8>,
     /// Bytes of the source that have been read, but for those.
     at: u64,
+    /// Where the message starts whose head is being read, which may take several calls.
+    start: u64,
     /// Whether a body is being read: after a failure there nobody knows how much of it has come.
     in_body: bool,
 }
@@ -34,6 +36,7 @@ impl<R: Read> Incoming<R> {
             prepared: PreparedMemory::default(),
             pending: Vec::new(),
             at: 0,
+            start: 0,
             in_body: false,
         }
     }
@@ -56,7 +59,7 @@ impl<R: Read> MessageSource for Incoming<R> {
     }
 
     fn position(&self) -> u64 {
-        self.at
+        if self.decoder.is_at_boundary() { self.at } else { self.start }
     }
 
     fn restart(&mut self, limits: IpcLimits) {
@@ -91,6 +94,9 @@ impl<R: Read> MessageSource for Incoming<R> {
         loop {
             let need = self.decoder.needed();
             let fresh = self.decoder.is_at_boundary();
+            if fresh {
+                self.start = self.at;
+            }
             self.fill(need)?;
             if self.pending.is_empty() && fresh && need > 0 {
                 return Ok(Item::End { marked: false });

@@ -25,6 +25,8 @@ pub(super) struct Pushed {
     /// Bytes of all chunks.
     len: usize,
     at: u64,
+    /// Where the message starts that is being taken.
+    start: u64,
     decoder: Decoder,
     /// A message whose body has not come as a whole yet.
     pending: Option<Message>,
@@ -37,7 +39,7 @@ pub(super) struct Pushed {
 impl Pushed {
     pub(super) fn new(limits: IpcLimits) -> Self {
         let (chunks, decoder) = (VecDeque::new(), Decoder::new(limits));
-        Self { chunks, len: 0, at: 0, decoder, pending: None, wanted: 0, is_complete: false }
+        Self { chunks, len: 0, at: 0, start: 0, decoder, pending: None, wanted: 0, is_complete: false }
     }
 
     pub(super) fn push(&mut self, bytes: Buffer<u8>) {
@@ -64,7 +66,7 @@ impl Pushed {
 
     /// Has so many bytes, or fails as a reader does that has nothing yet.
     fn want(&mut self, len: usize) -> PolarsResult<()> {
-        self.wanted = len;
+        self.wanted = if self.len < len { len } else { 0 };
         if self.is_waiting() {
             return Err(io_error(
                 io::ErrorKind::WouldBlock.into(),
@@ -107,7 +109,7 @@ impl MessageSource for Pushed {
     }
 
     fn position(&self) -> u64 {
-        self.at
+        if self.pending.is_none() && self.decoder.is_at_boundary() { self.at } else { self.start }
     }
 
     fn restart(&mut self, limits: IpcLimits) {
@@ -154,6 +156,9 @@ impl MessageSource for Pushed {
             }
             let need = self.decoder.needed();
             let fresh = self.decoder.is_at_boundary();
+            if fresh {
+                self.start = self.at;
+            }
             self.want(need)?;
             if self.len == 0 && fresh && need > 0 {
                 return Ok(Item::End { marked: false });

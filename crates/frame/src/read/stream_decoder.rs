@@ -64,6 +64,8 @@ pub struct StreamDecoder {
     options: ReadOptions,
     /// Whether bytes have been pushed: limits are known then.
     is_begun: bool,
+    /// Whether the next stream has begun, and its schema has not come yet.
+    is_advancing: bool,
     /// For the next call.
     error: Option<PolarsError>,
 }
@@ -78,7 +80,7 @@ impl StreamDecoder {
     /// A decoder at the start of a stream.
     pub fn new() -> Self {
         let options = ReadOptions::default();
-        Self { stream: Stream::new(Pushed::new(options.limits)), options, is_begun: false, error: None }
+        Self { stream: Stream::new(Pushed::new(options.limits)), options, is_begun: false, is_advancing: false, error: None }
     }
 
     reader_options!();
@@ -123,6 +125,15 @@ impl StreamDecoder {
     /// ```
     pub fn finish(&mut self) -> PolarsResult<()> {
         self.stream.input.complete();
+        if std::mem::take(&mut self.is_advancing) {
+            self.stream.schema(&self.options)?;
+            polars_ensure!(
+                self.options.trailing_data_allowed,
+                ComputeError: "another stream follows the end marker of the Arrow IPC stream: `next_stream` goes on to it, \
+                `with_trailing_data_allowed(true)` leaves it unread"
+            );
+            return Ok(());
+        }
         let frames = self.frames()?;
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -163,13 +174,20 @@ impl StreamDecoder {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
-        if !self.saw_end_marker() || self.stream.input.is_waiting() {
+        if !(self.is_advancing || self.saw_end_marker()) || self.stream.input.is_waiting() {
             return Ok(None);
         }
+        let number = self.stream.number();
         match self.stream.advance(&self.options) {
-            Ok(true) => self.frames().map(Some),
+            Ok(true) => {
+                self.is_advancing = false;
+                self.frames().map(Some)
+            },
             Ok(false) => Ok(None),
-            Err(error) if self.stream.input.resumes(&error) => Ok(None),
+            Err(error) if self.stream.input.resumes(&error) => {
+                self.is_advancing |= self.stream.number() != number;
+                Ok(None)
+            },
             Err(error) => Err(error),
         }
     }
@@ -207,7 +225,7 @@ impl StreamDecoder {
             return Err(error);
         }
         let mut frames = Vec::new();
-        while !self.stream.input.is_waiting() {
+        while !self.is_advancing && !self.stream.input.is_waiting() {
             // What has been returned is the caller's.
             self.stream.hand_over();
             match self.stream.next_frame(&self.options) {
