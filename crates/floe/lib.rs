@@ -152,10 +152,10 @@ pub use floe_frame::trace;
 pub use floe_frame::{
     AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, Batches, Buffer, ErrorKind, ErrorPlace,
     FileFormat, FileSource, FrameWriter, IpcIndex, IpcIndexBuilder, IpcIndexOptions, IpcKind, IpcLimits,
-    IpcReader, IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions, Metadata,
-    MetadataBytes, OwnedBytes, Place, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource, SourceFormat,
-    StreamBatches, StreamDecoder, StreamFormat, TextAsBinary, TypeOptions, Unrepresentable, WriteFormat,
-    WriteSummary, error_kind, error_place, inspect, join_ranges, memory, read_ipc, sniff,
+    IpcReader, IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions,
+    Metadata, MetadataBytes, OwnedBytes, Place, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource,
+    SourceFormat, StreamBatches, StreamDecoder, StreamFormat, TextAsBinary, TypeOptions, Unrepresentable,
+    WriteFormat, WriteSummary, error_kind, error_place, inspect, join_ranges, memory, read_ipc, sniff,
 };
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;

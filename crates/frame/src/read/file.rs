@@ -21,7 +21,6 @@ use super::options::ReadOptions;
 use super::ranged::ReaderSource;
 use super::recover::{Recovered, recover};
 use super::types::{TextAsBinary, Unrepresentable};
-use crate::cumulative;
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
 use crate::schema::{ReadSchema, arrow_schema, field_metadata, metadata_map, user_metadata};

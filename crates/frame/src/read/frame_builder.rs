@@ -48,7 +48,8 @@ impl FrameBuilder {
     /// The columns at some places of the projection, which ascend, and all others.
     pub(crate) fn split(projection: &Projection, places: &[usize]) -> (Self, Self) {
         let columns = projection.indices.iter().enumerate();
-        let columns = columns.map(|(at, index)| ColumnState { at, index: *index, growing: ColumnBuilder::default() });
+        let columns =
+            columns.map(|(at, index)| ColumnState { at, index: *index, growing: ColumnBuilder::default() });
         let (here, others) = columns.partition(|column| places.binary_search(&column.at).is_ok());
         (Self::new(here), Self::new(others))
     }

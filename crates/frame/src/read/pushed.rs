@@ -10,8 +10,8 @@ use std::io;
 
 use floe_array::Segments;
 use floe_array::share;
-use floe_runtime::alloc::try_initialised;
 use floe_format::{Decoder, IpcLimits, Message, Step};
+use floe_runtime::alloc::try_initialised;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 

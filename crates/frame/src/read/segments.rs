@@ -44,7 +44,11 @@ const ALIGNMENT: u64 = 64;
 
 /// The ranges of a body that hold the buffers of the columns, and nothing else but padding between neighbours, in ascending
 /// order and apart.
-pub(crate) fn exact_ranges(header: &BatchHeader, starts: &[ColumnOffsets], columns: &[usize]) -> Vec<Range<u64>> {
+pub(crate) fn exact_ranges(
+    header: &BatchHeader,
+    starts: &[ColumnOffsets],
+    columns: &[usize],
+) -> Vec<Range<u64>> {
     let mut is_wanted = vec![false; header.buffers.len()];
     for column in columns {
         let ends = starts.get(*column).zip(starts.get(column + 1));

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use floe_format::{KeyValues, NotUtf8};
-use floe_runtime::as_file::{is_in_memory, owns_file};
 use polars_core::prelude::*;
 
 use super::begin::{Begin, begin, skip_padding};

@@ -80,7 +80,13 @@ impl StreamDecoder {
     /// A decoder at the start of a stream.
     pub fn new() -> Self {
         let options = ReadOptions::default();
-        Self { stream: Stream::new(Pushed::new(options.limits)), options, is_begun: false, is_advancing: false, error: None }
+        Self {
+            stream: Stream::new(Pushed::new(options.limits)),
+            options,
+            is_begun: false,
+            is_advancing: false,
+            error: None,
+        }
     }
 
     reader_options!();
