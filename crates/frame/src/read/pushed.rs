@@ -131,6 +131,7 @@ impl MessageSource for Pushed {
 
     fn consume(&mut self, len: usize) {
         let mut left = len.min(self.len);
+        self.wanted = 0;
         self.len -= left;
         self.at += left as u64;
         while let Some(front) = self.chunks.front_mut().filter(|_| left > 0) {
@@ -148,6 +149,7 @@ impl MessageSource for Pushed {
             if let Some(message) = self.pending.take() {
                 let len = usize::try_from(message.body_len).unwrap_or(usize::MAX);
                 if self.len >= len {
+                    self.wanted = 0;
                     return Ok(Item::Message(message));
                 }
                 self.pending = Some(message);
