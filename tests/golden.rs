@@ -41,7 +41,8 @@ const READS: [(&str, &str, Read); 9] = [
     }),
     ("arrow_file", "IpcIndex::plan", |path, columns| {
         let bytes = std::fs::read(path)?;
-        let get = |range: &Range<u64>| bytes[range.start as usize..range.end as usize].to_vec();
+        let at = |at: u64| usize::try_from(at).expect("a position in memory");
+        let get = |range: &Range<u64>| bytes[at(range.start)..at(range.end)].to_vec();
         let options = IpcIndexOptions::default().with_tail_bytes(64);
         let mut builder = IpcIndexBuilder::new(bytes.len() as u64, options);
         while let Some(range) = builder.needed().first() {

@@ -1,5 +1,11 @@
 //! Indexes and reads through ranged sources: how many requests they take, for how many bytes, and that bytes that are
 //! handed over do as well as bytes that are read.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "positions in small files"
+)]
 
 use std::io;
 use std::ops::Range;

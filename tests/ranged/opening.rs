@@ -140,7 +140,7 @@ fn a_builder_is_particular_about_what_it_is_given() {
     let len = bytes.len() as u64;
     let options = || IpcIndexOptions::default().with_tail_bytes(64);
     let mut builder = IpcIndexBuilder::new(len, options());
-    assert_eq!(builder.needed(), [len - 64..len]);
+    assert!(builder.needed().into_iter().eq(std::iter::once(len - 64..len)));
     let mut wrong =
         |range: Range<u64>, bytes: usize| builder.give(range, vec![0; bytes]).unwrap_err().to_string();
     assert!(wrong(len - 64..len, 63).contains("63 bytes came"));
@@ -149,7 +149,7 @@ fn a_builder_is_particular_about_what_it_is_given() {
     assert!(wrong(len - 63..len, 63).contains("not asked for"));
     assert!(wrong(len - 64..len + 1, 65).contains("a source that has"));
     let needed = builder.needed();
-    assert_eq!(needed, [len - 64..len], "nothing has happened");
+    assert!(needed.into_iter().eq(std::iter::once(len - 64..len)), "nothing has happened");
     assert!(builder.finish().unwrap_err().to_string().contains("not complete"));
 
     // More than was asked for is taken as well.
