@@ -23,7 +23,7 @@ pub enum ReadCost {
 /// Bytes of a known length, of which any ranges can be read, from any thread: a file, memory, an object in a store.
 ///
 /// [`IpcIndex::from_source`](crate::IpcIndex::from_source) opens one. Files, memory ([`OwnedBytes`](crate::OwnedBytes)) and
-/// anything that seeks ([`SeekSource`]) are sources already.
+/// anything that seeks ([`SeekSource`](crate::SeekSource)) are sources already.
 ///
 /// ```
 /// use floe_frame::{Buffer, IpcIndex, IpcIndexOptions, IpcWriter, RangedSource};
