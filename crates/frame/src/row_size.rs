@@ -2,7 +2,7 @@
 //!
 //! | asked | answered by | from |
 //! |---|---|---|
-//! | the least that a row of a type takes | [`min_bits_per_row`] | the type |
+//! | the least that a row of a type takes | `min_bits_per_row` | the type |
 //! | what a row of a type takes, or probably takes | [`row_bits`] | the type |
 //! | about what rows take when they are written | [`estimate`] | lengths of buffers |
 //! | what rows take when only their own values are written | [`bits`] | the values |
