@@ -110,12 +110,17 @@ fn view_bits<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> u64 {
     wide(array.len()) * (128 + 1) + bytes * 8
 }
 
-/// Bits per row as far as the type alone says. `Err` is an estimate, for a type whose values are of any length.
-pub fn row_bits(dtype: &DataType) -> Result<u64, u64> {
-    let add = |a: Result<u64, u64>, b: Result<u64, u64>| match (a, b) {
+/// The sum of what two types take, which is an estimate if one of them is.
+#[cfg(any(feature = "dtype-array", feature = "dtype-struct"))]
+fn sum(a: Result<u64, u64>, b: Result<u64, u64>) -> Result<u64, u64> {
+    match (a, b) {
         (Ok(a), Ok(b)) => Ok(a.saturating_add(b)),
         (Ok(a) | Err(a), Ok(b) | Err(b)) => Err(a.saturating_add(b)),
-    };
+    }
+}
+
+/// Bits per row as far as the type alone says. `Err` is an estimate, for a type whose values are of any length.
+pub fn row_bits(dtype: &DataType) -> Result<u64, u64> {
     match dtype.to_physical() {
         DataType::List(inner) => {
             let (Ok(inner) | Err(inner)) = row_bits(&inner);
@@ -125,10 +130,10 @@ pub fn row_bits(dtype: &DataType) -> Result<u64, u64> {
         DataType::Array(inner, width) => {
             let width = wide(width);
             let inner = row_bits(&inner).map(|bits| bits.saturating_mul(width));
-            add(inner.map_err(|bits| bits.saturating_mul(width)), Ok(1))
+            sum(inner.map_err(|bits| bits.saturating_mul(width)), Ok(1))
         },
         #[cfg(feature = "dtype-struct")]
-        DataType::Struct(fields) => fields.iter().map(|field| row_bits(field.dtype())).fold(Ok(1), add),
+        DataType::Struct(fields) => fields.iter().map(|field| row_bits(field.dtype())).fold(Ok(1), sum),
         physical if physical.is_primitive_numeric() || physical.is_bool() || physical.is_null() => {
             Ok(bits(&Column::full_null(PlSmallStr::EMPTY, 1, &physical)))
         },
