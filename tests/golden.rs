@@ -5,12 +5,11 @@
 
 use std::fs::File;
 use std::io::{Cursor, Write as _};
-use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use floe::prelude::*;
-use floe::{IpcIndexBuilder, IpcIndexOptions, StreamDecoder};
+use floe_tests::config::{planned, pushed};
 use floe_tests::golden;
 use polars_core::prelude::*;
 use serde_json::Value as Json;
@@ -29,36 +28,8 @@ const READS: [(&str, &str, Read); 9] = [
     ("stream", "IpcStreamReader::batches", |path, columns| {
         concat(IpcStreamReader::new(Cursor::new(std::fs::read(path)?)).with_columns(columns).batches()?)
     }),
-    ("stream", "StreamDecoder::push", |path, columns| {
-        let mut decoder = StreamDecoder::new().with_columns(columns);
-        let mut frames = Vec::new();
-        // Odd, so that no buffer lies where it is aligned.
-        for piece in std::fs::read(path)?.chunks(333) {
-            frames.extend(decoder.push(piece.to_vec())?);
-        }
-        decoder.finish()?;
-        concat(frames.into_iter().map(Ok))
-    }),
-    ("arrow_file", "IpcIndex::plan", |path, columns| {
-        let bytes = std::fs::read(path)?;
-        let at = |at: u64| usize::try_from(at).expect("a position in memory");
-        let get = |range: &Range<u64>| bytes[at(range.start)..at(range.end)].to_vec();
-        let options = IpcIndexOptions::default().with_tail_bytes(64);
-        let mut builder = IpcIndexBuilder::new(bytes.len() as u64, options);
-        while let Some(range) = builder.needed().first() {
-            builder.give(range.clone(), get(range))?;
-        }
-        let index = builder.finish()?;
-        let columns = match columns {
-            Some(names) => index.column_indices(&names)?,
-            None => (0..index.column_names().len()).collect(),
-        };
-        let mut plan = index.plan(0..index.num_record_batches(), &columns)?;
-        while let Some(range) = plan.needed().first() {
-            plan.give(range.clone(), get(range))?;
-        }
-        plan.decode().map(Some)
-    }),
+    ("stream", "StreamDecoder::push", |path, columns| pushed(&std::fs::read(path)?, columns)),
+    ("arrow_file", "IpcIndex::plan", |path, columns| planned(&std::fs::read(path)?, columns)),
     ("arrow_file", "IpcReader::new", |path, columns| {
         IpcReader::new(File::open(path)?).with_columns(columns).finish().map(Some)
     }),

@@ -1,8 +1,10 @@
 //! Reads bytes that nobody vouches for, in every way floe reads.
 
 use std::io::{Cursor, Read};
+use std::ops::Range;
 
 use floe::prelude::*;
+use floe::{IpcIndexBuilder, IpcIndexOptions, StreamDecoder};
 use polars_core::prelude::*;
 
 use crate::equal::{frames_differ, touch};
@@ -55,6 +57,7 @@ pub fn stream(bytes: &[u8]) {
             .map(|batches| batches.map(|batch| batch.inspect(look_at))),
     );
     found.take_batches(shared().batches());
+    found.take_batches(pushed(bytes).map(|frames| frames.into_iter().map(Ok)));
 
     if let Some(df) = &found.df {
         let names: Vec<_> = df.get_column_names_owned().iter().map(ToString::to_string).collect();
@@ -66,6 +69,35 @@ pub fn stream(bytes: &[u8]) {
         assert_same(&rows(df, 0, half), &part.expect("the first rows of what was read"));
     }
     let _ = floe::inspect::describe(bytes, &LIMITS).map(|description| description.to_string());
+}
+
+/// The frames of a stream that is pushed in 1 to 16 pieces.
+fn pushed(bytes: &[u8]) -> PolarsResult<Vec<DataFrame>> {
+    let mut decoder = StreamDecoder::new().with_limits(LIMITS).with_trailing_data_allowed(true);
+    let pieces = bytes.last().map_or(1, |last| usize::from(last % 16) + 1);
+    let mut frames = Vec::new();
+    for piece in bytes.chunks(bytes.len().div_ceil(pieces).max(1)) {
+        frames.extend(decoder.push(piece.to_vec())?);
+    }
+    decoder.finish()?;
+    Ok(frames)
+}
+
+/// All of a file, read by an index and a plan that are given what they ask for.
+fn planned(bytes: &[u8]) -> PolarsResult<DataFrame> {
+    let get = |range: &Range<u64>| bytes[range.start as usize..range.end as usize].to_vec();
+    let options = IpcIndexOptions::default().with_limits(LIMITS).with_tail_bytes(64);
+    let mut builder = IpcIndexBuilder::new(bytes.len() as u64, options);
+    while let Some(range) = builder.needed().first() {
+        builder.give(range.clone(), get(range))?;
+    }
+    let index = builder.finish()?;
+    let columns: Vec<usize> = (0..index.column_names().len()).collect();
+    let mut plan = index.plan(0..index.num_record_batches(), &columns)?;
+    while let Some(range) = plan.needed().first() {
+        plan.give(range.clone(), get(range))?;
+    }
+    plan.decode()
 }
 
 /// Reads a file, in every way.
@@ -82,6 +114,7 @@ pub fn file(bytes: &[u8]) {
     let shared = || IpcReader::from_bytes(bytes.to_vec()).with_limits(LIMITS);
     found.take(shared().finish());
     found.take(IpcReader::from_bytes(misaligned(bytes)).with_limits(LIMITS).set_rechunk(false).finish());
+    found.take(planned(bytes));
     found.take_batches(IpcReader::new(Cursor::new(bytes)).with_limits(LIMITS).batches());
     found.take_batches(shared().batches());
 

@@ -16,11 +16,34 @@ fn numbers(values: std::ops::Range<i64>) -> Vec<u8> {
     values.flat_map(i64::to_le_bytes).collect()
 }
 
-/// Values `from..to` as a dictionary batch: numbers, or lists of one number each, every third of which is empty.
-fn values(from: i64, to: i64, lists: bool) -> (BatchHeader, Vec<u8>) {
+/// What the values of the dictionary are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Numbers,
+    /// Of one number each, every third of which is empty.
+    Lists,
+    /// Short and long ones in turns.
+    Bytes,
+}
+
+fn bytes_of(value: i64) -> Vec<u8> {
+    format!("{value}{}", "-".repeat(if value % 2 == 0 { 0 } else { 20 })).into_bytes()
+}
+
+/// Values `from..to` as a dictionary batch.
+fn values(from: i64, to: i64, kind: Kind) -> (BatchHeader, Vec<u8>) {
     let len = usize::try_from(to - from).expect("a length");
-    if !lists {
+    if kind == Kind::Numbers {
         return batch(len, &[len], &[&[], &numbers(from..to)]);
+    }
+    if kind == Kind::Bytes {
+        let mut ends = vec![0];
+        let mut data = Vec::new();
+        for value in from..to {
+            data.extend(bytes_of(value));
+            ends.push(i32::try_from(data.len()).expect("few"));
+        }
+        return batch(len, &[len], &[&[], &offsets(&ends), &data]);
     }
     let mut ends = vec![0];
     let mut items = Vec::new();
@@ -47,17 +70,20 @@ fn keys(keys: &[Option<i64>]) -> (BatchHeader, Vec<u8>) {
 }
 
 /// A stream whose dictionary grows by up to `most` values a batch, and the value of each row.
-fn made(seed: u64, most: i64, lists: bool) -> (Vec<u8>, Vec<Option<i64>>) {
+fn made(seed: u64, most: i64, kind: Kind) -> (Vec<u8>, Vec<Option<i64>>) {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let (data_type, children) =
-        if lists { (DataType::List, vec![field("item", INT64, vec![], None)]) } else { (INT64, Vec::new()) };
+    let (data_type, children) = match kind {
+        Kind::Numbers => (INT64, Vec::new()),
+        Kind::Lists => (DataType::List, vec![field("item", INT64, vec![], None)]),
+        Kind::Bytes => (DataType::Binary, Vec::new()),
+    };
     let mut schema = Schema { fields: vec![field("x", data_type, children, Some(0))], ..Schema::default() };
     schema.assign_slots();
     let mut made = Made::new(false, &schema);
     let (mut len, mut expected) = (0, Vec::new());
     while len + most < 127 {
         let more = if len == 0 { rng.random_range(1..=most) } else { rng.random_range(0..=most) };
-        let (header, body) = values(len, len + more, lists);
+        let (header, body) = values(len, len + more, kind);
         made.dictionary(&DictionaryHeader { id: 0, is_delta: len > 0, batch: header }, &body);
         len += more;
         let rows: Vec<Option<i64>> =
@@ -72,9 +98,13 @@ fn made(seed: u64, most: i64, lists: bool) -> (Vec<u8>, Vec<Option<i64>>) {
 #[test]
 fn values_of_deltas_are_those_of_a_whole_dictionary() {
     for seed in 0..60 {
-        let (most, lists) = ([1, 2, 9, 40][usize::try_from(seed).expect("few") % 4], seed % 3 == 0);
-        let (bytes, rows) = made(seed, most, lists);
-        let expected = if lists {
+        let number = usize::try_from(seed).expect("few");
+        let (most, kind) = ([1, 2, 9, 40][number % 4], [Kind::Lists, Kind::Numbers, Kind::Bytes][number % 3]);
+        let (bytes, rows) = made(seed, most, kind);
+        let expected = if kind == Kind::Bytes {
+            let values: Vec<Option<Vec<u8>>> = rows.iter().map(|row| row.map(bytes_of)).collect();
+            Series::new("x".into(), values)
+        } else if kind == Kind::Lists {
             let list = |value: Option<i64>| {
                 value.map(|value| Series::new("".into(), Vec::from_iter((value % 3 != 0).then_some(value))))
             };
@@ -91,4 +121,34 @@ fn values_of_deltas_are_those_of_a_whole_dictionary() {
             assert_eq!(df.column("x").expect("the column").as_materialized_series(), &expected, "{seed}");
         }
     }
+}
+
+/// Thousands of deltas of bytes, and batches whose keys are of all of them: what a batch takes depends on its rows.
+#[test]
+fn a_batch_takes_no_longer_for_many_deltas() {
+    const DELTAS: i64 = 15_000;
+    let index = IntType { bits: 32, signed: true };
+    let mut x = field("x", DataType::Binary, Vec::new(), Some(0));
+    x.dictionary.as_mut().expect("it has one").index = index;
+    let mut schema = Schema { fields: vec![x], ..Schema::default() };
+    schema.assign_slots();
+    let mut made = Made::new(false, &schema);
+    for i in 0..DELTAS {
+        let (header, body) = values(i, i + 1, Kind::Bytes);
+        made.dictionary(&DictionaryHeader { id: 0, is_delta: i > 0, batch: header }, &body);
+        let keys: Vec<u8> =
+            [0, i / 2, i].iter().flat_map(|key| i32::try_from(*key).expect("few").to_le_bytes()).collect();
+        let (header, body) = batch(3, &[3], &[&[], &keys]);
+        made.batch(&header, &body);
+    }
+    let bytes = made.finish();
+    let mut i = 0;
+    for df in IpcStreamReader::new(&bytes[..]).batches().expect("a schema") {
+        let df = df.expect("a batch");
+        let expected: Vec<Vec<u8>> = [0, i / 2, i].map(bytes_of).to_vec();
+        let column = df.column("x").expect("the column").as_materialized_series();
+        assert_eq!(column, &Series::new("x".into(), expected));
+        i += 1;
+    }
+    assert_eq!(i, DELTAS);
 }

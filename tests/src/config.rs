@@ -1,9 +1,11 @@
 //! Every way to write a frame, and every way to read it back.
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use arrow::datatypes::Metadata;
 use floe::prelude::*;
+use floe::{IpcIndexBuilder, IpcIndexOptions, StreamDecoder};
 use polars_core::prelude::*;
 use polars_utils::compression::ZstdLevel;
 use rand::Rng as _;
@@ -152,8 +154,50 @@ impl Config {
 /// One way to read all of a file or a stream. `None`: it has no batches, and so gave no frame.
 pub type Read = fn(&[u8]) -> PolarsResult<Option<DataFrame>>;
 
+/// A stream pushed in pieces of an odd length, so that no buffer lies where it is aligned. `None`: it has no batches.
+///
+/// # Errors
+/// As [`StreamDecoder`].
+pub fn pushed(bytes: &[u8], columns: Option<Vec<String>>) -> PolarsResult<Option<DataFrame>> {
+    let mut decoder = StreamDecoder::new().with_columns(columns);
+    let mut frames = Vec::new();
+    for piece in bytes.chunks(333) {
+        frames.extend(decoder.push(piece.to_vec())?);
+    }
+    decoder.finish()?;
+    concat(frames.into_iter().map(Ok))
+}
+
+/// A file read by an index and a plan that are given what they ask for, range by range.
+///
+/// # Errors
+/// As [`IpcIndexBuilder`] and [`ReadPlan`](floe::ReadPlan).
+///
+/// # Panics
+/// When they ask for what the file does not have.
+pub fn planned(bytes: &[u8], columns: Option<Vec<String>>) -> PolarsResult<Option<DataFrame>> {
+    let at = |at: u64| usize::try_from(at).expect("a position in memory");
+    let get = |range: &Range<u64>| bytes[at(range.start)..at(range.end)].to_vec();
+    let options = IpcIndexOptions::default().with_tail_bytes(64);
+    let mut builder = IpcIndexBuilder::new(bytes.len() as u64, options);
+    while let Some(range) = builder.needed().first() {
+        builder.give(range.clone(), get(range))?;
+    }
+    let index = builder.finish()?;
+    let columns = match columns {
+        Some(names) => index.column_indices(&names)?,
+        None => (0..index.column_names().len()).collect(),
+    };
+    let mut plan = index.plan(0..index.num_record_batches(), &columns)?;
+    while let Some(range) = plan.needed().first() {
+        plan.give(range.clone(), get(range))?;
+    }
+    plan.decode().map(Some)
+}
+
 /// Every way to read a stream.
-pub const STREAM_READS: [(&str, Read); 6] = [
+pub const STREAM_READS: [(&str, Read); 7] = [
+    ("StreamDecoder::push", |bytes| pushed(bytes, None)),
     ("IpcStreamReader::new", |bytes| IpcStreamReader::new(bytes).finish().map(Some)),
     ("IpcStreamReader::new, no rechunk", |bytes| {
         IpcStreamReader::new(bytes).set_rechunk(false).finish().map(Some)
@@ -169,7 +213,8 @@ pub const STREAM_READS: [(&str, Read); 6] = [
 ];
 
 /// Every way to read a file.
-pub const FILE_READS: [(&str, Read); 7] = [
+pub const FILE_READS: [(&str, Read); 8] = [
+    ("IpcIndex::plan", |bytes| planned(bytes, None)),
     ("IpcReader::new", |bytes| IpcReader::new(Cursor::new(bytes)).finish().map(Some)),
     ("IpcReader::new, no rechunk", |bytes| {
         IpcReader::new(Cursor::new(bytes)).set_rechunk(false).finish().map(Some)

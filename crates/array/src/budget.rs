@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use floe_format::{Error, ErrorKind, IpcLimits, Result};
-use floe_runtime::alloc::try_with_capacity;
 
 /// The bytes that one read may allocate. Everything that decoding allocates for results is charged here *before* it is
 /// allocated.
@@ -20,7 +19,7 @@ use floe_runtime::alloc::try_with_capacity;
 /// assert!(budget.charge(1_000).is_ok());
 /// assert!(budget.charge(1).is_err());
 /// budget.saw(200);
-/// assert!(budget.charge_values::<u64>(125).is_ok());
+/// assert!(budget.charge_product(125, 8).is_ok());
 /// # floe_format::Result::Ok(())
 /// ```
 #[derive(Debug)]
@@ -173,23 +172,6 @@ impl Budget {
             Error::invalid(format!("{count} values of {width} bytes overflow the address space"))
         })?;
         self.charge(bytes as u64)
-    }
-
-    /// As [`Self::charge`], for `count` values.
-    ///
-    /// # Errors
-    /// Also when their bytes overflow.
-    pub fn charge_values<T>(&self, count: usize) -> Result<()> {
-        self.charge_product(count, size_of::<T>())
-    }
-
-    /// An empty vector with room for `count` values, charged and then allocated.
-    ///
-    /// # Errors
-    /// When the budget or the allocator refuses.
-    pub fn vec<T>(&self, count: usize) -> Result<Vec<T>> {
-        self.charge_values::<T>(count)?;
-        Ok(try_with_capacity(count)?)
     }
 
     /// Counts the bytes that a frame of `stored` bytes decompresses to. They are charged where they are allocated.

@@ -7,8 +7,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::Array;
-use floe_format::Result;
+use arrow::array::{Array, BinaryViewArray, BinaryViewArrayGeneric, Utf8ViewArray, View, ViewType};
+use floe_format::{Error, Result};
+use floe_runtime::alloc::probe;
 
 use crate::budget::Budget;
 use crate::join::join_charged;
@@ -22,9 +23,11 @@ use crate::join::join_charged;
 /// use floe_format::IpcLimits;
 ///
 /// let budget = Budget::new(&IpcLimits::default());
-/// let mut values = Chunks::new(Arc::new(PrimitiveArray::from_vec(vec![1i64, 2, 3, 4])));
+/// let mut values = Chunks::new(Arc::new(PrimitiveArray::from_vec(vec![1i64, 2, 3])));
+/// values.push(Arc::new(PrimitiveArray::from_vec(vec![4i64])), &budget)?;
+/// assert_eq!((values.len(), values.arrays().len()), (4, 2));
 /// values.push(Arc::new(PrimitiveArray::from_vec(vec![5i64])), &budget)?;
-/// assert_eq!((values.len(), values.arrays().len()), (5, 2));
+/// assert_eq!((values.len(), values.arrays().len()), (5, 1));
 /// # floe_format::Result::Ok(())
 /// ```
 #[derive(Clone)]
@@ -68,14 +71,50 @@ impl Chunks {
     /// Adds values behind those that are there.
     ///
     /// # Errors
-    /// When what is copied is more than the budget has, and when the values are of another type.
+    /// When what is copied is more than the budget has, and when the values are of another type. Nothing has changed then.
     pub fn push(&mut self, new: Arc<dyn Array>, budget: &Budget) -> Result<()> {
-        self.len = self.len.saturating_add(new.len());
-        let mut last = new;
-        while let Some(before) = self.arrays.pop_if(|before| last.len() >= before.len() / 2) {
-            last = Arc::from(join_charged(&[before.to_boxed(), last.to_boxed()], budget)?);
+        if self.arrays.first().is_some_and(|first| first.dtype() != new.dtype()) {
+            return Err(Error::invalid("a delta of a dictionary has values of another type"));
         }
-        self.arrays.push(last);
+        if new.is_empty() {
+            return Ok(());
+        }
+        let len = self.len.saturating_add(new.len());
+        let mut arrays = self.arrays.clone();
+        let mut last = new;
+        while let Some(before) = arrays.pop_if(|before| last.len() >= before.len().div_ceil(2)) {
+            let joined = join_charged(&[before.to_boxed(), last.to_boxed()], budget)?;
+            last = Arc::from(in_one_buffer(joined, budget)?);
+        }
+        arrays.push(last);
+        (self.arrays, self.len) = (arrays, len);
         Ok(())
     }
+}
+
+/// Strings and bytes with their data in a buffer of their own. Otherwise there would be one for each delta, and whoever
+/// gathers values takes time for all of them.
+fn in_one_buffer(array: Box<dyn Array>, budget: &Budget) -> Result<Box<dyn Array>> {
+    fn copied<T: ViewType + ?Sized>(
+        array: &BinaryViewArrayGeneric<T>,
+        budget: &Budget,
+    ) -> Result<Option<Box<dyn Array>>> {
+        if array.data_buffers().len() < 2 {
+            return Ok(None);
+        }
+        let bytes = array.total_bytes_len();
+        budget.charge_product(bytes, 1)?;
+        budget.charge_product(array.len(), size_of::<View>())?;
+        probe(bytes)?;
+        Ok(Some(array.clone().gc().boxed()))
+    }
+    let any = array.as_any();
+    let copied = if let Some(strings) = any.downcast_ref::<Utf8ViewArray>() {
+        copied(strings, budget)?
+    } else if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
+        copied(bytes, budget)?
+    } else {
+        None
+    };
+    Ok(copied.unwrap_or(array))
 }

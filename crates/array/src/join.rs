@@ -14,7 +14,8 @@ use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use crate::charge::{Charge, Uncharged};
-use crate::made::{boxed, invalid, of};
+
+use crate::made::{boxed, invalid, of, primitive_width};
 use crate::share;
 
 /// The rows of several arrays of one type, one behind another. They go to memory that is [kept](floe_runtime::recycle) for
@@ -66,7 +67,7 @@ fn join_bytes<'a>(
 /// Bytes that an array takes in a joined one, over-estimated: its values at every depth, and a bit each for validities.
 pub(crate) fn cost(array: &dyn Array) -> usize {
     let own = match array.dtype().to_physical_type() {
-        PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| size_of::<$T>()),
+        PhysicalType::Primitive(kind) => primitive_width(kind),
         PhysicalType::BinaryView | PhysicalType::Utf8View => size_of::<View>(),
         PhysicalType::LargeBinary | PhysicalType::LargeUtf8 | PhysicalType::LargeList => size_of::<i64>(),
         PhysicalType::Null
@@ -270,11 +271,17 @@ fn join_views<T: ViewType + ?Sized>(
     validity: Option<Bitmap>,
     charge: &dyn Charge,
 ) -> Result<Box<dyn Array>> {
-    let count = total(arrays.iter().map(|array| array.data_buffers().len()))?;
+    // Of an array without values beyond those that views hold, buffers need not be kept.
+    let has_data = |array: &BinaryViewArrayGeneric<T>| array.total_buffer_len() > 0;
+    let count = total(arrays.iter().filter(|array| has_data(array)).map(|array| array.data_buffers().len()))?;
     let mut buffers = charge.vec::<Buffer<u8>>(count)?;
     let mut views = charge.vec::<View>(rows)?;
     let mut last: Option<(&Buffer<Buffer<u8>>, u32)> = None;
     for array in arrays {
+        if !has_data(array) {
+            views.extend_from_slice(array.views());
+            continue;
+        }
         let own = array.data_buffers();
         let base = match last {
             Some((known, base)) if known.is_same_buffer(own) => base,

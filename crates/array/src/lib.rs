@@ -35,4 +35,5 @@ pub use decode::{ColumnPart, DecodeCtx, DecodeOptions, decode_column};
 pub use encode::{EncodeCtx, Encoded, encode_column};
 pub use join::join;
 pub use lookup::{Dictionaries, Lookup};
+pub use made::primitive_width;
 pub use share::{share, share_region};

@@ -1,17 +1,22 @@
 //! CSV and Parquet, which become Arrow IPC in a temporary file before a command looks at them.
 
 use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use floe::prelude::*;
-use floe_format::SourceFormat;
+use floe_format::{SourceFormat, sniff};
 use floe_tools::{FileSource, ReadAt};
 use polars_core::prelude::*;
 use polars_io::csv::read::CsvReadOptions;
 use polars_io::prelude::ParquetReader;
+use polars_io::utils::compression::{ByteSourceReader, SupportedCompression};
 
 use crate::error::{Failure, Result, without_methods};
 use crate::input::Input;
+
+/// Bytes at the start that tell what it is.
+const SNIFFED: usize = 4 << 10;
 
 /// Whether it is one of the formats that are read here.
 pub(crate) fn is_readable(format: SourceFormat) -> bool {
@@ -44,9 +49,17 @@ fn open(path: &Path) -> PolarsResult<File> {
 
 /// CSV, also compressed. Dates stay text.
 fn csv(input: &Input) -> PolarsResult<DataFrame> {
-    let len = usize::try_from(input.source.len()).unwrap_or(usize::MAX).min(4 << 10);
+    let len = usize::try_from(input.source.len()).unwrap_or(usize::MAX).min(SNIFFED);
     let mut start = vec![0; len];
     input.source.read_exact_at(&mut start, 0)?;
+    let compression = SupportedCompression::check(&start);
+    let mut reader = ByteSourceReader::try_new(BufReader::new(open(&input.path)?), compression)?;
+    let (start, _) = reader.read_next_slice(&floe::Buffer::new(), SNIFFED, None)?;
+    let inside = sniff(&start);
+    polars_ensure!(
+        compression.is_none() || matches!(inside, SourceFormat::Csv | SourceFormat::Unknown),
+        ComputeError: "what is compressed in it is {inside}, and not CSV: decompress it first"
+    );
     let separator = separator(&start);
     CsvReadOptions::default()
         .with_infer_schema_length(None)

@@ -43,7 +43,12 @@ impl Input {
         if name == "-" && !cfg!(unix) {
             return Self::spool(name, &mut io::stdin().lock());
         }
-        let mut file = File::open(real).map_err(|error| failed(&error))?;
+        let mut file = match File::open(real) {
+            Ok(file) => file,
+            // A socket has no path to be opened by.
+            Err(_) if name == "-" => return Self::spool(name, &mut io::stdin().lock()),
+            Err(error) => return Err(failed(&error)),
+        };
         let found = file.metadata().map_err(|error| failed(&error))?;
         if found.is_dir() {
             return Err(Failure::of(&name, "it is a folder"));
@@ -158,7 +163,8 @@ fn pattern(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     }
 }
 
-/// The files of a folder that are Arrow IPC, in the order of their names. Hidden ones are left out, as hive has it.
+/// The files of a folder that are Arrow IPC, in the order of their names. Hidden ones are left out, as hive has it, and
+/// so are links to folders: what is there would be counted twice, or again and again.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|error| Failure::io(folder, &error))?;
     let mut paths = Vec::new();
@@ -172,7 +178,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             continue;
         }
         if path.is_dir() {
-            walk(&path, files)?;
+            if !path.is_symlink() {
+                walk(&path, files)?;
+            }
         } else if path.is_file() {
             let mut start = Vec::new();
             let read = File::open(&path).and_then(|file| file.take(4 << 10).read_to_end(&mut start));

@@ -30,8 +30,8 @@ use crate::error::{Failure, Outcome, Result};
 fn main() -> ExitCode {
     let message = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
-        eprintln!(
-            "floe: this is a bug of floe, please report it with the lines below and, if you can, the file"
+        term::tell(
+            "floe: this is a bug of floe, please report it with the lines below and, if you can, the file",
         );
         message(info);
     }));
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Good) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         Err(Failure::Message(message)) => {
-            eprintln!("floe: {}", message.replace('\n', " "));
+            term::tell(&format!("floe: {}", term::printable(&message.replace('\n', " "))));
             ExitCode::from(2)
         },
     }

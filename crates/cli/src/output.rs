@@ -87,6 +87,8 @@ impl Output {
             To::Straight(mut file) => Ok(file.flush()?),
             To::File { mut file, temporary, target, replace } => {
                 file.flush()?;
+                // On disk before it takes the place of another one.
+                file.get_ref().sync_all()?;
                 let name = temporary.to_path_buf();
                 let done =
                     if replace { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };

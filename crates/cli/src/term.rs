@@ -1,6 +1,6 @@
 //! Numbers and tables for people.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -103,6 +103,11 @@ pub(crate) fn printable(text: &str) -> String {
     } else {
         text.to_owned()
     }
+}
+
+/// A line for people beside the output. Standard error may be closed, which is no reason to fail.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Lines of columns, each as wide as it needs. The columns named in `right` are aligned to the right.

@@ -1,6 +1,6 @@
 //! Decompression to the end of a `Vec`, for callers without `unsafe`.
 
-use crate::{Codec, Error, Result, decompress, max_decompressed_len};
+use crate::{Codec, Error, Result, decompress, max_decompressed_len, uninit};
 
 /// Appends the `len` bytes that `frame` holds to `out`.
 ///
@@ -33,10 +33,6 @@ pub fn decompress_append(codec: Codec, frame: &[u8], len: u64, out: &mut Vec<u8>
         return Err(too_long());
     }
     let len = usize::try_from(len).map_err(|_| too_long())?;
-    out.try_reserve(len)
-        .map_err(|_| Error::OutOfMemory(format!("no memory for a decompressed buffer of {len} bytes")))?;
-    decompress(codec, frame, &mut out.spare_capacity_mut()[..len])?;
-    // SAFETY: `len` bytes are reserved behind the length, and `decompress` has returned `Ok`: all of them are written.
-    unsafe { out.set_len(out.len() + len) };
-    Ok(())
+    // SAFETY: `decompress` has written all bytes that it was given when it returns `Ok`.
+    unsafe { uninit::append(out, len, |dst| decompress(codec, frame, dst).map(|()| len)) }
 }

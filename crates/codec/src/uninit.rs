@@ -2,22 +2,19 @@
 
 use std::mem::MaybeUninit;
 
-#[cfg(any(feature = "lz4", feature = "zstd"))]
 use crate::{Error, Result};
 
 /// Appends to `out` what `write` puts at the start of the `bound` bytes it gets. `out` is as it was on `Err`.
 ///
 /// # Safety
 /// When `write` returns `Ok(n)`, it must have written the first `n` bytes.
-#[cfg(any(feature = "lz4", feature = "zstd"))]
 pub(crate) unsafe fn append(
     out: &mut Vec<u8>,
     bound: usize,
     write: impl FnOnce(&mut [MaybeUninit<u8>]) -> Result<usize>,
 ) -> Result<()> {
-    out.try_reserve(bound).map_err(|e| {
-        Error::OutOfMemory(format!("no memory for a compressed buffer of up to {bound} bytes: {e}"))
-    })?;
+    out.try_reserve(bound)
+        .map_err(|e| Error::OutOfMemory(format!("no memory for a buffer of up to {bound} bytes: {e}")))?;
     // Exactly `bound`, not all that is spare: what is written must not depend on the capacity.
     let written = write(&mut out.spare_capacity_mut()[..bound])?;
     if written > bound {

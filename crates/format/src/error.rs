@@ -64,8 +64,10 @@ pub enum ErrorKind {
     InvalidUtf8,
     /// Keys of a column refer to a dictionary that has no values: it was not sent before the batch, or is empty. In words.
     DictionaryMissing(String),
-    /// A codec refused the data.
+    /// A codec refused the data. In words.
     Codec(String),
+    /// The allocator refused, or what is needed is more than there are addresses. In words.
+    OutOfMemory(String),
     /// The bytes could not be read.
     Io(IoError),
     /// The bytes are well-formed but contradict the specification.
@@ -141,7 +143,7 @@ pub enum Place {
 
 impl From<floe_runtime::Error> for Error {
     fn from(error: floe_runtime::Error) -> Self {
-        Self::invalid(error.to_string())
+        Self::new(ErrorKind::OutOfMemory(error.to_string()))
     }
 }
 
@@ -218,9 +220,24 @@ impl Error {
     }
 }
 
-/// What planus says about a flatbuffer. (Not a `From`: planus is no part of this crate's interface.)
+/// The error of a flatbuffer that planus cannot read: its table, its field and the byte in the metadata.
+///
+/// Planus itself prints the names of its generated types and methods, which tell a user nothing.
+/// This is no `From`, because planus is no part of this crate's interface.
 pub(crate) fn malformed(error: planus::Error) -> Error {
-    Error::new(ErrorKind::Flatbuffer(error.to_string()))
+    let planus::errors::ErrorLocation { type_, method, byte_offset } = error.source_location;
+    let kind = error.error_kind.to_string().to_lowercase();
+    let table = type_.trim_matches(['[', ']']).trim_end_matches("Ref");
+    let field = match method {
+        "read_as_root" => table.to_owned(),
+        field => format!("{table}.{field}"),
+    };
+    // Planus says `usize::MAX` for a place that it does not know.
+    let at = match byte_offset {
+        usize::MAX => String::new(),
+        byte => format!(" at byte {byte} of the metadata"),
+    };
+    Error::new(ErrorKind::Flatbuffer(format!("{kind} in {field}{at}")))
 }
 
 /// Adds a place to the error of a result.
@@ -266,11 +283,12 @@ impl fmt::Display for ErrorKind {
                 write!(f, "buffer {buffer} ends at byte {end} of a body of {body} bytes")
             },
             Self::Io(error) => error.fmt(f),
-            Self::Codec(message) => write!(f, "decompression failed: {message}"),
             Self::InvalidUtf8 => f.write_str("a string is not valid UTF-8"),
-            Self::Invalid(message) | Self::UnsupportedType(message) | Self::DictionaryMissing(message) => {
-                f.write_str(message)
-            },
+            Self::Codec(message)
+            | Self::OutOfMemory(message)
+            | Self::Invalid(message)
+            | Self::UnsupportedType(message)
+            | Self::DictionaryMissing(message) => f.write_str(message),
         }
     }
 }

@@ -39,6 +39,34 @@ pub struct Footer {
     pub version: Version,
 }
 
+impl Footer {
+    /// Checks how much the blocks claim together of a file of `len` bytes. They may lie on one another, which makes much
+    /// of a small file: each counts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Amplified`] when that is more than the file has and the limits allow.
+    ///
+    /// ```
+    /// use floe_format::{Block, Footer, IpcLimits};
+    ///
+    /// let block = Block { offset: 8, metadata_len: 64, body_len: 1 << 30 };
+    /// let footer = Footer { batches: vec![block; 2], ..Footer::default() };
+    /// assert!(footer.check_overlap(1 << 31, &IpcLimits::default()).is_err());
+    /// assert!(footer.check_overlap((1 << 31) + 128, &IpcLimits::default()).is_ok());
+    /// ```
+    pub fn check_overlap(&self, len: u64, limits: &IpcLimits) -> Result<()> {
+        let blocks = self.dictionaries.iter().chain(&self.batches);
+        let size = |block: &Block| u64::from(block.metadata_len).saturating_add(block.body_len);
+        let claimed = blocks.map(size).fold(0, u64::saturating_add);
+        let allowed = limits.max_bytes_of(len, 0).max(len);
+        if claimed > allowed {
+            let error = Error::new(ErrorKind::Amplified { input: len, claimed, allowed });
+            return Err(error.at("blocks that overlap"));
+        }
+        Ok(())
+    }
+}
+
 /// Where one message of a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Block {

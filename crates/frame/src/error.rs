@@ -23,6 +23,7 @@ pub(crate) fn format_error(error: Error) -> PolarsError {
         ErrorKind::Io(io) => return PolarsError::IO { error: Arc::clone(&io.0), msg },
         ErrorKind::Truncated { .. } => io::ErrorKind::UnexpectedEof,
         ErrorKind::UnsupportedType(_) => io::ErrorKind::Unsupported,
+        ErrorKind::OutOfMemory(_) => io::ErrorKind::OutOfMemory,
         _ => io::ErrorKind::InvalidData,
     };
     PolarsError::IO { error: Arc::new(io::Error::new(kind, Carrier(error))), msg }
@@ -30,7 +31,7 @@ pub(crate) fn format_error(error: Error) -> PolarsError {
 
 /// An error of a codec while compressing.
 pub(crate) fn codec_error(error: floe_codec::Error) -> Error {
-    Error::invalid(format!("compression failed: {error}"))
+    Error::new(ErrorKind::Codec(format!("compression failed: {error}")))
 }
 
 /// An I/O error, kept as the source, with what was being done.

@@ -39,6 +39,8 @@ pub use read::{
     OwnedBytes, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource, StreamBatches, StreamDecoder,
     TextAsBinary, TypeOptions, Unrepresentable, join_ranges, read_ipc,
 };
+#[doc(hidden)]
+pub use schema::HIVE_SCHEMA_KEY;
 pub use schema::TypeDifference;
 pub use summary::WriteSummary;
 pub use write::{

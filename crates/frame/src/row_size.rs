@@ -44,7 +44,7 @@ pub(crate) fn min_bits_per_row(field: &WireField) -> usize {
         WireType::Utf8View | WireType::BinaryView => 128,
         WireType::Struct => children(),
         WireType::FixedSizeList(width) => children().saturating_mul(*width),
-        // Types that floe does not write.
+        // Types whose rows may take nothing, and those that floe does not write.
         WireType::Null
         | WireType::Date64
         | WireType::Interval(_)
@@ -171,6 +171,10 @@ pub fn estimate(array: &dyn Array) -> usize {
     if let Some(bytes) = any.downcast_ref::<BinaryViewArray>() {
         return bytes.len() * 16 + bytes.total_buffer_len();
     }
+    if let Some(bytes) = any.downcast_ref::<BinaryArray<i64>>() {
+        let used = usize::try_from(bytes.offsets().range()).expect("offsets of an array ascend");
+        return bytes.len() * 8 + used;
+    }
     if let Some(list) = any.downcast_ref::<ListArray<i64>>() {
         let offsets = list.offsets();
         let used = usize::try_from(offsets.range()).expect("offsets of an array ascend");
@@ -188,40 +192,15 @@ pub fn estimate(array: &dyn Array) -> usize {
     }
     match array.dtype().to_physical_type() {
         PhysicalType::Null => 0,
-        PhysicalType::Primitive(kind) => array.len() * primitive_width(kind),
-        // Handled above, or nothing that a column of a DataFrame consists of.
-        PhysicalType::Boolean
-        | PhysicalType::Binary
-        | PhysicalType::FixedSizeBinary
-        | PhysicalType::LargeBinary
-        | PhysicalType::Utf8
-        | PhysicalType::LargeUtf8
-        | PhysicalType::List
-        | PhysicalType::FixedSizeList
-        | PhysicalType::LargeList
-        | PhysicalType::Struct
-        | PhysicalType::Union
-        | PhysicalType::Map
-        | PhysicalType::Dictionary(_)
-        | PhysicalType::BinaryView
-        | PhysicalType::Utf8View => array.len() * 16,
+        PhysicalType::Primitive(kind) => array.len() * floe_array::primitive_width(kind),
+        // Nothing that a column of a DataFrame consists of.
+        _ => array.len() * 16,
     }
 }
 
 /// The share of `bytes` that `used` is of `all`; as much as there can be if it is more than an address space.
 pub(crate) fn scale(bytes: usize, used: usize, all: usize) -> usize {
     usize::try_from(bytes as u128 * used as u128 / all as u128).unwrap_or(usize::MAX)
-}
-
-fn primitive_width(kind: arrow::types::PrimitiveType) -> usize {
-    use arrow::types::PrimitiveType as P;
-    match kind {
-        P::Int8 | P::UInt8 => 1,
-        P::Int16 | P::UInt16 | P::Float16 => 2,
-        P::Int32 | P::UInt32 | P::Float32 => 4,
-        P::Int64 | P::UInt64 | P::Float64 => 8,
-        P::Int128 | P::UInt128 | P::Int256 | P::DaysMs | P::MonthDayNano | P::MonthDayMillis => 16,
-    }
 }
 
 fn wide(count: usize) -> u64 {

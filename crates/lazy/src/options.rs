@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write;
 use std::sync::Arc;
 
-use floe_frame::{IpcStreamWriter, IpcWriter, Metadata, WriteSummary};
+use floe_frame::{BatchWriter, FrameWriter, IpcStreamWriter, IpcWriter, Metadata, WriteFormat, WriteSummary};
 use polars_core::prelude::*;
 use polars_io::SerWriter;
 use polars_io::ipc::IpcCompression;
@@ -334,36 +334,36 @@ impl Encoding {
         output: W,
         schema: &Schema,
     ) -> PolarsResult<Writer<W>> {
-        let Self {
-            compression,
-            compat_level,
-            record_batch_size,
-            statistics,
-            unreferenced_data,
-            record_batch_statistics,
-            schema_metadata,
-        } = self;
-        macro_rules! start {
-            ($writer:ident, $level:expr) => {{
-                let mut writer = $writer::new(output)
-                    .with_compression(*compression)
-                    .with_compat_level(compat_level.unwrap_or($level))
-                    .with_record_batch_size(Some(record_batch_size.unwrap_or(usize::MAX)))
-                    // Which buffers a query puts strings in depends on its threads.
-                    .with_canonical_views(true)
-                    .with_statistics(*statistics)
-                    .with_unreferenced_data(*unreferenced_data)
-                    .with_record_batch_statistics(*record_batch_statistics);
-                if let Some(metadata) = schema_metadata {
-                    writer.set_custom_schema_metadata(Arc::clone(metadata));
-                }
-                writer.batched(schema)
-            }};
-        }
         match format {
-            Format::Stream => start!(IpcStreamWriter, CompatLevel::oldest()).map(Writer::Stream),
-            Format::File => start!(IpcWriter, CompatLevel::newest()).map(Writer::File),
+            Format::Stream => {
+                self.begin(IpcStreamWriter::new(output), CompatLevel::oldest(), schema).map(Writer::Stream)
+            },
+            Format::File => {
+                self.begin(IpcWriter::new(output), CompatLevel::newest(), schema).map(Writer::File)
+            },
         }
+    }
+
+    /// A writer with these options; `level` is the format's own, if none was asked for.
+    fn begin<W: Write, F: WriteFormat>(
+        &self,
+        writer: FrameWriter<W, F>,
+        level: CompatLevel,
+        schema: &Schema,
+    ) -> PolarsResult<BatchWriter<W, F>> {
+        let mut writer = writer
+            .with_compression(self.compression)
+            .with_compat_level(self.compat_level.unwrap_or(level))
+            .with_record_batch_size(Some(self.record_batch_size.unwrap_or(usize::MAX)))
+            // Which buffers a query puts strings in depends on its threads.
+            .with_canonical_views(true)
+            .with_statistics(self.statistics)
+            .with_unreferenced_data(self.unreferenced_data)
+            .with_record_batch_statistics(self.record_batch_statistics);
+        if let Some(metadata) = &self.schema_metadata {
+            writer.set_custom_schema_metadata(Arc::clone(metadata));
+        }
+        writer.batched(schema)
     }
 }
 

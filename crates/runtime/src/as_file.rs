@@ -1,10 +1,10 @@
-//! The file behind a generic reader, and whether a reader is one.
+//! The file behind a generic reader, whether a reader is one, and reads at positions of it.
 //!
 //! Rust cannot specialise a function for one type of reader. So the type is compared by its id, and the reference cast.
 
 use std::any::TypeId;
 use std::fs::File;
-use std::io::{BufReader, Cursor};
+use std::io::{self, BufReader, Cursor};
 use std::sync::Arc;
 
 /// The file behind a reader.
@@ -95,4 +95,48 @@ pub fn as_file<R>(reader: &mut R) -> Option<AsFile<'_>> {
     } else {
         None
     }
+}
+
+/// Fills `out` with the bytes of a file from byte `start` on, wherever the file stands.
+///
+/// # Errors
+/// When the file cannot be read, or ends before `out` is full; on systems that do not read at positions.
+///
+/// ```
+/// let path = std::env::temp_dir().join(format!("floe-read-exact-at-{}", std::process::id()));
+/// std::fs::write(&path, b"0123456789")?;
+/// let mut out = [0; 2];
+/// floe_runtime::as_file::read_exact_at(&std::fs::File::open(&path)?, &mut out, 4)?;
+/// assert_eq!(&out, b"45");
+/// # std::fs::remove_file(&path)?;
+/// # std::io::Result::Ok(())
+/// ```
+pub fn read_exact_at(file: &File, out: &mut [u8], start: u64) -> io::Result<()> {
+    at_position(file, out, start)
+}
+
+#[cfg(unix)]
+fn at_position(file: &File, out: &mut [u8], start: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, start)
+}
+
+#[cfg(windows)]
+fn at_position(file: &File, mut out: &mut [u8], mut start: u64) -> io::Result<()> {
+    while !out.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, out, start) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                out = out.get_mut(n..).unwrap_or_default();
+                start += n as u64;
+            },
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {},
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(any(unix, windows)))]
+fn at_position(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }

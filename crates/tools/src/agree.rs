@@ -44,12 +44,8 @@ pub fn check_copy(
     for (source, contents) in sources {
         for stream in 0..contents.streams.len() {
             copier.begin(*source, contents, stream)?;
-        }
-        for message in &contents.dictionaries {
-            if let Some((id, false)) = message.dictionary
-                && target == Target::File
-            {
-                copier.is_known(*source, message, id)?;
+            for message in contents.dictionaries.iter().filter(|message| message.stream == stream) {
+                copier.is_known(*source, message)?;
             }
         }
     }

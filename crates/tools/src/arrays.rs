@@ -11,7 +11,7 @@ use floe_format::{BatchHeader, DataType, Field, FloatType, IntervalUnit, Schema,
 pub struct ArrayInfo {
     /// The top-level column that it is of.
     pub column: usize,
-    /// The names from the column down to it, with dots between.
+    /// The names from the column down to it, with dots between. Of very long ones above it the beginning.
     pub path: String,
     /// The buffers that it always has.
     pub buffers: Vec<BufferKind>,
@@ -97,7 +97,7 @@ pub fn batch_arrays(schema: &Schema, version: Version) -> Vec<ArrayInfo> {
     let mut walk = Walk { version, arrays: Vec::new(), column: 0 };
     for (column, field) in schema.fields.iter().enumerate() {
         walk.column = column;
-        walk.field(field, String::new(), Length::Rows);
+        walk.field(field, "", Length::Rows);
     }
     walk.arrays
 }
@@ -119,8 +119,18 @@ pub fn dictionary_arrays(schema: &Schema, id: i64, version: Version) -> Option<V
     Some(walk.arrays)
 }
 
+/// Bytes of the names above an array that its path has at most: a file may have many arrays below one long name.
+const MAX_PARENT_BYTES: usize = 1_000;
+
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        return name.to_owned();
+    }
+    let (short, cut) = match path.len() > MAX_PARENT_BYTES {
+        true => (path.get(..path.floor_char_boundary(MAX_PARENT_BYTES)).unwrap_or_default(), "…"),
+        false => (path, ""),
+    };
+    format!("{short}{cut}.{name}")
 }
 
 struct Walk {
@@ -130,9 +140,8 @@ struct Walk {
 }
 
 impl Walk {
-    fn field(&mut self, field: &Field, parent: String, length: Length) {
-        let path =
-            if matches!(length, Length::Rows) { field.name.to_string() } else { join(&parent, &field.name) };
+    fn field(&mut self, field: &Field, parent: &str, length: Length) {
+        let path = join(parent, &field.name);
         match &field.dictionary {
             Some(dictionary) => {
                 let bits = usize::from(dictionary.index.bits);
@@ -156,7 +165,8 @@ impl Walk {
         let is_text = matches!(data_type, DataType::Utf8 | DataType::LargeUtf8);
         let number = self.arrays.len();
         let buffers = buffers_of(data_type, self.version);
-        let path_below = path.clone();
+        let below_path: String =
+            path.get(..path.floor_char_boundary(MAX_PARENT_BYTES + 1)).unwrap_or_default().to_owned();
         self.arrays.push(ArrayInfo { column: self.column, path, buffers, variadic, length, is_text });
         let below = match data_type {
             DataType::Struct | DataType::Union { mode: UnionMode::Sparse, .. } => Length::Times(number, 1),
@@ -164,7 +174,7 @@ impl Walk {
             _ => Length::Free,
         };
         for child in &field.children {
-            self.field(child, path_below.clone(), below);
+            self.field(child, &below_path, below);
         }
     }
 }

@@ -27,12 +27,13 @@ pub fn raw_len(source: &dyn ReadAt, info: &MessageInfo, spec: BufferSpec) -> Res
     }
     let at = info.body().saturating_add(spec.offset);
     let mut prefix = [0; 8];
-    let have = usize::try_from(spec.len.min(8)).unwrap_or(8);
-    source.read_exact_at(prefix.get_mut(..have).unwrap_or_default(), at).at_byte(at)?;
-    match i64::from_le_bytes(prefix) {
-        -1 => Ok(spec.len.saturating_sub(8)),
-        len => u64::try_from(len)
-            .map_err(|_| Fault::new(at, format!("a compressed buffer states the length {len}"))),
+    let prefix = prefix.get_mut(..usize::try_from(spec.len.min(8)).unwrap_or(8)).unwrap_or_default();
+    source.read_exact_at(prefix, at).at_byte(at)?;
+    match parse(prefix) {
+        Ok(ParsedBuffer::Empty) => Ok(0),
+        Ok(ParsedBuffer::Raw(_)) => Ok(spec.len.saturating_sub(8)),
+        Ok(ParsedBuffer::Frame { len, .. }) => Ok(len),
+        Err(error) => Err(Fault::new(at, error.to_string())),
     }
 }
 
@@ -71,13 +72,20 @@ pub(crate) fn decompressed(
 
 /// The body of a message.
 pub(crate) fn read_body(source: &dyn ReadAt, info: &MessageInfo, body: &mut Vec<u8>) -> Result<()> {
-    let at = info.body();
-    let too_large =
-        || Fault::new(at, format!("no memory for a body of {} bytes", info.body_len)).within(info.id);
+    read(source, info, info.body(), info.body_len, body)
+}
+
+/// The head and the body of a message.
+pub(crate) fn read_whole(source: &dyn ReadAt, info: &MessageInfo, bytes: &mut Vec<u8>) -> Result<()> {
+    read(source, info, info.offset, info.head_len.saturating_add(info.body_len), bytes)
+}
+
+fn read(source: &dyn ReadAt, info: &MessageInfo, at: u64, len: u64, out: &mut Vec<u8>) -> Result<()> {
+    let too_large = || Fault::new(at, format!("no memory for {len} bytes of a message")).within(info.id);
     // There are so many bytes: the walk has compared.
-    let len = usize::try_from(info.body_len).map_err(|_| too_large())?;
-    body.clear();
-    body.try_reserve_exact(len).map_err(|_| too_large())?;
-    body.resize(len, 0);
-    source.read_exact_at(body, at).at_byte(at).map_err(|fault| fault.within(info.id))
+    let len = usize::try_from(len).map_err(|_| too_large())?;
+    out.clear();
+    out.try_reserve_exact(len).map_err(|_| too_large())?;
+    out.resize(len, 0);
+    source.read_exact_at(out, at).at_byte(at).map_err(|fault| fault.within(info.id))
 }

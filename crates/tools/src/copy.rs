@@ -58,16 +58,27 @@ pub struct Copier<S: Sink> {
     out: S,
     target: Target,
     position: u64,
-    bodies: Option<Bodies>,
+    bodies: Bodies,
+    /// Whether buffers change; otherwise heads are written anew only where bodies have to be padded.
+    recompresses: bool,
     encoder: MessageEncoder,
     limits: IpcLimits,
     schema: Option<Schema>,
     version: Version,
     dictionaries: Vec<Block>,
     batches: Vec<Block>,
-    /// Ids that have values, in a file: each may be given them once.
-    known: Vec<(i64, Vec<u8>)>,
+    /// The dictionaries that have been written into a file.
+    known: Vec<Known>,
     rows: u64,
+}
+
+/// A dictionary of a file. It may be given values once, and more by deltas: inputs that bring others have to be decoded.
+struct Known {
+    id: i64,
+    /// Its messages, head and body: the values, and the deltas behind them.
+    messages: Vec<Vec<u8>>,
+    /// How many of them the current stream has had. Deltas come behind values.
+    had: usize,
 }
 
 /// What has been written.
@@ -88,7 +99,8 @@ impl<S: Sink> Copier<S> {
             out,
             target,
             position: 0,
-            bodies: recompression.map(|to| Bodies::new(to, limits)),
+            recompresses: recompression.is_some(),
+            bodies: recompression.map_or_else(|| Bodies::as_they_are(limits), |to| Bodies::new(to, limits)),
             encoder: MessageEncoder::new(),
             limits,
             schema: None,
@@ -133,26 +145,31 @@ impl<S: Sink> Copier<S> {
         contents: &Contents,
         stream: usize,
     ) -> std::result::Result<(), CopyError> {
+        let messages =
+            contents.dictionaries.iter().chain(&contents.batches).filter(|message| message.stream == stream);
         let Some(stream) = contents.streams.get(stream) else { return Ok(()) };
+        for message in messages.clone().filter(|message| !self.stays(message)) {
+            self.bodies.check(&stream.schema, message.version).map_err(CopyError::Impossible)?;
+        }
+        for known in &mut self.known {
+            known.had = 0;
+        }
         if let Some(first) = &self.schema {
             return match differs(first, &stream.schema) {
                 None => Ok(()),
                 Some(how) => Err(CopyError::Impossible(how)),
             };
         }
-        let version = contents.dictionaries.iter().chain(&contents.batches).map(|message| message.version);
+        let version = messages.map(|message| message.version);
         let version =
             version.chain(stream.schema_message.map(|message| message.version)).next().unwrap_or_default();
-        if let Some(bodies) = &self.bodies {
-            bodies.check(&stream.schema, version).map_err(CopyError::Impossible)?;
-        }
-        self.version = if self.bodies.is_some() { Version::V5 } else { version };
+        self.version = if self.recompresses { Version::V5 } else { version };
         if self.target == Target::File {
             self.write(&FILE_PREFIX)?;
         }
         match stream.schema_message {
             Some(message)
-                if self.bodies.is_none() && message.head_len.is_multiple_of(8) && message.body_len == 0 =>
+                if !self.recompresses && message.head_len.is_multiple_of(8) && message.body_len == 0 =>
             {
                 let range = message.offset..message.end();
                 self.copy_range(source, &range)?;
@@ -176,15 +193,10 @@ impl<S: Sink> Copier<S> {
         message: &MessageInfo,
         piece: &mut Option<Range<u64>>,
     ) -> std::result::Result<(), CopyError> {
-        if let Some((id, false)) = message.dictionary
-            && self.target == Target::File
-            && self.is_known(source, message, id)?
-        {
+        if self.is_known(source, message)? {
             return Ok(());
         }
-        let in_place =
-            self.bodies.is_none() && message.head_len.is_multiple_of(8) && message.body_len.is_multiple_of(8);
-        let (head_len, body_len) = if in_place {
+        let (head_len, body_len) = if self.stays(message) {
             if piece.as_ref().is_none_or(|piece| piece.end != message.offset) {
                 self.flush(source, piece)?;
                 *piece = Some(message.offset..message.offset);
@@ -206,29 +218,52 @@ impl<S: Sink> Copier<S> {
             MessageId::Dictionary(_) => self.dictionaries.push(block),
             _ => {
                 self.batches.push(block);
-                self.rows += message.rows as u64;
+                self.rows = self.rows.saturating_add(message.rows as u64);
             },
         }
         Ok(())
     }
 
-    /// Whether the values of a dictionary have been written already: the same, or it is impossible.
+    /// Whether a message is copied byte for byte.
+    fn stays(&self, message: &MessageInfo) -> bool {
+        !self.recompresses && message.head_len.is_multiple_of(8) && message.body_len.is_multiple_of(8)
+    }
+
+    /// Whether a message is of a dictionary of a file, and has been written already. One that says something else than
+    /// the message in its place did cannot be copied: keys would mean other values.
     pub(crate) fn is_known(
         &mut self,
         source: &dyn ReadAt,
         message: &MessageInfo,
-        id: i64,
     ) -> std::result::Result<bool, CopyError> {
-        let mut body = Vec::new();
-        crate::body::read_body(source, message, &mut body)?;
-        match self.known.iter().find(|(known, _)| *known == id) {
+        let (Some((id, is_delta)), Target::File) = (message.dictionary, self.target) else {
+            return Ok(false);
+        };
+        let mut bytes = Vec::new();
+        crate::body::read_whole(source, message, &mut bytes)?;
+        let at = match self.known.iter().position(|known| known.id == id) {
+            Some(at) => at,
             None => {
-                self.known.push((id, body));
+                self.known.push(Known { id, messages: Vec::new(), had: 0 });
+                self.known.len() - 1
+            },
+        };
+        let Some(known) = self.known.get_mut(at) else { return Ok(false) };
+        let number = if is_delta { known.had } else { 0 };
+        if is_delta && number == 0 {
+            return Err(CopyError::Impossible(format!(
+                "dictionary {id} has a delta and no values before it"
+            )));
+        }
+        known.had = number + 1;
+        match known.messages.get(number) {
+            None => {
+                known.messages.push(bytes);
                 Ok(false)
             },
-            Some((_, known)) if *known == body => Ok(true),
+            Some(written) if *written == bytes => Ok(true),
             Some(_) => Err(CopyError::Impossible(format!(
-                "dictionary {id} is replaced by another one, which a file has no place for"
+                "dictionary {id} has other values here than before, which a file has no place for"
             ))),
         }
     }
@@ -243,11 +278,7 @@ impl<S: Sink> Copier<S> {
         let Found::Message(message, _) = found else {
             return Err(Fault::new(info.offset, "the source has changed").within(info.id).into());
         };
-        let mut bodies = match &self.bodies {
-            Some(bodies) => bodies.clone(),
-            None => Bodies::as_they_are(self.limits),
-        };
-        let body = bodies.make(source, info, &message)?;
+        let body = self.bodies.make(source, info, &message)?;
         let metadata = match (&message.header, body.header) {
             (floe_format::Header::Dictionary(old), batch) => {
                 let new = floe_format::DictionaryHeader { id: old.id, is_delta: old.is_delta, batch };

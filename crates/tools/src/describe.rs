@@ -172,7 +172,7 @@ impl Description {
             if let Some(all) = all {
                 all.stored += column.stored;
                 all.raw = all.raw.saturating_add(column.raw);
-                all.nulls += column.nulls;
+                all.nulls = all.nulls.saturating_add(column.nulls);
             }
         }
     }

@@ -64,13 +64,6 @@ impl Fault {
         self
     }
 
-    /// The same in a column.
-    #[must_use]
-    pub fn of_column(mut self, column: impl Into<String>) -> Self {
-        self.column = Some(column.into());
-        self
-    }
-
     /// The same in a buffer.
     #[must_use]
     pub fn of_buffer(mut self, buffer: usize) -> Self {

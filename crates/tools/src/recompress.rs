@@ -1,6 +1,5 @@
 //! Bodies with another codec: buffers are decompressed and compressed, and stay what they are.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use floe_codec::{Compression, UncompressedFrame, compress_with};
@@ -24,7 +23,7 @@ pub enum Recompression {
 }
 
 /// Makes bodies.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Bodies {
     /// None: the buffers stay as they are stored.
     to: Option<Recompression>,
@@ -95,22 +94,10 @@ impl Bodies {
         let total: u64 = batch.buffers.iter().map(|spec| spec.len).sum();
         // One large buffer is cut in pieces by the codec; of many buffers each thread takes some.
         let by_buffer = largest.saturating_mul(self.threads as u64) <= total.saturating_mul(2);
-        let slots: Vec<Mutex<Result<Vec<u8>>>> = (0..n).map(|_| Mutex::new(Ok(Vec::new()))).collect();
-        let one = |number: usize, inner: usize| {
-            let made = self.buffer(info, batch, number, body, inner);
-            if let Some(slot) = slots.get(number) {
-                *slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = made;
-            }
-        };
-        if by_buffer {
-            run(self.threads, n, &|number| one(number, 1));
-        } else {
-            (0..n).for_each(|number| one(number, self.threads));
-        }
-        slots
-            .into_iter()
-            .map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
-            .collect()
+        let (outer, inner) = if by_buffer { (self.threads, 1) } else { (1, self.threads) };
+        let executor: &dyn Executor = &Threads(outer);
+        let made = executor.map(n, |number| self.buffer(info, batch, number, body, inner));
+        made.into_iter().collect()
     }
 
     fn buffer(
@@ -155,30 +142,25 @@ struct Threads(usize);
 
 impl Executor for Threads {
     fn for_each(&self, n: usize, work: &(dyn Fn(usize) + Sync)) {
-        run(self.0, n, work);
-    }
-}
-
-/// Calls `work` with every number below `n`, on some threads.
-fn run(threads: usize, n: usize, work: &(dyn Fn(usize) + Sync)) {
-    let threads = threads.min(n);
-    if threads <= 1 {
-        return (0..n).for_each(work);
-    }
-    let next = AtomicUsize::new(0);
-    let take = || {
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= n {
-                break;
+        let next = AtomicUsize::new(0);
+        let take = || {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= n {
+                    break;
+                }
+                work(number);
             }
-            work(number);
-        }
-    };
-    std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(take);
-        }
-        take();
-    });
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.0.min(n) {
+                scope.spawn(take);
+            }
+            take();
+        });
+    }
+
+    fn is_serial(&self) -> bool {
+        self.0 <= 1
+    }
 }

@@ -100,7 +100,7 @@ impl Contents {
     /// Rows of all batches.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.batches.iter().map(|batch| batch.rows as u64).sum()
+        self.batches.iter().fold(0, |rows, batch| rows.saturating_add(batch.rows as u64))
     }
 
     /// Whether nothing is missing: no fault, and a footer or an end.
@@ -194,8 +194,10 @@ impl<'a> Scanner<'a> {
             return Err(Fault::new(suffix_at, what).within(MessageId::Footer));
         };
         let bytes = self.window.get(at, len).at_byte(at)?;
-        let footer = decode_footer(bytes, self.limits).at_byte(at);
-        Ok((footer.map_err(|fault| fault.within(MessageId::Footer))?, at))
+        let in_footer = |fault: Fault| fault.within(MessageId::Footer);
+        let footer = decode_footer(bytes, self.limits).at_byte(at).map_err(in_footer)?;
+        footer.check_overlap(self.len, self.limits).at_byte(at).map_err(in_footer)?;
+        Ok((footer, at))
     }
 
     /// The message whose head begins at a byte.
@@ -239,17 +241,34 @@ impl<'a> Scanner<'a> {
             fault: None,
         };
         for (number, block) in footer.dictionaries.iter().enumerate() {
-            let message = self.block(MessageId::Dictionary(number), block, at, visit)?;
-            contents.dictionaries.push(message);
+            let found = self.block(MessageId::Dictionary(number), block, at);
+            // Behind values that are lost, those of a delta would get the numbers of others.
+            let is_lost = |info: &MessageInfo| {
+                contents.fault.is_some() && info.dictionary.is_some_and(|(_, is_delta)| is_delta)
+            };
+            match found {
+                Ok((info, _)) if is_lost(&info) => {},
+                Ok((info, message)) => {
+                    visit(&info, &message)?;
+                    contents.dictionaries.push(info);
+                },
+                Err(fault) => drop(contents.fault.get_or_insert(fault)),
+            }
         }
         for (number, block) in footer.batches.iter().enumerate() {
-            contents.batches.push(self.block(MessageId::Batch(number), block, at, visit)?);
+            match self.block(MessageId::Batch(number), block, at) {
+                Ok((info, message)) => {
+                    visit(&info, &message)?;
+                    contents.batches.push(info);
+                },
+                Err(fault) => drop(contents.fault.get_or_insert(fault)),
+            }
         }
         contents.footer = Some(footer);
         Ok(contents)
     }
 
-    fn block(&mut self, id: MessageId, block: &Block, footer: u64, visit: Visit<'_>) -> Result<MessageInfo> {
+    fn block(&mut self, id: MessageId, block: &Block, footer: u64) -> Result<(MessageInfo, Box<Message>)> {
         let at = block.offset;
         let place = |fault: Fault| fault.within(id);
         block.check(footer).at_byte(at).map_err(place)?;
@@ -269,8 +288,7 @@ impl<'a> Scanner<'a> {
         if info.end() > footer {
             return Err(Fault::new(at, "the message's body reaches into the footer").within(id));
         }
-        visit(&info, &message)?;
-        Ok(info)
+        Ok((info, message))
     }
 
     fn streams(&mut self, kind: Kind, start: u64, visit: Visit<'_>) -> Result<Contents> {

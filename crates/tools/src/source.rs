@@ -71,23 +71,8 @@ impl ReadAt for FileSource {
         self.len
     }
 
-    #[cfg(unix)]
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(&self.file, out, offset)
-    }
-
-    #[cfg(windows)]
-    fn read_exact_at(&self, mut out: &mut [u8], mut offset: u64) -> io::Result<()> {
-        while !out.is_empty() {
-            match std::os::windows::fs::FileExt::seek_read(&self.file, out, offset)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => {
-                    out = out.get_mut(n..).unwrap_or_default();
-                    offset += n as u64;
-                },
-            }
-        }
-        Ok(())
+        floe_runtime::as_file::read_exact_at(&self.file, out, offset)
     }
 
     fn as_file(&self) -> Option<&File> {

@@ -30,7 +30,8 @@ pub struct VerifyOptions {
 /// What has been found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {
-    /// What is wrong, in the order of the check. Without [`VerifyOptions::all`] one at most.
+    /// What is wrong, in the order of the check. Without [`VerifyOptions::all`] the first; of a file without a footer also
+    /// what ends its messages.
     pub faults: Vec<Fault>,
     /// What the specification recommends otherwise, or readers may stumble over.
     pub remarks: Vec<Fault>,
@@ -135,8 +136,9 @@ impl Verify<'_> {
                 self.fault(Fault::new(b.offset, "it overlaps the message before it").within(*id))?;
             }
         }
+        let mut scanner = Scanner::new(self.source, self.limits);
         for (id, block) in blocks {
-            let message = self.block(id, &block, at);
+            let message = self.block(&mut scanner, id, &block, at);
             match message {
                 Ok((info, message)) => self.message(&info, &message, &footer.schema)?,
                 Err(fault) => {
@@ -150,7 +152,8 @@ impl Verify<'_> {
 
     /// The message that a block of the footer says.
     fn block(
-        &mut self,
+        &self,
+        scanner: &mut Scanner<'_>,
         id: MessageId,
         block: &floe_format::Block,
         footer: u64,
@@ -158,7 +161,7 @@ impl Verify<'_> {
         let at = block.offset;
         let fault = |what: &str| Err(Fault::new(at, what).within(id));
         block.check(footer).at_byte(at).map_err(|fault| fault.within(id))?;
-        let found = Scanner::new(self.source, self.limits).message(at).map_err(|fault| fault.within(id))?;
+        let found = scanner.message(at).map_err(|fault| fault.within(id))?;
         let Found::Message(message, head) = found else {
             return fault("there is no message where the footer says");
         };
@@ -186,6 +189,8 @@ impl Verify<'_> {
         footer: u64,
     ) -> Go {
         let mut scanner = Scanner::new(self.source, self.limits);
+        let mut offsets: Vec<u64> = blocks.iter().map(|(_, block)| block.offset).collect();
+        offsets.sort_unstable();
         let mut at = FILE_PREFIX.len() as u64;
         match scanner.message(at) {
             Ok(Found::Message(message, head)) => match &message.header {
@@ -220,7 +225,7 @@ impl Verify<'_> {
         while at < footer {
             match scanner.message(at) {
                 Ok(Found::Message(message, head)) => {
-                    if !blocks.iter().any(|(_, block)| block.offset == at) {
+                    if offsets.binary_search(&at).is_err() {
                         self.fault(Fault::new(at, "a message that the footer does not list"))?;
                     }
                     seen += 1;
@@ -291,7 +296,7 @@ impl Verify<'_> {
         if faults.is_empty() {
             if matches!(info.id, MessageId::Batch(_)) {
                 self.found.whole_batches += 1;
-                self.found.whole_rows += info.rows as u64;
+                self.found.whole_rows = self.found.whole_rows.saturating_add(info.rows as u64);
             }
             return Ok(());
         }

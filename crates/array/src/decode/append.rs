@@ -1,5 +1,4 @@
 //! Arrays of simple layout, one behind another in the memory of the first.
-#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::Either;
 use arrow::array::{Array, BooleanArray, PrimitiveArray};
@@ -28,27 +27,13 @@ pub(super) fn append(known: Box<dyn Array>, more: Box<dyn Array>) -> Result<Vec<
     if known.dtype() != more.dtype() {
         return Ok(vec![known, more]);
     }
-    match known.dtype().to_physical_type() {
-        PhysicalType::Boolean => join::<BooleanArray>(known, more, booleans),
-        PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
-            join::<PrimitiveArray<$T>>(known, more, primitives)
-        }),
-        PhysicalType::Null
-        | PhysicalType::Binary
-        | PhysicalType::FixedSizeBinary
-        | PhysicalType::LargeBinary
-        | PhysicalType::Utf8
-        | PhysicalType::LargeUtf8
-        | PhysicalType::List
-        | PhysicalType::FixedSizeList
-        | PhysicalType::LargeList
-        | PhysicalType::Struct
-        | PhysicalType::Union
-        | PhysicalType::Map
-        | PhysicalType::Dictionary(_)
-        | PhysicalType::BinaryView
-        | PhysicalType::Utf8View => Ok(vec![known, more]),
+    if let PhysicalType::Primitive(kind) = known.dtype().to_physical_type() {
+        return with_match_primitive_type_full!(kind, |$T| join::<PrimitiveArray<$T>>(known, more, primitives));
     }
+    if known.as_any().is::<BooleanArray>() {
+        return join::<BooleanArray>(known, more, booleans);
+    }
+    Ok(vec![known, more])
 }
 
 fn join<A: Array + Clone>(
@@ -124,28 +109,11 @@ pub(super) fn shrink(array: Box<dyn Array>) -> Box<dyn Array> {
             },
         }
     }
-    match array.dtype().to_physical_type() {
-        PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
-            own::<PrimitiveArray<$T>>(array).map_or_else(|array| array, |array| {
-                let (dtype, values, validity) = array.into_inner();
-                Box::new(PrimitiveArray::new(dtype, fit(values), validity))
-            })
-        }),
-        PhysicalType::Null
-        | PhysicalType::Boolean
-        | PhysicalType::Binary
-        | PhysicalType::FixedSizeBinary
-        | PhysicalType::LargeBinary
-        | PhysicalType::Utf8
-        | PhysicalType::LargeUtf8
-        | PhysicalType::List
-        | PhysicalType::FixedSizeList
-        | PhysicalType::LargeList
-        | PhysicalType::Struct
-        | PhysicalType::Union
-        | PhysicalType::Map
-        | PhysicalType::Dictionary(_)
-        | PhysicalType::BinaryView
-        | PhysicalType::Utf8View => array,
-    }
+    let PhysicalType::Primitive(kind) = array.dtype().to_physical_type() else { return array };
+    with_match_primitive_type_full!(kind, |$T| {
+        own::<PrimitiveArray<$T>>(array).map_or_else(|array| array, |array| {
+            let (dtype, values, validity) = array.into_inner();
+            Box::new(PrimitiveArray::new(dtype, fit(values), validity))
+        })
+    })
 }

@@ -2,7 +2,8 @@
 //!
 //! | layout                             | what becomes of the next batch                               |
 //! |------------------------------------|--------------------------------------------------------------|
-//! | values of one width, booleans      | decoded behind those there are, in one allocation            |
+//! | values of one width                | decoded behind those there are, in one allocation            |
+//! | booleans, values to be converted   | decoded by themselves, and added behind those there are      |
 //! | strings and bytes                  | views behind views, their data beside the data there is      |
 //! | lists without gaps, structs        | the same for their offsets, their validity and each child    |
 //! | all others                         | an array of its own; [`finish`](ColumnBuilder::finish) joins |
@@ -48,6 +49,7 @@ enum Layout {
     /// Strings (if it says so) or bytes.
     Views {
         utf8: bool,
+        append: AppendViews,
         views: ViewBuilder,
         validity: Option<Bitmap>,
     },
@@ -70,6 +72,9 @@ enum Layout {
         validity: Option<Bitmap>,
     },
 }
+
+/// Decodes values to views behind those there are; returns the validity of the new ones.
+type AppendViews = fn(&mut DecodeCtx<'_>, &mut ViewBuilder) -> Result<Option<Bitmap>>;
 
 impl fmt::Debug for ColumnBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,11 +101,16 @@ impl Layout {
         if field.dictionary.is_some() {
             return Self::default();
         }
-        let views = |utf8| Self::Views { utf8, views: ViewBuilder::growing(), validity: None };
+        let views =
+            |utf8, append| Self::Views { utf8, append, views: ViewBuilder::growing(), validity: None };
         match &field.data_type {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => views(true),
+            DataType::Utf8 => views(true, binary::append_views::<i32, str>),
+            DataType::LargeUtf8 => views(true, binary::append_views::<i64, str>),
+            DataType::Utf8View => views(true, view::append_views::<str>),
             DataType::LargeBinary if maintains_offsets(field) => Self::default(),
-            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => views(false),
+            DataType::Binary => views(false, binary::append_views::<i32, [u8]>),
+            DataType::LargeBinary => views(false, binary::append_views::<i64, [u8]>),
+            DataType::BinaryView => views(false, view::append_views::<[u8]>),
             DataType::List | DataType::Map { .. } | DataType::LargeList => match field.children.as_slice() {
                 [child] => Self::List {
                     child: child.clone(),
@@ -140,13 +150,14 @@ impl ColumnBuilder {
     /// Decodes the next column of the context and adds its rows; returns how many.
     ///
     /// # Errors
-    /// As [`decode_column`](super::decode_column).
+    /// As [`decode_column`](super::decode_column). Nothing of the column is left then.
     pub fn decode(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {
         self.grow(ctx, field).map_err(|e| e.at(Place::Column(field.name.to_string())))
     }
 
     fn grow(&mut self, ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<usize> {
-        let before = self.rows;
+        // Set again when all has gone well: after an error there is nothing.
+        let before = std::mem::take(&mut self.rows);
         let layout = match std::mem::take(&mut self.layout) {
             Layout::Arrays(arrays) if arrays.is_empty() => Layout::of(field),
             Layout::Bytes { kind, bytes, validity } => {
@@ -160,11 +171,11 @@ impl ColumnBuilder {
         let added;
         (self.layout, added) = match layout {
             Layout::Arrays(arrays) => grow_arrays(ctx, field, arrays, before)?,
-            Layout::Views { utf8, mut views, validity } => {
-                let more = append_views(ctx, field, &mut views)?;
+            Layout::Views { utf8, append, mut views, validity } => {
+                let more = append_views(ctx, append, &mut views)?;
                 let added = views.views.len() - before;
                 let validity = join_validity((validity, before), (more, added));
-                (Layout::Views { utf8, views, validity }, added)
+                (Layout::Views { utf8, append, views, validity }, added)
             },
             Layout::List { child, offsets, values, validity } => {
                 grow_lists(ctx, field, Lists { child, offsets, values, validity }, before)?
@@ -180,7 +191,7 @@ impl ColumnBuilder {
             },
             Layout::Bytes { .. } => return Err(not_that_layout()),
         };
-        self.rows += added;
+        self.rows = before + added;
         Ok(added)
     }
 
@@ -198,9 +209,11 @@ impl ColumnBuilder {
         stored: u64,
         read: &mut dyn FnMut(&mut [u8]) -> Result<()>,
     ) -> Result<()> {
+        // As in `grow`: after an error there is nothing.
+        let before = std::mem::take(&mut self.rows);
         let (kind, mut bytes, known) = match std::mem::take(&mut self.layout) {
             Layout::Bytes { kind, bytes, validity } => (kind, bytes, validity),
-            layout if is_plain(field) => match (Self { rows: self.rows, layout }).finish()? {
+            layout if is_plain(field) => match (Self { rows: before, layout }).finish()? {
                 Some(known) => to_bytes(known)?,
                 None => to_bytes(empty_values(field, &Dictionaries::default(), Unrepresentable::default())?)?,
             },
@@ -208,19 +221,19 @@ impl ColumnBuilder {
                 return Err(not_that_layout());
             },
         };
-        let (mut at, need) = (byte_len_of(kind, self.rows)?, byte_len_of(kind, rows)?);
+        let (mut at, need) = (byte_len_of(kind, before)?, byte_len_of(kind, rows)?);
         if stored < need as u64 {
             return Err(too_short(need as u64, stored));
         }
-        let end = byte_len_of(kind, self.rows.saturating_add(rows))?;
+        let end = byte_len_of(kind, before.saturating_add(rows))?;
         while at < end {
             let more = (end - at).min(at.max(FIRST_READ_BYTES));
             grow_initialised(&mut bytes, at, more)?;
             read(&mut bytes[at..at + more])?;
             at += more;
         }
-        let validity = join_validity((known, self.rows), (validity, rows));
-        self.rows += rows;
+        let validity = join_validity((known, before), (validity, rows));
+        self.rows = before + rows;
         self.layout = Layout::Bytes { kind, bytes, validity };
         Ok(())
     }
@@ -233,7 +246,7 @@ impl ColumnBuilder {
         match self.layout {
             Layout::Arrays(arrays) if arrays.len() > 1 => crate::join(&arrays).map(Some),
             Layout::Arrays(mut arrays) => Ok(arrays.pop().map(shrink)),
-            Layout::Views { utf8, mut views, validity } => {
+            Layout::Views { utf8, mut views, validity, .. } => {
                 views.views.shrink_to_fit();
                 Ok(Some(if utf8 { views.finish::<str>(validity) } else { views.finish::<[u8]>(validity) }))
             },
@@ -293,38 +306,14 @@ fn grow_lists(ctx: &mut DecodeCtx<'_>, field: &Field, lists: Lists, before: usiz
 /// Memory that is taken before values have arrived; afterwards as much as has arrived.
 const FIRST_READ_BYTES: usize = 64 << 20;
 
-/// Decodes values to views behind those there are; returns the validity of the new ones.
-fn append_views(ctx: &mut DecodeCtx<'_>, field: &Field, views: &mut ViewBuilder) -> Result<Option<Bitmap>> {
+/// Decodes values to views behind those there are; of their buffers none keeps much else alive.
+fn append_views(
+    ctx: &mut DecodeCtx<'_>,
+    append: AppendViews,
+    views: &mut ViewBuilder,
+) -> Result<Option<Bitmap>> {
     let buffers = views.buffers.len();
-    let more = match &field.data_type {
-        DataType::Utf8 => binary::append_views::<i32, str>(ctx, views),
-        DataType::LargeUtf8 => binary::append_views::<i64, str>(ctx, views),
-        DataType::Binary => binary::append_views::<i32, [u8]>(ctx, views),
-        DataType::LargeBinary => binary::append_views::<i64, [u8]>(ctx, views),
-        DataType::Utf8View => view::append_views::<str>(ctx, views),
-        DataType::BinaryView => view::append_views::<[u8]>(ctx, views),
-        DataType::Null
-        | DataType::Bool
-        | DataType::Int(_)
-        | DataType::Float(_)
-        | DataType::Decimal { .. }
-        | DataType::Date32
-        | DataType::Date64
-        | DataType::Time { .. }
-        | DataType::Timestamp { .. }
-        | DataType::Duration(_)
-        | DataType::Interval(_)
-        | DataType::FixedSizeBinary(_)
-        | DataType::List
-        | DataType::LargeList
-        | DataType::ListView
-        | DataType::LargeListView
-        | DataType::FixedSizeList(_)
-        | DataType::Struct
-        | DataType::Union { .. }
-        | DataType::Map { .. }
-        | DataType::RunEndEncoded => Err(not_that_layout()),
-    }?;
+    let more = append(ctx, views)?;
     for buffer in views.buffers.iter_mut().skip(buffers) {
         *buffer = without_neighbours(ctx, buffer)?;
     }

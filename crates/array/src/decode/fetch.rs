@@ -113,7 +113,7 @@ impl<'a> DecodeCtx<'a> {
         buffer_ref: BufferRef,
         dst: &mut [MaybeUninit<u8>],
         width: usize,
-        is_zeroed: bool,
+        is_initialised: bool,
         each: floe_codec::Each<'_>,
     ) -> Result<()> {
         if dst.is_empty() {
@@ -131,10 +131,10 @@ impl<'a> DecodeCtx<'a> {
                     return Err(too_short(need as u64, spec.len));
                 }
                 let range = spec.offset..spec.offset.saturating_add(need as u64);
-                if !is_zeroed {
+                if !is_initialised {
                     dst.fill(MaybeUninit::new(0));
                 }
-                // SAFETY: all of `dst` is zero: written just now, or before (`is_zeroed`).
+                // SAFETY: all of `dst` is initialised: written just now, or before (`is_initialised`).
                 self.read_into(self.body(buffer_ref), range, unsafe { typed::assume_init(dst) })?;
             },
             BufferSource::Compressed { codec, len, frame } if len == need => {
@@ -267,5 +267,5 @@ impl<'a> DecodeCtx<'a> {
 
 #[expect(clippy::needless_pass_by_value, reason = "used in map_err")]
 fn codec_error(error: floe_codec::Error) -> Error {
-    Error::new(ErrorKind::Codec(error.to_string()))
+    Error::new(ErrorKind::Codec(format!("decompression failed: {error}")))
 }

@@ -1,10 +1,11 @@
 //! Bytes of one width: views over the data as it lies.
 
 use arrow::array::Array;
-use floe_format::{Error, FieldNode, Result};
+use floe_format::Result;
 
 use super::ctx::{DecodeCtx, total_len};
 use super::data_windows::{MAX_BUFFER_BYTES, Windows};
+use super::list::values_of;
 use super::view_builder::{PartBuffers, ViewBuilder};
 use crate::typed::typed;
 
@@ -17,14 +18,14 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<dyn Ar
         ctx.unbacked_rows(total)?;
     }
     for (buffer_ref, node) in buffer_refs.iter().zip(&nodes) {
-        ctx.require(*buffer_ref, checked_mul(node, width)?)?;
+        ctx.require(*buffer_ref, values_of(node, width)?)?;
     }
     let validity = validity.read(ctx, &nodes)?;
     let mut builder = ViewBuilder::default();
     builder.reserve(ctx, total)?;
     let mut made = Vec::with_capacity(nodes.len());
     for (node, buffer_ref) in nodes.iter().zip(buffer_refs) {
-        let bytes = checked_mul(node, width)?;
+        let bytes = values_of(node, width)?;
         let data = typed::<u8>(ctx.bytes(buffer_ref)?, bytes)?;
         let mut windows = Windows::new(&data, MAX_BUFFER_BYTES);
         for row in 0..node.len {
@@ -34,8 +35,4 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, width: usize) -> Result<Box<dyn Ar
     }
     builder.add_part_buffers(0, &nodes, made)?;
     Ok(builder.finish::<[u8]>(validity))
-}
-
-fn checked_mul(node: &FieldNode, width: usize) -> Result<usize> {
-    node.len.checked_mul(width).ok_or_else(|| Error::invalid("the length of a fixed-size array overflows"))
 }

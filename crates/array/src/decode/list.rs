@@ -254,6 +254,6 @@ pub(super) fn decode_fixed(ctx: &mut DecodeCtx<'_>, child: &Field, width: usize)
     boxed(array)
 }
 
-fn values_of(node: &FieldNode, width: usize) -> Result<usize> {
-    node.len.checked_mul(width).ok_or_else(|| Error::invalid("the length of a fixed-size list overflows"))
+pub(super) fn values_of(node: &FieldNode, width: usize) -> Result<usize> {
+    node.len.checked_mul(width).ok_or_else(|| Error::invalid("the length of a fixed-size array overflows"))
 }

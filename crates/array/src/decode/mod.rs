@@ -7,7 +7,6 @@
 //!
 //! Nothing here trusts a number: lengths are checked against the bytes that exist before memory
 //! is allocated, offsets and keys before they are used.
-
 //!
 //! ```text
 //!   dispatch --> one layout (list, struct_, view, ..) --> ctx.decode_child --> dispatch     nested fields

@@ -101,7 +101,7 @@ pub(super) fn of_fields(
 /// Up to this many names are compared with each other, which is faster than hashing them.
 const MAX_COMPARED_NAMES: usize = 16;
 
-/// The names with repeated ones told split, as Polars does: `a`, `a_duplicated_0`, ...
+/// The names with repeated ones told apart, as Polars does: `a`, `a_duplicated_0`, ...
 #[must_use]
 pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Cow<'a, str>> {
     let names: Vec<Cow<'a, str>> = names.map(Cow::Borrowed).collect();

@@ -209,8 +209,8 @@ impl<'a> DecodeCtx<'a> {
         let known = out.len();
         // Reading into memory wants it initialised; decompressing and copying do not.
         let fresh = out.capacity() == 0 && !grows;
-        let zeroed = fresh && buffers.iter().any(|buffer| self.is_unread(*buffer));
-        if zeroed {
+        let initialised = fresh && buffers.iter().any(|buffer| self.is_unread(*buffer));
+        if initialised {
             out = alloc::try_initialised::<T>(total)?;
             out.clear();
         } else if fresh {
@@ -242,7 +242,7 @@ impl<'a> DecodeCtx<'a> {
                 let (start, values) = (start / size_of::<T>(), bytemuck::cast_slice_mut(bytes));
                 first.note(start, values.len(), transform(part, start, values));
             };
-            self.fill(found, buffer, dst, size_of::<T>(), zeroed, &each)?;
+            self.fill(found, buffer, dst, size_of::<T>(), initialised, &each)?;
             first.result()
         })?;
         // SAFETY: `fill` returned Ok for every part, and the parts' slices cover all `total`

@@ -85,7 +85,8 @@ impl ViewBuilder {
 
     pub(super) fn finish<T: ViewType + ?Sized>(self, validity: Option<Bitmap>) -> Box<dyn Array> {
         let total = self.buffers.iter().map(Buffer::len).sum();
-        // SAFETY: every view was made by `new_view` from checked offsets into the buffer it names;
+        // SAFETY: every view was made by `new_view` from checked offsets into the buffer it names, or came with the
+        // input and was checked by `view::check`;
         // for strings the bytes were checked to be UTF-8 (or the caller vouched for it by
         // `skip_validation`, which is unsafe).
         let array = unsafe {

@@ -1,20 +1,23 @@
 //! Several arrays as one column, without joining them first where that can wait.
-#![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::array::Array;
 use arrow::datatypes::PhysicalType;
-use arrow::with_match_primitive_type_full;
-use floe_format::{Field, FieldNode, Place, Result};
+use floe_format::{Error, Field, FieldNode, Place, Result};
 
 use super::buffer::EncodedBuffer;
 use super::ctx::EncodeCtx;
 use super::dispatch::encode_column;
+use crate::decode::is_plain;
+use crate::made::primitive_width;
 
 /// Appends arrays of a [plain](crate::decode::is_plain) field as one column, in which they follow one another.
 ///
 /// # Errors
 /// When they are not of such a field, or of different types.
 pub fn encode_joined(ctx: &mut EncodeCtx<'_>, field: &Field, arrays: &[Box<dyn Array>]) -> Result<()> {
+    if !is_plain(field) {
+        return Err(Error::invalid(format!("field \"{}\" is not of a plain type", field.name)));
+    }
     let len = arrays.iter().map(|array| array.len()).sum();
     let null_count = arrays.iter().map(|array| array.null_count()).sum();
     ctx.out.nodes.push(FieldNode { len, null_count });
@@ -28,25 +31,8 @@ pub fn encode_joined(ctx: &mut EncodeCtx<'_>, field: &Field, arrays: &[Box<dyn A
 
 /// Bytes of a value, if all have the same width.
 fn width(array: &dyn Array) -> Option<usize> {
-    match array.dtype().to_physical_type() {
-        PhysicalType::Primitive(kind) => Some(with_match_primitive_type_full!(kind, |$T| size_of::<$T>())),
-        PhysicalType::Null
-        | PhysicalType::Boolean
-        | PhysicalType::Binary
-        | PhysicalType::FixedSizeBinary
-        | PhysicalType::LargeBinary
-        | PhysicalType::Utf8
-        | PhysicalType::LargeUtf8
-        | PhysicalType::List
-        | PhysicalType::FixedSizeList
-        | PhysicalType::LargeList
-        | PhysicalType::Struct
-        | PhysicalType::Union
-        | PhysicalType::Map
-        | PhysicalType::Dictionary(_)
-        | PhysicalType::BinaryView
-        | PhysicalType::Utf8View => None,
-    }
+    let PhysicalType::Primitive(kind) = array.dtype().to_physical_type() else { return None };
+    Some(primitive_width(kind))
 }
 
 fn join(field: &Field, arrays: &[Box<dyn Array>], unreferenced_data: bool) -> Result<Vec<EncodedBuffer>> {

@@ -10,7 +10,7 @@ use super::convert::{Compat, Job, Options, Why};
 use crate::error::{Failure, Outcome, Result};
 use crate::input::Input;
 use crate::output::{Format, Output};
-use crate::rows;
+use crate::{rows, term};
 
 type Frames<'a> = Box<dyn Iterator<Item = Result<DataFrame>> + 'a>;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(job: Job, why: &Why) -> Result<Outcome> {
     }
     let schema = schema.ok_or_else(|| Failure::new("there is no input"))?;
     if let Why::Impossible(why) = why {
-        eprintln!("floe: messages cannot be copied ({why}): rows are decoded and written anew");
+        term::tell(&format!("floe: messages cannot be copied ({why}): rows are decoded and written anew"));
     }
     if format.is_binary()
         && let Some((input, contents)) = inputs.first()
@@ -86,7 +86,10 @@ fn tell_types(input: &Input, contents: &Contents, schema: &Schema, why: &Why) {
                 Why::Option(option) => format!(", since {option} needs rows"),
                 Why::Text | Why::Impossible(_) => String::new(),
             };
-            eprintln!("{}: column {:?}: {} becomes {dtype}{why}", input.name, field.name, field.data_type);
+            term::tell(&format!(
+                "{}: column {:?}: {} becomes {dtype}{why}",
+                input.name, field.name, field.data_type
+            ));
         }
     }
 }

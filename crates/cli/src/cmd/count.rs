@@ -17,7 +17,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
         let files = expand(&self.files)?;
-        let mut out = anstream::stdout().lock();
+        let mut out = std::io::stdout().lock();
         let mut total = 0u64;
         for file in &files {
             let input = Input::open(file)?;

@@ -36,7 +36,7 @@ impl Args {
             contents.streams.first().map(|stream| stream.schema.clone()).unwrap_or_default()
         };
         let (wire_a, wire_b) = (wire(&in_a), wire(&in_b));
-        let mut out = anstream::stdout().lock();
+        let mut out = std::io::stdout().lock();
         let mut lines = schema_differences(&wire_a, &wire_b);
         let common: Vec<String> = wire_a
             .fields
@@ -179,9 +179,7 @@ impl Values {
                 *n += 1;
                 if self.shown > 0 {
                     self.shown -= 1;
-                    let (mut left, mut right) = (String::new(), String::new());
-                    rows::json(&x, &mut left);
-                    rows::json(&y, &mut right);
+                    let (left, right) = (shown(&x), shown(&y));
                     let row = self.row + row as u64;
                     writeln!(
                         out,
@@ -203,7 +201,20 @@ impl Values {
         if let (Some(x), Some(y)) = (x.get_str(), y.get_str()) {
             return x == y;
         }
-        if x.dtype().is_primitive_numeric() && y.dtype().is_primitive_numeric() {
+        match (x, y) {
+            (AnyValue::List(x) | AnyValue::Array(x, _), AnyValue::List(y) | AnyValue::Array(y, _)) => {
+                return x.len() == y.len() && x.iter().zip(y.iter()).all(|(x, y)| self.is_equal(&x, &y));
+            },
+            (
+                AnyValue::Struct(..) | AnyValue::StructOwned(_),
+                AnyValue::Struct(..) | AnyValue::StructOwned(_),
+            ) => {
+                let (x, y) = (fields(x), fields(y));
+                return x.len() == y.len() && x.iter().zip(&y).all(|(x, y)| self.is_equal(x, y));
+            },
+            _ => {},
+        }
+        if x.dtype().is_numeric() && y.dtype().is_numeric() {
             if x == y {
                 return true;
             }
@@ -214,8 +225,30 @@ impl Values {
             };
         }
         let (mut left, mut right) = (String::new(), String::new());
-        rows::json(x, &mut left);
-        rows::json(y, &mut right);
+        rows::plain(x, &mut left);
+        rows::plain(y, &mut right);
         left == right
     }
+}
+
+/// The values of a struct's fields.
+fn fields<'a>(value: &'a AnyValue<'a>) -> Vec<AnyValue<'a>> {
+    match value {
+        AnyValue::StructOwned(parts) => parts.0.clone(),
+        value => {
+            let mut values = Vec::new();
+            value._materialize_struct_av(&mut values);
+            values
+        },
+    }
+}
+
+/// A value as it is told: JSON, but for numbers that JSON does not have.
+fn shown(value: &AnyValue<'_>) -> String {
+    let mut text = String::new();
+    match value.is_float() && value.extract::<f64>().is_some_and(|number| !number.is_finite()) {
+        true => rows::plain(value, &mut text),
+        false => rows::json(value, &mut text),
+    }
+    text
 }

@@ -45,7 +45,7 @@ impl Args {
             let growing = Growing::open(&file)?;
             match follow(growing, count, columns.clone(), format) {
                 Err(Failure::Message(text)) if text.contains(REPLACED) => {
-                    eprintln!("{}: it was replaced: beginning anew", file.display());
+                    term::tell(&format!("{}: it was replaced: beginning anew", file.display()));
                 },
                 Err(Failure::Message(text)) => return Err(Failure::of(file.display(), text)),
                 done => return done.map(|()| Outcome::Good),
@@ -61,7 +61,7 @@ fn follow<R: Read + 'static>(
     format: Format,
 ) -> Result<()> {
     let reader = IpcStreamReader::new(source).with_columns(columns).with_parallel(false);
-    let mut out = anstream::stdout().lock();
+    let mut out = std::io::stdout().lock();
     let mut text = TextWriter::new(std::io::stdout(), format, None);
     let mut rows = 0u64;
     for frame in reader.batches()? {

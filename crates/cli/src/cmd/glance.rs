@@ -11,7 +11,7 @@ pub(crate) fn run(path: &Path) -> Result<Outcome> {
     let input = Input::open_rows(path)?;
     let contents = input.scan()?;
     let columns = contents.streams.first().map_or(0, |stream| stream.schema.fields.len());
-    let mut out = anstream::stdout().lock();
+    let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "{}: {}, {} rows in {} batches, {columns} columns, {}",
@@ -25,7 +25,7 @@ pub(crate) fn run(path: &Path) -> Result<Outcome> {
     {
         drop(out);
         let frame = crate::rows::first(&input, &contents, term::rows(), None)?;
-        crate::rows::write_table(&frame, &mut anstream::stdout().lock(), Some(term::width()))?;
+        crate::rows::write_table(&frame, &mut std::io::stdout().lock(), Some(term::width()))?;
     }
     Ok(Outcome::Good)
 }

@@ -28,7 +28,7 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
         let Self { files, metadata, json } = self;
-        let mut out = anstream::stdout().lock();
+        let mut out = std::io::stdout().lock();
         for file in expand(&files)? {
             let input = Input::open(&file)?;
             if let Some(key) = &metadata {

@@ -63,7 +63,7 @@ impl Args {
             return Ok(Outcome::Good);
         }
         let text = if buffers { by_buffer(&found, batch) } else { by_column(&found, batch, all) };
-        anstream::stdout().lock().write_all(text.as_bytes())?;
+        std::io::stdout().lock().write_all(text.as_bytes())?;
         Ok(Outcome::Good)
     }
 }

@@ -49,23 +49,35 @@ impl Args {
         copied.map_err(|error| failure(&input.name, &error))?;
         let (out, copied) = copier.finish(&Vec::new()).map_err(|error| failure(&input.name, &error))?;
         out.commit()?;
-        let left = contents.len.saturating_sub(contents.end);
-        eprintln!(
+        let saved = contents
+            .dictionaries
+            .iter()
+            .chain(&contents.batches)
+            .map(|message| message.head_len + message.body_len);
+        let left = match &contents.footer {
+            None => contents.len.saturating_sub(contents.end),
+            Some(footer) => {
+                let listed = footer.dictionaries.iter().chain(&footer.batches);
+                let listed = listed.map(|block| u64::from(block.metadata_len).saturating_add(block.body_len));
+                listed.fold(0, u64::saturating_add).saturating_sub(saved.fold(0, u64::saturating_add))
+            },
+        };
+        term::tell(&format!(
             "{}: {} rows in {} batches saved, {} left behind",
             input.name,
             term::count(copied.rows),
             term::count(copied.batches as u64),
             term::bytes(if contents.is_whole() { 0 } else { left })
-        );
+        ));
         if let Some(fault) = &contents.fault {
             let text = explained(&input.name, fault);
-            eprintln!("{}: {}", input.name, text.split("; `floe recover").next().unwrap_or(&text));
+            term::tell(&format!("{}: {}", input.name, text.split("; `floe recover").next().unwrap_or(&text)));
         }
         for column in without_dictionary(&contents) {
-            eprintln!(
+            term::tell(&format!(
                 "{}: column {column:?}: its dictionary had not been written, its values are lost",
                 input.name
-            );
+            ));
         }
         Ok(Outcome::Good)
     }

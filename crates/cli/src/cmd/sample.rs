@@ -36,9 +36,9 @@ impl Args {
         let contents = input.scan_whole()?;
         let wanted = choose(contents.rows(), n, seed);
         let mut frame: Option<DataFrame> = None;
-        let mut start = 0;
+        let mut start = 0u64;
         for (number, batch) in contents.batches.iter().enumerate() {
-            let end = start + batch.rows as u64;
+            let end = start.saturating_add(batch.rows as u64);
             let here: Vec<IdxSize> =
                 wanted.range(start..end).filter_map(|row| IdxSize::try_from(row - start).ok()).collect();
             start = end;

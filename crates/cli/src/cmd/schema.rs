@@ -25,7 +25,7 @@ impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
         let Self { files, json } = self;
         let files = expand(&files)?;
-        let mut out = anstream::stdout().lock();
+        let mut out = std::io::stdout().lock();
         for file in &files {
             let input = Input::open(file)?;
             let contents = input.scan()?;

@@ -78,7 +78,7 @@ impl Args {
                 if known.stated { "statistics" } else { "values" }.into(),
             ]);
         }
-        anstream::stdout().lock().write_all(term::aligned(&lines, &[2, 5, 6, 7]).as_bytes())?;
+        std::io::stdout().lock().write_all(term::aligned(&lines, &[2, 5, 6, 7]).as_bytes())?;
         Ok(Outcome::Good)
     }
 }

@@ -143,7 +143,7 @@ pub(crate) fn last(
         let mut rows = 0;
         while start > 0 && rows < n {
             start -= 1;
-            rows += index.batch_size(start).map_or(0, |(rows, _)| rows);
+            rows = index.batch_size(start).map_or(rows, |(more, _)| rows.saturating_add(more));
         }
         let schema = of(input, index.schema(Some(&columns)))?;
         if start == batches {
@@ -204,17 +204,19 @@ fn differs(field: &floe_format::Field, dtype: &DataType) -> bool {
     }
 }
 
-/// What only values tell: every batch is decoded, with all checks. Types that Polars cannot hold are no fault.
-pub(crate) fn value_faults(input: &Input, all: bool) -> Vec<Fault> {
+/// What only values tell: every batch is decoded, with all checks. Types that Polars cannot hold are no fault; whether
+/// there were none, so that all values have been looked at.
+pub(crate) fn value_faults(input: &Input, all: bool) -> (Vec<Fault>, bool) {
     let mut faults = Vec::new();
-    let Ok(contents) = input.scan() else { return faults };
+    let mut is_all = true;
+    let Ok(contents) = input.scan() else { return (faults, false) };
     let found = match IpcIndex::open(&input.path, IpcLimits::default()) {
         Ok(index) => index,
         Err(error) => {
             if is_fault(&error) {
                 faults.push(Fault::new(0, without_methods(&error.to_string())));
             }
-            return faults;
+            return (faults, false);
         },
     };
     for (number, batch) in contents.batches.iter().enumerate() {
@@ -222,6 +224,7 @@ pub(crate) fn value_faults(input: &Input, all: bool) -> Vec<Fault> {
             let read = found.read(number..number + 1, &[column], true);
             let Err(error) = read else { continue };
             if !is_fault(&error) {
+                is_all = false;
                 continue;
             }
             let place = floe::error_place(&error);
@@ -231,11 +234,11 @@ pub(crate) fn value_faults(input: &Input, all: bool) -> Vec<Fault> {
             fault.buffer = place.and_then(|place| place.buffer);
             faults.push(fault);
             if !all {
-                return faults;
+                return (faults, false);
             }
         }
     }
-    faults
+    (faults, is_all)
 }
 
 fn is_fault(error: &PolarsError) -> bool {

@@ -110,7 +110,7 @@ fn other_formats_are_named() {
     ];
     for (bytes, name) in inputs {
         folder.put("input", bytes);
-        for command in ["info", "count", "head", "schema"] {
+        for command in ["info", "count", "head", "schema", "verify"] {
             if (command, name) == ("head", "CSV") {
                 continue; // Its rows are shown: `formats.rs`.
             }
@@ -120,4 +120,27 @@ fn other_formats_are_named() {
     }
     assert!(folder.failure(&["info", "missing.arrow"]).contains("No such file"));
     assert!(folder.failure(&["count", "*.nothing"]).contains("matches no file"));
+}
+
+#[test]
+fn one_damaged_head_does_not_take_the_other_batches_along() {
+    let folder = Folder::new();
+    let bytes = file(&large(300), 100, None);
+    let layout: serde_json::Value = {
+        folder.put("good.arrow", &bytes);
+        serde_json::from_str(&folder.good(&["info", "--json", "good.arrow"])).unwrap()
+    };
+    let at = usize::try_from(layout["batches"][1]["offset"].as_u64().unwrap()).unwrap();
+    let mut damaged = bytes;
+    damaged[at + 8] ^= 0xff;
+    folder.put("bad.arrow", &damaged);
+    assert_eq!(folder.floe(&["verify", "bad.arrow"]).status.code(), Some(1));
+    assert!(folder.failure(&["cat", "bad.arrow", "-o", "copy.arrow"]).contains("batch 1"));
+    folder.good(&["recover", "bad.arrow", "saved.arrow"]);
+    let whole = large(300);
+    assert!(
+        read(&folder.path("saved.arrow"))
+            .equals(&whole.head(Some(100)).vstack(&whole.tail(Some(100))).unwrap())
+    );
+    folder.good(&["verify", "saved.arrow"]);
 }

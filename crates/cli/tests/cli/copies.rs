@@ -129,3 +129,37 @@ fn several_streams_behind_one_another() {
     assert_eq!(read(&folder.path("one.arrow")).height(), 30);
     folder.good(&["verify", "two.arrows", "one.arrow"]);
 }
+
+/// Two streams whose dictionaries begin alike and go on differently: one file has no place for both.
+#[test]
+fn dictionaries_that_part_by_their_deltas_are_not_mixed_up() {
+    let folder = Folder::new();
+    let categorical = |texts: &[&str]| {
+        let dtype = DataType::from_categories(Categories::global());
+        Series::new("x".into(), texts).cast(&dtype).unwrap()
+    };
+    let put = |name: &str, texts: &[&str]| {
+        let mut bytes = Vec::new();
+        let column = categorical(texts);
+        let frame = DataFrame::new(texts.len(), vec![column.into_column()]).unwrap();
+        let mut writer =
+            IpcStreamWriter::new(&mut bytes).with_dictionary_deltas(true).batched(frame.schema()).unwrap();
+        for row in 0..frame.height() {
+            writer.write_batch(&frame.slice(i64::try_from(row).unwrap(), 1)).unwrap();
+        }
+        writer.finish().unwrap();
+        folder.put(name, &bytes);
+        texts.iter().map(|text| format!("{text}\n")).collect::<String>()
+    };
+    let mut all = "x\n".to_owned();
+    all += &put("a.arrows", &["same", "one"]);
+    all += &put("b.arrows", &["same", "two"]);
+    let joined = folder.floe(&["cat", "a.arrows", "b.arrows", "-o", "out.arrow"]);
+    assert_eq!(joined.status.code(), Some(0), "{}", err(&joined));
+    assert_eq!(folder.good(&["head", "-n", "9", "out.arrow"]), all);
+    // The same deltas are written once.
+    put("c.arrows", &["same", "one"]);
+    folder.good(&["cat", "a.arrows", "c.arrows", "-o", "twice.arrow"]);
+    assert_eq!(folder.good(&["head", "-n", "9", "twice.arrow"]), "x\nsame\none\nsame\none\n");
+    folder.good(&["verify", "out.arrow", "twice.arrow"]);
+}

@@ -49,3 +49,22 @@ fn parquet_is_read() {
             .contains("a Parquet file, which cannot be read")
     );
 }
+
+#[test]
+fn what_is_compressed_has_to_be_csv() {
+    use std::io::Write;
+
+    let folder = Folder::new();
+    let put = |name: &str, bytes: &[u8]| {
+        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        writer.write_all(bytes).unwrap();
+        folder.put(name, &writer.finish().unwrap());
+    };
+    put("a.tsv.gz", b"a\tb\n1\tx\n");
+    assert_eq!(folder.good(&["head", "a.tsv.gz"]), "a,b\n1,x\n");
+    put("a.arrow.gz", &file(&frame(), 10, None));
+    put("a.ndjson.gz", b"{\"a\":1}\n{\"a\":2}\n");
+    for name in ["a.arrow.gz", "a.ndjson.gz"] {
+        assert!(folder.failure(&["head", name]).contains("not CSV"), "{name}");
+    }
+}

@@ -130,3 +130,25 @@ fn wide_frames_of_every_dtype_are_written_without_loss() {
         "date,binary,u64\n1970-01-01,00ff,18446744073709551615\n5881580-07-11,\"\",0\n"
     );
 }
+
+#[test]
+fn differences_below_lists_and_structs() {
+    let folder = Folder::new();
+    let nested = |value: f64| {
+        let list = Series::new("".into(), vec![1.0, value]);
+        let lists = Column::new("lists".into(), vec![list]);
+        let field = Series::new("x".into(), vec![value]);
+        let structs = StructChunked::from_series("structs".into(), 1, [field].iter()).unwrap();
+        DataFrame::new(1, vec![lists, structs.into_series().into_column()]).unwrap()
+    };
+    for (name, value) in [("a", 2.0), ("near", 2.001), ("nan", f64::NAN), ("inf", f64::INFINITY)] {
+        folder.put(&format!("{name}.arrow"), &file(&nested(value), 1, None));
+    }
+    let code = |args: &[&str]| folder.floe(&[&["diff"], args].concat()).status.code();
+    assert_eq!(code(&["a.arrow", "a.arrow"]), Some(0));
+    assert_eq!(code(&["nan.arrow", "nan.arrow"]), Some(0));
+    assert_eq!(code(&["a.arrow", "near.arrow"]), Some(1));
+    assert_eq!(code(&["a.arrow", "near.arrow", "--tolerance", "0.01"]), Some(0));
+    assert_eq!(code(&["nan.arrow", "inf.arrow"]), Some(1));
+    assert_eq!(code(&["nan.arrow", "a.arrow", "--tolerance", "9"]), Some(1));
+}

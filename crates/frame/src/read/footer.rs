@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use floe_format::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use floe_format::sniff::check_file;
-use floe_format::{Block, Error, ErrorKind, Footer, IpcLimits, Place, Result, decode_footer, footer_len};
+use floe_format::{ErrorKind, Footer, IpcLimits, Place, decode_footer, footer_len};
 use polars_core::prelude::*;
 
 use super::ranged::{RangedSource, SparseSource, read_joined_ranges, read_one};
@@ -57,22 +57,8 @@ pub(super) fn parse_footer(bytes: &[u8], start: u64, len: u64, limits: &IpcLimit
     for (i, block) in footer.batches.iter().enumerate() {
         block.check(start).map_err(|e| format_error(e.at(format!("footer, record batch block {i}"))))?;
     }
-    check_overlap(&footer, len, limits).map_err(|e| format_error(e.at(Place::Footer)))?;
+    footer.check_overlap(len, limits).map_err(|e| format_error(e.at(Place::Footer)))?;
     Ok(footer)
-}
-
-/// Blocks may lie on one another, which makes much of a small file: each counts.
-fn check_overlap(footer: &Footer, len: u64, limits: &IpcLimits) -> Result<()> {
-    let blocks = footer.dictionaries.iter().chain(&footer.batches);
-    let size = |block: &Block| u64::from(block.metadata_len).saturating_add(block.body_len);
-    let claimed = blocks.map(size).fold(0, u64::saturating_add);
-    let allowed = limits.max_bytes_of(len, 0).max(len);
-    if claimed > allowed {
-        return Err(
-            Error::new(ErrorKind::Amplified { input: len, claimed, allowed }).at("blocks that overlap")
-        );
-    }
-    Ok(())
 }
 
 /// Reads and checks the footer of a file: the start and the end by one read, what is left of the footer by another one.

@@ -158,9 +158,13 @@ fn name_map_entries(field: &mut WireField) {
     field.children.iter_mut().for_each(name_map_entries);
 }
 
-/// Keys under which floe and Polars keep what is about the bytes, not about the data. Users find them in
-/// [`MetadataBytes`], not among their own metadata. The keys of hive folders are `floe_lazy`'s.
-const OWN_KEYS: [&str; 3] = [crate::statistics::KEY, crate::cumulative::KEY, "floe.hive_schema"];
+/// The key of a schema's metadata under which a partitioned sink keeps the types of its folders' keys.
+#[doc(hidden)]
+pub const HIVE_SCHEMA_KEY: &str = "floe.hive_schema";
+
+/// Keys under which floe and Polars keep what is about the bytes, not about the data. Of schemas and footers users find
+/// them in [`MetadataBytes`], not among their own metadata.
+const OWN_KEYS: [&str; 3] = [crate::statistics::KEY, crate::cumulative::KEY, HIVE_SCHEMA_KEY];
 
 /// Custom metadata as Polars has it. Of repeated keys the last counts.
 pub(crate) fn metadata_map(metadata: &KeyValues) -> Metadata {

@@ -19,7 +19,7 @@
 //! A file's footer repeats the texts of all batches, one per line.
 //!
 //! Bounds are text: numbers in decimal (of temporal types and decimals the stored integer), floats
-//! as Rust fingerprints them, strings as they are but for long ones ([`bounds`]).
+//! as Rust prints them, strings as they are but for long ones ([`bounds`]).
 //!
 //! Neighbours: [`write`](crate::write) makes them, the readers' index checks them.
 

@@ -3,7 +3,7 @@
 use polars_core::prelude::*;
 
 use crate::error::format_error;
-use crate::row_size::estimate;
+use crate::row_size::{bits, estimate};
 
 /// A frame's columns as chunks of physical arrays, for slicing at will.
 pub(crate) struct Columns {
@@ -96,7 +96,7 @@ impl Chunks {
     fn estimated_bytes(&self) -> usize {
         match self {
             Self::Arrays { arrays, .. } => arrays.iter().map(|array| estimate(array.as_ref())).sum(),
-            Self::Scalar(column) => column.len().saturating_mul(16),
+            Self::Scalar(column) => usize::try_from(bits(column).div_ceil(8)).unwrap_or(usize::MAX),
         }
     }
 }
@@ -128,7 +128,7 @@ impl Pieces {
     pub(crate) fn estimated_bytes(&self) -> usize {
         match self {
             Self::Arrays(arrays) => arrays.iter().map(|array| estimate(array.as_ref())).sum(),
-            Self::Scalar(column) => column.len().saturating_mul(16),
+            Self::Scalar(column) => usize::try_from(bits(column).div_ceil(8)).unwrap_or(usize::MAX),
         }
     }
 }

@@ -183,11 +183,15 @@ impl DictionaryBuilders {
                 collect_keys(field, array.as_ref(), &mut keys)?;
             }
         }
-        let is_used = |slot: usize| keys.iter().any(|(of, _)| *of == slot);
-        let sets = self.0.iter().enumerate();
-        let sets: Vec<Option<UsedCategories>> = sets
-            .map(|(slot, dictionary)| is_used(slot).then(|| dictionary.used_categories()).flatten())
-            .collect();
+        let mut is_used = vec![false; self.0.len()];
+        for (slot, _) in &keys {
+            if let Some(used) = is_used.get_mut(*slot) {
+                *used = true;
+            }
+        }
+        let sets = self.0.iter().zip(is_used);
+        let sets: Vec<Option<UsedCategories>> =
+            sets.map(|(dictionary, used)| used.then(|| dictionary.used_categories()).flatten()).collect();
         let mut jobs: Vec<(&UsedCategories, &dyn Array, Range<usize>)> = Vec::new();
         for (slot, keys) in &keys {
             if let Some(Some(set)) = sets.get(*slot) {

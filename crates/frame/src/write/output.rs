@@ -50,10 +50,10 @@ impl<W> Output<W> {
         &mut self.writer
     }
 
-    /// Gives back memory that only the next bytes need. Nothing is gathered between messages.
+    /// Gives back memory that only the next bytes need. After a failed write some bytes may be gathered still, which
+    /// nobody will write.
     pub(super) fn shrink_to_fit(&mut self) {
-        debug_assert!(self.gathered.is_empty(), "all of a message has been written");
-        self.gathered = Vec::new();
+        self.gathered.shrink_to_fit();
     }
 }
 

@@ -10,7 +10,7 @@ use polars_core::prelude::*;
 use polars_io::{SerReader, SerWriter};
 
 /// The key in the metadata of the schema.
-pub(crate) const SCHEMA_KEY: &str = "floe.hive_schema";
+pub(crate) use floe_frame::HIVE_SCHEMA_KEY as SCHEMA_KEY;
 
 /// The text that goes into the metadata.
 pub(crate) fn to_metadata(schema: &Schema) -> PolarsResult<String> {

@@ -34,14 +34,8 @@ pub struct ReadPlan {
     /// Rows of the batches that are wanted: the first one, and how many.
     rows: Option<(usize, usize)>,
     request: Request,
-    stage: Stage,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    Heads,
-    Bodies,
-    Ready,
+    /// Whether all has been asked for, and not the heads only.
+    asked_bodies: bool,
 }
 
 impl ReadPlan {
@@ -50,7 +44,7 @@ impl ReadPlan {
         let request = Request::new(index.len);
         let columns = columns.to_vec();
         let mut plan =
-            Self { index, batches, columns, parallel: true, rows: None, request, stage: Stage::Heads };
+            Self { index, batches, columns, parallel: true, rows: None, request, asked_bodies: false };
         plan.ask_heads()?;
         plan.go_on()?;
         Ok(plan)
@@ -122,14 +116,9 @@ impl ReadPlan {
     }
 
     fn go_on(&mut self) -> PolarsResult<()> {
-        while self.request.needed().is_empty() && self.stage != Stage::Ready {
-            match self.stage {
-                Stage::Heads => {
-                    self.ask_bodies().map_err(|e| self.index.place(e))?;
-                    self.stage = Stage::Bodies;
-                },
-                Stage::Bodies | Stage::Ready => self.stage = Stage::Ready,
-            }
+        if self.request.needed().is_empty() && !self.asked_bodies {
+            self.ask_bodies().map_err(|e| self.index.place(e))?;
+            self.asked_bodies = true;
         }
         Ok(())
     }
@@ -138,7 +127,7 @@ impl ReadPlan {
     fn ask_heads(&mut self) -> PolarsResult<()> {
         let index = Arc::clone(&self.index);
         if self.columns.is_empty() {
-            self.stage = Stage::Ready;
+            self.asked_bodies = true;
             return Ok(());
         }
         let options = index.options(&self.columns, self.parallel);

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use floe_array::share;
 use floe_runtime::alloc::try_initialised;
+use floe_runtime::as_file::read_exact_at;
 use polars_buffer::Buffer;
 
-use super::positioned::read_exact_at;
 use super::source::{RangedSource, ReadCost};
 use crate::pool;
 

@@ -58,23 +58,6 @@ pub(in crate::read) fn read_joined_ranges(
     Ok(joined.into_iter().zip(read).collect())
 }
 
-/// The bytes of each range, in the order given, read as by [`read_joined_ranges`].
-fn read_joined(source: &dyn RangedSource, ranges: &[Range<u64>], gap: u64) -> PolarsResult<Vec<Buffer<u8>>> {
-    let joined = read_joined_ranges(source, ranges, gap)?;
-    let part = |range: &Range<u64>| {
-        if range.is_empty() {
-            return Some(Buffer::default());
-        }
-        let behind = joined.partition_point(|(joined, _)| joined.start <= range.start);
-        let (whole, bytes) = joined.get(behind.checked_sub(1)?)?;
-        let start = usize::try_from(range.start - whole.start).ok()?;
-        let end = usize::try_from(range.end - whole.start).ok().filter(|end| *end <= bytes.len())?;
-        Some(bytes.clone().sliced(start..end))
-    };
-    let parts: Option<Vec<Buffer<u8>>> = ranges.iter().map(part).collect();
-    parts.ok_or_else(|| polars_err!(ComputeError: "a range was not read"))
-}
-
 /// The bytes of one range, which the caller has checked against the source's length.
 pub(in crate::read) fn read_one(source: &dyn RangedSource, range: Range<u64>) -> PolarsResult<Buffer<u8>> {
     if range.is_empty() {
@@ -84,8 +67,9 @@ pub(in crate::read) fn read_one(source: &dyn RangedSource, range: Range<u64>) ->
         return Ok(shared);
     }
     if source.read_cost() == ReadCost::Request {
-        let mut read = read_joined(source, std::slice::from_ref(&range), 0)?;
-        return read.pop().ok_or_else(|| source_failed(io::ErrorKind::UnexpectedEof.into()));
+        let mut read = read_joined_ranges(source, std::slice::from_ref(&range), 0)?;
+        let read = read.pop().map(|(_, bytes)| bytes);
+        return read.ok_or_else(|| source_failed(io::ErrorKind::UnexpectedEof.into()));
     }
     let len = usize::try_from(range.end - range.start).map_err(|_| too_large())?;
     let mut out = try_initialised::<u8>(len).map_err(|e| format_error(e.into()))?;
@@ -103,8 +87,22 @@ fn source_failed(error: io::Error) -> PolarsError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sparse::SparseSource;
     use super::*;
     use crate::OwnedBytes;
+
+    /// The bytes of each range, in the order given.
+    fn read_joined(
+        source: &dyn RangedSource,
+        ranges: &[Range<u64>],
+        gap: u64,
+    ) -> PolarsResult<Vec<Buffer<u8>>> {
+        let mut known = SparseSource::new(source.len());
+        for (range, bytes) in read_joined_ranges(source, ranges, gap)? {
+            known.put(range.start, bytes);
+        }
+        Ok(known.read_ranges(ranges).unwrap())
+    }
 
     #[test]
     fn each_range_gets_its_bytes_in_the_order_given() {

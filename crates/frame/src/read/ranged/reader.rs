@@ -5,14 +5,15 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use floe_array::Body;
+use floe_runtime::as_file::read_exact_at;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 use polars_utils::mmap::MMapSemaphore;
 
+use super::exact::read_exact;
 use super::file::read_all;
 use super::memory::copy_from;
-use super::positioned::{read_exact, read_exact_at};
 use super::source::{RangedSource, ReadCost};
 use crate::error::io_error;
 

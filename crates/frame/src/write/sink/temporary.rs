@@ -124,7 +124,7 @@ mod unnamed {
 
     use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
-    /// None where the filesystem does not know such files, or they could not be given a name pending.
+    /// None where the filesystem does not know such files, or they could not be given a name later.
     pub(super) fn create(folder: &Path, mode: u32) -> Option<File> {
         let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(mode)).ok()?);
