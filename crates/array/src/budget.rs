@@ -51,7 +51,7 @@ impl Taken {
         self.spent
     }
 
-    /// Both.
+    /// The sum of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Taken {
         }
     }
 
-    /// This without a part of it.
+    /// This, less a part of it.
     #[must_use]
     pub fn without(self, part: Self) -> Self {
         Self {
@@ -140,7 +140,7 @@ impl Budget {
         self.total_from.store(self.spent.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// Charges what other reads have made of the same input. It counts for `max_amplification` only.
+    /// Charges bytes that other reads have made of the same input. It counts for `max_amplification` only.
     ///
     /// # Errors
     /// As [`Self::charge`].

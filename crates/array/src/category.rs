@@ -1,4 +1,4 @@
-//! The category of each value of a dictionary: what keys are translated by.
+//! The category of each value of a dictionary, by which keys are translated.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::append_only::AppendOnly;
 
 /// The category of each value of a dictionary, or none where the value is null.
 ///
-/// A clone shares its memory; what is [added](Self::extend) to one is not seen by the other.
+/// A clone shares its memory; values [added](Self::extend) to one are not seen by the other.
 ///
 /// ```
 /// use floe_array::category::Categories;
@@ -62,7 +62,7 @@ impl Categories {
         Ok(categories)
     }
 
-    /// Adds the categories of further values. Takes as long as there are of those, however many there are already.
+    /// Adds the categories of further values. Takes time for the new values only.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -96,7 +96,7 @@ impl Categories {
         }
     }
 
-    /// How many values have a category or are null.
+    /// The number of values, null ones included.
     #[must_use]
     pub fn len(&self) -> usize {
         match &self.list {

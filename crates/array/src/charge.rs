@@ -1,4 +1,4 @@
-//! Memory that is accounted for: what grows with the result is charged before it is allocated, and an allocator that
+//! Memory that is accounted for: memory that grows with the result is charged before it is allocated. An allocator that
 //! refuses is an error.
 
 use arrow::bitmap::MutableBitmap;

@@ -1,9 +1,9 @@
 //! The values of a dictionary that grows by deltas, in pieces.
 //!
-//! A delta is a few values behind many. To copy all of them for each delta takes quadratic time, so the values stay in
-//! pieces that are joined as a log-structured merge tree does it: a piece that is at least half as long as the one
-//! before it is joined with that. There are never more pieces than the logarithm of their length, and a value is
-//! copied about as often.
+//! A delta is a few values behind many. Copying all of them for each delta would take quadratic time. So the values
+//! stay in pieces that are joined as in a log-structured merge tree: a piece joins the one before it if it is at least
+//! half as long. There are never more pieces than the logarithm of the number of values, and a value is copied about as
+//! often.
 
 use std::sync::Arc;
 
@@ -71,7 +71,8 @@ impl Chunks {
     /// Adds values behind those that are there.
     ///
     /// # Errors
-    /// When what is copied is more than the budget has, and when the values are of another type. Nothing has changed then.
+    /// When the copies take more than the budget has, and when the values are of another type. Nothing has changed
+    /// then.
     pub fn push(&mut self, new: Arc<dyn Array>, budget: &Budget) -> Result<()> {
         if self.arrays.first().is_some_and(|first| first.dtype() != new.dtype()) {
             return Err(Error::invalid("a delta of a dictionary has values of another type"));
@@ -92,8 +93,8 @@ impl Chunks {
     }
 }
 
-/// Strings and bytes with their data in a buffer of their own. Otherwise there would be one for each delta, and whoever
-/// gathers values takes time for all of them.
+/// Strings and bytes with their data in a buffer of their own. Otherwise there would be one for each delta, and
+/// gathering takes time for each of them.
 fn in_one_buffer(array: Box<dyn Array>, budget: &Budget) -> Result<Box<dyn Array>> {
     fn copied<T: ViewType + ?Sized>(
         array: &BinaryViewArrayGeneric<T>,

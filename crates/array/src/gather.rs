@@ -222,7 +222,7 @@ impl GatheredLists {
         let mut end = |run: RowRun| {
             total = total.and_then(|total| total.checked_add(run.len));
             run.push(&mut runs);
-            // What overflows is an error below.
+            // An overflow is an error below.
             offsets.push(total.and_then(|total| i64::try_from(total).ok()).unwrap_or(i64::MAX));
         };
         selection.visit(|rows| match rows {

@@ -37,7 +37,7 @@ pub fn join(arrays: &[Box<dyn Array>]) -> Result<Box<dyn Array>> {
     join_charged(arrays, &Uncharged)
 }
 
-/// As [`join`]. What it allocates is charged first.
+/// As [`join`]. Allocations are charged first.
 pub(crate) fn join_charged(arrays: &[Box<dyn Array>], charge: &dyn Charge) -> Result<Box<dyn Array>> {
     let first = match arrays {
         [one] => return Ok(one.clone()),

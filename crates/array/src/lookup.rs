@@ -12,7 +12,7 @@ use arrow::array::Array;
 use crate::category::Categories;
 use crate::chunks::Chunks;
 
-/// What the keys of one dictionary-encoded field are replaced by.
+/// The replacements for the keys of one dictionary-encoded field.
 #[derive(Clone)]
 pub enum Lookup {
     /// The values themselves, gathered.
@@ -53,8 +53,8 @@ impl Lookup {
     }
 }
 
-/// Lookups are copied in chunks of this many when one of them changes. With 2^18 lookups that is about as many chunks as
-/// there are lookups in a chunk.
+/// Lookups are copied in chunks of this many when one of them changes. With 2^18 lookups there are about as many chunks
+/// as lookups in a chunk.
 const CHUNK_LOOKUPS: usize = 512;
 
 /// A snapshot of all dictionaries: cheap to clone, so that a batch keeps the one it was written with while the stream

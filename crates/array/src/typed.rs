@@ -113,7 +113,7 @@ mod tests {
         }
         let few = storage.clone().sliced(0..15);
         assert!(typed_slice::<u64>(few, 2).is_err(), "15 bytes are not two values");
-        // The memory outlives what it was a part of, and goes with the last of its slices.
+        // The memory outlives the buffer it was a part of, and is freed with the last of its slices.
         let slice = typed_slice::<u64>(storage.sliced(8..800), 99).unwrap();
         assert_eq!(slice.as_slice(), &values[1..]);
     }

@@ -1,7 +1,7 @@
 //! Checks of offsets, UTF-8 and views: the format leaves these to the writer's honesty.
 //!
-//! The checks are written as branch-free passes over whole buffers, so that the compiler makes
-//! vectors of them; the place of a failure is looked for only after one is known.
+//! The checks are branch-free passes over whole buffers, so that the compiler vectorises them. The place of a failure
+//! is searched only after there is one.
 
 use arrow::array::View;
 use arrow::bitmap::Bitmap;
@@ -232,7 +232,7 @@ pub fn is_view_sound(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>
 mod tests {
     use super::*;
 
-    /// Every stretch of bytes is text by what was found out of all of them exactly when it is by itself.
+    /// A stretch of bytes is text exactly if the check of the whole said so.
     #[test]
     fn what_is_text_is_so_by_itself() {
         let inputs: [&[u8]; 8] = [

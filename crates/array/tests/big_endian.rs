@@ -23,7 +23,7 @@ use polars_buffer::Buffer;
 /// How a buffer's bytes are turned round.
 #[derive(Clone, Copy)]
 enum Turn {
-    /// Values of so many bytes.
+    /// Values of this many bytes.
     Width(usize),
     /// Views: the integers, not the prefix and not inline bytes.
     Views,

@@ -1,5 +1,5 @@
-//! Columns that grow from batch to batch are the columns that all batches decoded at once are: also
-//! where the values of lists have gaps between them, which lists that grow cannot have.
+//! A column that grows from batch to batch equals the column of all batches decoded at once. That includes lists whose
+//! values have gaps between them, which lists that grow cannot have.
 
 use std::sync::Arc;
 
@@ -141,8 +141,8 @@ fn categories_with_tables_that_change() {
     }
 }
 
-/// Keys that are looked at a megabyte at a time, while they are being decompressed: what a null holds is nobody's business,
-/// wherever it is, and of several keys that are none the first is told.
+/// Keys are checked a megabyte at a time, while they are being decompressed. Keys under nulls are never checked,
+/// wherever they are, and of several bad keys the first is reported.
 #[test]
 fn keys_are_translated_in_stretches() {
     const ROWS: u32 = 700_000;
@@ -151,7 +151,7 @@ fn keys_are_translated_in_stretches() {
     let field = Field { dictionary: Some(encoding), ..field("a", DataType::Utf8, vec![]) };
     let categories = Categories::new(Arc::from([Some(7), Some(5), Some(3)]), 4).unwrap();
     let dictionaries: Dictionaries = std::iter::once(Lookup::Categories(categories)).collect();
-    // All valid in the first stretch; then every third is null, and what it holds is no key.
+    // All valid in the first stretch; then every third row is null, with a key out of range.
     let is_null = |row: u32| row > 300_000 && row.is_multiple_of(3);
     let bits: Bitmap = (0..ROWS).map(|row| !is_null(row)).collect();
     let validity = bits.as_slice().0.to_vec();

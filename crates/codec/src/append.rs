@@ -7,7 +7,7 @@ use crate::{Codec, Error, Result, decompress, max_decompressed_len, uninit};
 /// `len` is a claim: it is held against [`max_decompressed_len`] before memory is allocated.
 ///
 /// # Errors
-/// As [`decompress`]; if the frame cannot hold so many bytes, or memory runs out. `out` is as it was.
+/// As [`decompress`]; if the frame cannot hold `len` bytes, or memory runs out. `out` is as it was.
 ///
 #[cfg_attr(feature = "lz4", doc = "```")]
 #[cfg_attr(not(feature = "lz4"), doc = "```ignore")]

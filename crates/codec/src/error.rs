@@ -30,7 +30,7 @@ pub enum Error {
         /// The level with the smallest frames.
         max: i32,
     },
-    /// Memory ran out. What for, and how much.
+    /// Memory ran out. The purpose, and how much.
     OutOfMemory(String),
     /// The length in front of a compressed buffer is cut off or not one.
     Prefix(String),
@@ -38,7 +38,7 @@ pub enum Error {
     Corrupt {
         /// The codec they were decompressed with.
         codec: Codec,
-        /// What is wrong with them.
+        /// The reason, in words.
         what: String,
     },
     /// The frame is whole, but does not hold as many bytes as the buffer's length states.

@@ -143,8 +143,9 @@ impl Compression {
 ///
 /// ZSTD at levels up to 8 makes frames of 4 MiB each of what is larger than 8 MiB.
 ///
-/// Returns `false`, with `out` as it was, for an input of 256 KiB or more of which an evenly spread sample does not
-/// shrink (with ZSTD: at levels up to 3, above which size goes before time): a [`UncompressedFrame`] is for that.
+/// Returns `false`, with `out` as it was, for an input of at least 256 KiB if an evenly spread sample of it does not
+/// shrink. [`UncompressedFrame`] is for such inputs. At ZSTD levels above 3, where size goes before time, the result is
+/// always `true`.
 ///
 /// # Errors
 /// If the codec's feature is not enabled, the level is out of range, or memory runs out; `out` is as it was.
@@ -312,9 +313,9 @@ pub fn decompress_each(
 
 /// An upper bound of how many bytes `frame` can decompress to, whatever it claims.
 ///
-/// A length prefix above it is a lie: refuse it before allocating. The bound comes from the formats (one byte of
-/// LZ4 adds at most 255, four bytes of ZSTD at most a block of 128 KiB) and from the sizes ZSTD frames state.
-/// It is not a check of the frame, and needs no feature.
+/// A length prefix above it is a lie: refuse it before allocating. The bound follows from the formats and from the
+/// sizes that ZSTD frames state. One byte of LZ4 adds at most 255, four bytes of ZSTD at most a block of 128 KiB. It is
+/// not a check of the frame, and needs no feature.
 ///
 /// ```
 /// use floe_codec::{Codec, max_decompressed_len};

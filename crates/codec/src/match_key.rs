@@ -11,9 +11,8 @@
 //!                                                    literals | match            match             | literals
 //! ```
 //!
-//! A key may go on in the next value. Values are then taken to start `shift` bytes later, so that the key lies
-//! within one shifted value: the padding of a short string in a view, followed by the length of the next string,
-//! is such a key.
+//! A key may go on in the next value. Values are then taken to start `shift` bytes later, so that the key lies within
+//! one shifted value. An example is the padding of a short string in a view, followed by the length of the next string.
 //!
 //! When you change this: both encoders rely on [`MatchKey::assert_fits`], and the estimates (`zstd::estimate`,
 //! `lz4::columnar`) must look for exactly the bytes that the encoder will match.
@@ -23,8 +22,8 @@ use crate::value::Value;
 
 /// The distance, in bytes, at which [`MatchSource::FixedOffset`] compares: a multiple of every value width.
 ///
-/// It is not the width itself: a decoder that copies from the value right before waits for its own last store,
-/// and reads such blocks at a quarter of the speed.
+/// It is not the width itself. A decoder that copies from the value right before waits for its own last store, and
+/// reads such blocks at a quarter of the speed.
 pub(crate) const FIXED_OFFSET: usize = 32;
 
 /// Where earlier values are looked for.
@@ -63,8 +62,8 @@ impl MatchKey {
         Self { width, shift, start, end, source }
     }
 
-    /// A key of the bytes `start..end`, counted from a value's first byte: what is beyond the width lies in the
-    /// next value. The shift is the smallest that makes it lie within one.
+    /// A key of the bytes `start..end`, counted from a value's first byte; bytes beyond the width lie in the next
+    /// value. The shift is the smallest that makes it lie within one.
     #[cfg(feature = "zstd")]
     pub(crate) const fn spanning(width: usize, start: usize, end: usize, source: MatchSource) -> Self {
         let shift = end.saturating_sub(width);

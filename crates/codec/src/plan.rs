@@ -1,10 +1,10 @@
 //! The compression plan of a buffer, and whether the plan of one buffer suits another.
 //!
 //! Planning compresses samples in several ways and takes up to a quarter of the time that compressing numbers does
-//! (`cargo bench -p floe-benches --bench stages`, "each told anew"). The batches of a column mostly hold the same
-//! kind of values, so the plan of the first batch suits the others. Whether it still does shows in a smaller sample,
-//! which is compressed with the planned strategy only: the plan is reused if that sample's compressed size is close
-//! to the one the plan was made with, and made anew otherwise.
+//! (`cargo bench -p floe-benches --bench stages`, "each told anew"). The batches of a column mostly hold the same kind
+//! of values, so the plan of the first batch suits the others. Whether it still does shows in a smaller sample,
+//! compressed with the planned strategy only. The plan is reused if that sample's compressed size is close to the one
+//! the plan was made with. Otherwise it is made anew.
 
 use floe_runtime::{Executor, Serial};
 
@@ -45,7 +45,7 @@ pub struct CompressionPlan {
     strategy: Strategy,
     /// Bytes of the input that the plan was made for.
     input_len: usize,
-    /// What the small sample of that input came to, in bytes, if the input was large enough for one.
+    /// The compressed bytes of that input's small sample, if the input was large enough for one.
     sampled_len: Option<usize>,
 }
 

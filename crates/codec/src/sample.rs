@@ -10,7 +10,7 @@ pub(crate) const MIN_SAMPLED_BYTES: usize = if cfg!(fuzzing) { 256 } else { 256 
 
 /// Returns [`PIECES`] evenly spread pieces of `piece_bytes` each, one after another.
 ///
-/// It is compressed as one input, so that what repeats at a distance shows as well. Pieces start at multiples of
+/// The pieces are compressed as one input, so that repetition at a distance shows as well. Pieces start at multiples of
 /// 16 bytes, as values of every width do.
 pub(crate) fn sample(input: &[u8], piece_bytes: usize) -> Vec<u8> {
     let stride = input.len().saturating_sub(piece_bytes) / (PIECES - 1);
@@ -24,8 +24,8 @@ pub(crate) fn sample(input: &[u8], piece_bytes: usize) -> Vec<u8> {
 
 /// Whether a sample of `sample_len` bytes that becomes `compressed_len` shrinks enough to be worth the time.
 ///
-/// What repeats too seldom to show in a sample is missed: 8-byte hashes of 100,000 different keys, of which ZSTD 3
-/// saves 12% at 220 MB/s, count as random.
+/// Data that repeats too seldom to show in a sample counts as random: 8-byte hashes of 100,000 different keys, of which
+/// ZSTD 3 saves 12% at 220 MB/s.
 pub(crate) fn is_worth_it(compressed_len: usize, sample_len: usize) -> bool {
     compressed_len <= sample_len - sample_len / MIN_GAIN_RATIO
 }

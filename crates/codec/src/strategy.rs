@@ -9,11 +9,11 @@
 //! ```
 //!
 //! [`Strategy::choose`] estimates from a sample, [`Strategy::append`] compresses. A reader of this crate may skip the
-//! match finders (`lz4/columnar.rs`, `lz4/block.rs`, `zstd/columnar.rs`, `zstd/estimate.rs`): what they make are
-//! frames like any other.
+//! match finders (`lz4/columnar.rs`, `lz4/block.rs`, `zstd/columnar.rs`, `zstd/estimate.rs`): their frames are like any
+//! other.
 //!
-//! A new codec takes a variant of [`Codec`](crate::Codec) and [`Compression`], a module beside `lz4` and `zstd` with
-//! `check`, `choose`, `append` and `decompress`, an arm in this file, and one in `lib.rs`.
+//! A new codec takes a variant of [`Codec`](crate::Codec) and [`Compression`], and a module beside `lz4` and `zstd`
+//! with `check`, `choose`, `append` and `decompress`. It also takes an arm in this file, and one in `lib.rs`.
 
 use floe_runtime::Executor;
 
@@ -32,7 +32,7 @@ pub(crate) enum Strategy {
     ColumnarZstd(zstd::Columnar),
 }
 
-/// What a library is told.
+/// The parameters given to a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Library {
     Lz4(lz4::Liblz4),

@@ -301,8 +301,8 @@ impl Executor for By {
 
 pub(crate) const BACKWARDS: By = By(|n, work| (0..n).rev().for_each(work));
 
-/// An executor is safe code of somebody else: it may do nothing, or too much. What has been decompressed
-/// is written in full all the same, and what has been compressed is whole.
+/// An executor is safe code of somebody else: it may do nothing, or too much. Decompressed bytes are all written, and
+/// compressed ones are whole frames, in spite of that.
 #[test]
 fn nothing_is_left_out_whoever_runs_the_pieces() {
     let odd = [

@@ -15,7 +15,7 @@ pub(crate) unsafe fn append(
 ) -> Result<()> {
     out.try_reserve(bound)
         .map_err(|e| Error::OutOfMemory(format!("no memory for a buffer of up to {bound} bytes: {e}")))?;
-    // Exactly `bound`, not all that is spare: what is written must not depend on the capacity.
+    // Exactly `bound` bytes, not the whole spare capacity: output must not depend on the capacity.
     let written = write(&mut out.spare_capacity_mut()[..bound])?;
     if written > bound {
         return Err(Error::Encoder(format!("a codec reported {written} bytes written into {bound}")));

@@ -11,7 +11,7 @@ pub const FILE_SUFFIX_LEN: usize = 10;
 pub const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Continuation marker and a length of zero: the end of a stream.
 pub const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
-/// What floe aligns buffers and bodies to when writing; readers cope with 8.
+/// Alignment, in bytes, of buffers and bodies that floe writes; readers cope with 8.
 pub const ALIGNMENT: usize = 64;
 
 /// `len` rounded up to a multiple of `align`, a power of two.

@@ -52,13 +52,13 @@ enum State {
     Prefix,
     /// Behind the marker.
     Length,
-    /// So many bytes of metadata come next.
+    /// This many bytes of metadata come next.
     Metadata(usize),
     /// Behind the end marker, or behind an error.
     Ended,
 }
 
-/// What a [`Decoder`] answers.
+/// The answer of a [`Decoder`].
 #[derive(Debug)]
 pub enum Step {
     /// Feed exactly this many bytes next.
@@ -96,11 +96,10 @@ impl Decoder {
     /// Takes exactly [`needed`](Self::needed) bytes and says what is next.
     ///
     /// # Errors
-    /// [`ErrorKind::Truncated`] for another number of bytes (which changes nothing: feed again);
-    /// [`ErrorKind::LimitExceeded`] for a length beyond `max_metadata_bytes`; [`ErrorKind::Invalid`] for a
-    /// negative one, for one that no message without a marker has, and behind the end; the errors of
-    /// [`decode_message`]. Behind all but the first the place of the next message is unknown, so the
-    /// decoder stays at its end.
+    /// [`ErrorKind::Truncated`] for another number of bytes (which changes nothing: feed again).
+    /// [`ErrorKind::LimitExceeded`] for a length beyond `max_metadata_bytes`. [`ErrorKind::Invalid`] for a negative
+    /// length, for one that no message without a marker has, and behind the end. The errors of [`decode_message`].
+    /// Behind all but the first the place of the next message is unknown, so the decoder stays at its end.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Step> {
         if bytes.len() != self.needed() && self.state != State::Ended {
             return Err(truncated(self.needed(), bytes.len()));
@@ -152,7 +151,7 @@ fn may_be_length(bytes: &[u8], limits: &IpcLimits) -> bool {
     })
 }
 
-/// What [`next_message`] finds.
+/// The result of [`next_message`].
 #[derive(Debug)]
 pub enum Next {
     /// A message.

@@ -1,7 +1,7 @@
 //! Messages and footers as flatbuffers. (Arrow `format/Message.fbs`, `format/File.fbs`.)
 //!
-//! The counterpart of [`message`](crate::message) and [`footer`](crate::footer). What comes out is
-//! the bare flatbuffer; [`framing`](crate::framing) puts the marker and the length in front.
+//! The counterpart of [`message`](crate::message) and [`footer`](crate::footer). The result is the bare flatbuffer;
+//! [`framing`](crate::framing) puts the marker and the length in front.
 
 use arrow_format::ipc as fb;
 use planus::{Builder, Offset, UnionOffset};

@@ -1,4 +1,4 @@
-//! Errors as data with a place: what is wrong, and in which message, column and buffer.
+//! Errors as data with a place: the kind, and the message, column and buffer.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::sniff::{SourceFormat, fmt_wrong_format};
 
-/// What went wrong with the bytes.
+/// The kind of error in the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -19,16 +19,16 @@ pub enum ErrorKind {
     },
     /// The input does not start (or end) with the bytes of the format.
     BadMagic {
-        /// What was expected, in words.
+        /// The expectation, in words.
         expected: &'static str,
     },
     /// The input is of another format.
     WrongFormat {
-        /// What it should be.
+        /// The format expected.
         expected: SourceFormat,
-        /// What it is.
+        /// The format found.
         found: SourceFormat,
-        /// How it begins.
+        /// The first bytes of the input.
         start: Vec<u8>,
     },
     /// The metadata flatbuffer is malformed.
@@ -37,9 +37,9 @@ pub enum ErrorKind {
     LimitExceeded {
         /// The name of the limit's field.
         limit: &'static str,
-        /// What the input claims.
+        /// The claim of the input.
         claimed: u64,
-        /// What is allowed.
+        /// The limit.
         allowed: u64,
     },
     /// More would come of the input than `max_amplification` of [`crate::IpcLimits`] allows.
@@ -66,7 +66,7 @@ pub enum ErrorKind {
     DictionaryMissing(String),
     /// A codec refused the data. In words.
     Codec(String),
-    /// The allocator refused, or what is needed is more than there are addresses. In words.
+    /// The allocator refused, or the size is more than there are addresses. In words.
     OutOfMemory(String),
     /// The bytes could not be read.
     Io(IoError),
@@ -99,10 +99,10 @@ impl fmt::Display for IoError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(Box<ErrorDetails>);
 
-/// What an [`Error`] says.
+/// The contents of an [`Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorDetails {
-    /// What went wrong.
+    /// The kind of error.
     pub kind: ErrorKind,
     /// Where, outermost first: `record batch 3`, `column "a"`, `buffer 2`.
     pub place: Vec<Place>,

@@ -12,7 +12,7 @@ use crate::{
     NotUtf8, Place, Result, ResultExt, Schema, Version, footer_len, next_message,
 };
 
-/// What [`describe`] finds; its `Display` is a table.
+/// The result of [`describe`]; its `Display` is a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
     /// The schema: of the footer in a file, of the first message in a stream.
@@ -38,7 +38,7 @@ pub struct MessageInfo {
     pub body_len: u64,
     /// The metadata version.
     pub version: Version,
-    /// What it is, with the dictionary's id, rows, buffers and codec.
+    /// The kind of message, with the dictionary's id, rows, buffers and codec.
     pub summary: String,
 }
 

@@ -1,8 +1,8 @@
 //! Caps on what untrusted input may claim. A claim is checked against these *and* against the
 //! bytes that exist before anything is allocated.
 
-/// What a reader accepts before it says "too much". Every field has a default that real data
-/// stays far below.
+/// The limits of a reader, beyond which it returns [`ErrorKind::LimitExceeded`](crate::ErrorKind::LimitExceeded). Every
+/// field has a default that real data stays far below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct IpcLimits {
     /// Nesting depth of a schema.
@@ -21,9 +21,10 @@ pub struct IpcLimits {
     /// Bytes of results for each byte of input that exists: of values that dictionaries, runs and views repeat, of nulls
     /// that fill up unions, of buffers and blocks that overlap.
     ///
-    /// What is decompressed comes on top, as long as frames do not overlap: up to 16 times what is allowed without,
-    /// and a decompressed byte counts for a 32nd of one of input. (The codecs have bounds of their own: LZ4 makes 255
-    /// bytes of one, ZSTD 32,768.) Metadata, whose tables may be shared, may take a quarter of this when it is parsed.
+    /// Decompressed bytes come on top, as long as frames do not overlap: up to 16 times the budget of a source without
+    /// compression. A decompressed byte counts for a 32nd of an input byte. (The codecs have bounds of their own: LZ4
+    /// makes 255 bytes of one, ZSTD 32,768.) Metadata, whose tables may be shared, may take a quarter of this when it
+    /// is parsed.
     pub max_amplification: u64,
     /// Bytes that results may take however small the input is. Metadata may take a sixteenth of that.
     pub amplification_floor: u64,

@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, IpcLimits, KeyValues, NotUtf8, Place, Result, Resu
 /// A decoded message: its header, the length of the body that follows and custom metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What the message carries.
+    /// The header of the message, by its kind.
     pub header: Header,
     /// Bytes of body that follow the metadata.
     pub body_len: u64,
@@ -117,10 +117,9 @@ const EXPERIMENTAL_COMPRESSION: &str = "ARROW:experimental_compression";
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::Flatbuffer`] if it is malformed, [`ErrorKind::LimitExceeded`] if it claims more than
-/// `limits` allow, [`ErrorKind::BufferOutOfBounds`] and [`ErrorKind::Invalid`] if it contradicts
-/// the specification, [`ErrorKind::UnsupportedType`] for tensors, metadata before V4 and types from the
-/// future.
+/// [`ErrorKind::Flatbuffer`] if it is malformed. [`ErrorKind::LimitExceeded`] if it claims more than `limits` allow.
+/// [`ErrorKind::BufferOutOfBounds`] and [`ErrorKind::Invalid`] if it contradicts the specification.
+/// [`ErrorKind::UnsupportedType`] for tensors, metadata before V4 and types from the future.
 pub fn decode_message(metadata: &[u8], limits: &IpcLimits) -> Result<Message> {
     if metadata.len() > limits.max_metadata_bytes {
         return Err(Error::limit("max_metadata_bytes", metadata.len(), limits.max_metadata_bytes));

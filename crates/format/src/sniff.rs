@@ -84,11 +84,11 @@ const MAGICS: &[(&[u8], SourceFormat)] = &[
     (b"PK\x07\x08", Is::Zip),
 ];
 
-/// Bytes that are looked at for text, at most.
+/// The most bytes that are checked for text.
 const TEXT: usize = 4 << 10;
 
-/// Says which format bytes are of, by how they begin: the first hundred are enough for all but text, of which
-/// 4 KiB are looked at. More than the beginning is never needed.
+/// Names the format of bytes by how they begin. The first hundred are enough for all formats but text, which takes 4
+/// KiB. More than the beginning is never needed.
 ///
 /// ```
 /// use floe_format::{SourceFormat, sniff};
@@ -123,8 +123,8 @@ fn is_bzip2(bytes: &[u8]) -> bool {
     block.starts_with(b"1AY&SY") || b"1AY&SY".starts_with(block)
 }
 
-/// Whether a stream begins with these bytes, as far as they go. What begins with the marker is believed to be one,
-/// since decoding says better what is wrong with it.
+/// Whether a stream begins with these bytes, as far as they go. Input that begins with the marker counts as a message:
+/// decoding says better what is wrong with it.
 ///
 /// # Errors
 /// [`ErrorKind::WrongFormat`], with the name of the format that it is instead.
@@ -221,7 +221,7 @@ fn text_format(text: &str) -> SourceFormat {
 }
 
 impl SourceFormat {
-    /// What reads it instead, as the second half of a sentence about a source that a reader refuses.
+    /// The reader to use instead, as the second half of a sentence about a source that a reader refuses.
     #[must_use]
     pub fn advice(self) -> &'static str {
         match self {

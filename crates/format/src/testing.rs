@@ -1,4 +1,4 @@
-//! What the tests of several modules share: one schema with everything in it, and mutations.
+//! Inputs that the tests of several modules share: one schema with everything in it, and mutations.
 
 use std::sync::LazyLock;
 

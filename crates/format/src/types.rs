@@ -13,7 +13,7 @@ pub type Text = smartstring::alias::String;
 pub type KeyValues = Vec<(Text, Text)>;
 
 /// An entry of custom metadata whose key or value is not UTF-8. The format says that they are; some writers put bytes
-/// there. Such an entry is not among the [`KeyValues`], so that nothing takes it for what it is not.
+/// there. Such an entry is not among the [`KeyValues`], where its bytes would be mistaken for text.
 ///
 /// ```
 /// use floe_format::{KeyValues, NotUtf8};

@@ -1,5 +1,5 @@
-//! Vectors whose allocation fails with an error instead of aborting the process, out of memory that is used again where
-//! there is some.
+//! Vectors whose allocation fails with an error instead of aborting the process. They are taken from recycled memory
+//! where a block fits.
 
 use std::mem::MaybeUninit;
 
@@ -9,7 +9,7 @@ use crate::free_list;
 use crate::pages::{advise_huge, drop_backing, is_address_space_limited, release};
 use crate::{Error, Result};
 
-/// An empty vector with room for `len` elements, or a few more where memory is used again.
+/// An empty vector with room for at least `len` elements: a recycled block may be a little larger.
 ///
 /// # Errors
 /// When the allocator refuses.
@@ -34,7 +34,7 @@ pub fn try_with_capacity<T>(len: usize) -> Result<Vec<T>> {
 fn fresh<T>(len: usize) -> Result<Vec<T>> {
     let mut vec = Vec::new();
     if vec.try_reserve_exact(len).is_err() {
-        // What is kept for later is wanted now.
+        // The free list gives its memory back before the allocation is tried once more.
         free_list::trim(0);
         vec.try_reserve_exact(len).map_err(|_| out_of_memory::<T>(len))?;
     }
@@ -61,16 +61,17 @@ pub fn try_grow<T>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
     Ok(())
 }
 
-/// What is needed is multiplied by this when something has to grow again and again.
+/// A vector that has to grow gets room for this many times the elements it needs.
 const GROWTH_FACTOR: usize = 4;
-/// The same while that is below [`MAX_FIRST_GROWTH_BYTES`]: most columns never grow again then.
+/// The factor while the result is below [`MAX_FIRST_GROWTH_BYTES`]: most columns then never grow again.
 const FIRST_GROWTH_FACTOR: usize = 64;
-/// At most this many bytes are taken for the sake of [`FIRST_GROWTH_FACTOR`].
+/// The most bytes that [`FIRST_GROWTH_FACTOR`] may lead to.
 const MAX_FIRST_GROWTH_BYTES: usize = 256 << 20;
-/// Elements are moved to a larger allocation in chunks of this size, each of which is given back at once.
+/// Growing copies elements in chunks of this many bytes and frees each old chunk at once, so that memory peaks one
+/// chunk higher.
 const COPY_CHUNK_BYTES: usize = 4 << 20;
 
-/// Room for `additional` more elements. If there was none, room for several times as many as there are then: address
+/// Room for `additional` more elements. If the vector has too little, it grows to several times that length: address
 /// space, which takes no memory until it is written to.
 ///
 /// # Errors
@@ -108,8 +109,8 @@ pub fn reserve_more<T: Pod>(vec: &mut Vec<T>, additional: usize) -> Result<()> {
 /// that they may have to zero.
 const MIN_LAZILY_ZEROED_BYTES: usize = 32 << 20;
 
-/// Makes `bytes` at least `known + additional` long, as [`reserve_more`] does. The first `known` bytes stay; what is
-/// behind holds anything.
+/// Makes `bytes` at least `known + additional` long, as [`reserve_more`] does. The first `known` bytes stay; the
+/// contents of the others are arbitrary.
 ///
 /// # Errors
 /// When the allocator refuses even what is needed now.
@@ -153,8 +154,8 @@ pub fn grow_initialised(bytes: &mut Vec<u8>, known: usize, additional: usize) ->
     Ok(())
 }
 
-/// How many elements to take room for when `need` are needed and more may come. Where address space is limited, half as
-/// many again, so that none is taken that others may need.
+/// How many elements to take room for when `need` are needed and more may come. Where address space is limited, 1.5
+/// times `need`, to leave addresses to others.
 fn capacity_to_grow<T>(need: usize) -> usize {
     if is_address_space_limited() {
         return need.saturating_add(need / 2);
@@ -163,8 +164,8 @@ fn capacity_to_grow<T>(need: usize) -> usize {
     need.saturating_mul(GROWTH_FACTOR).max(first)
 }
 
-/// `len` elements for readers that want initialised memory. They hold anything: zeros, which are free where the system
-/// hands out zeroed pages, or what was left in memory that is used again.
+/// `len` elements for readers that want initialised memory. Their contents are arbitrary: zeros, which are free where
+/// the system hands out zeroed pages, or the old contents of recycled memory.
 ///
 /// # Errors
 /// When the allocator refuses.
@@ -206,7 +207,7 @@ pub fn try_initialised<T: Pod>(len: usize) -> Result<Vec<T>> {
     Ok(vec)
 }
 
-/// Sizes below this are not probed: an allocator has that much.
+/// Sizes below this are not probed: an allocator always has that much.
 const MIN_PROBED_BYTES: usize = 1 << 20;
 
 /// Fails when `bytes` could not be allocated now. For kernels that allocate infallibly.

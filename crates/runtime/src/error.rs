@@ -1,4 +1,4 @@
-//! What may go wrong: memory that cannot be had.
+//! The error of this crate: memory that cannot be had.
 
 use std::fmt;
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Runs independent pieces of work, possibly at once.
 ///
-/// Soundness does not rely on what an executor does, since decoding hands out memory that such work writes:
+/// Decoding hands out memory that such work writes, so soundness must not rely on the executor.
 /// [`map_jobs`](#method.map_jobs) runs each job that an executor leaves out, and never runs one twice.
 pub trait Executor: Sync {
     /// Calls `work(0)` to `work(n - 1)`, in any order, and returns when all have returned.
@@ -51,7 +51,7 @@ impl<J, T> Cell<J, T> {
 }
 
 impl dyn Executor + '_ {
-    /// What `work` makes of each job, in the order of the jobs. Each job is handed out once, whatever the executor does.
+    /// The results of `work`, in the order of the jobs. Each job is handed out once, whatever the executor does.
     ///
     /// # Panics
     /// If `work` does, also where the executor swallows the panic.
@@ -92,7 +92,7 @@ impl dyn Executor + '_ {
         cells.into_iter().enumerate().map(value).collect()
     }
 
-    /// What `work(0)` to `work(n - 1)` return, in that order. Each is called once, whatever the executor does.
+    /// The results of `work(0)` to `work(n - 1)`, in that order. Each is called once, whatever the executor does.
     ///
     /// # Panics
     /// As [`map_jobs`](#method.map_jobs).
@@ -107,7 +107,7 @@ impl dyn Executor + '_ {
         self.map_jobs((0..n).collect(), work)
     }
 
-    /// What two different pieces of work return.
+    /// The results of two different pieces of work.
     ///
     /// # Panics
     /// As [`map_jobs`](#method.map_jobs).

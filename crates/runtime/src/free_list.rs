@@ -1,4 +1,4 @@
-//! Blocks of memory that nothing uses, and which of them fits what is needed.
+//! Blocks of unused memory, and the choice of one that fits a request.
 //!
 //! One list for the process, under one lock. Allocating, offering and freeing are system calls: none of them happens while
 //! the lock is held.
@@ -39,7 +39,7 @@ impl Drop for Block {
 }
 
 impl Block {
-    /// An empty vector of the memory, whose layout fits.
+    /// An empty vector that owns this memory, whose layout must be that of the vector.
     fn into_vec<T>(self) -> Vec<T> {
         let block = ManuallyDrop::new(self);
         debug_assert_eq!(block.layout.align(), align_of::<T>(), "the free list checks the alignment");
@@ -49,12 +49,13 @@ impl Block {
         unsafe { Vec::from_raw_parts(block.start.as_ptr().cast(), 0, block.layout.size() / size_of::<T>()) }
     }
 
-    /// The elements that were written when the memory was last used, at most `max_len` of them: they hold anything.
+    /// The elements that were written when the memory was last used, at most `max_len` of them. Their values are
+    /// arbitrary.
     fn into_initialised<T: Pod>(self, max_len: usize) -> Vec<T> {
         let initialised = (self.initialised / size_of::<T>()).min(max_len);
         let mut vec = self.into_vec::<T>();
         pages::prefault(&mut vec.spare_capacity_mut()[..initialised]);
-        // SAFETY: so many elements were written. The system may have made them zeros since, but that is over with
+        // SAFETY: `initialised` elements were written. The system may have made them zeros since, but not after
         // `prefault`; either is a valid `T` (`Pod`).
         unsafe { vec.set_len(initialised) };
         vec
@@ -62,19 +63,19 @@ impl Block {
 
     /// Lets the system take the pages when it needs memory.
     fn offer(&self) {
-        // SAFETY: nothing uses the memory, and what it holds is nobody's concern.
+        // SAFETY: the block owns the memory, and its contents need not survive.
         unsafe { pages::offer(self.start.as_ptr(), self.layout.size()) };
     }
 }
 
-/// What is kept: the oldest first.
+/// The blocks kept, the oldest first.
 struct FreeList {
-    /// What the system may take.
+    /// Blocks whose pages the system may take.
     offered: VecDeque<Block>,
-    /// What has come last, and is likely to be used again at once.
+    /// The newest blocks, which are likely to be used again at once.
     warm: VecDeque<Block>,
     warm_bytes: usize,
-    /// Of both.
+    /// Bytes of all blocks in both lists.
     bytes: usize,
 }
 
@@ -183,8 +184,8 @@ pub(crate) fn offer_all_but(warm: usize) {
     taken.into_iter().for_each(|block| free_list.push_offered(block));
 }
 
-/// Gives back up to as many bytes as are about to be allocated, since no block fitted: so that
-/// memory that nothing fits into does not add up. Blocks that are larger than that stay.
+/// Frees up to `bytes` bytes before that many are allocated, since no block fitted: blocks that fit no request must not
+/// add up. Blocks that are larger than that stay.
 pub(crate) fn make_room(bytes: usize) {
     if bytes < MIN_BLOCK_BYTES {
         return;
@@ -206,7 +207,7 @@ pub(crate) fn make_room(bytes: usize) {
     drop(gone);
 }
 
-/// `len`, or a few more, so that memory for something of about the same size is of the same size.
+/// `len`, rounded up a little, so that requests of about the same size share blocks.
 pub(crate) fn rounded<T>(len: usize) -> usize {
     let bytes = len.saturating_mul(size_of::<T>());
     if bytes < MIN_BLOCK_BYTES {
@@ -218,24 +219,24 @@ pub(crate) fn rounded<T>(len: usize) -> usize {
     len.checked_next_multiple_of(step).unwrap_or(len)
 }
 
-/// An empty vector for `len` elements, or a little more, of kept memory.
+/// An empty vector of recycled memory for `len` elements, or a few more.
 pub(crate) fn take<T>(len: usize) -> Option<Vec<T>> {
     Some(take_block::<T>(len)?.into_vec())
 }
 
-/// The same with elements in it, which hold anything.
+/// As [`take`], with elements in it whose values are arbitrary.
 pub(crate) fn take_initialised<T: Pod>(len: usize) -> Option<Vec<T>> {
     let mut vec = take_block::<T>(len)?.into_initialised(len);
     vec.resize(len, T::zeroed());
     Some(vec)
 }
 
-/// As [`take_up_to`] with those elements in it that were there when it was used last: they hold anything.
+/// As [`take_up_to`], with the elements that were written when the memory was last used. Their values are arbitrary.
 pub(crate) fn take_initialised_up_to<T: Pod>(need: usize, max_len: usize) -> Option<Vec<T>> {
     Some(take_block_up_to::<T>(need, max_len)?.into_initialised(usize::MAX))
 }
 
-/// An empty vector of kept memory for `need` elements and as many more as there are, up to `max_len`.
+/// An empty vector of recycled memory for `need` elements, with more room if the block has it, up to `max_len`.
 pub(crate) fn take_up_to<T>(need: usize, max_len: usize) -> Option<Vec<T>> {
     Some(take_block_up_to::<T>(need, max_len)?.into_vec())
 }

@@ -1,4 +1,4 @@
-//! What the other crates of floe stand on: memory for large results, and loops that several threads share.
+//! Memory for large results, and loops that several threads share: the lowest crate of the workspace.
 //!
 //! Nothing here knows of arrays, of Arrow or of Polars. `unsafe` is allowed in this crate, so that crates above can do
 //! without.

@@ -1,15 +1,15 @@
-//! What the system is told about the pages behind memory. On Linux only; elsewhere each function does nothing.
+//! Hints to the system about the pages behind memory. On Linux only; elsewhere each function does nothing.
 //!
 //! Filling fresh memory is bound by page faults: about 2 GB/s on pages of 4 KiB, 5.5 on pages of 2 MiB. All calls are
-//! hints. Where the system refuses one, memory is slower and still right, so that results are not looked at.
+//! hints. If the system refuses one, memory is slower but still correct, so results are ignored.
 
 use std::mem::MaybeUninit;
 
 use bytemuck::Pod;
 
-/// The size of a page, or less.
+/// Bytes of a page, or fewer.
 pub(crate) const PAGE_BYTES: usize = 4096;
-/// The size of a huge page, which is also what its address is a multiple of.
+/// Bytes of a huge page, whose address is a multiple of this.
 pub(crate) const HUGE_PAGE_BYTES: usize = 2 << 20;
 
 /// The whole pages among `bytes` bytes from an address on: where they start, and their length in bytes.
@@ -19,7 +19,7 @@ fn whole_pages(start: usize, bytes: usize) -> (usize, usize) {
     (first, (start + bytes).saturating_sub(first) & !(PAGE_BYTES - 1))
 }
 
-/// Asks for huge pages behind a vector of two of them and more.
+/// Asks for huge pages behind a vector of at least two of them.
 #[cfg(target_os = "linux")]
 pub(crate) fn advise_huge<T>(vec: &mut Vec<T>) {
     let bytes = vec.capacity().saturating_mul(size_of::<T>());
@@ -35,11 +35,11 @@ pub(crate) fn advise_huge<T>(vec: &mut Vec<T>) {
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn advise_huge<T>(_: &mut Vec<T>) {}
 
-/// Takes small pages away from memory that the allocator handed out before, as those of a heap are, so that huge ones
-/// come when it is written to. That takes as long as fresh memory does, once: `recycle` keeps the
-/// memory, and every later use is faster. What is zero stays zero.
+/// Drops the small pages behind memory that the allocator had in use before, as those of a heap are, so that huge ones
+/// come when it is written to. Once, that costs as much as fresh memory; `recycle` keeps the memory, and later uses are
+/// faster. Zeros stay zeros.
 ///
-/// Two pages stand for all: one near the start and one in the middle. To look at each would take longer.
+/// Two pages are a sample of all: one near the start and one in the middle. To look at each would take longer.
 #[cfg(target_os = "linux")]
 pub(crate) fn drop_backing<T>(memory: &mut [MaybeUninit<T>]) {
     if size_of_val(memory) < 2 * HUGE_PAGE_BYTES {
@@ -53,7 +53,7 @@ pub(crate) fn drop_backing<T>(memory: &mut [MaybeUninit<T>]) {
             libc::mincore(page as *mut libc::c_void, PAGE_BYTES, &raw mut resident) == 0 && resident & 1 == 1
         }
     };
-    // Of the first page the allocator may have used a part itself.
+    // The allocator may use a part of the first page itself.
     if is_backed(first + PAGE_BYTES) || is_backed(first + ((len / 2) & !(PAGE_BYTES - 1))) {
         // SAFETY: the range lies inside of `memory`, which is borrowed mutably and need not hold anything;
         // private memory that MADV_DONTNEED takes away reads as zeros.
@@ -98,7 +98,7 @@ pub(crate) fn release<T: Pod>(_: &mut [T]) {}
 /// become zero, at any time until they are written to.
 #[cfg(target_os = "linux")]
 pub(crate) unsafe fn offer(start: *mut u8, bytes: usize) {
-    // Whatever pages they are: where a huge one is a neighbour's as well, it is broken up once.
+    // Huge pages are included: one that is shared with a neighbour is broken up once.
     let (first, len) = whole_pages(start.addr(), bytes);
     if len > 0 {
         // SAFETY: the range lies inside of memory that nothing uses (the caller's promise).
@@ -112,8 +112,8 @@ pub(crate) unsafe fn offer(_: *mut u8, _: usize) {}
 /// Writes to every page, so that the system no longer takes one that it was [offered](offer).
 pub(crate) fn prefault<T: Pod>(values: &mut [MaybeUninit<T>]) {
     let write = |value: &mut MaybeUninit<T>| {
-        // SAFETY: the place is borrowed mutably; zeros are a valid `T` (`Pod`). Volatile, since
-        // the compiler cannot see what it is for.
+        // SAFETY: the place is borrowed mutably; zeros are a valid `T` (`Pod`). Volatile, so that the compiler does not
+        // remove a write whose value is not read.
         unsafe { std::ptr::from_mut(value).write_volatile(MaybeUninit::new(T::zeroed())) };
     };
     let per_page = (PAGE_BYTES / size_of::<T>().max(1)).max(1);

@@ -11,12 +11,12 @@
 //!                        '------------- alloc takes the best fit ----------'
 //! ```
 //!
-//! The system may take what lies here. On Linux pages are marked with `MADV_FREE`: the kernel drops them without
-//! swapping as soon as memory is short. To mark small pages takes half as long as to fill them. So what has come last
-//! stays warm: one batch after another uses the same memory without a call.
+//! The system may take the memory of listed blocks. On Linux pages are marked with `MADV_FREE`: the kernel drops them
+//! without swapping as soon as memory is short. Marking small pages takes half as long as filling them. The newest
+//! blocks therefore stay warm: one batch after another uses the same memory without a system call.
 //!
-//! Blocks leave the list in three ways. All go when an allocation fails. Where no block fits, as many bytes go as are
-//! about to be allocated. And no more than [`limit`] bytes are kept: the oldest go first.
+//! Blocks leave the list in three ways. All go when an allocation fails. If no block fits a request, blocks of as many
+//! bytes as it allocates go. And at most [`limit`] bytes are kept: the oldest go first.
 
 use std::alloc::Layout;
 use std::fmt;
@@ -31,7 +31,7 @@ use bytemuck::Pod;
 use crate::free_list::{self, Block, MIN_BLOCK_BYTES};
 use crate::pages;
 
-/// The limit is at most this, unless somebody sets it, ...
+/// The default limit is at most this many bytes, ...
 const MAX_DEFAULT_LIMIT_BYTES: usize = 1 << 30;
 /// ... and at most 1 / `MEMORY_TO_LIMIT_RATIO` of the memory that the process may use.
 const MEMORY_TO_LIMIT_RATIO: usize = 8;
@@ -53,7 +53,7 @@ pub fn limit() -> usize {
     limit_cell().load(Ordering::Relaxed)
 }
 
-/// Keeps at most `bytes` bytes from now on. With 0 none, and buffers are plain allocations.
+/// Keeps at most `bytes` bytes from now on. With 0, buffers are plain allocations.
 ///
 /// ```
 /// use floe_runtime::recycle;
@@ -75,7 +75,7 @@ pub fn kept() -> usize {
     free_list::bytes()
 }
 
-/// Gives all that is kept back to the allocator.
+/// Gives all kept memory back to the allocator.
 pub fn release() {
     free_list::trim(0);
 }
@@ -93,7 +93,7 @@ pub fn release() {
 /// # }
 /// ```
 pub struct Recycled<T> {
-    /// There until it is dropped.
+    /// `Some` until the drop, which moves it to the free list.
     block: Option<Block>,
     len: usize,
     values: PhantomData<T>,

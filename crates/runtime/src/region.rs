@@ -1,10 +1,9 @@
-//! Memory that bytes are read into before anything is known of them but their number.
+//! Memory for bytes of which only the number is known before they are read.
 //!
-//! Filling fresh memory is bound by page faults: 2 GB/s with pages of 4 KiB, 5.5 with huge ones,
-//! which only what lies on a boundary of 2 MiB gets. Growing an allocation is no way out: the
-//! system moves huge pages by breaking them up, at 2 GB/s again. So a [`Region`] begins on such a
-//! boundary, has its size from the start, and its pages can be made before they are needed, on
-//! another thread.
+//! Filling fresh memory is bound by page faults: 2 GB/s with pages of 4 KiB, 5.5 with huge ones, which need a start on
+//! a boundary of 2 MiB. Growing an allocation is no way out: the system moves huge pages by breaking them up, at 2 GB/s
+//! again. So a [`Region`] begins on such a boundary, has its size from the start, and its pages can be made before they
+//! are needed, on another thread.
 
 use std::fmt;
 use std::ops::Range;
@@ -26,14 +25,14 @@ use crate::pages::{HUGE_PAGE_BYTES, populate};
 /// # floe_runtime::Result::Ok(())
 /// ```
 pub struct Region {
-    /// Up to [`HUGE_PAGE_BYTES`] longer than what is used: address space, not memory.
+    /// Up to [`HUGE_PAGE_BYTES`] longer than the region: address space, not memory.
     memory: Vec<u8>,
     start: usize,
     len: usize,
 }
 
 impl Region {
-    /// `len` bytes: zeros, or what memory that is used again held.
+    /// `len` bytes of arbitrary contents: zeros, or the old contents of recycled memory.
     ///
     /// # Errors
     /// When the allocator refuses.
@@ -41,7 +40,7 @@ impl Region {
         Ok(Self::of(try_initialised::<u8>(len.saturating_add(HUGE_PAGE_BYTES))?, len))
     }
 
-    /// As [`Region::new`], if there is memory to be used again: its pages need not be made.
+    /// As [`Region::new`], from recycled memory only: its pages need not be made.
     #[must_use]
     pub fn recycled(len: usize) -> Option<Self> {
         Some(Self::of(take_initialised(len.saturating_add(HUGE_PAGE_BYTES))?, len))
@@ -59,12 +58,12 @@ impl Region {
         populate(&mut self.as_mut_slice()[..len]);
     }
 
-    /// Its bytes: of new memory zero, but for what has been written.
+    /// The bytes of the region.
     pub fn as_mut_slice(&mut self) -> &mut [u8] {
         &mut self.memory[self.start..self.start + self.len]
     }
 
-    /// Larger, with the bytes it has.
+    /// Grows to `len` bytes and keeps the present ones.
     ///
     /// # Errors
     /// When the allocator refuses.

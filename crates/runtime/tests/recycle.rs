@@ -1,4 +1,4 @@
-//! Memory that is used again: a process of its own, since what is kept is the process's.
+//! Memory that is used again. The test has a process of its own, since the free list belongs to the process.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ fn memory_returns_and_is_used_again() {
     drop(share(vec![0u8; 100]));
     assert_eq!(kept(), 12 * MB, "too much and too little to keep");
 
-    // What is handed out as initialised holds anything, all of it readable, up to its end.
+    // Memory handed out as initialised is readable up to its end; its contents are arbitrary.
     let bytes = try_initialised::<u8>(8 * MB - 3).unwrap();
     assert_eq!((bytes.len(), bytes.capacity(), kept()), (8 * MB - 3, 8 * MB, 4 * MB));
     assert!(bytes.iter().all(|byte| *byte <= 1));
@@ -99,14 +99,14 @@ fn the_system_may_take_what_is_kept() {
         let free = lazily_free().unwrap() - before;
         let total = kept();
         let told = lazily_free().unwrap() - before;
-        // All but the parts of pages at both ends, and those that the kernel was just moving. What is warm may be what
-        // has come last.
+        // All but the parts of pages at both ends, and those that the kernel was just moving. The newest block may be
+        // the warm one.
         let min = total / 4 * 3;
         assert!(told >= min, "{kb} KiB: of {total} bytes {told} are lazily free");
         assert!(free + 512 * MB / 32 >= min, "{kb} KiB: of {total} bytes {free} are lazily free");
         release();
     }
-    // Used again it is the process's; what was initialised stays so, whatever the system did.
+    // Used again, its pages belong to the process; initialised bytes stay initialised, whatever the system did.
     drop(share(vec![7u8; 3 * MB]));
     assert_eq!(kept(), 3 * MB);
     let offered = lazily_free().unwrap();

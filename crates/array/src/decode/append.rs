@@ -98,7 +98,7 @@ pub(super) fn join_validity(
     Some(out.freeze())
 }
 
-/// Gives back what was taken for rows that never came.
+/// Gives back memory that was taken for rows that never came.
 pub(super) fn shrink(array: Box<dyn Array>) -> Box<dyn Array> {
     fn fit<T: NativeType>(values: Buffer<T>) -> Buffer<T> {
         match values.into_mut() {

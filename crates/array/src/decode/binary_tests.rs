@@ -72,7 +72,7 @@ fn data_beyond_the_largest_buffer_becomes_several() {
                 array.iter().map(|value| value.map(str::as_bytes)).eq(expected.clone()),
                 "{max_buffer_bytes}"
             );
-            // What null rows hold is UTF-8 as well, or nothing: Polars looks at it.
+            // The bytes of null rows are UTF-8 as well, or empty: Polars reads them.
             for view in array.views().iter() {
                 let index = view.buffer_idx as usize;
                 let start = view.offset as usize;

@@ -125,8 +125,8 @@ impl<'a> DecodeCtx<'a> {
         self.parts.iter().any(|part| part.header.compression.is_some())
     }
 
-    /// Charges bytes that are about to be allocated. Views into the source are charged like copies: any number of buffers
-    /// may share bytes, and each is looked at.
+    /// Charges bytes that are about to be allocated. Views into the source are charged like copies: any number of
+    /// buffers may share bytes, and each is validated.
     pub(super) fn charge(&self, bytes: usize) -> Result<()> {
         self.budget.charge(bytes as u64)
     }

@@ -50,8 +50,8 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, field: &Field) -> Result<Box<dyn A
     decode_values(ctx, field)
 }
 
-/// Decodes the value type of a field, whether or not the field is dictionary encoded: what a
-/// dictionary batch holds.
+/// Decodes the values of a dictionary batch: those of the field's value type, whether or not the field is dictionary
+/// encoded.
 ///
 /// # Errors
 /// As [`decode_column`].

@@ -54,8 +54,8 @@ impl StoredBytes<'_> {
 }
 
 impl<'a> DecodeCtx<'a> {
-    /// The whole buffer, decompressed. A view into the source where possible: it is charged as if it were a copy,
-    /// since any number of buffers may be of the same bytes, and each is looked at.
+    /// The whole buffer, decompressed. A view into the source where possible. It is charged like a copy: any number of
+    /// buffers may share bytes, and each is validated.
     pub(super) fn bytes(&self, buffer_ref: BufferRef) -> Result<Buffer<u8>> {
         self.read_source(self.locate(buffer_ref)?, buffer_ref)
     }

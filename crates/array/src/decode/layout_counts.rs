@@ -3,8 +3,8 @@
 
 use floe_format::{BatchHeader, DataType, Error, Field, Result, UnionMode, Version};
 
-/// Nodes, buffers and variadic counts that a field takes in a record batch. Variadic buffers come
-/// on top of `buffers`: how many is in the batch.
+/// Nodes, buffers and variadic counts that a field takes in a record batch. Variadic buffers come on top of `buffers`:
+/// the batch states their number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LayoutCounts {
     /// Field nodes.
@@ -25,7 +25,7 @@ impl LayoutCounts {
         Self::of_values(field, version)
     }
 
-    /// The counts of what `field` holds, whether or not it is dictionary encoded: what a dictionary batch of it takes.
+    /// The counts of `field`'s values, whether or not it is dictionary encoded: those of a dictionary batch of it.
     #[must_use]
     pub fn of_values(field: &Field, version: Version) -> Self {
         let (buffers, variadic) = match &field.data_type {

@@ -35,8 +35,8 @@ pub(super) fn decode<O: Offset + NativeType>(
     }
 }
 
-/// Decodes all parts into one list, or nothing if their values do not follow one another without
-/// gaps, as they do not when a writer sent more values than its offsets use.
+/// Decodes all parts into one list array. `None` if the values of the parts do not follow one another without gaps,
+/// because a writer sent more values than its offsets use.
 fn decode_joined<O: Offset + NativeType>(
     ctx: &mut DecodeCtx<'_>,
     child: &Field,
@@ -84,8 +84,8 @@ fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<
     Ok(Some(Lists { rows, validity, values: ends.iter().sum(), parts }))
 }
 
-/// Adds the offsets of all parts behind those there are, if the parts' values follow one another
-/// without gaps, and has `grow` add the values; returns the validity of the new lists.
+/// Adds the offsets of all parts behind the present ones, if the parts' values follow one another without gaps. `grow`
+/// then adds the values. Returns the validity of the new lists.
 pub(super) fn append_offsets(
     ctx: &mut DecodeCtx<'_>,
     field: &Field,
@@ -125,7 +125,7 @@ fn append_offsets_of<O: Offset + NativeType>(
     Ok(Some(validity))
 }
 
-/// A list array of offsets that rise from 0 to as many values as there are.
+/// A list array of offsets that rise from 0 to the number of values.
 pub(super) fn of_offsets(
     child: &Field,
     mut offsets: Vec<i64>,

@@ -71,8 +71,8 @@ fn indices<K: NativeType + TryInto<usize>>(
     Ok(indices)
 }
 
-/// The rows of values in pieces that `indices` say, null where `validity` says so. Takes time for the rows, and not for
-/// all values: a stream that sends a delta before each batch may have far more of them.
+/// The rows of values in pieces that `indices` say, null where `validity` says so. Takes time for the rows, not for all
+/// values: a stream that sends a delta before each batch may have far more values.
 fn gather_of(
     ctx: &DecodeCtx<'_>,
     chunks: &Chunks,

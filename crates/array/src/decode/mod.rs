@@ -1,9 +1,8 @@
 //! Record batches to arrays. One file a physical layout; `dispatch` finds the one of a field.
 //!
-//! A column is decoded from one *or more* record batches at once ([`ColumnPart`]s): with one, its
-//! buffers may be views into the source; with several, each buffer is decompressed or copied
-//! straight into its place in the one contiguous allocation of the result. Lengths are known up
-//! front, at every depth, from the field nodes.
+//! A column is decoded from one *or more* record batches at once ([`ColumnPart`]s). With one, its buffers may be views
+//! into the source. With several, each buffer is decompressed or copied straight into its place in the one contiguous
+//! allocation of the result. Lengths are known up front, at every depth, from the field nodes.
 //!
 //! Nothing here trusts a number: lengths are checked against the bytes that exist before memory
 //! is allocated, offsets and keys before they are used.

@@ -65,14 +65,14 @@ pub enum Unrepresentable {
     /// Null. A decimal whose scale is beyond 38 becomes one of scale 38; values that have more digits behind the
     /// point are null.
     Null,
-    /// Text. The dtype says so before there are values: it is String for every column that *may* have such values, which are
-    /// Decimal256, decimals with a negative scale or more than 38 digits, and Timestamp and Duration in seconds (`-0.05`,
-    /// `2020-02-29T12:00:00`, with a `Z` if there is a zone, `PT90S`).
+    /// Text. The dtype is String for every column that *may* have such values, known before any value is. These are
+    /// Decimal256, decimals with a negative scale or more than 38 digits, and Timestamp and Duration in seconds.
+    /// Examples are `-0.05`, `2020-02-29T12:00:00`, with a `Z` if there is a zone, and `PT90S`.
     String,
 }
 
-/// Whether to validate what the format leaves to the writer's honesty: offsets, UTF-8, views. The default validates
-/// everything.
+/// Whether to validate properties that the format leaves to the writer's honesty: offsets, UTF-8, views. The default
+/// validates everything.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Validation(bool);
 

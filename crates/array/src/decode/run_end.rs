@@ -11,8 +11,8 @@ pub(super) fn decode(ctx: &mut DecodeCtx<'_>, run_ends: &Field, values: &Field) 
     let arrays = ctx.each_part(|ctx| {
         let rows = total_len(&ctx.nodes()?)?;
         if ctx.options().version == Version::V4 {
-            // Before 1.0 every array but null had a validity buffer. Here it says nothing: what is
-            // null is among the values.
+            // Before 1.0 every array but null had a validity buffer. Here it has no meaning: nulls are among the
+            // values.
             ctx.next_buffers()?;
         }
         ctx.unbacked_rows(rows)?;

@@ -16,8 +16,8 @@ use crate::share;
 
 const NANOSECONDS_PER_DAY: i64 = 86_400_000_000_000;
 
-/// Any time of day becomes nanoseconds since midnight; what is not within a day becomes null, as
-/// Polars has no such time (24:00 included).
+/// Any time of day becomes nanoseconds since midnight. Values outside of a day become null, as Polars has no such time
+/// (24:00 included).
 pub(super) fn decode_time(ctx: &mut DecodeCtx<'_>, unit: TimeUnit) -> Result<Box<dyn Array>> {
     match unit {
         TimeUnit::Second => {
@@ -48,7 +48,7 @@ fn scale_times<T: NativeType + Into<i64>>(
     factor: i64,
 ) -> Result<Box<dyn Array>> {
     let mut out = ctx.vec::<i64>(values.len())?;
-    // What overflows is no time of day: as -1 it becomes null below.
+    // A value that overflows is no time of day: as -1 it becomes null below.
     out.extend(values.iter().map(|v| (*v).into().checked_mul(factor).unwrap_or(-1)));
     let mut in_day = ctx.bits_for(out.len())?;
     out.iter().for_each(|ns| in_day.push((0..NANOSECONDS_PER_DAY).contains(ns)));

@@ -100,8 +100,8 @@ impl<'a> DecodeCtx<'a> {
         Ok((values, validity.read(self, &nodes)?))
     }
 
-    /// The next buffer of every part, a validity bitmap, to be read once the array's length has
-    /// been checked against its values: a part without nulls has no bitmap that would back it.
+    /// The next buffer of every part, a validity bitmap. It is read once the array's length has been checked against
+    /// its values: a part without nulls has no bitmap that would back it.
     pub(super) fn validity(&mut self) -> Result<Validity> {
         Ok(Validity(self.next_buffers()?))
     }

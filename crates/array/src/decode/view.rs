@@ -123,7 +123,7 @@ fn append_checked(ctx: &DecodeCtx<'_>, out: &mut ViewBuilder, parts: &ViewParts,
     let ViewParts { lens, views, data, own } = parts;
     let found: Vec<OnceLock<Data>> = lens.iter().map(|_| OnceLock::new()).collect();
     let is_broken = AtomicBool::new(false);
-    // Data first: views are in the cache then when they are looked at.
+    // Data first: the views are then still in the cache when they are checked.
     let prepare = |part: usize| {
         let (Some(data), Some(found)) = (data.get(part), found.get(part)) else {
             return Err(no_such_part(part));
@@ -260,7 +260,7 @@ mod tests {
     use super::*;
     use crate::Dictionaries;
 
-    /// Views of all of one buffer, each so many bytes from its start on.
+    /// Views that cover one buffer, one for each of these lengths.
     fn decode(data: &[u8], lengths: &[u32], nulls: usize) -> Result<Box<dyn Array>> {
         let prefix = u32::from_le_bytes([data[0], data[1], data[2], data[3]]);
         let views =
@@ -285,7 +285,7 @@ mod tests {
         let array = super::decode::<str>(&mut ctx)?;
         let mut ctx = DecodeCtx::new(vec![one(), one()], &options, &budget, &Serial);
         let twice = super::decode::<str>(&mut ctx)?;
-        // Comparing many takes as long as looking at each did.
+        // Comparing all takes as long as checking each did.
         let few = array.len().min(4);
         for twice in [twice.sliced(0, few), twice.sliced(array.len(), few)] {
             assert!(twice == array.sliced(0, few));
@@ -293,7 +293,7 @@ mod tests {
         Ok(array)
     }
 
-    /// Looking at each view's text by itself takes a time that grows with the square of the input.
+    /// Validating each view's text by itself takes a time that grows with the square of the input.
     #[test]
     fn views_of_the_same_text_are_looked_at_once() {
         let (rows, few) = if cfg!(miri) { (10, 4) } else { (50_000, 40_000) };
@@ -309,7 +309,7 @@ mod tests {
         );
         assert!(decode(text.as_bytes(), &[all, 15, 16], 0).is_ok());
         assert!(decode(text.as_bytes(), &[all, 27, all], 0).is_err(), "a character is split");
-        // Also where the buffer has something else in it: that is an error, or a null that becomes empty.
+        // The same where the buffer has other bytes in it: that is an error, or a null that becomes empty.
         let broken = [text.as_bytes(), b"\xff"].concat();
         assert!(decode(&broken, &vec![all; rows], 0).is_ok());
         assert!(decode(&broken, &vec![all + 1; rows], 0).is_err());

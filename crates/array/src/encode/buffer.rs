@@ -22,7 +22,7 @@ pub enum EncodedBuffer {
     Whole(Buffer<u8>),
     /// In several.
     Pieces(Vec<Buffer<u8>>),
-    /// Not made yet, of this length in bytes. See [`DeferredBuffers`](super::DeferredBuffers).
+    /// Not made yet: its length in bytes. See [`DeferredBuffers`](super::DeferredBuffers).
     Deferred(usize),
 }
 

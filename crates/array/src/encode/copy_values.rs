@@ -1,8 +1,8 @@
 //! The bytes of views, one value after another.
 //!
 //! Waiting for memory costs more than copying: the values of a filtered frame lie anywhere in buffers many times as
-//! large. So values are prefetched while those before them are copied ([`PREFETCH_ROWS`]), and a copy is of
-//! whole registers, beyond the end of the value where there is room, instead of a call for its exact length.
+//! large. So values are prefetched while those before them are copied ([`PREFETCH_ROWS`]). A copy is of whole
+//! registers, beyond the end of the value where there is room, instead of a call for its exact length.
 
 use arrow::array::View;
 use floe_format::{Error, Result};
@@ -50,8 +50,8 @@ impl CopiedValues {
         }
         debug_assert!(self.len + COPY_BYTES <= self.out.capacity());
         // SAFETY: `at + length <= len`, so that from here on there is room for `length` bytes and for `COPY_BYTES`
-        // beyond them (`new`), in an allocation that nothing else refers to. What is written beyond `length` is
-        // written over by the next value, or cut off.
+        // beyond them (`new`), in an allocation that nothing else refers to. Bytes beyond `length` are overwritten by
+        // the next value, or cut off.
         let place = unsafe { self.out.as_mut_ptr().add(self.at) };
         if view.length <= View::MAX_INLINE_SIZE {
             let inline = (view.as_u128() >> 32).to_le_bytes();
@@ -88,8 +88,8 @@ impl CopiedValues {
     }
 }
 
-/// The values of views that hold them themselves, and behind the `ends` of those before them where they end: in one go,
-/// since the views are most of what is moved.
+/// The values of views that hold them inline. Their end offsets are appended to `ends` in the same pass, since most of
+/// the memory traffic is the views.
 ///
 /// # Errors
 /// When a view says that its value is elsewhere.
@@ -101,8 +101,9 @@ pub(super) fn inline_values(views: &[View], ends: &mut Vec<i64>) -> Result<Vec<u
     ends.extend(views.iter().map(|view| {
         longest = longest.max(view.length as usize);
         let inline = (view.as_u128() >> 32).to_le_bytes();
-        // SAFETY: each value before took `MAX_INLINE_BYTES` bytes at most, for which there is room, and for 16 bytes behind all
-        // of them, in an allocation that nothing else refers to. What is too much is written over, or cut off.
+        // SAFETY: each value before took `MAX_INLINE_BYTES` bytes at most, for which there is room, and for 16 bytes
+        // behind all of them, in an allocation that nothing else refers to. Bytes that are too many are overwritten, or
+        // cut off.
         unsafe { place.add(at).cast::<[u8; 16]>().write_unaligned(inline) };
         at += (view.length as usize).min(MAX_INLINE_BYTES);
         // Twelve bytes a view: more would not have been allocated.

@@ -1,4 +1,4 @@
-//! The state of encoding the columns of a batch: what has been encoded, and how.
+//! The state of encoding the columns of a batch.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -73,15 +73,16 @@ impl<'a> EncodeCtx<'a> {
         (self.encode_child)(self, child, array)
     }
 
-    /// Whether the data of views is always copied together in the order of the rows: what is written
-    /// then depends on the values alone, not on the buffers they lie in.
+    /// Whether the data of views is always copied together in the order of the rows. The bytes written then depend on
+    /// the values alone, not on the buffers they lie in.
     #[must_use]
     pub fn with_canonical_views(self, canonical_views: bool) -> Self {
         Self { canonical_views, ..self }
     }
 
-    /// Whether a buffer may be written as it lies though some bytes belong to no row, where that saves a copy: strings and
-    /// binaries of which at least three quarters are in use, and numbers and booleans with values under nulls.
+    /// Whether a buffer may be written as it lies though some bytes belong to no row, where that saves a copy. It holds
+    /// for strings and binaries of which at least three quarters are in use, and for numbers and booleans with values
+    /// under nulls.
     #[must_use]
     pub fn with_unreferenced_data(self, unreferenced_data: bool) -> Self {
         Self { unreferenced_data, ..self }

@@ -72,7 +72,7 @@ mod tests {
         DataType::Int(IntType { bits, signed: bits == 64 })
     }
 
-    /// Strings of up to so many bytes, some null; what the nulls held is still there.
+    /// Strings of up to `longest` bytes, some null; the bytes of nulls are still there.
     fn strings(longest: usize) -> Utf8ViewArray {
         let mut all = MutableBinaryViewArray::<str>::new();
         (0..ROWS).for_each(|i| all.push_value("0123456789abcdef ".repeat(4).get(..i % longest).unwrap()));
@@ -139,13 +139,13 @@ mod tests {
             assert_eq!(column(DataType::LargeUtf8, &some), 2);
             assert_eq!(column(DataType::LargeUtf8, &strings.clone().sliced(17, ROWS - 40)), 2);
             let all_inline = longest == 13;
-            // Nulls hold something: views are made anew.
+            // Nulls have bytes of their own: views are made anew.
             let made = column(DataType::Utf8View, &strings);
             assert!(
                 if all_inline { made == 1 } else { made > 1 },
                 "{made}: the views, and all data behind them"
             );
-            // A third is gathered; where all lie in their views, nothing is to be done.
+            // A third is gathered; where all values lie in their views, there is nothing to do.
             assert_eq!(column(DataType::Utf8View, &some), if all_inline { 0 } else { 2 });
             // The buffers that are used stay as they are, but the views move.
             let half = strings.clone().with_validity(None).sliced(ROWS / 2, ROWS / 2);

@@ -1,9 +1,9 @@
 //! Which bytes of their data buffers views use.
 //!
-//! Views may lie anywhere: a filter leaves gaps between those that stay, a join repeats them, a sort has them in
-//! another order, `str.slice` makes them refer to a part of a value. Bytes that no view refers to belong to no row, and
-//! must not be written. Mostly values follow one another without a gap, which shows while their lengths are added up
-//! ([`usage`]). Where they do not, and lengths alone cannot tell, bytes are marked one by one ([`Coverage`]).
+//! Views may lie anywhere. A filter leaves gaps between those that stay, a join repeats them, a sort reorders them, and
+//! `str.slice` makes them refer to a part of a value. Bytes that no view refers to belong to no row, and must not be
+//! written. Mostly values follow one another without a gap, which shows while their lengths are added up ([`usage`]).
+//! Where they do not, and lengths alone cannot tell, bytes are marked one by one ([`Coverage`]).
 
 use std::ops::Range;
 
@@ -72,8 +72,8 @@ fn for_each_long<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>, mut wo
 /// Which range of each buffer the array's values lie in, and how much of it they are.
 pub(super) fn usage<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Vec<UsedRange> {
     let mut used = vec![UsedRange::NOTHING; array.data_buffers().len()];
-    // Values of one buffer follow one another, mostly: what is known of it stays in registers.
-    // A view of a buffer that there is not is refused when its value is copied.
+    // Values of one buffer mostly follow one another: the state of that buffer stays in registers. A view of a buffer
+    // that there is not is refused when its value is copied.
     let (mut open, mut here) = (0, UsedRange::NOTHING);
     for_each_long(array, |view| {
         if view.buffer_idx != open {

@@ -1,7 +1,7 @@
 //! String and binary views to views.
 //!
-//! Views share their data buffers freely: a slice or a filtered array may use little of what it
-//! holds on to. [`encode`] looks at what is used and writes that, and no other byte:
+//! Views share their data buffers freely: a slice or a filtered array may use little of what it holds on to. [`encode`]
+//! finds the bytes in use and writes no others:
 //!
 //! | of a buffer, views use                            | written                                            |
 //! |---------------------------------------------------|----------------------------------------------------|
@@ -51,7 +51,7 @@ struct ViewLayout {
     place: Vec<Placement>,
     /// Bytes of values that are gathered.
     rest: usize,
-    /// Nulls are views of something, which is not written.
+    /// Null rows have views with bytes, which are not written.
     nulls_hold: bool,
 }
 
@@ -59,7 +59,7 @@ struct ViewLayout {
 enum Placement {
     /// Gathered, if there are any.
     Gathered,
-    /// In a buffer that is kept, with so much cut off in front.
+    /// In a buffer that is kept, without the given number of bytes in front.
     Range(u32, usize),
     /// In a buffer without what is not used.
     Packed(u32, Coverage),
@@ -237,7 +237,7 @@ pub(super) mod tests {
         View::new_from_bytes(&buffers[buffer][range], u32::try_from(buffer).unwrap(), offset)
     }
 
-    /// Views of all bytes of a buffer, so many each.
+    /// Views of all bytes of a buffer, `len` bytes each.
     pub(in crate::encode) fn every(buffers: &[Buffer<u8>], buffer: usize, len: usize) -> Vec<View> {
         let len_of_all = buffers[buffer].len();
         (0..len_of_all / len).map(|i| view(buffers, buffer, i * len..(i + 1) * len)).collect()

@@ -43,7 +43,7 @@ fn written_rows<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> Opti
 fn values_len(views: &[View], only: Option<&Bitmap>) -> usize {
     match only {
         None => views.iter().map(|view| view.length as usize).sum(),
-        // A validity has as many bits as there are views: none is left out.
+        // A validity has one bit for each view: none is left out.
         Some(valid) => TrueIdxIter::new(views.len(), Some(valid))
             .filter_map(|row| views.get(row))
             .map(|view| view.length as usize)

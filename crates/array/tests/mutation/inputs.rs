@@ -1,4 +1,4 @@
-//! What is broken: a column of every physical layout, those that only others write among them.
+//! The inputs to mutate: a column of every physical layout, including those that only other writers use.
 
 use super::by_hand::by_hand;
 use super::*;
@@ -77,7 +77,7 @@ pub(super) const TEXTS: [&str; ROWS] = [
     "z",
 ];
 
-/// What floe writes itself.
+/// The layouts that floe writes itself.
 fn written() -> Vec<Column> {
     let texts = || Utf8ViewArray::from_slice_values(TEXTS).with_validity(validity());
     let bytes = || BinaryViewArray::from_slice_values(TEXTS.map(str::as_bytes)).with_validity(validity());

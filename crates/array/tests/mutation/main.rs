@@ -1,5 +1,5 @@
-//! Broken bodies: nodes, ranges and bytes of every physical layout are changed, the column is decoded, and every
-//! value of what comes out is looked at. `scripts/asan.sh` runs this under AddressSanitizer.
+//! Broken bodies: nodes, ranges and bytes of every physical layout are changed, the column is decoded, and every value
+//! of the result is read. `scripts/asan.sh` runs this under AddressSanitizer.
 
 mod by_hand;
 mod inputs;
@@ -272,7 +272,7 @@ fn batch(encoded: &Encoded, compression: Option<floe_codec::Compression>) -> Bat
         body.append(&mut stored);
         body.resize(usize::try_from(layout.body_len()).expect("small"), 0);
     }
-    // Without the last padding, so that what is read behind a buffer is read behind the body.
+    // Without the last padding, so that a read behind a buffer is a read behind the body.
     if let Some(last) = specs.iter().map(|spec| spec.offset + spec.len).max() {
         body.truncate(usize::try_from(last).expect("small"));
     }

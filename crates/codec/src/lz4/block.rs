@@ -1,8 +1,8 @@
 //! The sequences of one LZ4 block: literals, then a match with earlier bytes of the block.
 //!
 //! What to watch when changing this: `repeat` writes up to 19 bytes at once and moves on by fewer, so the order of its
-//! three copies matters; `fill` must never put a match whose offset is 0 or above [`MAX_OFFSET`], nor one that begins
-//! within the last [`TAIL_BYTES`] of the block (the format forbids it, and decoders rely on it). Both are asserted in
+//! three copies matters. `fill` must never put a match whose offset is 0 or above [`MAX_OFFSET`]. Nor may a match begin
+//! within the last [`TAIL_BYTES`] of the block: the format forbids it, and decoders rely on it. Both are asserted in
 //! debug builds, and an offset that does not fit is an error, not a wrong match.
 
 use std::mem::MaybeUninit;
@@ -161,7 +161,7 @@ impl Block<'_> {
         }
         let mask = key.mask::<V>();
         let values = V::split(key.shifted(self.src));
-        // No match may begin in the tail, so no value of it is looked at.
+        // No match may begin in the tail, so the search ends before it.
         let whole = self.src.len().saturating_sub(key.shift + TAIL_BYTES) / V::WIDTH;
         let values = &values[..whole.min(values.len())];
         let mut i = 1;
@@ -219,7 +219,8 @@ impl Block<'_> {
             && let Some(short) = self.src.get(self.anchor..self.anchor + 16)
             && let Some(room) = self.target.dst.get_mut(self.target.at..self.target.at + 19)
         {
-            // As much as may be needed at once; what is too much is overwritten by the offset or by what follows.
+            // Copies a fixed number of bytes at once. The offset, or the next sequence, overwrites those that are too
+            // many.
             room[0] = MaybeUninit::new(token(literals, more));
             room[1..17].copy_from_slice(uninit::unwritten(short));
             room[1 + literals..3 + literals].copy_from_slice(uninit::unwritten(&offset));

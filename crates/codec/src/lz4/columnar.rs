@@ -16,18 +16,17 @@
 //! Values of 16 bytes may as well be two of 8, and those two of 4: two small integers, or dates, are one match.
 //!
 //! A key with a hash table falls back to the fixed offset where the table has nothing. [`Columnar::choose`] looks at a
-//! sample. The fixed offset comes first, since it is the fastest. Then come the keys, by how many values of the
-//! sample's second half the table would find: the key that makes the smallest frame wins, but a key that nearly
-//! always hits goes before all others, since its branch is predictable and the encoder then twice as fast. No key is
-//! taken if liblz4's frame is smaller by more than one part in [`TOLERANCE_RATIO`]: text is left to liblz4. A small
-//! buffer has no room for a sample, but a few values show whether they [rise](`is_rising`); the fixed offset finds all
-//! there is in those.
+//! sample. The fixed offset comes first, since it is the fastest. Then come the keys, ranked by how many values of the
+//! sample's second half the table would find. The key that makes the smallest frame wins. A key that nearly always hits
+//! goes before all others: its branch is predictable, which makes the encoder twice as fast. No key is taken if
+//! liblz4's frame is smaller by more than one part in [`TOLERANCE_RATIO`]: text is left to liblz4. A small buffer has
+//! no room for a sample, but a few values show whether they [rise](`is_rising`); the fixed offset finds all there is in
+//! those.
 //!
 //! A value's high bytes are most like those of the value right before it, which is what liblz4 takes for sequences and
 //! offsets. But a decoder that copies what it has only just written waits for its own stores: such a block decompresses
-//! at a quarter of the speed of others. The fixed offset is therefore [`FIXED_OFFSET`](crate::match_key::FIXED_OFFSET)
-//! bytes, and what it writes is read three times as fast by liblz4, in whichever reader (`cargo bench -p floe-benches
-//! --bench stages`, "steps" and "offsets").
+//! at a quarter of the speed of others. The fixed offset is therefore [`FIXED_OFFSET`] bytes. liblz4 then reads the
+//! frame three times as fast, in any reader (`cargo bench -p floe-benches --bench stages`, "steps" and "offsets").
 //!
 //! The blocks are LZ4 blocks like any other
 //! ([format](https://github.com/lz4/lz4/blob/dev/doc/lz4_Block_format.md)).
@@ -68,15 +67,15 @@ const SEQUENCE_BYTES: usize = 3;
 const MAX_MISSES_RATIO: usize = 16;
 /// A sample must shrink by at least one part in `MIN_GAIN_RATIO` to be worth the time.
 const MIN_GAIN_RATIO: usize = 16;
-/// What becomes more than this many times smaller is left to liblz4, which skips faster over long matches.
+/// Input that becomes more than this many times smaller is left to liblz4, which skips faster over long matches.
 const MAX_SHRINK_RATIO: usize = 8;
 
 const fn key(width: usize, shift: usize, start: usize, end: usize) -> MatchKey {
     MatchKey::new(width, shift, start, end, MatchSource::HashTable)
 }
 
-/// The keys that are tried. The bytes of a row's first key are part of all others in the row, so it is found whenever
-/// one of them is: if it is not worth it, the row is skipped.
+/// The keys that are tried. All keys in a row contain the bytes of its first key, so that key is found whenever another
+/// one is. If it is not worth it, the row is skipped.
 const KEYS: [&[MatchKey]; 4] = [
     &[key(8, 0, 3, 8), key(8, 0, 2, 8), key(8, 0, 1, 8), key(8, 0, 0, 8)],
     &[key(8, 7, 0, 5), key(8, 7, 0, 6), key(8, 7, 0, 7)],
@@ -182,7 +181,7 @@ fn smallest(sample: &[u8], encoders: impl Iterator<Item = Columnar>) -> Result<O
     Ok(smallest)
 }
 
-/// What a key would make of a sample.
+/// The result of a key on a sample.
 struct Estimate {
     key: MatchKey,
     /// Bytes that the sample would come to.

@@ -93,7 +93,7 @@ fn what_rises_is_found_where_its_high_bytes_are_all_that_repeats() {
     assert!(!plan(&days), "the same again and again");
 }
 
-/// Checks what decoders may rely on, beyond that a block decodes to what it was made of.
+/// Checks the rules of the format that decoders rely on, beyond that a block decodes to its input.
 fn check_block(block: &[u8], len: usize) {
     fn more(block: &mut &[u8], mut length: usize) -> usize {
         if length == TOKEN_MAX {

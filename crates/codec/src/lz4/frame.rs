@@ -45,10 +45,10 @@ fn take_u32(src: &mut &[u8], what: &str) -> Result<u32> {
     take_array(src, what).map(u32::from_le_bytes)
 }
 
-/// What a frame's header says.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Header {
-    /// Most bytes a block holds, or is stored in: 64 KiB to 4 MiB.
+    /// The most bytes that a block may hold, compressed or not: 64 KiB to 4 MiB.
     pub(crate) block_max: usize,
     /// Whether a block may refer to the 64 KiB before it.
     pub(crate) linked: bool,

@@ -4,9 +4,9 @@
 //! frame depends on the input alone, and there is nothing to keep, to free or to reset. (A kept context would save
 //! clearing 16 KiB, well under a microsecond, and only for inputs below 4 KiB: liblz4 clears it for others.)
 //!
-//! Reading walks the blocks (`frame.rs`) and has liblz4 decode each straight into the destination.
-//! `LZ4F_decompress` would decode a block that is larger than what is left of the destination, as the last or
-//! only one mostly is by its nominal size, into a buffer of its own and copy from there.
+//! Reading walks the blocks (`frame.rs`) and has liblz4 decode each straight into the destination. `LZ4F_decompress`
+//! would decode a block whose nominal size exceeds the rest of the destination into a buffer of its own, and copy from
+//! there. The last block, or the only one, mostly is such a block.
 
 mod block;
 mod columnar;
@@ -53,9 +53,9 @@ const WINDOW_BYTES: usize = 64 << 10;
 
 const PREFERENCES: LZ4FPreferences = preferences();
 
-/// Blocks of 256 KiB: on data that shrinks, 4 MiB are at most 2% faster and under 1% smaller, while readers that use
-/// `LZ4F_decompress` mostly take 5 to 19% longer (the module docs say why). 64 KiB make some data up to 9% smaller, but
-/// compress up to 16% slower.
+/// Bytes of a block: 256 KiB. On data that shrinks, 4 MiB are at most 2% faster and under 1% smaller. Readers that use
+/// `LZ4F_decompress` mostly take 5 to 19% longer with them (the module docs say why). Blocks of 64 KiB make some data
+/// up to 9% smaller, but compress up to 16% slower.
 ///
 /// Independent blocks; no checksums, which Arrow does not ask for; no content size, which the prefix states.
 const fn preferences() -> LZ4FPreferences {
@@ -273,9 +273,9 @@ fn inflate(block: &[u8], header: Header, dst: &mut [MaybeUninit<u8>], done: usiz
     // One pointer for both: the history must lie right in front of what is written.
     let base = dst.as_mut_ptr();
     // SAFETY: `block` is a live slice that does not overlap `dst`, which is borrowed mutably. `done + room <=
-    // dst.len()` and `history <= done` by construction, so both ranges lie in `dst`, and `dst[..done]` is
-    // written. The decoder checks every read of the block, every write and every offset against these lengths,
-    // and reads no byte of `dst` that it did not write (an offset of 0 gives zeros).
+    // dst.len()` and `history <= done` by construction, so both ranges lie in `dst`, and `dst[..done]` is written. The
+    // decoder checks every read of the block, every write and every offset against these lengths. It reads no byte of
+    // `dst` that it did not write: an offset of 0 gives zeros.
     let written = unsafe {
         let dst = base.add(done);
         let dict = dst.sub(history);

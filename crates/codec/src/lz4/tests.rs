@@ -45,7 +45,7 @@ fn variants() -> Vec<LZ4FPreferences> {
     all
 }
 
-/// What liblz4's own frame decoder makes of `frame`, if it is one whole frame of `len` bytes.
+/// The output of liblz4's own frame decoder, if `frame` is one whole frame of `len` bytes.
 pub(crate) fn reference(frame: &[u8], len: usize) -> Option<Vec<u8>> {
     let mut context = LZ4FDecompressionContext(null_mut());
     // One more, to see a frame that holds more.
@@ -109,7 +109,7 @@ fn blocks_are_decoded_at_once_or_one_after_another() {
     }
 }
 
-/// What is changed when it has just been written stays so, and nothing is left out, however frames are decoded.
+/// A callback's changes to a chunk stay, and no chunk is left out, in every way in which frames are decoded.
 #[test]
 fn stretches_are_seen_when_they_are_written() {
     for prefs in variants() {

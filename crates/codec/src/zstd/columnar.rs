@@ -1,16 +1,16 @@
 //! ZSTD frames of columns of numbers: matches found value by value, and libzstd's entropy coding of them.
 //!
 //! libzstd looks for a match at every byte, in tables of hundreds of kilobytes. In a column of values of a fixed width
-//! the same bytes of each value repeat: the high bytes of integers and timestamps, the low bytes of prices and
-//! measurements, whose decimals are one of a hundred or a thousand patterns of bits, the padding of short strings in
-//! views. One [`MatchKey`] is chosen for a whole frame and compared once per value, in one place.
+//! the same bytes of each value repeat. Integers and timestamps repeat their high bytes, and short strings in views
+//! their padding. Prices and measurements repeat their low bytes: their decimals are one of a hundred or a thousand
+//! patterns of bits. One [`MatchKey`] is chosen for a whole frame and compared once per value, in one place.
 //!
 //! All sequences of a frame are then alike: equally many literals, a match of equally many bytes, mostly at the same
 //! offset. FSE codes those in next to no bits. So most frames are smaller than libzstd's own, take two thirds to a half
 //! of the time, and are read faster, by every reader.
 //!
 //! `ZSTD_compressSequences` is of libzstd's experimental interface, there since 1.5.0 and exported by static and shared
-//! builds alike. It is told to validate what it is given: should a sequence be wrong, that is an error, and not more.
+//! builds alike. It is told to validate its input, so that a wrong sequence is an error and no more than that.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -73,7 +73,7 @@ fn pool() -> MutexGuard<'static, Vec<Vec<ZSTD_Sequence>>> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Columnar {
     pub(super) level: i32,
-    /// What is looked for; without a key nothing is, and all bytes are literals.
+    /// The bytes to search for. Without a key there is no search, and all bytes are literals.
     pub(super) key: Option<MatchKey>,
 }
 

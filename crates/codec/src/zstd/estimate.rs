@@ -204,7 +204,7 @@ impl Counts {
     fn literals(&self, width: usize, bytes: Range<usize>, hits: usize, all: usize) -> u64 {
         let mut literals = [0usize; 256];
         for (place, counts) in self.0.iter().enumerate() {
-            // Of each byte `all` times as many as there are.
+            // Each byte counts `all` times: probabilities are then whole numbers.
             let times = if bytes.contains(&(place % width)) { all - hits } else { all };
             literals.iter_mut().zip(counts).for_each(|(literal, count)| *literal += count * times);
         }
@@ -233,7 +233,7 @@ fn entropy(counts: impl Iterator<Item = usize>) -> u64 {
 
 /// The base-2 logarithm, in fractions of [`BIT`], a straight line between the powers of two.
 fn log2(n: usize) -> u64 {
-    // What does not occur takes no bits.
+    // A symbol that does not occur takes no bits.
     let Some(whole) = n.checked_ilog2() else { return 0 };
     let whole = u64::from(whole);
     (whole * BIT) + ((n as u64 * BIT) >> whole) - BIT

@@ -4,8 +4,8 @@
 //! section 3): a large input becomes several, so that all cores can write it, and read it. ZSTD's legacy formats and
 //! skippable frames are refused before libzstd sees them, whatever features other crates enabled.
 //!
-//! At level 3, the default of Polars and of libzstd, a sample of the input decides who looks for matches
-//! (`select.rs`): libzstd, in tables sized for columns (`tuning.rs`), or this crate, value by value (`columnar.rs`).
+//! At level 3, the default of Polars and of libzstd, a sample of the input decides who looks for matches (`select.rs`).
+//! It is libzstd, in tables sized for columns (`tuning.rs`), or this crate, value by value (`columnar.rs`).
 
 mod columnar;
 mod estimate;
@@ -218,7 +218,7 @@ pub(crate) fn decompress_with(
 ) -> Result<()> {
     let all = split(frames)?;
     let stated = sum_of_stated(&all);
-    // What frames say of themselves is free to check, and makes the better message.
+    // The stated sizes are free to check, and make the better message.
     if stated.is_some_and(|stated| u64::try_from(dst.len()) != Ok(stated)) {
         return Err(wrong_len(dst.len()));
     }
@@ -283,7 +283,7 @@ fn split(mut frames: &[u8]) -> Result<Vec<&[u8]>> {
     Ok(all)
 }
 
-/// How many bytes a frame says it holds.
+/// The number of bytes that a frame states it holds.
 fn content_len(frame: &[u8]) -> Option<u64> {
     zstd_safe::get_frame_content_size(frame).ok().flatten()
 }

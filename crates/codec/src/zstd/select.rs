@@ -20,8 +20,8 @@ use crate::strategy::{Encoder, Library, Strategy};
 /// Each piece of the sample is one part in `PIECE_RATIO` of the input, or `MAX_PIECE_BYTES`, whichever is less.
 const PIECE_RATIO: usize = 64;
 const MAX_PIECE_BYTES: usize = 4 << 10;
-/// If that does not show how often values come again, a longer piece is looked at: one part in `LONG_PIECE_RATIO` of
-/// the input, or `MAX_LONG_PIECE_BYTES`, whichever is less.
+/// If that does not show how often values repeat, a longer piece is sampled: one part in `LONG_PIECE_RATIO` of the
+/// input, or `MAX_LONG_PIECE_BYTES`, whichever is less.
 const LONG_PIECE_RATIO: usize = 16;
 const MAX_LONG_PIECE_BYTES: usize = 256 << 10;
 /// The sample may become larger by one part in these without libzstd's second table, and without libzstd's search.
@@ -29,7 +29,7 @@ const FAST_TOLERANCE_RATIO: usize = 20;
 const COLUMNAR_TOLERANCE_RATIO: usize = 12;
 /// A key is not tried if its estimate is larger than libzstd's sample by more than one part in this.
 const MAX_ESTIMATE_RATIO: usize = 4;
-/// What shrinks more than this many times is what libzstd is fastest at.
+/// libzstd is fastest at inputs that shrink more than this many times.
 const MAX_SHRINK_RATIO: usize = 32;
 
 /// The strategy for `input`, and whether its sample is worth compressing, if there is a sample.
@@ -62,7 +62,7 @@ pub(super) fn strategy(input: &[u8], level: i32) -> Result<(Strategy, Option<boo
     if columnar_len <= max_len(library_len) {
         return Ok((Strategy::ColumnarZstd(columnar), is_worth_it(columnar_len.min(library_len))));
     }
-    // What comes again at a distance shows in a longer piece only.
+    // Repetition at a distance shows in a longer piece only.
     let len = (input.len() / LONG_PIECE_RATIO).min(MAX_LONG_PIECE_BYTES);
     if len > sample.len() && columnar.uses_hash_table() {
         let start = (input.len() / 2).next_multiple_of(16);

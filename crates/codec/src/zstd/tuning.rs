@@ -1,12 +1,11 @@
 //! How libzstd's level 3 is told to look for matches in a column.
 //!
 //! The level (strategy `dfast`) keeps two hash tables: of 8 bytes for long matches, and of a shorter length for the
-//! rest. libzstd's choice is for files of any kind: 512 KiB for the first and 256 KiB for the second, together
-//! most of a core's second cache. A column is of one kind:
+//! rest. A column is of one kind:
 //!
 //! - Numbers repeat in pieces of some bytes: the first table may be small. A smaller one stays in the cache, which is
-//!   worth up to a tenth of the time. Most columns keep their size; what loses are some thousand to 100,000 different
-//!   `f64` in no order (up to 12% more bytes), because half of them are found no more.
+//!   worth up to a tenth of the time. Most columns keep their size. Columns of some thousand to 100,000 different `f64`
+//!   in no order lose (up to 12% more bytes): half of their matches are no longer found.
 //! - Text has many matches of 5 bytes that lead nowhere. Without them, and with the larger table for those of 6,
 //!   it takes up to a fifth less time to write and is about as large, URLs smaller. The matches of 4 bytes that
 //!   libzstd looks for in inputs of 128 to 256 KiB are worse still there: numbers do need them.
@@ -27,7 +26,7 @@ pub(super) const MIN_TUNED_BY_SAMPLE_BYTES: usize = if cfg!(fuzzing) { 64 } else
 /// Above this size libzstd makes other choices as well: matches from further away are worth finding.
 const MIN_LARGE_BYTES: usize = 256 << 10;
 
-/// The pieces of an input that are looked at, and the bytes of each.
+/// The pieces of an input that are sampled, and the bytes of each.
 const PIECES: usize = 64;
 const PIECE_BYTES: usize = 8;
 
@@ -141,7 +140,7 @@ mod tests {
         assert!(len(Tuning::of(3, &below)) < len(Tuning::default()));
     }
 
-    /// What the module says about sizes, on columns of each kind.
+    /// The sizes that the module docs state, on columns of each kind.
     #[test]
     fn columns_become_as_small_as_with_the_tables_of_libzstd() {
         let below = |n: u64| {

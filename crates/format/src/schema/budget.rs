@@ -7,7 +7,7 @@ use crate::{Error, ErrorKind, Field, IpcLimits, NotUtf8, Result, Text};
 const KEY: usize = 0;
 const VALUE: usize = 1;
 
-/// What is left of the limits while one message is decoded.
+/// The remainder of the limits while one message is decoded.
 ///
 /// Tables, strings and vectors of a flatbuffer may be shared, so that a few bytes can stand for any number of them. So
 /// everything is counted each time that it is parsed, before it is allocated.

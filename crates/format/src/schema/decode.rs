@@ -43,8 +43,8 @@ pub(crate) fn decode_schema(
     Ok(schema)
 }
 
-/// Reads custom metadata, which is at a slot of a table; a null key or value is empty. What is not UTF-8 is left out, and
-/// kept by the budget.
+/// Reads custom metadata, which is at a slot of a table; a null key or value is empty. Entries that are not UTF-8 are
+/// left out; the budget keeps them.
 pub(crate) fn key_values(
     pairs: Option<Pairs<'_>>,
     (raw, slot): (Raw<'_>, usize),

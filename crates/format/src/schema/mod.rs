@@ -6,9 +6,9 @@
 //! * `raw` reads the bytes of metadata that is not UTF-8;
 //! * `encode` writes all of it.
 //!
-//! A flatbuffer is a graph of offsets, and nothing keeps two parents from sharing a child: thirty
-//! levels of two references each are a billion fields in a few hundred bytes. Hence the budget of
-//! *visited* nodes and of *copied* text besides the limit on depth.
+//! A flatbuffer is a graph of offsets, and nothing keeps two parents from sharing a child. Thirty levels of two
+//! references each are a billion fields in a few hundred bytes. Hence the budget of *visited* nodes and of *copied*
+//! text besides the limit on depth.
 //!
 //! Specification: `format/Schema.fbs`. Neighbours: [`message`](crate::message) and
 //! [`footer`](crate::footer), which both embed a schema.

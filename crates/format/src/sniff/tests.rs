@@ -83,7 +83,7 @@ fn streams_are_streams_however_little_is_seen() {
     assert_eq!(sniff(&END_OF_STREAM), Is::IpcStream);
 }
 
-/// A cut within a character is still text, and so is one behind what is looked at.
+/// A cut within a character is still text, and so is one behind the sampled bytes.
 #[test]
 fn long_text_is_looked_at_in_part() {
     let text = "ä,ö\n".repeat(TEXT);

@@ -30,9 +30,9 @@
 //! **Memory ordering.** All atomics are relaxed. `next` only hands out numbers; each goes to one thread. `inside` changes
 //! and is read under the lock, which orders what steps have written before the caller goes on.
 //!
-//! **What to watch when changing this.** A worker must count itself as inside under the same lock in which it found the
-//! loop open; the loop must be taken off the list before the wait; and the wait must also happen when the caller's own
-//! step panics. The `unsafe` in `shared_loop` rests on these three.
+//! **What to watch when changing this.** The `unsafe` in `shared_loop` rests on three rules. A worker counts itself as
+//! inside under the same lock in which it found the loop open. The loop is taken off the list before the wait. The wait
+//! also happens when the caller's own step panics.
 
 mod shared_loop;
 #[cfg(test)]

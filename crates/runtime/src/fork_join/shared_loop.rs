@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 /// A panic on its way to the thread that called.
 pub(super) type Panic = Box<dyn Any + Send>;
 
-/// A borrow of the work whose lifetime is kept by hand, since threads may hold it that come when the borrow is over.
+/// A borrow of the work whose lifetime is kept by hand: threads that hold it may start after the borrow has ended.
 pub(super) struct BorrowedWork(*const (dyn Fn(usize) + Sync + 'static));
 
-// SAFETY: what it points to is `Sync`. That it is there is what `call` asks for.
+// SAFETY: the pointee is `Sync`. Callers of `call` promise that it is alive.
 unsafe impl Send for BorrowedWork {}
 // SAFETY: as above.
 unsafe impl Sync for BorrowedWork {}
@@ -38,7 +38,7 @@ impl BorrowedWork {
 pub(super) struct Loop {
     work: BorrowedWork,
     n: usize,
-    /// How many loops there were when it was opened, with itself: younger ones have larger numbers.
+    /// The number of loops opened until then, this one included: younger loops have larger numbers.
     number: u64,
     /// The step that is claimed next.
     next: AtomicUsize,
@@ -103,8 +103,8 @@ impl Loop {
         if let Some(panic) = panic {
             let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
             if first.is_some() {
-                // What a panic carries is anything, and may panic itself when it is dropped: then nobody would be told
-                // that this thread has left the loop.
+                // A panic's payload may itself panic when it is dropped. Then nobody would be told that this thread has
+                // left the loop.
                 std::mem::forget(panic);
             } else {
                 *first = Some(panic);
