@@ -100,9 +100,9 @@
 //! # PolarsResult::Ok(())
 //! ```
 //!
-//! What is read is checked: bytes that contradict the format are an error that names the message and the
-//! column, whoever wrote them. [`IpcLimits`] caps what they may claim. Types that Polars lacks become the
-//! nearest Polars type that loses nothing; the README has the table.
+//! Input is checked, from any writer: bytes that contradict the format are an error that names the message and the
+//! column. [`IpcLimits`] caps what they may claim. Types that Polars lacks become the nearest Polars type that loses
+//! nothing; the README has the table.
 //!
 //! # The bytes
 //!

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 pub(crate) const KEY: &str = "__POLARS_IPC_METADATA";
 const CUMULATIVE: &str = "record_batch_cum_len";
-/// What a number takes, mostly, and what is around the numbers.
+/// Bytes that most numbers take in the text, without the text around them.
 const DIGITS: usize = 8;
 
 /// Puts the index of batches with these numbers of rows into the footer's metadata, in place of one that is there. If

@@ -19,7 +19,7 @@ use polars_error::PolarsError;
 pub(crate) fn format_error(error: Error) -> PolarsError {
     let msg = Some(error.to_string().into());
     let kind = match &error.kind {
-        // An error of the system stays what it is, so that `raw_os_error` is there.
+        // An error of the system keeps its code, so that `raw_os_error` is there.
         ErrorKind::Io(io) => return PolarsError::IO { error: Arc::clone(&io.0), msg },
         ErrorKind::Truncated { .. } => io::ErrorKind::UnexpectedEof,
         ErrorKind::UnsupportedType(_) => io::ErrorKind::Unsupported,
@@ -68,12 +68,12 @@ fn carried(error: &PolarsError) -> Option<&Error> {
     }
 }
 
-/// What [`error_kind`] says of an I/O error, which the `PolarsError` itself holds.
+/// The answer of [`error_kind`] to an I/O error, which the `PolarsError` itself holds.
 static IO: LazyLock<ErrorKind> = LazyLock::new(|| {
     ErrorKind::Io(IoError(Arc::new(io::Error::other("see the io::Error of the PolarsError"))))
 });
 
-/// What went wrong, as data to match on: for errors of floe that are about the bytes read or written.
+/// The kind of an error about the bytes read or written, as data to match on.
 ///
 /// `None` for errors about the call (an option that names a column which is not there, say): those are told by
 /// the variant of [`PolarsError`] alone. For [`ErrorKind::Io`] the `PolarsError::IO` has the [`io::Error`] itself.

@@ -1,4 +1,4 @@
-//! What a writer did.
+//! The counters of a writer.
 
 /// The result of writing a stream or a file.
 ///

@@ -1,4 +1,4 @@
-//! What floe's threads do, told to a hook: for pictures of the pipeline (feature `trace`, off by default).
+//! The work of floe's threads, reported to a hook: for pictures of the pipeline (feature `trace`, off by default).
 //!
 //! Without the feature [`span`] and [`buffer`] are empty functions, and nothing of this is left in the program. With it and
 //! without a hook, a span costs two looks at the clock. Neighbours: `pool` and `write::encode`, which open spans.

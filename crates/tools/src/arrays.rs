@@ -1,7 +1,7 @@
 //! Which array each field node is of, and which buffer belongs to it. (Arrow `Columnar.rst`, "Buffer Listing for
 //! Each Layout" and "RecordBatch message".)
 //!
-//! Nodes and buffers of a batch are two flat lists; what they are follows from the schema alone, but for the variadic
+//! Nodes and buffers of a batch are two flat lists. The schema alone says which is which, except for the variadic
 //! buffers of views, which the batch counts.
 
 use floe_format::{BatchHeader, DataType, Field, FloatType, IntervalUnit, Schema, UnionMode, Version};
@@ -23,29 +23,29 @@ pub struct ArrayInfo {
     pub is_text: bool,
 }
 
-/// What the length of an array must be.
+/// The rule for the length of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
     /// The rows of the batch.
     Rows,
-    /// At least so many times that of the array of this number.
+    /// At least this many times that of the array of this number.
     Times(usize, usize),
     /// Whatever the parent's offsets say.
     Free,
 }
 
-/// What a buffer holds.
+/// The contents of a buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BufferKind {
     /// A bit a row: whether it is not null.
     Validity,
-    /// Where values begin in the data or child, and the end: one more than rows, of so many bytes each.
+    /// Where values begin in the data or child, and the end: one more than rows, each of this many bytes.
     Offsets(usize),
-    /// Offsets of a dense union or a list view: as many as rows, of so many bytes each.
+    /// Offsets of a dense union or a list view: as many as rows, each of this many bytes.
     Starts(usize),
-    /// Lengths of a list view, of so many bytes each.
+    /// Lengths of a list view, each of this many bytes.
     Sizes(usize),
-    /// Values of so many bits each.
+    /// Values of this many bits each.
     Values(usize),
     /// The bytes that offsets point into.
     Data,
@@ -73,7 +73,7 @@ impl BufferKind {
         }
     }
 
-    /// The fewest bytes that an array of so many rows needs, if that follows from the rows.
+    /// The fewest bytes that an array of `rows` rows needs, if that follows from the rows.
     #[must_use]
     pub fn bytes_of(self, rows: usize) -> Option<u64> {
         let rows = rows as u64;
@@ -223,7 +223,7 @@ fn bits_of(data_type: &DataType) -> usize {
 /// A buffer of a batch: the number of its array, and what it holds.
 pub type BufferOf = (usize, BufferKind);
 
-/// What each buffer of a batch is, in their order.
+/// The contents of each buffer of a batch, in order.
 ///
 /// # Errors
 /// In words, when the batch has another number of nodes or buffers than its schema needs.

@@ -82,7 +82,7 @@ pub(crate) fn read_whole(source: &dyn ReadAt, info: &MessageInfo, bytes: &mut Ve
 
 fn read(source: &dyn ReadAt, info: &MessageInfo, at: u64, len: u64, out: &mut Vec<u8>) -> Result<()> {
     let too_large = || Fault::new(at, format!("no memory for {len} bytes of a message")).within(info.id);
-    // There are so many bytes: the walk has compared.
+    // These bytes exist: the walk has compared.
     let len = usize::try_from(len).map_err(|_| too_large())?;
     out.clear();
     out.try_reserve_exact(len).map_err(|_| too_large())?;

@@ -22,7 +22,7 @@ use crate::recompress::{Bodies, Recompression};
 use crate::scan::{Contents, Found, MessageInfo, Scanner};
 use crate::source::ReadAt;
 
-/// What is written.
+/// The format to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     /// A file, with a footer.
@@ -81,7 +81,7 @@ struct Known {
     had: usize,
 }
 
-/// What has been written.
+/// The counters of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
     /// Record batches.
@@ -115,7 +115,7 @@ impl<S: Sink> Copier<S> {
     /// Copies all of a source: its whole messages, if it is cut off. `each` is told the rows and bytes so far.
     ///
     /// # Errors
-    /// [`CopyError`]; what has been written by then is not complete.
+    /// [`CopyError`]; the output up to then is not complete.
     pub fn copy_all(
         &mut self,
         source: &dyn ReadAt,

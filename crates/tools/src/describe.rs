@@ -26,7 +26,7 @@ pub struct BufferBytes {
     pub path: String,
     /// The top-level column.
     pub column: usize,
-    /// What it holds.
+    /// Its contents.
     pub kind: BufferKind,
     /// Where it is within the body, and how long as stored.
     pub spec: BufferSpec,
@@ -69,7 +69,7 @@ pub struct Description {
     pub alignment: u64,
     /// Metadata keys of batches, each once.
     pub batch_keys: Vec<String>,
-    /// What is left: magic, end markers, gaps, and what is behind the last whole message.
+    /// The rest: magic, end markers, gaps, and the bytes behind the last whole message.
     pub other: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with some bytes, and where, as data.
+//! A fault in some bytes, and its place, as data.
 
 use std::fmt;
 
@@ -15,9 +15,9 @@ pub struct Fault {
     pub column: Option<String>,
     /// The buffer's number within its message.
     pub buffer: Option<usize>,
-    /// What is wrong.
+    /// The fault, in words.
     pub what: String,
-    /// What kind of error it was, if it came of one.
+    /// The kind of error, if the fault came of one.
     pub kind: Option<Box<ErrorKind>>,
 }
 

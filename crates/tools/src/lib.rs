@@ -1,5 +1,5 @@
-//! Arrow IPC looked into, checked, copied and compressed anew, message by message: no arrays are decoded, and every
-//! type of Arrow stays what it is.
+//! Arrow IPC inspected, checked, copied and compressed anew, message by message. No arrays are decoded, so every type
+//! of Arrow is kept.
 //!
 //! ```text
 //!   ReadAt --> scan ---> Contents          where messages are, from their heads

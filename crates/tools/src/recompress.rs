@@ -1,4 +1,4 @@
-//! Bodies with another codec: buffers are decompressed and compressed, and stay what they are.
+//! Bodies with another codec: buffers are decompressed and compressed, and keep their bytes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +13,7 @@ use crate::fault::{Fault, Result};
 use crate::scan::MessageInfo;
 use crate::source::ReadAt;
 
-/// What becomes of the buffers of a body.
+/// The fate of a body's buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recompression {
     /// They are stored raw.
@@ -137,7 +137,7 @@ impl Bodies {
     }
 }
 
-/// So many threads, started for each piece of work.
+/// This many threads, started for each piece of work.
 struct Threads(usize);
 
 impl Executor for Threads {

@@ -16,7 +16,7 @@ use floe_format::{
 use crate::fault::{AtByte, Fault, MessageId, Result};
 use crate::source::{ReadAt, Window};
 
-/// What a source is.
+/// The format of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// An IPC file with its footer.
@@ -27,7 +27,7 @@ pub enum Kind {
     Streams,
 }
 
-/// Where a message is, and what it is.
+/// The place and the kind of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MessageInfo {
     /// Which one it is. Batches and dictionaries are numbered over the whole source.
@@ -78,7 +78,7 @@ pub struct StreamInfo {
 /// The messages of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
-    /// What the source is.
+    /// The format of the source.
     pub kind: Kind,
     /// Bytes of the source.
     pub len: u64,
@@ -92,7 +92,7 @@ pub struct Contents {
     pub footer: Option<Footer>,
     /// Where the footer begins, or the last whole message ends.
     pub end: u64,
-    /// What stopped the walk before the end of the source.
+    /// The fault that stopped the walk before the end of the source.
     pub fault: Option<Fault>,
 }
 
@@ -155,7 +155,7 @@ pub fn scan(source: &dyn ReadAt, limits: &IpcLimits, visit: Visit<'_>) -> Result
         Ok((footer, at)) => scanner.file(footer, at, visit),
         Err(why) => {
             let mut contents = scanner.streams(Kind::Unfinished, FILE_PREFIX.len() as u64, visit)?;
-            // What stands behind the end marker is a broken footer.
+            // Bytes behind the end marker are a broken footer.
             contents.fault.get_or_insert(why);
             Ok(contents)
         },
@@ -168,7 +168,7 @@ pub(crate) struct Scanner<'a> {
     len: u64,
 }
 
-/// What is at a place.
+/// The item at a place.
 pub(crate) enum Found {
     Message(Box<Message>, u64),
     EndMarker(u64),

@@ -19,7 +19,7 @@ pub trait ReadAt: Sync {
     /// When they cannot be read, or end before `out` is full.
     fn read_exact_at(&self, out: &mut [u8], offset: u64) -> io::Result<()>;
 
-    /// The file behind it, if there is one: what is copied from it need not pass through this process.
+    /// The file behind it, if there is one: copies from it need not pass through this process.
     fn as_file(&self) -> Option<&File> {
         None
     }
@@ -56,7 +56,7 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// Takes the file's length now: what is appended later is not seen.
+    /// Takes the file's length now: bytes that are appended later are not seen.
     ///
     /// # Errors
     /// When the system does not tell the length.
@@ -80,7 +80,7 @@ impl ReadAt for FileSource {
     }
 }
 
-/// Heads are small and mostly lie far apart, or close together: so much is read at once.
+/// Bytes of one read: heads are small and mostly lie far apart, or close together.
 const FAR: usize = 4 << 10;
 const NEAR: usize = 256 << 10;
 

@@ -7,7 +7,8 @@
 //!               text against UTF-8; overlaps, alignment, padding
 //! ```
 //!
-//! What only values tell (keys beyond a dictionary, views, type ids of unions) takes a decoder, as `floe-frame` is one.
+//! Faults that only values show (keys beyond a dictionary, views, type ids of unions) take a decoder, as `floe-frame`
+//! is one.
 
 use floe_format::constants::{FILE_MAGIC, FILE_PREFIX};
 use floe_format::sniff::check_stream;
@@ -27,13 +28,13 @@ pub struct VerifyOptions {
     pub all: bool,
 }
 
-/// What has been found.
+/// The results of the check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {
-    /// What is wrong, in the order of the check. Without [`VerifyOptions::all`] the first; of a file without a footer also
+    /// The faults, in the order of the check. Without [`VerifyOptions::all`] the first; of a file without a footer also
     /// what ends its messages.
     pub faults: Vec<Fault>,
-    /// What the specification recommends otherwise, or readers may stumble over.
+    /// Deviations from recommendations of the specification, and things that readers may stumble over.
     pub remarks: Vec<Fault>,
     /// Record batches without a fault, and their rows.
     pub whole_batches: usize,
@@ -43,7 +44,7 @@ pub struct Verified {
     pub batches: usize,
     /// Dictionary batches that are there.
     pub dictionaries: usize,
-    /// What the source is, if that can be told.
+    /// The format of the source, if it can be recognised.
     pub kind: Option<Kind>,
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Queue {
     role: CallerRole,
 }
 
-/// What the calling thread does while it waits for tasks, to write what they make.
+/// The role of the calling thread while it waits for tasks, whose results it writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CallerRole {
     /// It works on tasks, and one thread of the pool less does. Writing takes about as long as the tasks do, so that it needs
@@ -140,7 +140,7 @@ mod tests {
         };
         let tasks: Vec<Task<()>> = order.into_iter().enumerate().map(push).collect();
         assert!(tasks.iter().all(|task| !task.is_done()));
-        // Whoever waits for the last of them does all that comes before it.
+        // A thread that waits for the last of them first runs all that come before it.
         tasks.into_iter().rev().for_each(Task::wait);
         assert_eq!(*locked(&done), [3, 7, 1, 6, 4, 5, 0, 2]);
         assert!(!queue.run_one(), "nothing is left");

@@ -11,7 +11,8 @@ use super::queue::Queue;
 /// A value that a task of the pool will deliver.
 pub(crate) struct Task<T> {
     pub(super) shared: Arc<Shared<T>>,
-    /// The queue in which it waits for a thread, if whoever waits for the task works on the queue meanwhile.
+    /// The queue in which the task waits for a thread, if the thread that waits for the task works on the queue
+    /// meanwhile.
     pub(super) queue: Option<Queue>,
 }
 
@@ -33,7 +34,7 @@ impl<T: Send + 'static> Task<T> {
         let shared = Arc::new(Shared { value: Mutex::new(None), ready: Condvar::new() });
         let deliver = Arc::clone(&shared);
         let job = move || {
-            // A panic of the work is carried to whoever waits, instead of aborting the process.
+            // A panic of the work is carried to the waiting thread, instead of aborting the process.
             let value = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
             *locked(&deliver.value) = Some(value);
             deliver.ready.notify_all();

@@ -99,10 +99,10 @@ pub(crate) fn check_rows(rows: usize) -> PolarsResult<()> {
 
 /// Work up to which batches are decoded on the calling thread: handing it over costs more.
 const INLINE_BYTES: u64 = 64 << 10;
-/// What decoding a column takes at least, in terms of bytes to be looked at.
+/// The least work of decoding a column, counted in bytes read.
 const COLUMN_BYTES: u64 = 256;
 
-/// Stored bytes that decoding has to look at, roughly.
+/// Stored bytes that decoding has to read, roughly.
 fn work(
     schema: &ReadSchema,
     projection: &Projection,

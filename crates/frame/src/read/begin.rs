@@ -5,8 +5,8 @@
 //!   | ARROW1 00 00 | stream | end marker | footer | ARROW1 |
 //! ```
 //!
-//! What is there is looked at before anything is taken. Of a reader no byte is asked for that does not belong to a
-//! stream, as long as it is one.
+//! The next bytes are peeked at before any is taken. As long as they are a stream, no byte of a reader behind it is
+//! asked for.
 
 use floe_format::constants::{CONTINUATION, END_OF_STREAM, FILE_MAGIC, FILE_PREFIX};
 use floe_format::sniff::check_stream;
@@ -18,7 +18,7 @@ use super::footer::SNIFFED;
 use super::message_source::{MessageSource, SourceKind};
 use crate::error::format_error;
 
-/// What is found where a stream could begin.
+/// The item found where a stream could begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Begin {
     /// A stream.
@@ -29,12 +29,12 @@ pub(super) enum Begin {
     End,
 }
 
-/// Bytes behind the length that tell a message without a marker from anything else.
+/// Bytes behind the length that distinguish a message without a marker from other data.
 const LENGTH_TELLS_BYTES: usize = 64;
 /// Zeros and end markers behind a stream that are passed over, of a reader whose end is not known.
 const MAX_PADDING_BYTES: u64 = 64 << 20;
 
-/// Looks at what begins here, and takes the magic of a file.
+/// Finds out what begins here, and takes the magic of a file.
 ///
 /// # Errors
 /// When it is another format, which is named.
@@ -52,7 +52,7 @@ pub(super) fn begin(source: &mut dyn MessageSource) -> PolarsResult<Begin> {
         return Ok(Begin::File);
     }
     let start = if let (SourceFormat::IpcStream, Some(length)) = (sniff(&start), start.first_chunk()) {
-        // The length of a message's metadata, as it seems, so that at least so much belongs to it.
+        // If the length is that of a message's metadata, the metadata has at least these bytes.
         let metadata = usize::try_from(i32::from_le_bytes(*length)).unwrap_or(0);
         source.peek(CONTINUATION.len() + metadata.min(LENGTH_TELLS_BYTES))?
     } else {

@@ -1,4 +1,4 @@
-//! A body that is read from a reader: what is wanted of it becomes segments, the rest is passed over.
+//! A body that is read from a reader: wanted ranges become segments, the rest is passed over.
 //!
 //! Values of numbers are not kept as segments when they can be read to where they stay: see [`super::in_place`].
 //! Large segments lie on huge pages, and the pages of the next one are made on the pool while this

@@ -15,7 +15,7 @@ use super::pending::PendingBatch;
 use crate::pool;
 use crate::schema::ReadSchema;
 
-/// What decoding takes beside the batches.
+/// The inputs of decoding beside the batches.
 pub(super) struct Decoding {
     pub(super) schema: Arc<ReadSchema>,
     pub(super) projection: Arc<Projection>,

@@ -21,7 +21,7 @@ use crate::schema::{CategoryTarget, ReadSchema};
 pub(crate) struct Store {
     plan: Arc<Plan>,
     current: Arc<Dictionaries>,
-    /// What has been sent, by id. Values only if a field takes them as they are.
+    /// The dictionaries received so far, by id. Values only if a field takes them as they are.
     sent: PlHashMap<i64, Sent>,
 }
 
@@ -38,7 +38,7 @@ struct Plan {
     by_id: PlHashMap<i64, Wanted>,
 }
 
-/// What is wanted of a dictionary.
+/// The use of a dictionary by the wanted columns.
 struct Wanted {
     /// The slots of the first field that has it, and of the first that has it with values of another type.
     slot: usize,
@@ -52,7 +52,7 @@ struct Wish {
     target: CategoryTarget,
 }
 
-/// What a value of a dictionary takes in a lookup, at most: eight bytes where others are null, in memory that grows by
+/// The most bytes that a value of a dictionary takes in a lookup: eight where others are null, in memory that grows by
 /// doubling.
 const CATEGORY_BYTES: usize = 16;
 
@@ -233,8 +233,8 @@ impl Plan {
     }
 }
 
-/// What fields make of a dictionary: of values all of which are `new`, or of those that `known` was made of and of `new`
-/// behind them. Values that stay as they are come from `all`, where there is more than one piece of them.
+/// The form that fields give a dictionary. Either all its values are `new`, or `new` follows the values that `known`
+/// was made of. Values that stay as they are come from `all`, where there is more than one piece of them.
 fn lookup(
     target: &CategoryTarget,
     all: Option<&Chunks>,

@@ -1,8 +1,8 @@
 //! A stream inside of a file, which is read from front to back: its footer is held against what was read.
 //!
 //! A reader that only reads cannot see the footer before the batches. So the messages between the magics are read like
-//! those of any stream, and the footer says afterwards whether they were the file's: a file may list its batches in
-//! another order, or not all that lie in it.
+//! those of any stream. The footer says afterwards whether they were the file's: a file may list its batches in another
+//! order, or leave some out.
 
 use floe_format::constants::FILE_SUFFIX_LEN;
 use floe_format::{Block, IpcLimits, decode_footer, footer_len};

@@ -17,16 +17,16 @@ use super::segments::{becomes_views, ranges};
 use crate::error::format_error;
 use crate::schema::ReadSchema;
 
-/// The most that is read of what does not stay in the result: frames to decompress, offsets.
+/// The most bytes read that do not stay in the result: frames to decompress, offsets.
 const PASSING: u64 = 32 << 20;
 
-/// Buffers that are larger on average are as well read one by one.
+/// Buffers of more bytes on average are as well read one by one.
 const SMALL: u64 = 256 << 10;
-/// The same for what does not stay in the result, whose memory is used again and again then.
+/// The same for bytes that do not stay in the result, whose memory is then used again and again.
 const SMALL_PASSING: u64 = 16 << 10;
 
-/// Reads what the projected columns need of batches that are on disk, if their decoder would not rather read
-/// each buffer to where it belongs: into the one allocation of many batches, or decompressed.
+/// Reads the bytes that the projected columns need of batches on disk. Buffers are left out if their decoder reads them
+/// to where they belong itself: into the one allocation of many batches, or decompressed.
 pub(super) fn fetch(
     batches: &mut [PendingBatch<'_>],
     schema: &ReadSchema,
@@ -62,7 +62,7 @@ pub(super) fn fetch(
 /// A range of the body of one of the batches.
 type Job = (usize, Range<u64>);
 
-/// What is to be read together; nothing if buffers are as well read one by one.
+/// The ranges to read together; none if buffers are as well read one by one.
 fn jobs(
     batches: &[PendingBatch<'_>],
     schema: &ReadSchema,

@@ -218,8 +218,8 @@ impl<R: MmapBytesReader> IpcReader<R> {
         self.read_schema()?.polars().map_err(format_error)
     }
 
-    /// The custom metadata of the schema. What floe itself keeps there is in
-    /// [`custom_metadata_bytes`](Self::custom_metadata_bytes) only, as is metadata that is not UTF-8.
+    /// The custom metadata of the schema. Entries of floe's own and metadata that is not UTF-8 are in
+    /// [`custom_metadata_bytes`](Self::custom_metadata_bytes) only.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};
@@ -280,8 +280,8 @@ impl<R: MmapBytesReader> IpcReader<R> {
         field_metadata(&*self.read_schema()?, path)
     }
 
-    /// The custom metadata of the footer, which is not the schema's: what the writer's caller has put there. What floe and
-    /// Polars keep there is in [`footer_metadata_bytes`](Self::footer_metadata_bytes) only.
+    /// The custom metadata of the footer, which is not the schema's: what the writer's caller has put there. Entries of
+    /// floe's and Polars' own are in [`footer_metadata_bytes`](Self::footer_metadata_bytes) only.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};
@@ -345,8 +345,8 @@ impl<R: MmapBytesReader> IpcReader<R> {
 
     /// How many rows the file has. Bodies are not touched.
     ///
-    /// What floe and Polars note in the footer counts if it agrees with the headers of the first, the middle and the
-    /// last batch, so that this takes as long for many batches as for few. Otherwise all headers are read.
+    /// The index that floe and Polars write to the footer counts if it agrees with the headers of the first, the middle
+    /// and the last batch. So this takes as long for many batches as for few. Otherwise all headers are read.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};
@@ -502,8 +502,8 @@ impl<R: MmapBytesReader> IpcReader<R> {
         self
     }
 
-    /// Map the file into memory, if the source is one: buffers that are not compressed become
-    /// views into the map. What they hold is validated all the same.
+    /// Map the file into memory, if the source is one: buffers that are not compressed become views into the map. Their
+    /// values are validated all the same.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};

@@ -18,7 +18,7 @@ use polars_core::prelude::*;
 use super::ranged::{RangedSource, SparseSource, read_joined_ranges, read_one};
 use crate::error::format_error;
 
-/// Bytes at the start that are looked at to tell what it is, if it is none of the two formats.
+/// Bytes at the start by which the format is named, if it is none of the two.
 pub(super) const SNIFFED: usize = 4 << 10;
 /// Bytes at the end that are read together with a file's suffix, where a read costs little.
 const TAIL: u64 = 4 << 10;

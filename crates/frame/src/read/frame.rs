@@ -50,7 +50,7 @@ fn head(df: &DataFrame, rows: usize) -> PolarsResult<DataFrame> {
     DataFrame::new(rows, df.columns().iter().map(|column| column.slice(0, rows)).collect())
 }
 
-/// What every read does to a frame at the end: the rows asked for, the row index.
+/// The last steps of every read on a frame: the rows asked for, the row index.
 pub(crate) fn finish_frame(df: DataFrame, options: &ReadOptions, before: usize) -> PolarsResult<DataFrame> {
     let df = match options.n_rows {
         Some(n) if before + df.height() > n => head(&df, n.saturating_sub(before))?,

@@ -1,8 +1,8 @@
-//! What becomes of a stream after a read that failed: nothing, or it goes on exactly where it stood.
+//! The state of a stream after a read that failed: it ends, or goes on exactly where it stood.
 //!
-//! Whoever reads on behind half a body takes its bytes for messages, and they may be such. So the first failure is kept,
-//! and is what every later call gets. Only a reader that has nothing *yet* ([`WouldBlock`], [`TimedOut`]) may be asked
-//! again, as long as no body has been begun: the bytes of a head are kept.
+//! A reader that goes on behind half a body takes its bytes for messages, and they may be such. So the first failure is
+//! kept, and is what every later call gets. Only a reader that has nothing *yet* ([`WouldBlock`], [`TimedOut`]) may be
+//! asked again, as long as no body has been begun: the bytes of a head are kept.
 //!
 //! [`WouldBlock`]: std::io::ErrorKind::WouldBlock
 //! [`TimedOut`]: std::io::ErrorKind::TimedOut
@@ -14,7 +14,7 @@ use polars_core::prelude::*;
 pub(super) enum Health {
     #[default]
     Sound,
-    /// It is being read. Whoever finds it so comes after a panic.
+    /// It is being read. A call that finds it so comes after a panic.
     Reading,
     Failed(PolarsError),
 }

@@ -9,9 +9,9 @@
 //!          | segment    | behind a's rows | segment   | segment     |
 //! ```
 //!
-//! A batch that does not suit (it is compressed, its buffers lie in another order or have other lengths) is read as
-//! segments, and its numbers are decoded before anything else is read, so that rows stay in their order. So are all that
-//! follow it.
+//! Some batches do not suit: compressed ones, and those whose buffers lie in another order or have other lengths. Such
+//! a batch is read as segments, and its numbers are decoded before anything else is read, so that rows stay in their
+//! order. So are all that follow it.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -56,7 +56,7 @@ pub(super) fn suited(
     projection.indices.iter().enumerate().filter_map(is_suited).collect()
 }
 
-/// What is read in place of one batch.
+/// The part of one batch that is read in place.
 pub(super) struct InPlace<'a> {
     frame: &'a mut FrameBuilder,
     fields: &'a [Field],
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// Whether a batch is read in place, when so much of it is kept.
+    /// Whether a batch is read in place if these ranges of it are kept.
     fn suits(header: &BatchHeader, kept: &[Range<u64>]) -> bool {
         let schema = schema();
         let projection = Projection::new(&schema, &ReadOptions::default()).expect("all columns");

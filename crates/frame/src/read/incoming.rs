@@ -41,7 +41,7 @@ impl<R: Read> Incoming<R> {
         }
     }
 
-    /// Has so many bytes pending, fewer only at the end of the input.
+    /// Makes `len` bytes pending, fewer only at the end of the input.
     fn fill(&mut self, len: usize) -> PolarsResult<()> {
         read_up_to(&mut self.reader, &mut self.pending, len).map_err(format_error)
     }
@@ -76,7 +76,7 @@ impl<R: Read> MessageSource for Incoming<R> {
         let have = self.pending.len();
         self.pending.resize(len.max(have), 0);
         let read = self.pending.get_mut(have..).map_or(Ok(0), |out| read_once(&mut self.reader, out));
-        // What came before is enough to name the format by, whatever the error.
+        // The bytes before are enough to name the format by, whatever the error.
         self.pending.truncate(have + read.unwrap_or(0));
         Ok(self.pending.clone().into())
     }

@@ -1,5 +1,5 @@
-//! What the batches of a file have taken, over all reads of them: a small file may name one batch many times, each of
-//! which alone takes no more than it may.
+//! The bytes that the batches of a file have been charged, over all reads of them. A small file may name one batch many
+//! times, each of which alone stays within the limit.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};

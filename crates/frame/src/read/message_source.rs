@@ -6,7 +6,7 @@
 //!                            floe_format::Decoder, which does no I/O
 //! ```
 //!
-//! A body is taken when its header is known, so that of a reader only what is wanted is kept:
+//! A body is taken when its header is known, so that of a reader only the wanted ranges are kept:
 //!
 //! ```text
 //!   body       | a | b | c     | d     | e |        columns a, c and d are wanted
@@ -23,7 +23,7 @@ use super::in_place::InPlace;
 use super::pending::BatchBody;
 use crate::error::format_error;
 
-/// What comes next in a stream.
+/// The next item of a stream.
 pub(super) enum Item {
     /// A message, whose body is to be taken by [`MessageSource::body`] before anything else.
     Message(Message),
@@ -32,7 +32,7 @@ pub(super) enum Item {
     },
 }
 
-/// What a [`MessageSource`] is, where that matters.
+/// The kind of a [`MessageSource`], where that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SourceKind {
     /// All of it is in memory.
@@ -45,7 +45,7 @@ pub(super) enum SourceKind {
     Pushed,
 }
 
-/// What is wanted of a body.
+/// The wanted part of a body.
 pub(super) struct BodyRequest<'a> {
     /// Bytes of the body.
     pub(super) len: u64,
@@ -53,7 +53,7 @@ pub(super) struct BodyRequest<'a> {
     pub(super) buffers: usize,
     /// At least these ranges of it, ascending, apart, and within its length.
     pub(super) ranges: &'a [Range<u64>],
-    /// What is read to where it stays, of a reader only. It is not among the ranges.
+    /// The part that is read to where it stays, of a reader only. It is not among the ranges.
     pub(super) in_place: Option<InPlace<'a>>,
     pub(super) parallel: bool,
 }
@@ -80,10 +80,10 @@ pub(super) trait MessageSource {
     /// Makes ready for another stream.
     fn restart(&mut self, limits: IpcLimits);
 
-    /// So many bytes, fewer only at the end of the source. They are not taken.
+    /// The next `len` bytes, fewer only at the end of the source. They are not taken.
     fn peek(&mut self, len: usize) -> PolarsResult<Buffer<u8>>;
 
-    /// Up to so many bytes, without waiting for more than one read.
+    /// Up to `len` bytes, without waiting for more than one read.
     fn peek_some(&mut self, len: usize) -> PolarsResult<Buffer<u8>> {
         self.peek(len)
     }
@@ -91,7 +91,7 @@ pub(super) trait MessageSource {
     /// Takes bytes that have been seen.
     fn consume(&mut self, len: usize);
 
-    /// What comes next.
+    /// The next item.
     fn next(&mut self, limits: &IpcLimits) -> PolarsResult<Item>;
 
     /// The body of the message that came last.

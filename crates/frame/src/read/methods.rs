@@ -1,4 +1,4 @@
-//! What the readers of both formats have in common: their options.
+//! The options that the readers of both formats have in common.
 
 /// The options of a reader type with the field `options`, inside of its `impl`.
 macro_rules! reader_options {
@@ -133,8 +133,8 @@ macro_rules! reader_options {
             self
         }
 
-        /// What becomes of values that Polars has no place for: decimals of more than 38 digits, seconds that
-        /// overflow its milliseconds. Defaults to an error. Say so before any batch is read.
+        /// How values are read that Polars has no place for: decimals of more than 38 digits, seconds that overflow its
+        /// milliseconds. Defaults to an error. Say so before any batch is read.
         ///
         /// ```
         /// # use floe_frame::{IpcReader, IpcWriter, Unrepresentable};

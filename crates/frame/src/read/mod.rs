@@ -6,9 +6,9 @@
 //!   stream  (anything that reads)  --decoder, one by one-->  --/
 //! ```
 //!
-//! A source that is in memory or on disk as a whole is indexed by its headers first, whichever format it has;
-//! a stream from anywhere else is decoded while it is read. [`random`] keeps such an index, for whoever reads
-//! parts of a source again and again.
+//! A source that is in memory or on disk as a whole is indexed by its headers first, whichever format it has. A stream
+//! from anywhere else is decoded while it is read. [`random`] keeps such an index, for callers that read parts of a
+//! source again and again.
 
 mod assemble;
 mod begin;

@@ -1,5 +1,5 @@
-//! A stream that is a file on disk, whatever type of reader it came as: heads are read one after another, bodies at
-//! their positions when they are decoded, on all cores.
+//! A stream that is a file on disk, whatever type of reader it came as. Heads are read one after another; bodies are
+//! read at their positions when they are decoded, on all cores.
 //!
 //! ```text
 //!   | head | body          | head | body   |           | end |
@@ -39,7 +39,7 @@ pub(super) struct OnDisk<R> {
 /// Bodies up to this, of buffers that are no larger than that on average, are small.
 const SMALL_BODY_BYTES: usize = 256 << 10;
 const SMALL_BUFFER_BYTES: usize = 4 << 10;
-/// What is read at once while bodies are small: first, and at most.
+/// Bytes of one read while bodies are small: of the first read, and at most.
 const MIN_AHEAD_BYTES: u64 = 32 << 10;
 const MAX_AHEAD_BYTES: u64 = 1 << 20;
 

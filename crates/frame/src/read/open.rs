@@ -34,8 +34,9 @@ use crate::error::io_error;
 /// ```
 ///
 /// # Errors
-/// When the path cannot be read, is neither format (the error names the one that it is), or is not valid; and when
-/// several streams follow one another in it, which [`IpcStreamReader::next_stream`] reads. The error names the path.
+/// When the path cannot be read, is neither format (the error names the one that it is), or is not valid. Also when
+/// several streams follow one another in it, which
+/// [`IpcStreamReader::next_stream`] reads. The error names the path.
 pub fn read_ipc(path: impl AsRef<Path>) -> PolarsResult<DataFrame> {
     let path = path.as_ref();
     read(path).map_err(|e| e.wrap_msg(|msg| format!("{}: {msg}", path.display())))

@@ -1,4 +1,4 @@
-//! What to read, the same for files and streams, and its resolution against a schema.
+//! The rows and columns to read, the same for files and streams, and their resolution against a schema.
 
 use floe_array::DecodeOptions;
 use floe_array::decode::{ColumnOffsets, LayoutCounts, Validation, column_offsets};
@@ -125,7 +125,7 @@ fn resolve(schema: &ReadSchema, options: &ReadOptions) -> PolarsResult<Vec<usize
     Ok(indices)
 }
 
-/// What each column takes in a batch: found by walking the schema once a version, not once a batch.
+/// The nodes and buffers of each column in a batch: found by walking the schema once per version, not once per batch.
 #[derive(Default)]
 pub(crate) struct ColumnCounts(Option<(Version, Vec<LayoutCounts>)>);
 

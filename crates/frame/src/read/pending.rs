@@ -66,7 +66,7 @@ impl PendingBatch<'_> {
 
 /// Where the bytes of a body are.
 pub(crate) enum BatchBody<'a> {
-    /// What is wanted of it has been read.
+    /// The wanted part has been read.
     Read(Segments),
     /// It starts there in a source.
     InSource { source: &'a dyn RangedSource, start: u64 },

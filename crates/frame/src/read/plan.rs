@@ -1,4 +1,4 @@
-//! What a reader of a stream wants of each record batch.
+//! The wants of a reader of a stream, for each record batch.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::pending::BatchHead;
 use super::segments::{GAP, ranges};
 use crate::schema::ReadSchema;
 
-/// What of a stream is wanted, and what is known for it.
+/// The wanted part of a stream, and the state needed to find it.
 pub(super) struct Plan {
     pub(super) projection: Arc<Projection>,
     pub(super) store: Store,

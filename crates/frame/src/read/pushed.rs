@@ -64,7 +64,7 @@ impl Pushed {
         self.len < self.wanted && !self.is_complete
     }
 
-    /// Has so many bytes, or fails as a reader does that has nothing yet.
+    /// Makes `len` bytes pending, or fails as a reader does that has nothing yet.
     fn want(&mut self, len: usize) -> PolarsResult<()> {
         self.wanted = if self.len < len { len } else { 0 };
         if self.is_waiting() {

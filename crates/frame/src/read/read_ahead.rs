@@ -46,7 +46,7 @@ impl ReadAhead {
         }
     }
 
-    /// What has to be read of a source of `len` bytes before a range of it is there.
+    /// The bytes to read of a source of `len` bytes before a range of it is there.
     pub(crate) fn missing(&self, range: &Range<u64>, len: u64) -> Option<Range<u64>> {
         let end = self.start + self.bytes.len() as u64;
         let missing = !range.is_empty() && (range.start < self.start || range.end > end);

@@ -1,4 +1,4 @@
-//! What can be saved of a file whose writer died before the footer.
+//! Saves the rows of a file whose writer died before the footer.
 
 use floe_format::IpcLimits;
 use floe_format::constants::FILE_PREFIX;

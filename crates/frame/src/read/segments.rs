@@ -5,16 +5,15 @@ use std::ops::Range;
 use floe_array::decode::ColumnOffsets;
 use floe_format::{BatchHeader, BufferSpec, DataType, Field};
 
-/// Neighbouring buffers are read together up to so many bytes.
+/// Neighbouring buffers are read together up to this many bytes.
 const TOGETHER: u64 = 8 << 20;
 /// Bytes between two buffers that are not worth a segment of their own.
 pub(crate) const GAP: u64 = 4 << 10;
 /// Buffers of this size that do not end up in the result as they are stay apart from those that do.
 const APART: u64 = 256 << 10;
 
-/// The ranges of a body that hold all buffers of the columns, but for the values of those that are read
-/// `in_place`, in ascending order: ascending, apart, each buffer within one. `starts` says where the columns' buffers
-/// begin.
+/// The ranges of a body that hold all buffers of the columns, but for the values of those that are read `in_place`.
+/// They ascend, do not touch, and each buffer lies within one. `starts` says where the columns' buffers begin.
 pub(crate) fn ranges(
     header: &BatchHeader,
     starts: &[ColumnOffsets],

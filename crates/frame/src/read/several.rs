@@ -12,7 +12,7 @@ use super::stream_source::{Current, Stream};
 use crate::error::is_io;
 use crate::schema::ReadSchema;
 
-/// The custom metadata of a batch: what is text, and what is not.
+/// The custom metadata of a batch: text, and entries that are not UTF-8.
 pub(crate) type BatchMetadata = (KeyValues, Vec<NotUtf8>);
 
 impl<S: MessageSource> Stream<S> {
@@ -47,7 +47,7 @@ impl<S: MessageSource> Stream<S> {
         })
     }
 
-    /// What is left of the stream, which has to be all that is left of its source if nobody else can read on.
+    /// The rest of the stream, which has to be all that is left of its source if nobody else can read on.
     pub(crate) fn finish(&mut self, options: &ReadOptions) -> PolarsResult<DataFrame> {
         self.check_projection(options)?;
         self.once(|stream| {

@@ -29,10 +29,10 @@ use crate::schema::{arrow_schema, field_metadata, user_metadata};
 ///
 /// # Several streams in one source
 ///
-/// [`next_stream`](Self::next_stream) reads one after the other, until the source ends. Whoever lends the source
+/// [`next_stream`](Self::next_stream) reads one after the other, until the source ends. A caller that lends the source
 /// (`IpcStreamReader::new(&mut source)`) can as well make a reader for each stream.
 ///
-/// What `finish` does when something follows the end marker depends on who could still read it:
+/// If something follows the end marker, the action of `finish` depends on who could still read it:
 ///
 /// | source | something follows |
 /// |---|---|
@@ -172,8 +172,8 @@ impl<R: Read> IpcStreamReader<R> {
         with_stream!(&self.state, &self.options, |s| Ok(arrow_schema(&s.schema(&self.options)?.written)))
     }
 
-    /// The custom metadata of the schema. What floe itself keeps there is in
-    /// [`custom_metadata_bytes`](Self::custom_metadata_bytes) only, as is metadata that is not UTF-8.
+    /// The custom metadata of the schema. Entries of floe's own and metadata that is not UTF-8 are in
+    /// [`custom_metadata_bytes`](Self::custom_metadata_bytes) only.
     ///
     /// ```
     /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
@@ -281,8 +281,8 @@ impl<R: Read> IpcStreamReader<R> {
         self
     }
 
-    /// The record batches one by one, each decoded when it is asked for. What this reader's options
-    /// say holds for the batches as well. A second iterator goes on where the first one stopped.
+    /// The record batches one by one, each decoded when it is asked for. The options of this reader hold for the
+    /// batches as well. A second iterator goes on where the first one stopped.
     ///
     /// ```
     /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};

@@ -17,9 +17,9 @@ use crate::error::format_error;
 /// Decodes an Arrow IPC stream whose bytes are handed over as they come: for sockets that are read asynchronously, HTTP
 /// bodies, Flight. It does no I/O, and takes pieces of any size.
 ///
-/// Bytes are kept until the message that they belong to has come as a whole. What lies in one piece is not copied: buffers
-/// that are not compressed become views into it. What lies across pieces is copied once, and of columns that are not
-/// wanted nothing is.
+/// Bytes are kept until the message that they belong to has come as a whole. A buffer that lies in one piece is not
+/// copied: if it is not compressed, it becomes a view into the piece. A buffer that lies across pieces is copied once.
+/// Columns that are not wanted are never copied.
 ///
 /// ```
 /// use floe_frame::{IpcStreamWriter, StreamDecoder};
@@ -51,8 +51,8 @@ use crate::error::format_error;
 ///
 /// # Several streams
 ///
-/// What follows the end marker is kept: [`next_stream`](Self::next_stream) goes on to the stream there. `finish` is an error
-/// if something is left, but for zeros and further end markers.
+/// Bytes behind the end marker are kept: [`next_stream`](Self::next_stream) goes on to the stream there. `finish` is an
+/// error if something is left, but for zeros and further end markers.
 ///
 /// # Errors
 ///
@@ -106,7 +106,7 @@ impl StreamDecoder {
     /// Takes the next bytes: `Vec<u8>`, `Bytes`, `Buffer<u8>`. Returns a frame for each record batch that is complete now.
     ///
     /// # Errors
-    /// When what has come is not a valid stream, or a projected column is not there.
+    /// When the bytes so far are not a valid stream, or a projected column is not there.
     pub fn push<B: AsRef<[u8]> + Send + Sync + 'static>(&mut self, bytes: B) -> PolarsResult<Vec<DataFrame>> {
         if !std::mem::replace(&mut self.is_begun, true) {
             self.stream.input.restart(self.options.limits);
@@ -232,7 +232,7 @@ impl StreamDecoder {
         }
         let mut frames = Vec::new();
         while !self.is_advancing && !self.stream.input.is_waiting() {
-            // What has been returned is the caller's.
+            // Returned frames are the caller's.
             self.stream.hand_over();
             match self.stream.next_frame(&self.options) {
                 Ok(Some((frame, _))) => frames.push(frame),

@@ -1,4 +1,4 @@
-//! A stream that is being read: what is known of it, and whether it can be read on.
+//! A stream that is being read: its state, and whether it can be read on.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub(super) struct Stream<S> {
     pub(super) health: Health,
 }
 
-/// What is known of one stream.
+/// The state of one stream.
 #[derive(Default)]
 pub(super) struct Current {
     /// Whether it has been looked for, and is there.
@@ -123,7 +123,7 @@ impl<S: MessageSource> Stream<S> {
         }
     }
 
-    /// An error, and what it may come from if this is a file.
+    /// An error, with its likely cause if this is a file.
     pub(super) fn in_file(&self, error: PolarsError) -> PolarsError {
         if self.current.file.is_some() { Enclosed::hint(error) } else { error }
     }
@@ -148,12 +148,12 @@ impl<S: MessageSource> Stream<S> {
         }
     }
 
-    /// What has been decoded is the caller's now: `max_total_bytes` counts anew.
+    /// Decoded frames are the caller's now: `max_total_bytes` counts anew.
     pub(crate) fn hand_over(&self) {
         self.current.budget.restart_total();
     }
 
-    /// What decoding takes, to be sent to the pool.
+    /// The inputs of decoding, to be sent to the pool.
     pub(super) fn decoding(&mut self, options: &ReadOptions) -> PolarsResult<Decoding> {
         Ok(Decoding {
             schema: self.plan(options)?,

@@ -1,4 +1,4 @@
-//! What a source's columns become, where there is a choice.
+//! The types of a source's columns, where there is a choice.
 
 pub use floe_array::decode::Unrepresentable;
 
@@ -55,8 +55,8 @@ impl<T: Into<String>, const N: usize> From<[T; N]> for TextAsBinary {
     }
 }
 
-/// What a source's columns become, where there is a choice: for [`IpcIndex`](crate::IpcIndex), as the readers' methods of
-/// the same names say it.
+/// The types of a source's columns, where there is a choice: for [`IpcIndex`](crate::IpcIndex), as the readers' methods
+/// of the same names say it.
 ///
 /// ```
 /// use floe_frame::{IpcIndex, IpcLimits, IpcWriter, TypeOptions, Unrepresentable};
@@ -92,7 +92,7 @@ impl TypeOptions {
         self
     }
 
-    /// What becomes of values that Polars has no place for. Defaults to an error.
+    /// How values are read that Polars has no place for. Defaults to an error.
     ///
     /// ```
     /// use floe_frame::{TypeOptions, Unrepresentable};

@@ -20,11 +20,11 @@ use super::pending::PendingBatch;
 use super::stream_source::Stream;
 use crate::pool::Task;
 
-/// Batches of about so many bytes are decoded together; those on disk take none yet, so that all of them are.
+/// Batches of about this many bytes are decoded together; those on disk take none yet, so that all of them are.
 const WINDOW_BYTES: usize = 8 << 20;
-/// The first batches, of which nothing is read in place: so many bytes tell how the others will be.
+/// Bytes of the first batches, none of which is read in place: they show how the others will be.
 const FIRST_WINDOW_BYTES: usize = if cfg!(fuzzing) { 1 } else { 1 << 20 };
-/// What a batch counts for at least: windows have at most 1,024 of them.
+/// The fewest bytes that a batch counts for: windows have at most 1,024 batches.
 const MIN_BATCH_BYTES: usize = 16 << 10;
 /// Windows being decoded while the next one is read.
 const MAX_WINDOWS_IN_FLIGHT: usize = 2;
@@ -82,7 +82,7 @@ impl<S: MessageSource> Stream<S> {
         Ok(window)
     }
 
-    /// Adds batches until there are so many bytes.
+    /// Adds batches until there are `bytes` bytes.
     fn extend(
         &mut self,
         window: &mut Window,

@@ -15,8 +15,8 @@ use floe_format::{
 
 use super::metadata_map;
 
-/// Types that polars-arrow lacks appear as what they are read as: runs as their values, list views
-/// as lists.
+/// Types that polars-arrow lacks appear as the types that floe reads them as: runs as their values, list views as
+/// lists.
 pub(crate) fn arrow_schema(schema: &WireSchema) -> ArrowSchema {
     let names = distinct(schema.fields.iter().map(|field| field.name.as_str()));
     let fields = schema.fields.iter().zip(names);

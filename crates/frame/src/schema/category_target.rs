@@ -1,4 +1,4 @@
-//! What the dictionary of a field becomes: values, a categorical or an enum.
+//! The target of a field's dictionary: values, a categorical or an enum.
 
 #[cfg(feature = "dtype-categorical")]
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::from_wire::find;
 #[cfg(feature = "dtype-categorical")]
 use super::{CATEGORICAL, ENUM_VALUES, ENUM_VALUES_LEGACY};
 
-/// What the dictionary of a field becomes.
+/// The target of a field's dictionary.
 #[derive(Clone)]
 pub(crate) enum CategoryTarget {
     /// Plain values.
@@ -41,8 +41,8 @@ impl CategoryTarget {
     }
 }
 
-/// What a dictionary-encoded field becomes: an enum or a categorical for strings, the values
-/// themselves for anything else.
+/// The target of a dictionary-encoded field: an enum or a categorical for strings, the values themselves for anything
+/// else.
 #[cfg(feature = "dtype-categorical")]
 pub(super) fn category_dtype(field: &WireField, values: DataType) -> Result<(CategoryTarget, DataType)> {
     if values != DataType::String || becomes_text(&field.data_type) {

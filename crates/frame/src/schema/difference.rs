@@ -27,7 +27,7 @@ pub struct TypeDifference {
     right: Found,
 }
 
-/// What one side has.
+/// The value on one side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Found {
     Something(String),

@@ -31,7 +31,7 @@ pub(crate) struct ReadSchema {
     pub(crate) columns: Vec<ReadColumn>,
     /// By slot: what the dictionary becomes.
     pub(crate) targets: Vec<CategoryTarget>,
-    /// What columns become, where there is a choice.
+    /// The types of columns, where there is a choice.
     pub(crate) types: TypeOptions,
     /// By slot: the way to the field in `wire`, from child to child. A path rather than the field, since dictionary-encoded
     /// fields may contain each other.

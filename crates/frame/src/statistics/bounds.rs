@@ -11,7 +11,7 @@ use arrow::types::NativeType;
 use polars_compute::min_max::MinMaxKernel;
 use polars_core::prelude::*;
 
-/// Bytes of a string that are kept; what is cut off moves a bound outwards, never inwards.
+/// Bytes of a string that are kept; cutting moves a bound outwards, never inwards.
 const STRING_BYTES: usize = 64;
 
 /// Bounds as text.

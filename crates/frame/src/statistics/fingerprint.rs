@@ -10,8 +10,8 @@ const SAMPLES: u64 = 4;
 /// Bytes a sample. Buffers of up to all samples' bytes are hashed whole.
 const SAMPLE_BYTES: u64 = 256;
 
-/// The hash of a column as it is stored: its nodes, the lengths of its buffers, and samples of
-/// their bytes, which `read` copies from a buffer and a range in it.
+/// The hash of a column as it is stored: its nodes, the lengths of its buffers, and samples of their bytes. `read`
+/// copies a sample from a buffer and a range in it.
 pub(crate) fn fingerprint(
     nodes: &[FieldNode],
     lens: &[u64],

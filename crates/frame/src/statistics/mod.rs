@@ -1,20 +1,18 @@
 //! Smallest and largest value and null count of each column of a batch, in the batch's metadata.
 //!
-//! Readers that do not know the key ignore it; floe's scans skip batches by it. What is read comes
-//! from outside, so it is believed only if it is bound to the very batch it stands with:
+//! Readers that do not know the key ignore it; floe's scans skip batches by it. Text that is read comes from outside,
+//! so it counts only if it is bound to the very batch it stands with:
 //!
 //! ```text
 //!   floe:statistics = <hash of the rest, 16 hex digits>:
 //!     {"batch":0,"rows":3,"schema":"<hash>","columns":[[nulls,"<fingerprint>","min","max"], ..]}
 //! ```
 //!
-//! `batch` is the batch's number, `schema` a hash of the columns' names and types, and each
-//! column's `fingerprint` a hash of its field nodes, its buffers' lengths and samples of their bytes
-//! ([`fingerprint`]). So statistics that were edited, moved to another batch, or kept by a tool
-//! that rewrote the batch are ignored. What remains: someone who forges text, hash and fingerprints
-//! alike, or changes values only between the samples while every length stays the same, is
-//! believed; that is no accident, and a reader that must not trust its source can choose not to
-//! use statistics.
+//! `batch` is the batch's number, and `schema` a hash of the columns' names and types. Each column's `fingerprint` is a
+//! hash of its field nodes, its buffers' lengths and samples of their bytes ([`fingerprint`]). So statistics that were
+//! edited, moved to another batch, or kept by a tool that rewrote the batch are ignored. The remaining risk is a
+//! forgery of text, hash and fingerprints alike, or a change of values only between the samples that keeps every
+//! length. That is no accident, and a reader that must not trust its source can choose not to use statistics.
 //!
 //! A file's footer repeats the texts of all batches, one per line.
 //!
@@ -37,7 +35,7 @@ pub(crate) const KEY: &str = "floe:statistics";
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ColumnStatistics {
     pub(crate) nulls: usize,
-    /// What binds the rest to the column's bytes.
+    /// The hash that binds the rest to the column's bytes.
     pub(crate) fingerprint: u64,
     /// No value that is not null is below.
     pub(crate) min: Option<String>,
@@ -67,8 +65,7 @@ impl BatchStatistics {
         format!("{}:{text}", hex(xxh3_64(text.as_bytes())))
     }
 
-    /// What a text says, if it is whole. Whether it is about the batch at hand is for the caller
-    /// to check.
+    /// The contents of a text, if it is whole. Whether it is about the batch at hand is for the caller to check.
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let (hash, text) = text.split_once(':')?;
         if from_hex(hash)? != xxh3_64(text.as_bytes()) {

@@ -122,7 +122,7 @@ impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
         self.engine.finish()
     }
 
-    /// What has been written so far.
+    /// The counters of this writer so far.
     ///
     /// ```
     /// # use floe_frame::IpcWriter;

@@ -1,9 +1,8 @@
 //! Where a frame is cut into record batches.
 //!
-//! Asked for a number of rows, every batch has exactly that many, but for the last. Otherwise
-//! batches have about [`DEFAULT_ROWS`] rows, fewer if that would be more than [`MAX_BYTES`]; the
-//! cuts follow the frame's chunks where those are of a sensible size, since a batch within one
-//! chunk is written without a copy.
+//! Asked for a number of rows, every batch has exactly that many, but for the last. Otherwise batches have about
+//! [`DEFAULT_ROWS`] rows, fewer if that would be more than [`MAX_BYTES`]. The cuts follow the frame's chunks where
+//! those are of a sensible size, since a batch within one chunk is written without a copy.
 
 use std::ops::Range;
 

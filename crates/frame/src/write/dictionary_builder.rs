@@ -92,7 +92,7 @@ impl DictionaryBuilder {
         }
     }
 
-    /// What has to be written before the next batch. `deltas` prefers additions over replacements.
+    /// The dictionaries to write before the next batch. `deltas` prefers additions over replacements.
     pub(crate) fn pending(&self, deltas: bool) -> PendingDictionary {
         match self.written {
             None => PendingDictionary::All,
@@ -219,7 +219,7 @@ impl DictionaryBuilders {
         Ok(())
     }
 
-    /// What the keys of each slot become.
+    /// The renumbering of the keys of each slot.
     pub(crate) fn remaps(&self) -> Vec<Option<Remap>> {
         let remap = |dictionary: &DictionaryBuilder| {
             if dictionary.is_fixed() { None } else { Some(dictionary.shared.clone().unwrap_or_default()) }

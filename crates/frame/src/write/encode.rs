@@ -26,8 +26,9 @@ pub(crate) struct Encoding<'a> {
     pub(crate) executor: &'static dyn Executor,
 }
 
-/// Encodes and compresses one column, with `split` in several tasks. [`assemble`](super::batch::assemble) waits for those
-/// that compress. Where nothing is compressed, whoever writes a deferred buffer waits for the task that makes it.
+/// Encodes and compresses one column, with `split` in several tasks. [`assemble`](super::batch::assemble) waits for
+/// those that compress. Where nothing is compressed, the writing thread waits for the task that makes a deferred
+/// buffer.
 pub(crate) fn column(
     field: &Field,
     array: &ArrayRef,
@@ -48,8 +49,8 @@ pub(crate) fn column(
     compress(ctx.finish(), compression, executor, split, role)
 }
 
-/// If the pool encodes, pieces shorter than this are joined: a vectored write of many pieces takes the writing thread longer
-/// than of one, and everything waits for the writing thread.
+/// If the pool encodes, shorter pieces are joined. A vectored write of many pieces takes the writing thread longer than
+/// of one, and everything waits for the writing thread.
 const MIN_PIECE_BYTES: usize = 16 << 10;
 
 /// Whether uncompressed numbers are written from the buffers they lie in: those of one array, or of several that have no

@@ -47,7 +47,7 @@ pub(crate) struct Engine<W> {
     pub(super) emitter: Emitter<W>,
     pub(super) config: Arc<EncodeConfig>,
     pub(super) dictionaries: DictionaryBuilders,
-    /// What the keys of each dictionary become.
+    /// The renumbering of the keys of each dictionary.
     pub(super) remaps: Arc<[Option<Remap>]>,
     footer_metadata: Option<Metadata>,
     pub(super) batch_size: Option<usize>,

@@ -31,7 +31,7 @@ impl WriteFormat for FileFormat {}
 impl WriteFormat for StreamFormat {}
 
 pub(super) mod sealed {
-    /// What writers have to know of a format.
+    /// The differences between the formats, for writers.
     #[doc(hidden)]
     pub trait Format {
         /// A file rather than a stream.

@@ -14,7 +14,7 @@ use crate::error::format_error;
 use crate::pool::{Queue, executor};
 use crate::schema::WriteSchema;
 
-/// What encoding a batch needs, shared by its tasks.
+/// The inputs of encoding a batch, shared by its tasks.
 pub(super) struct EncodeConfig {
     pub(super) schema: WriteSchema,
     pub(super) compression: Option<Compression>,

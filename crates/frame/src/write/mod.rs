@@ -1,8 +1,8 @@
 //! DataFrames to bytes.
 //!
-//! One engine serves the file, the stream and whatever comes next: [`engine::Engine`] cuts frames
-//! into record batches, has them encoded on the pool and emits them in order; [`emit::Emitter`]
-//! knows where the bytes go and what stands before and behind them.
+//! One engine serves the file, the stream and any other sink. [`engine::Engine`] cuts frames into record batches, has
+//! them encoded on the pool and emits them in order. [`emit::Emitter`] knows where the bytes go and what stands before
+//! and behind them.
 
 mod batch;
 mod batched;

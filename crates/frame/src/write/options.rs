@@ -1,4 +1,4 @@
-//! What the writers' builders set.
+//! The options that the writers' builders set.
 
 use std::sync::Arc;
 

@@ -11,8 +11,7 @@
 //!
 //! Waiting cannot deadlock. A follower's leader belongs to an earlier batch, whose tasks are taken from the queue
 //! first, so it has begun already. It is a task of one column, and only computes until it has published its plans: no
-//! thread waits for itself. Whoever changes the order of the queue, or puts other work into a leader's task, has to
-//! keep that true.
+//! thread waits for itself. A change of the queue's order, or other work in a leader's task, must keep that true.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -86,7 +85,7 @@ pub(crate) enum PlanRole {
     Follower(Arc<SharedPlans>),
 }
 
-/// Publishes a leader's plans. Dropping it wakes all followers: what has no plan by then will have none.
+/// Publishes a leader's plans. Dropping it wakes all followers: a column without a plan by then gets none.
 pub(crate) struct PlanPublisher(Arc<SharedPlans>);
 
 impl PlanPublisher {

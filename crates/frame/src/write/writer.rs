@@ -174,11 +174,11 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
         self
     }
 
-    /// Write data as it lies in memory although some of it belongs to no row of the frame, where that
-    /// saves a copy. This concerns buffers of strings and binaries of which most is in use (unless
-    /// [`with_canonical_views`](Self::with_canonical_views) copies them together anyway), and numbers
-    /// and booleans under nulls. So values of rows that a filter or a slice left out may get into the
-    /// file. Defaults to false: no such byte is written. What is read back is the same.
+    /// Write data as it lies in memory although some of it belongs to no row of the frame, where that saves a copy.
+    /// This concerns buffers of strings and binaries of which most is in use (unless
+    /// [`with_canonical_views`](Self::with_canonical_views) copies them together anyway), and numbers and booleans
+    /// under nulls. So values of rows that a filter or a slice left out may get into the file. Defaults to false: no
+    /// such byte is written. The frame that is read back is the same.
     ///
     /// ```
     /// # use floe_frame::IpcWriter;
@@ -206,8 +206,8 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
 
     /// Sets custom metadata of the schema. Must be called before anything is written.
     ///
-    /// A writer takes strings. Metadata that was read and is not UTF-8 can therefore not be written: readers hand
-    /// it out as bytes (`schema_metadata_bytes`), and leave it out of the maps that could be passed on to here.
+    /// A writer takes strings. Metadata that was read and is not UTF-8 can therefore not be written. Readers hand it
+    /// out as bytes (`schema_metadata_bytes`), and leave it out of the maps that could be passed on to here.
     ///
     /// ```
     /// # use floe_frame::{IpcWriter, Metadata};
@@ -254,7 +254,7 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
         Engine::start(self.writer, &Arc::new(schema.clone()), &self.options).map(BatchWriter::new)
     }
 
-    /// What `finish` wrote; all zero before.
+    /// The counters of `finish`; all zero before.
     ///
     /// ```
     /// # use floe_frame::IpcWriter;

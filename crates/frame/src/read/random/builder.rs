@@ -80,7 +80,7 @@ pub struct IpcIndexBuilder {
 enum State {
     /// The end of the source is needed, and mostly its start.
     Ends,
-    /// What it is is told by its start. If that is a file's, this is what is wrong with its end.
+    /// Its start tells the format. If that is a file's, this is what is wrong with its end.
     Start(Option<PolarsError>),
     /// The rest of the footer is needed.
     Footer(Range<u64>),
@@ -126,7 +126,7 @@ impl IpcIndexBuilder {
     /// `Buffer<u8>`. They are not copied.
     ///
     /// # Errors
-    /// When they are not as many as the range has, or were not asked for: nothing has happened then. When what they say is
+    /// When they are not as many as the range has, or were not asked for: nothing has happened then. When the bytes are
     /// not valid, as [`IpcIndex::open`]: the builder is of no more use then.
     pub fn give<B: AsRef<[u8]> + Send + Sync + 'static>(
         &mut self,
@@ -189,7 +189,7 @@ impl IpcIndexBuilder {
         }
     }
 
-    /// What comes after a state whose bytes are there.
+    /// The step after a state whose bytes are there.
     fn step(&mut self, state: State) -> PolarsResult<State> {
         match state {
             State::Ends => self.ends(),
@@ -259,7 +259,7 @@ impl IpcIndexBuilder {
     /// A file: the rest of its footer is needed.
     fn file(&mut self, suffix: &[u8]) -> PolarsResult<State> {
         let range = footer_range(self.len(), suffix, &self.options.limits)?;
-        // What the tail has of it need not be read again.
+        // Bytes that the tail holds need not be read again.
         let tail = self.len().saturating_sub(self.profile.tail_bytes).max(range.start);
         let known = if self.request.given.has(&(tail..range.end)) { tail } else { range.end };
         self.request.ask(std::slice::from_ref(&(range.start..known)));

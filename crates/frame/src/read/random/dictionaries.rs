@@ -23,7 +23,7 @@ pub(super) struct DictionaryIndex {
     kind: IpcKind,
     limits: IpcLimits,
     blocks: Vec<Block>,
-    /// What their heads say, once those have been read.
+    /// The headers of the dictionary batches, once they have been read.
     ids: OnceLock<Vec<DictionaryId>>,
     /// Dictionaries decoded lately.
     known: Mutex<VecDeque<Known>>,
@@ -40,7 +40,7 @@ struct Known {
 /// Snapshots of dictionaries that are kept. A file needs one for each projection.
 const MAX_KNOWN: usize = 8;
 
-/// What a read of dictionaries needs beside the source.
+/// The inputs of a read of dictionaries, beside the source.
 pub(super) struct DictionaryRead<'a> {
     pub(super) schema: &'a Arc<ReadSchema>,
     pub(super) projection: &'a Projection,
@@ -60,7 +60,7 @@ impl DictionaryIndex {
         if self.ids.get().is_some() { &[] } else { &self.blocks }
     }
 
-    /// What the heads say, which are read at the first time.
+    /// The headers, which are read at the first call.
     fn ids(&self, source: &dyn RangedSource) -> PolarsResult<&[DictionaryId]> {
         if let Some(ids) = self.ids.get() {
             return Ok(ids);
@@ -119,7 +119,7 @@ impl DictionaryIndex {
         Ok(numbers.into_iter().filter_map(|number| self.blocks.get(number).copied()).collect())
     }
 
-    /// What is known that comes before the end of some messages and is nearest to it, and where it stands: the rest is
+    /// The kept state that comes before the end of these messages and is nearest to it, and its position: the rest is
     /// applied to that. Not locked meanwhile: the pool may run another read on this very thread.
     fn nearest(
         &self,

@@ -1,4 +1,4 @@
-//! What indexing finds: streams, record batches, dictionary batches.
+//! The results of indexing: streams, record batches, dictionary batches.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct BatchEntry {
     pub(super) dictionaries: usize,
 }
 
-/// What the head of a dictionary message says.
+/// The contents of the head of a dictionary message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct DictionaryId {
     pub(super) id: i64,
@@ -49,7 +49,7 @@ pub(super) struct Found {
     /// One for each dictionary message, or none: then their heads have not been read yet.
     pub(super) dictionary_ids: Vec<DictionaryId>,
     pub(super) has_statistics: bool,
-    /// What columns become.
+    /// The types of columns, where there is a choice.
     pub(super) types: TypeOptions,
 }
 

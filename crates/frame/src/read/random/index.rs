@@ -1,4 +1,4 @@
-//! What an index knows, and reading by it.
+//! The contents of an index, and reading by it.
 
 use std::ops::Range;
 use std::sync::Arc;

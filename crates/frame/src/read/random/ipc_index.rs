@@ -34,14 +34,13 @@ impl IpcIndex {
     /// length or time of modification differs is an error.
     ///
     /// # Errors
-    /// When the file cannot be read, is neither format, is cut off, or exceeds the limits; when
-    /// something else than a stream of the same columns follows the end of a stream. The error names
-    /// the path.
+    /// When the file cannot be read, is neither format, is cut off, or exceeds the limits. Also when the end of a
+    /// stream is followed by something else than a stream of the same columns. The error names the path.
     pub fn open(path: impl AsRef<Path>, limits: IpcLimits) -> PolarsResult<Self> {
         Self::open_with_types(path, limits, TypeOptions::default())
     }
 
-    /// As [`open`](Self::open), of columns that become what is said.
+    /// As [`open`](Self::open), with the given choice of column types.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -56,12 +55,13 @@ impl IpcIndex {
         index.map_err(|e| e.wrap_msg(|msg| format!("{}: {msg}", path.display())))
     }
 
-    /// Indexes whatever the source is: a file or a stream. Where each read is a request, few are made: a file of floe's or
-    /// Polars' takes one for its end, and a second one if its footer is longer than
-    /// [`with_tail_bytes`](IpcIndexOptions::with_tail_bytes); other writers' files take one more for the heads of batches.
+    /// Indexes whatever the source is: a file or a stream. Where each read is a request, few are made. A file of floe's
+    /// or Polars' takes one for its end, and a second one if its footer is longer than
+    /// [`with_tail_bytes`](IpcIndexOptions::with_tail_bytes). Files of other writers take one more for the heads of
+    /// batches.
     ///
-    /// What floe and Polars note in the footer of the rows of batches is taken by its word there. A batch that has other
-    /// rows is an error when it is read.
+    /// The rows of batches that floe and Polars write to the footer are trusted there. A batch that has other rows is
+    /// an error when it is read.
     ///
     /// # Errors
     /// As [`open`](Self::open), and when the source cannot be read.

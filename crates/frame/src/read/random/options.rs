@@ -37,7 +37,7 @@ impl IpcIndexOptions {
         self
     }
 
-    /// What columns become, where there is a choice.
+    /// The types of columns, where there is a choice.
     pub fn with_types(mut self, types: TypeOptions) -> Self {
         self.types = types;
         self
@@ -50,8 +50,8 @@ impl IpcIndexOptions {
         self
     }
 
-    /// Ranges with at most so many bytes between them are read by one request. Defaults to 64 KiB: about what a store sends
-    /// in the time that another request takes.
+    /// Ranges with at most this many bytes between them are read by one request. Defaults to 64 KiB: about what a store
+    /// sends in the time that another request takes.
     pub fn with_gap_bytes(mut self, gap_bytes: u64) -> Self {
         self.gap_bytes = gap_bytes;
         self
@@ -63,14 +63,14 @@ impl IpcIndexOptions {
 pub(super) struct Profile {
     /// Bytes at the end that are read first.
     pub(super) tail_bytes: u64,
-    /// A source of so many bytes is read as a whole.
+    /// A source of up to this many bytes is read as a whole.
     pub(super) whole_bytes: u64,
     /// Bytes between ranges that are read along.
     pub(super) gap_bytes: u64,
-    /// Whether the first bytes are looked at in any case. Otherwise a file is told by its last ones.
+    /// Whether the first bytes are read in any case. Otherwise a file is told by its last ones.
     pub(super) sees_start: bool,
-    /// Of files of up to so many batches all heads are read. Of others the rows may come from the footer, if the heads of
-    /// three batches agree; of `None` they come from the footer without a look at heads.
+    /// Of files of up to this many batches all heads are read. Of others the rows may come from the footer, if the
+    /// heads of three batches agree; of `None` they come from the footer without a look at heads.
     pub(super) checked_batches: Option<usize>,
     /// Whether heads that have been read are kept for the reads to come.
     pub(super) keeps_heads: bool,

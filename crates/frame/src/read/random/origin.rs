@@ -14,7 +14,7 @@ use polars_core::prelude::*;
 use crate::error::io_error;
 use crate::read::ranged::{FileSource, RangedSource, ReadCost};
 
-/// What an index reads from.
+/// The source that an index reads from.
 pub(super) enum Origin {
     /// A file on disk, by its path.
     Path {
@@ -26,7 +26,7 @@ pub(super) enum Origin {
     None,
 }
 
-/// What tells a file from another of the same name.
+/// The mark that tells a file from another of the same name.
 #[derive(PartialEq, Eq)]
 pub(super) struct Stamp {
     len: u64,

@@ -23,8 +23,8 @@ use crate::read::segments::exact_ranges;
 /// given them, and decodes them. [`IpcIndex::plan`](crate::IpcIndex::plan) makes one, and
 /// [`IpcIndexBuilder`](crate::IpcIndexBuilder) has an example.
 ///
-/// First come the heads of the batches, unless the index knows them from an earlier read; then the buffers of the columns
-/// and the dictionaries that those need: exactly their bytes, and the padding between neighbours.
+/// First come the heads of the batches, unless the index knows them from an earlier read. Then come the buffers of the
+/// columns and the dictionaries that those need: exactly their bytes, and the padding between neighbours.
 #[must_use]
 pub struct ReadPlan {
     index: Arc<Index>,

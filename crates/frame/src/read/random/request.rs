@@ -8,7 +8,7 @@ use polars_core::prelude::*;
 
 use crate::read::ranged::{RangedSource, SparseSource, join_ranges, read_joined_ranges};
 
-/// What has been asked for and not been given yet, and what has been given.
+/// The ranges that have been asked for and not been given yet, and the bytes that have.
 pub(super) struct Request {
     pub(super) given: SparseSource,
     needed: Vec<Range<u64>>,

@@ -1,4 +1,4 @@
-//! What batches say about their values, as far as it is bound to them.
+//! The statistics of batches, as far as they are bound to their values.
 
 use std::ops::Range;
 use std::sync::{Arc, PoisonError};
@@ -18,17 +18,16 @@ use crate::schema::ReadSchema;
 use crate::statistics::bounds::parse;
 use crate::statistics::{BatchStatistics, ColumnStatistics, KEY, fingerprint, schema_fingerprint};
 
-/// What is known of one batch's columns.
+/// The statistics of one batch's columns.
 type Known = Vec<Option<ColumnStatistics>>;
 
 impl IpcIndex {
-    /// Statistics of some columns: a row for each batch of the range, with the columns `len` (its
-    /// rows) and, for each column, `<name>_min`, `<name>_max` and `<name>_nc` (nulls); null where
-    /// nothing is known. This is the frame that Polars' predicates for skipping batches look at.
+    /// Statistics of some columns: a row for each batch of the range. It has the columns `len` (its rows) and, for each
+    /// column, `<name>_min`, `<name>_max` and `<name>_nc` (nulls). Values are null where nothing is known. This is the
+    /// frame that Polars' predicates for skipping batches look at.
     ///
-    /// Reads each batch's header, and samples of the columns asked for, which the statistics must
-    /// match: those of another batch, edited ones, or ones left by a tool that rewrote the values
-    /// count as unknown.
+    /// Reads each batch's header, and samples of the columns asked for, which the statistics must match. Statistics of
+    /// another batch, edited ones, and ones left by a tool that rewrote the values count as unknown.
     ///
     /// # Errors
     /// When a column or batch is not there, or a header cannot be read. Statistics that cannot be
@@ -119,7 +118,7 @@ impl Index {
         for (entry, number) in self.batches.iter().zip(0..).skip(batches.start).take(batches.len()) {
             let head = self.head(&request.given, entry, number)?;
             let recorder = Recorder::default();
-            // What cannot be understood counts as unknown later on.
+            // Text that cannot be parsed counts as unknown later on.
             if prints(&self.stream_of(number)?.schema, &head, &recorder, columns).is_ok() {
                 let body = body_start(entry.block);
                 let sampled = recorder.0.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -21,7 +21,7 @@ use crate::read::types::TypeOptions;
 use crate::schema::{ReadColumn, ReadSchema, TypeDifference};
 use crate::statistics;
 
-/// Bodies shorter than this are read along with the heads, so many bytes at once.
+/// Bodies of fewer bytes are read along with the heads, this many bytes at once.
 const SHORT_BODY_BYTES: u64 = 32 << 10;
 
 /// A walk that says which bytes it needs next.
@@ -40,7 +40,7 @@ pub(super) struct StreamWalk {
     failed: Option<PolarsError>,
 }
 
-/// What a walk comes to.
+/// The result of a step of a walk.
 pub(super) enum Walked {
     /// These bytes are needed.
     Needs(Range<u64>),
@@ -69,7 +69,7 @@ impl StreamWalk {
             }
             match self.one_stream() {
                 Err(error) if self.passed > 0 => {
-                    // What stands there instead of a stream is looked at.
+                    // Bytes there that are no stream are examined for the message of the error.
                     self.failed = Some(error);
                     let sniffed = self.from..self.len.min(self.from + SNIFFED as u64);
                     if let Some(missing) = self.heads.missing(&sniffed, self.len) {
@@ -88,7 +88,7 @@ impl StreamWalk {
         }
     }
 
-    /// What is wrong with a stream behind others, or with what stands in its place.
+    /// The error of a stream behind others, or of the bytes in its place.
     fn behind_another(&mut self, error: PolarsError) -> PolarsError {
         let (at, before) = (self.from, self.passed);
         let sniffed = at..self.len.min(at + SNIFFED as u64);
@@ -215,7 +215,7 @@ impl Found {
     }
 }
 
-/// Whether batches of both can be read alike. What is said about the schema as a whole does not matter.
+/// Whether batches of both can be read alike. Differences of the schema as a whole do not matter.
 fn written_alike(left: &Schema, right: &Schema) -> bool {
     left.fields == right.fields && left.endianness == right.endianness
 }
@@ -251,7 +251,7 @@ fn same_columns(first: &ReadSchema, other: &ReadSchema, place: &str) -> Result<(
                     ));
                 },
             },
-            // What Polars cannot hold is an error where the column is wanted.
+            // A type that Polars cannot hold is an error only where the column is wanted.
             (Err(_), Err(_)) => {},
             (Ok(dtype), Err(_)) => return told(TypeDifference::missing_on_the_right(dtype), &left.name),
             (Err(_), Ok(dtype)) => return told(TypeDifference::missing_on_the_left(dtype), &left.name),

@@ -28,7 +28,7 @@ enum Wanted {
     Batch(usize),
 }
 
-/// What a head says.
+/// The contents of a head.
 enum Said {
     Dictionary(DictionaryId),
     Batch { rows: usize, has_statistics: bool },
@@ -162,7 +162,7 @@ impl HeadSweep {
         }
     }
 
-    /// What has been found. A batch that has other rows than the footer says is an error when it is read.
+    /// The results so far. A batch that has other rows than the footer says is an error when it is read.
     pub(super) fn finish(self, types: &TypeOptions) -> Found {
         let dictionaries = self.footer.dictionaries;
         let rows = self.rows.unwrap_or(self.batch_rows);

@@ -1,4 +1,4 @@
-//! Reads of just so many bytes from a reader.
+//! Reads of exact lengths from a reader.
 
 use std::io::{self, Read};
 

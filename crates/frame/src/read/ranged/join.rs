@@ -14,7 +14,7 @@ use crate::error::{format_error, io_error};
 /// Ranges in ascending order, where those that overlap, touch, or have a gap of at most `gap` bytes between them are one.
 /// Empty ones are left out.
 ///
-/// This is what is done with ranges before a [`RangedSource`] is asked for them. Whoever reads for a
+/// Ranges pass through this before a [`RangedSource`] is asked for them. Callers that read for a
 /// [`ReadPlan`](crate::ReadPlan) or an [`IpcIndexBuilder`](crate::IpcIndexBuilder) may do the same.
 ///
 /// ```

@@ -27,5 +27,5 @@ pub(super) use source::SourceBody;
 pub use source::{RangedSource, ReadCost};
 pub(super) use sparse::SparseSource;
 
-/// Stretches of so many bytes and more are read onto huge pages.
+/// Stretches of at least this many bytes are read onto huge pages.
 pub(super) const LARGE_BYTES: usize = 4 << 20;

@@ -1,4 +1,4 @@
-//! What a source of ranges is.
+//! The trait for sources of byte ranges.
 
 use std::io;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use floe_array::Body;
 use floe_format::Result as WireResult;
 use polars_buffer::Buffer;
 
-/// What a read of a [`RangedSource`] costs, which decides how it is read.
+/// The cost of a read of a [`RangedSource`], which decides how it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadCost {
@@ -15,8 +15,8 @@ pub enum ReadCost {
     Memory,
     /// A call to the system. Buffers are read one by one to where they stay.
     Call,
-    /// A request that takes milliseconds. Few are made: ranges that are near each other are read together, and what was
-    /// read of batches' heads is kept.
+    /// A request that takes milliseconds. Few requests are made: ranges that are near each other are read together, and
+    /// the heads of batches are kept.
     Request,
 }
 
@@ -100,7 +100,7 @@ pub trait RangedSource: Send + Sync {
         None
     }
 
-    /// What a read costs. Defaults to [`ReadCost::Request`].
+    /// The cost of a read. Defaults to [`ReadCost::Request`].
     fn read_cost(&self) -> ReadCost {
         ReadCost::Request
     }

@@ -1,4 +1,4 @@
-//! What a file has besides its bytes, given to the one that replaces it.
+//! The attributes of a file besides its bytes, given to the one that replaces it.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -13,8 +13,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 #[cfg(unix)]
 const MODE: u32 = 0o7777;
 
-/// Gives a file what the one at `path` has, of which `before` is known: owner and group as far as the process may,
-/// attributes, and the mode, without rights for anybody who had none.
+/// Gives a file the attributes of the one at `path`, of which `before` is known. These are owner and group as far as
+/// the process may set them, extended attributes, and the mode, without rights for anybody who had none.
 ///
 /// # Errors
 /// When the mode cannot be set.
@@ -66,7 +66,7 @@ mod attributes {
     use rustix::fs::{XattrFlags, fremovexattr, fsetxattr, lgetxattr, llistxattr};
     use rustix::io::Errno;
 
-    /// What the names of a file's attributes, and the value of one, take at most.
+    /// The most bytes that the names of a file's attributes, and the value of one, take.
     const MOST: usize = 64 << 10;
     /// The access control list.
     const LIST: &CStr = c"system.posix_acl_access";
@@ -85,7 +85,7 @@ mod attributes {
             }
             if let Ok(len) = lgetxattr(from, name, value.as_mut_slice()) {
                 let value = value.get(..len).unwrap_or_default();
-                // What the system does not let this process set is the system's.
+                // Attributes that the system does not let this process set are the system's own.
                 let _ = fsetxattr(to, name, value, XattrFlags::empty());
             }
         }

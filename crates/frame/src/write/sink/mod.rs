@@ -7,8 +7,8 @@
 //!   FIFO, device    -> opened as it is     ->  bytes go straight there
 //! ```
 //!
-//! [`place`] looks at what stands under a path, [`temporary`] makes files that have no name or one that says whose it
-//! is, [`keep`] gives the new file what the old one had.
+//! [`place`] examines a path, [`temporary`] makes files that have no name or one that says whose it is. [`keep`] gives
+//! the new file the attributes of the old one.
 
 mod keep;
 mod place;
@@ -22,10 +22,10 @@ use place::Place;
 
 /// Writes to a hidden file, which [`commit`](Self::commit) gives its name.
 ///
-/// Dropped or killed before that, the old file is untouched, and nothing under the target's name
-/// looks whole. Symbolic links are followed, also those that lead to nothing yet. Where an old file is replaced, the
-/// new one gets its mode, its owner and group as far as the process may set them, and on Linux its access control list
-/// and extended attributes. It is another file all the same: hard links keep the old one.
+/// Dropped or killed before that, the old file is untouched, and nothing under the target's name looks whole. Symbolic
+/// links are followed, also those that lead to nothing yet. If an old file is replaced, the new one gets its mode, and
+/// its owner and group as far as the process may set them. On Linux it also gets its access control list and extended
+/// attributes. It is another file all the same: hard links keep the old one.
 ///
 /// **What is no regular file** - a FIFO, a terminal, a device, `/dev/stdout` - is written straight, as the bytes come,
 /// and never replaced. Opening a FIFO waits for its reader.

@@ -1,4 +1,4 @@
-//! What stands under a path, behind all links.
+//! The file under a path, behind all links.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Links behind one another that are followed at most, as on Linux.
 const MAX_LINKS: usize = 40;
 
-/// What stands under a path.
+/// The file under a path.
 pub(super) enum Place {
     /// Nothing, a regular file, or a folder, which nothing can replace.
     File {

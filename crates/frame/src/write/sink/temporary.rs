@@ -21,7 +21,7 @@ pub(super) use unnamed::link;
 #[cfg(target_os = "linux")]
 mod leftovers;
 
-/// What temporary names begin and end with.
+/// The start and the end of temporary names.
 const PREFIX: &str = ".floe-";
 const SUFFIX: &str = ".tmp";
 /// Names that are tried until one is free: there may be files of a process elsewhere that is called the same.

@@ -74,7 +74,7 @@ impl fmt::Display for Process {
     }
 }
 
-/// What the system says of a process.
+/// The state of a process, as the system reports it.
 struct Status {
     started: u64,
     /// Nothing of it runs any more: somebody has yet to ask how it ended.
@@ -98,14 +98,14 @@ impl Status {
     }
 }
 
-/// Files that are looked at for one that is made: a folder of a hundred thousand is not read each time.
+/// Files examined for each one that is made: a folder of a hundred thousand is not read each time.
 const LOOKS: usize = 64;
-/// Files of a folder that are looked at at most.
+/// The most files of a folder that are examined.
 const MAX_ENTRIES: usize = 1 << 16;
 /// Folders that are remembered.
 const MAX_FOLDERS: usize = 1 << 10;
 
-/// Of folders: how many files may be made there before it is looked at again.
+/// For each folder: how many files may be made there before it is read again.
 static FOLDERS: LazyLock<Mutex<HashMap<PathBuf, usize>>> = LazyLock::new(Mutex::default);
 
 /// Removes what processes that have ended left in the folder of `target`, where `file` has just been made. Nothing
