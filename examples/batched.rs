@@ -1,7 +1,7 @@
 //! Writing batches as they arrive, when nobody knows yet how many there will be.
 //!
-//! The `station` column is categorical, and every batch brings a station that the ones before did
-//! not have: a stream then sends its dictionary again, a file has one dictionary behind its batches.
+//! The `station` column is categorical, and every batch brings a station that the ones before did not have. A stream
+//! then sends its dictionary again; a file has one dictionary behind its batches.
 
 use std::io::Cursor;
 

@@ -1,4 +1,5 @@
-"""Counts the public items of some crates that have an example, and names those that have none.
+"""Counts the public items of some crates that have an example, and names those that have none. Exits with 1 if there
+are any.
 
 Usage: python3 scripts/doc-examples.py [crate ...]      (by default: frame lazy)
 
@@ -13,6 +14,10 @@ import re
 import sys
 
 ITEM = re.compile(r"^(\s*)(?:pub (?:const )?(?:unsafe )?(fn|struct|enum|trait|type) (\w+)|fn (\w+))")
+
+
+# A module of the crate's root that its documentation leaves out.
+HIDDEN = re.compile(r"#\[doc\(hidden\)\]\n(?:pub )?mod (\w+)")
 
 
 def items(text):
@@ -50,9 +55,14 @@ def has_example(doc):
 
 
 def main():
+    lacking = 0
     for crate in sys.argv[1:] or ["frame", "lazy"]:
         missing, count = [], 0
-        for path in sorted(pathlib.Path("crates", crate, "src").rglob("*.rs")):
+        source = pathlib.Path("crates", crate, "src")
+        hidden = HIDDEN.findall((source / "lib.rs").read_text())
+        for path in sorted(source.rglob("*.rs")):
+            if path.relative_to(source).parts[0].removesuffix(".rs") in hidden:
+                continue
             for name, doc in items(path.read_text()):
                 count += 1
                 if not has_example(doc):
@@ -60,6 +70,8 @@ def main():
         print(f"{crate}: {count - len(missing)} of {count} public items have an example")
         for item in missing:
             print("  without:", item)
+        lacking += len(missing)
+    return 1 if lacking else 0
 
 
-main()
+sys.exit(main())

@@ -17,7 +17,7 @@ use serde_json::Value as Json;
 /// One way to read a file, with the columns wanted. `None`: it gave no batch, and so no columns.
 type Read = fn(&Path, Option<Vec<String>>) -> PolarsResult<Option<DataFrame>>;
 
-/// File name ending, what it is, how to read it. The first of each ending also reads every column alone.
+/// File name ending, format, how to read it. The first of each ending also reads every column alone.
 const READS: [(&str, &str, Read); 9] = [
     ("stream", "IpcStreamReader::new", |path, columns| {
         IpcStreamReader::new(File::open(path)?).with_columns(columns).finish().map(Some)
@@ -97,7 +97,7 @@ fn every_golden_file_is_read_if_asked_for() {
     }
 }
 
-/// A column as the JSON says it, or what it is without a place in Polars.
+/// A column as the JSON says it, or its type without a place in Polars.
 fn check_odd(json: &Json, index: usize, column: &Column, odd: Unrepresentable) -> Result<(), String> {
     let kind = &json["schema"]["fields"][index]["type"];
     if odd == Unrepresentable::String && kind["bitWidth"] == 256 {
@@ -218,7 +218,7 @@ enum Outcome {
     Refused,
 }
 
-/// What a golden file has to read as.
+/// The values that a golden file has to read as.
 struct Case<'a> {
     json: &'a Json,
     names: &'a [String],

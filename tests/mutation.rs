@@ -1,5 +1,5 @@
-//! Twenty thousand broken inputs: bytes and bits flipped, lengths replaced, ranges spliced, ends cut off. Each is
-//! read in every way, and every value of what comes out is looked at.
+//! Twenty thousand broken inputs: bytes and bits flipped, lengths replaced, ranges spliced, ends cut off. Each is read
+//! in every way, and every value of the result is read.
 //!
 //! The whole process lives in 256 MB: the allocator refuses what is beyond, and a refusal that is not handled
 //! aborts. A watchdog aborts when one input takes too long. Both print the case, and
@@ -66,7 +66,7 @@ fn refusal(size: usize) {
     let _ = std::io::stderr().write_all(&line[..len]);
 }
 
-// SAFETY: what is given out, resized and given back is the system allocator's; the rest is counting.
+// SAFETY: memory that is given out, resized and given back is the system allocator's; the rest is counting.
 unsafe impl GlobalAlloc for Capped {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !Self::take(layout.size()) {
@@ -196,7 +196,7 @@ fn look_at(df: &DataFrame) {
     if df.height() > 4096 {
         return;
     }
-    // What Polars itself does with the arrays.
+    // Polars' own operations on the arrays.
     let mask: BooleanChunked = (0..df.height()).map(|row| row % 3 != 1).collect();
     touch(&df.filter(&mask).expect("a mask of the frame's height"));
     for column in df.columns().iter().filter(|column| is_printable(column.dtype())) {

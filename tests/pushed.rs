@@ -163,7 +163,7 @@ fn several_streams_follow_one_another() {
         decoder.finish().unwrap();
         assert_eq!(streams, heights, "pieces of {size}");
     }
-    // Whoever does not go on is told.
+    // A caller that does not go on gets an error.
     let error = decode(&bytes, || 100, StreamDecoder::new()).unwrap_err().to_string();
     assert!(error.contains("another stream follows"), "{error}");
     let mut decoder = StreamDecoder::new().with_trailing_data_allowed(true);

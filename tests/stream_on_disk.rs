@@ -1,5 +1,5 @@
-//! Streams that are files on disk, which are read at positions: the same frames, the same errors and the same place
-//! to stand at afterwards as with a reader that only reads.
+//! Streams that are files on disk, which are read at positions. The frames, the errors and the position afterwards
+//! equal those of a reader that only reads.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom, Write};

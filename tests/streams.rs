@@ -1,5 +1,4 @@
-//! Streams from sources that only read, and files on disk: what is read of them, how far, and in how
-//! much memory.
+//! Streams from sources that only read, and files on disk: their frames, how far they are read, and in how much memory.
 
 use std::io::{self, Read};
 use std::process::Command;

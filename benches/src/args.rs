@@ -1,11 +1,11 @@
-//! What the benchmarks are told on the command line.
+//! The options of the benchmarks on the command line.
 
 use std::path::PathBuf;
 
 /// How much data, how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
-    /// What is published.
+    /// The published amounts.
     Full,
     /// A hundredth of the data, once: a look at what there is.
     Quick,
@@ -14,7 +14,7 @@ pub enum Scale {
 }
 
 impl Scale {
-    /// Of so many rows (columns, batches, bytes), how many this scale takes.
+    /// How many of `full` rows (columns, batches, bytes) this scale takes.
     #[must_use]
     pub fn of(self, full: usize) -> usize {
         match self {
@@ -50,7 +50,7 @@ options of a benchmark (behind `--`):
 without `--bench`, which `cargo bench` adds, or with --test: everything once, on hardly any data";
 
 impl Args {
-    /// What a test uses: everything once, on hardly any data.
+    /// A test's scale: everything once, on hardly any data.
     #[must_use]
     pub fn tiny() -> Self {
         Self { scale: Scale::Tiny, only: String::new(), rounds: 1, json: None, child: Vec::new() }

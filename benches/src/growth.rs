@@ -91,7 +91,7 @@ fn times(bench: &mut Bench, axis: &Axis, size: usize, df: &DataFrame, codec: Cod
         }),
     ];
     if rows.is_none() {
-        // Polars' writer makes one batch, whatever it is told.
+        // Polars' writer makes one batch, with any option.
         all.push(Contender::prepared("Polars", Role::Peer, clean, |()| {
             eager::write(&mut two, Format::File, codec, path);
         }));

@@ -1,4 +1,4 @@
-//! floe beside its peers: what is measured, how, and what is made of it.
+//! floe beside its peers: the cells, their measurement, and the pages made of them.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -34,7 +34,7 @@ pub mod stages;
 use args::Args;
 use runner::Bench;
 
-/// What the benchmarks' `main` functions do: options, the run, the results.
+/// The `main` functions of the benchmarks: options, the run, the results.
 pub fn main(name: &'static str, run: fn(&mut Bench)) {
     let args = match Args::parse(std::env::args().skip(1)) {
         Ok(args) => args,
@@ -55,7 +55,7 @@ pub fn main(name: &'static str, run: fn(&mut Bench)) {
 mod tests {
     use super::*;
 
-    /// They compile and run, also for whoever never runs a benchmark.
+    /// They compile and run in tests too, without a benchmark.
     #[test]
     fn every_benchmark_runs_once() {
         type Run = fn(&mut Bench);

@@ -1,5 +1,4 @@
-//! What the machine allows, whoever writes the code: copying, the kernel's read and write, and what the cores
-//! compress in memory.
+//! The limits of the machine, for any code: copying, the kernel's read and write, and the cores' compression in memory.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -50,7 +49,7 @@ impl Choices {
 }
 
 impl Buffers {
-    /// What floe would compress.
+    /// The buffers that floe would compress.
     #[must_use]
     pub fn of(df: &DataFrame, format: Format) -> Self {
         let bytes = floe::to_vec(df, format, Codec::Raw, None);
@@ -104,8 +103,8 @@ impl Buffers {
         start.elapsed() / cores()
     }
 
-    /// As [`compress`](Self::compress), each buffer then written to a new file: what is left when nothing but the
-    /// codec and the kernel does any work, and no core ever waits.
+    /// As [`compress`](Self::compress), each buffer then written to a new file: the time when only the codec and the
+    /// kernel work, and no core ever waits.
     #[must_use]
     pub fn compress_and_write(&self, compression: Compression, path: &Path) -> Duration {
         let mut out = Vec::new();
@@ -167,8 +166,7 @@ pub fn write_frames(frames: &[(usize, Vec<u8>)], path: &Path) {
 }
 
 /// How long one core takes to read those frames from a file and decompress each to its place in one warm allocation,
-/// over the number of cores: what is left when nothing but the codec and the kernel does any work, and no core ever
-/// waits.
+/// over the number of cores. It is the time when only the codec and the kernel work, and no core ever waits.
 #[must_use]
 pub fn read_and_decompress(
     path: &Path,
@@ -203,7 +201,7 @@ fn decompress_at_once(frames: &[(usize, Vec<u8>)], codec: floe_codec::Codec, out
     at_once(jobs, |(frame, out)| floe_codec::decompress(codec, frame, out).expect("decompressed"));
 }
 
-/// Runs the jobs on a thread for each core: whoever is free takes the next.
+/// Runs the jobs on a thread for each core: an idle thread takes the next.
 fn at_once<J: Send>(jobs: Vec<J>, run: impl Fn(J) + Sync) {
     let jobs = Mutex::new(jobs.into_iter());
     let next = || jobs.lock().expect("no job panics while it is taken").next();

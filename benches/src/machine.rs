@@ -1,11 +1,11 @@
-//! What the machine is, without its name.
+//! A description of the machine, without its name.
 
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// What the benchmarks ran on.
+/// The machine of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor's model.
@@ -86,7 +86,7 @@ pub fn today() -> String {
     date(seconds / 86_400)
 }
 
-/// The date that is so many days after 1970-01-01.
+/// The date that is `days` days after 1970-01-01.
 fn date(mut days: u64) -> String {
     let leap = |year: u64| year.is_multiple_of(4) && !year.is_multiple_of(100) || year.is_multiple_of(400);
     let mut year = 1970;

@@ -20,7 +20,7 @@ impl<'a> Contender<'a> {
         Self { who: who.into(), role, run: Box::new(run) }
     }
 
-    /// Times `run`. What it returns is dropped when the clock has stopped.
+    /// Times `run`. Its result is dropped when the clock has stopped.
     pub fn timed<T>(who: &str, role: Role, mut run: impl FnMut() -> T + 'a) -> Self {
         Self::prepared(who, role, || (), move |()| run())
     }
@@ -64,7 +64,7 @@ const ENOUGH: Duration = Duration::from_secs(2);
 const MIN_ROUNDS: usize = 5;
 
 /// Runs the contenders in turns: one round to warm up, then up to `rounds` that count. Each round has an order of its
-/// own: whoever follows somebody that has just freed much memory is faster, and none should always be the one. The
+/// own. A contender that follows one that has just freed much memory is faster, and none should always be the one. The
 /// orders are the same in every run.
 ///
 /// Medians, fastest and slowest, in milliseconds.

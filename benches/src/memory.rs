@@ -1,9 +1,9 @@
 //! Peak memory beyond what has to be there: beyond the frame while it is written, beyond the result while it is
 //! read. Each run is a process of its own, so that nothing is left over from another.
 //!
-//! A child makes its data, resets the kernel's high-water mark (`/proc/self/clear_refs`), does one thing, and
-//! prints how far the mark rose above what was resident before, less the size of the result. Freed memory goes
-//! back to the system at once (`MALLOC_*_THRESHOLD_` are fixed), so that what is reused is not hidden.
+//! A child makes its data, resets the kernel's high-water mark (`/proc/self/clear_refs`) and does one thing. It prints
+//! how far the mark rose above the memory resident before, less the size of the result. Freed memory goes back to the
+//! system at once (`MALLOC_*_THRESHOLD_` are fixed), so that reused memory is not hidden.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,7 +20,7 @@ use crate::machine::field;
 use crate::results::{Cell, Entry, Goal, Role, Unit};
 use crate::runner::Bench;
 
-/// What one child does.
+/// The work of one child.
 #[derive(Debug, Clone)]
 pub struct Job {
     /// `write`, `read`, `sink` or `scan`.
@@ -156,7 +156,7 @@ fn status(name: &str) -> f64 {
     mb(text.split(' ').next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0) * 1024)
 }
 
-/// What a frame holds on to. `estimated_size` counts of a string its bytes alone, not the view of 16 bytes.
+/// The memory that a frame holds on to. `estimated_size` counts of a string its bytes alone, not the view of 16 bytes.
 fn size_of_frame(df: &DataFrame) -> f64 {
     let of_views = |chunk: &ArrayRef| {
         let strings = chunk.as_any().downcast_ref::<Utf8ViewArray>()?;
@@ -171,7 +171,7 @@ fn size_of_frame(df: &DataFrame) -> f64 {
     mb(df.columns().iter().map(of_column).sum::<usize>() as u64)
 }
 
-/// How far the resident set rises above what it is now.
+/// How far the resident set rises above its present size.
 fn peak<T>(work: impl FnOnce() -> T) -> f64 {
     beyond(work, |_| 0.0)
 }
@@ -280,7 +280,7 @@ fn one(bench: &mut Bench, group: &str, job: &Job, pyarrow: Option<&crate::conten
     bench.push(Cell { entries, ..cell });
 }
 
-/// What pyarrow takes, in a process of its own.
+/// The memory that pyarrow takes, in a process of its own.
 fn beside(shared: &crate::contenders::pyarrow::Pyarrow, scale: Scale, job: &Job) -> Option<Entry> {
     use crate::contenders::pyarrow::{Pyarrow, codec_name};
     // A fresh one has nothing in its pool; the shared one says whether there is any.

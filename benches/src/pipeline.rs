@@ -31,7 +31,7 @@ mod traced {
     use crate::results::{Cell, Entry, Role, Span, Timeline};
     use crate::runner::Bench;
 
-    /// What has been done since the start: by whom, what, from, to.
+    /// The work since the start: thread, kind, from, to.
     static SPANS: Mutex<Vec<(String, &'static str, Instant, Instant)>> = Mutex::new(Vec::new());
 
     fn record(what: &'static str, start: Instant, end: Instant) {

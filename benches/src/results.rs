@@ -1,4 +1,4 @@
-//! What was measured, as it is kept in `docs/benchmarks/results.json`.
+//! The results, as they are kept in `docs/benchmarks/results.json`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,9 +23,9 @@ pub struct Run {
     pub seconds: f64,
     /// Where.
     pub machine: Machine,
-    /// What was left out, and what else there is to know about this run.
+    /// The omissions, and other notes about this run.
     pub notes: Vec<String>,
-    /// What was measured, in order.
+    /// The cells, in order.
     pub cells: Vec<Cell>,
     /// Who did what, when; of the pipeline only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -37,12 +37,12 @@ pub struct Run {
 pub struct Cell {
     /// The data, or what the cell belongs to.
     pub group: String,
-    /// What is done with it.
+    /// The operation.
     pub name: String,
     /// `raw`, `LZ4`, `ZSTD 3`, or nothing where there is no choice.
     #[serde(default)]
     pub codec: String,
-    /// What the values are.
+    /// The kind of the values.
     pub unit: Unit,
     /// Bytes that were moved, where gigabytes a second say more than milliseconds.
     #[serde(default)]
@@ -52,12 +52,12 @@ pub struct Cell {
     pub x: Option<f64>,
     /// The contenders.
     pub entries: Vec<Entry>,
-    /// What is aimed at.
+    /// The goals.
     #[serde(default)]
     pub goals: Vec<Goal>,
 }
 
-/// What a value is. Less is better, always.
+/// The kind of a value. Less is better, always.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Unit {
     /// Milliseconds.
@@ -84,7 +84,7 @@ impl Unit {
     }
 }
 
-/// What a contender is.
+/// The kind of a contender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Role {
     /// floe.
@@ -92,16 +92,16 @@ pub enum Role {
     Floe,
     /// Another implementation.
     Peer,
-    /// What the machine allows, or another measure that is no peer.
+    /// A limit of the machine, or another measure that is no peer.
     Limit,
 }
 
-/// What one contender needed: medians, or single values (then all three are the same).
+/// The cost of one contender: medians, or single values (then all three are the same).
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Entry {
     /// Who.
     pub who: String,
-    /// What it is.
+    /// Its kind.
     pub role: Role,
     /// The median.
     pub value: f64,
@@ -125,7 +125,7 @@ impl Entry {
     }
 }
 
-/// What floe is compared with.
+/// The contender to compare floe with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Against {
     /// The fastest of the peers.
@@ -136,7 +136,7 @@ pub enum Against {
     Value(f64),
 }
 
-/// What is aimed at: that `against` needs at least so many times what floe needs.
+/// A goal: `against` needs at least this many times floe's time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Goal {
     /// Compared with what.
@@ -146,13 +146,13 @@ pub struct Goal {
 }
 
 impl Goal {
-    /// So many times faster than the best peer.
+    /// This many times faster than the best peer.
     #[must_use]
     pub fn peer(ratio: f64) -> Self {
         Self { against: Against::BestPeer, ratio }
     }
 
-    /// So many times faster than that contender.
+    /// This many times faster than that contender.
     #[must_use]
     pub fn than(who: &str, ratio: f64) -> Self {
         Self { against: Against::Contender(who.into()), ratio }
@@ -168,7 +168,7 @@ impl Goal {
 /// A goal, and how far floe got.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Verdict {
-    /// What floe was compared with.
+    /// The contender that floe was compared with.
     pub against: Against,
     /// How many times floe should be better.
     pub wanted: f64,
@@ -196,7 +196,7 @@ impl Cell {
         title
     }
 
-    /// What floe needed.
+    /// The cost of floe.
     #[must_use]
     pub fn floe(&self) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.role == Role::Floe)
@@ -242,11 +242,11 @@ impl Cell {
 /// Who did what, when, in one run of the pipeline.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Timeline {
-    /// What ran.
+    /// The tasks.
     pub title: String,
     /// The threads, by name.
     pub threads: Vec<String>,
-    /// What they did.
+    /// Their work.
     pub spans: Vec<Span>,
 }
 

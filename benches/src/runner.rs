@@ -13,7 +13,7 @@ use crate::results::{Cell, Entry, Results, Role, Run};
 pub struct Bench {
     /// The options.
     pub args: Args,
-    /// What has been measured.
+    /// The cells measured so far.
     pub run: Run,
     name: &'static str,
     folder: PathBuf,
@@ -37,7 +37,7 @@ impl Bench {
         self.folder.join(name)
     }
 
-    /// So much of the full amount as the scale says.
+    /// The part of the full amount that the scale takes.
     #[must_use]
     pub fn scaled(&self, full: usize) -> usize {
         self.args.scale.of(full)
@@ -60,7 +60,7 @@ impl Bench {
         }
     }
 
-    /// Something that whoever reads the results has to know.
+    /// A note for readers of the results.
     pub fn note(&mut self, note: String) {
         eprintln!("\n!!!!!!!! {note} !!!!!!!!\n");
         self.run.notes.push(note);
@@ -83,7 +83,7 @@ impl Bench {
         self.run.cells.push(cell);
     }
 
-    /// What was measured; the files are gone.
+    /// The results; the files are gone.
     #[must_use]
     pub fn into_run(mut self) -> Run {
         let mut run = std::mem::take(&mut self.run);

@@ -1,8 +1,8 @@
-//! Each stage by itself, on one thread, for whoever optimises next: encode, compress, decompress, decode,
-//! validate. The crates below `floe` are called directly; nothing here does I/O.
+//! Each stage by itself, on one thread, for the next optimiser: encode, compress, decompress, decode, validate. The
+//! crates below `floe` are called directly; nothing here does I/O.
 //!
-//! Data is a million rows (or buffers of 2 MiB for the codecs). What the buffers of a cell hold together is
-//! its `bytes`, from which the report makes gigabytes a second.
+//! Data is a million rows (or buffers of 2 MiB for the codecs). The bytes of all buffers of a cell are its `bytes`,
+//! from which the report makes gigabytes per second.
 
 use arrow::array::{Array, Utf8ViewArray, View};
 use floe_array::decode::{Budget, ColumnOffsets};
@@ -12,9 +12,7 @@ use floe_array::{
     validate,
 };
 use floe_codec::{Compression, CompressionPlan};
-use floe_format::{
-    BatchHeader, BodyLayout, Codec as WireCodec, DataType, Field, IntType, IpcLimits, Version,
-};
+use floe_format::{BatchHeader, BodyLayout, Codec as WireCodec, DataType, Field, IntType, Version};
 use floe_runtime::Serial;
 use polars_buffer::Buffer;
 use polars_core::prelude::{Column, DataFrame};
@@ -34,7 +32,7 @@ pub fn run(bench: &mut Bench) {
     sizes(bench);
 }
 
-/// What whole files take, beside Polars' own: frames are not made as the libraries would make them.
+/// The sizes of whole files, beside Polars' own: frames are not made as the libraries would make them.
 fn sizes(bench: &mut Bench) {
     let frames: [(&str, DataFrame); 5] = [
         ("numbers", data::numbers(bench.scaled(1_000_000))),
@@ -169,7 +167,7 @@ fn batch(rows: usize, encoded: &Encoded, codec: Codec) -> (BatchHeader, Buffer<u
 }
 
 fn decode(header: &BatchHeader, body: &Buffer<u8>, field: &Field) -> Box<dyn Array> {
-    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    let options = DecodeOptions::new(Version::V5, false);
     let (budget, dictionaries) = (Budget::default(), Dictionaries::default());
     let part = ColumnPart::new(header, body, &dictionaries, ColumnOffsets::default());
     decode_column(&mut DecodeCtx::new(vec![part], &options, &budget, &Serial), field).expect("decoded")

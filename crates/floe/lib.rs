@@ -102,7 +102,7 @@
 //!
 //! Input is checked, from any writer: bytes that contradict the format are an error that names the message and the
 //! column. [`IpcLimits`] caps what they may claim. Types that Polars lacks become the nearest Polars type that loses
-//! nothing; the README has the table.
+//! nothing; [docs/types.md](https://github.com/floe-rs/floe/blob/main/docs/types.md) has the table.
 //!
 //! # The bytes
 //!
@@ -160,7 +160,13 @@ pub use floe_frame::{
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;
 
-// The README's examples run with the tests, which turn `lazy` on.
+// The examples of the README and of pages run with the tests, which turn `lazy` on.
 #[cfg(all(doctest, feature = "lazy"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+#[cfg(all(doctest, feature = "lazy"))]
+#[doc = include_str!("../../docs/lazy.md")]
+struct LazyPage;
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/limits.md")]
+struct LimitsPage;

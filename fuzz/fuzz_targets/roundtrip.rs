@@ -1,4 +1,4 @@
-//! A frame and a way to write it, chosen by the bytes: what is read is what was written.
+//! A frame and a way to write it, chosen by the bytes: the frame read equals the one written.
 #![no_main]
 
 use std::io::Cursor;

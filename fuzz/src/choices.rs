@@ -23,7 +23,7 @@ impl<'a> Choices<'a> {
         self.array::<1>()[0]
     }
 
-    /// So many bytes.
+    /// This many bytes.
     pub fn array<const N: usize>(&mut self) -> [u8; N] {
         let mut out = [0; N];
         self.fill(&mut out);
@@ -37,7 +37,7 @@ impl<'a> Choices<'a> {
         self.bytes = rest;
     }
 
-    /// At most so many bytes.
+    /// At most this many bytes.
     pub fn take(&mut self, len: usize) -> &'a [u8] {
         let (here, rest) = self.bytes.split_at(len.min(self.bytes.len()));
         self.bytes = rest;

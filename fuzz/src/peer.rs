@@ -4,9 +4,9 @@
 //! ([`quietly`]). It also allocates what a compressed buffer claims to hold, which floe checks first
 //! ([`is_affordable`]).
 //!
-//! Not compared, by type: unions (a union of arrow-rs has no nulls of its own, and its sparse children have
-//! values where another child is selected), and times that are not within a day (floe reads null). Nor is
-//! big-endian data, which arrow-rs reads as if it were little-endian.
+//! Some types are not compared. A union of arrow-rs has no nulls of its own, and its sparse children have values where
+//! another child is selected. Times that are not within a day are null in floe. Nor is big-endian data, which arrow-rs
+//! reads as if it were little-endian.
 
 use std::cell::Cell;
 use std::io::Cursor;
@@ -24,7 +24,7 @@ use polars_core::prelude::{Column, DataFrame};
 use crate::read::LIMITS;
 use crate::value::{Value, of_column};
 
-/// What a compressed buffer may claim where arrow-rs is to believe it.
+/// The most that a compressed buffer may claim where arrow-rs is to believe it.
 const MOST_CLAIMED: i64 = 4 << 20;
 
 const DAY: i128 = 86_400_000_000_000;

@@ -37,7 +37,7 @@ pub fn stream(bytes: &[u8]) {
     found.take(reader.finish());
 
     found.take(IpcStreamReader::new(Trickle { bytes, step: 0 }).with_limits(LIMITS).finish());
-    // What follows the stream is left, as by a reader that only reads.
+    // Bytes behind the stream are left, as by a reader that only reads.
     let shared =
         || IpcStreamReader::from_bytes(bytes.to_vec()).with_limits(LIMITS).with_trailing_data_allowed(true);
     found.take(shared().with_parallel(false).finish());

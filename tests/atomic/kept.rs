@@ -1,4 +1,4 @@
-//! What a file that is replaced had, and the new one has: its mode, owner, lists and attributes.
+//! Attributes that a replaced file had and the new one has: its mode, owner, lists and attributes.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -26,7 +26,7 @@ fn write(path: &Path, parks: bool) {
     assert_eq!(fs::read(path).expect("a file"), b"new bytes");
 }
 
-/// What a file made by `std` has.
+/// The attributes of a file made by `std`.
 fn default_mode(folder: &Path) -> u32 {
     let path = folder.join("by std");
     fs::write(&path, b"").expect("a writable folder");

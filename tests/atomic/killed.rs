@@ -4,11 +4,11 @@ use super::*;
 
 /// Tells this program that it is the one to be killed, and where it writes.
 const TARGET: &str = "FLOE_ATOMIC_TARGET";
-/// What it does: [`COMMITS`] again and again, or never; [`PARKS`] after each batch.
+/// The role: [`COMMITS`] again and again, or never; [`PARKS`] after each batch.
 const WORK: &str = "FLOE_ATOMIC_WORK";
 const COMMITS: &str = "commits";
 const PARKS: &str = "parks";
-/// Which file it makes when it has written so many bytes.
+/// The file that it makes when it has written this many bytes.
 const MARK: &str = "FLOE_ATOMIC_MARK";
 const MARK_AT: &str = "FLOE_ATOMIC_MARK_AT";
 /// For what takes milliseconds.
@@ -80,7 +80,7 @@ fn is_temporary(name: &str) -> bool {
     name.starts_with(".floe-") && name.ends_with(".tmp")
 }
 
-/// Has a process write so many bytes, and kills it; the temporary files that it leaves.
+/// Has a process write `bytes` bytes, and kills it; returns the temporary files that it leaves.
 fn kill_after(bytes: u64, work: &str, path: &Path) -> Vec<PathBuf> {
     let marks = tempfile::tempdir().expect("a folder");
     let mark = marks.path().join("mark");
@@ -106,7 +106,7 @@ fn killed_while_it_writes_leaves_the_old_file() {
             if work == PARKS {
                 assert_eq!(left.len(), 1, "{left:?}");
             }
-            // What it leaves behind does not look whole, and its batches can be had.
+            // The files left behind do not look whole, and their batches can be recovered.
             for left in left {
                 assert!(read(&left).is_err(), "{} looks whole", left.display());
                 if bytes == 1_000_000 {

@@ -1,4 +1,4 @@
-//! What stands under a path already: links, FIFOs, sockets. Devices are never tried: a test that fails must not cost one.
+//! Files under a path already: links, FIFOs, sockets. Devices are never tried: a test that fails must not cost one.
 
 use std::io::Read;
 use std::os::unix::fs::{FileTypeExt, symlink};

@@ -1,5 +1,5 @@
 //! Small inputs that stand for far more than memory has. A process that may take no more than 2 GiB of addresses reads
-//! each of them in every way: an error or a frame, no abort, no panic, and at once.
+//! each of them in every way. The result is an error or a frame, no abort, no panic, and comes at once.
 
 mod cases;
 
@@ -23,7 +23,7 @@ use rand::{Rng as _, SeedableRng as _};
 const CHILD: &str = "FLOE_BOMBS_CHILD";
 /// Kibibytes of addresses that it may take.
 const ADDRESSES: &str = "2097152";
-/// What one way to read one input may take, in a build without optimisation, on a machine that does other things.
+/// The time for one way to read one input, in a build without optimisation, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Inputs that are made of choices.
 const SEEDS: u64 = 400;
@@ -153,7 +153,7 @@ fn broken_inputs_of_such_kinds_do_not_end_the_process() {
     in_little_memory("broken");
 }
 
-/// What is legitimate is read with the limits as they are.
+/// Legitimate inputs are read with the limits as they are.
 #[test]
 fn highly_compressible_data_is_read() {
     let rows = 20_000_000;

@@ -1,4 +1,4 @@
-//! What others broke: bytes that are no Arrow IPC, and what fuzzing has found.
+//! Files that others broke: bytes that are no Arrow IPC, and inputs that fuzzing has found.
 
 use super::*;
 
@@ -111,7 +111,7 @@ fn a_footer_that_miscounts_rows_is_not_believed() {
     IpcWriter::new(&mut bytes).with_record_batch_size(Some(10)).finish(&mut df).expect("written");
     let index = b"[10,20,30,40,50]";
     let at = bytes.windows(index.len()).position(|part| part == index).expect("Polars' index in the footer");
-    // The first, the middle and the last batch are looked at. What is no index at all is none.
+    // The first, the middle and the last batch are checked. Text that is no index at all is none.
     for lie in
         ["[11,20,30,40,50]", "[10,20,31,40,50]", "[10,20,30,40,51]", "[10,20,30,40,49]", "[10,20,30,40   ]"]
     {

@@ -1,4 +1,4 @@
-//! What is wrong with an input is data: a kind, and the message, the column and the buffer it is about.
+//! Errors of an input are data: a kind, and the message, the column and the buffer.
 
 use floe::{ErrorKind, Place, error_kind, error_place};
 

@@ -51,7 +51,7 @@ fn small_inputs() -> Vec<(String, DataFrame, Option<IpcCompression>)> {
     inputs
 }
 
-/// What iterating gave: the rows of the whole batches, and the error that came after them.
+/// The results of iterating: the rows of the whole batches, and the error that came after them.
 struct Outcome {
     batches: Vec<DataFrame>,
     error: Option<PolarsError>,

@@ -7,11 +7,11 @@ use super::*;
 enum Fault {
     /// The given call, and all after it, fail.
     Fail(usize, ErrorKind),
-    /// At most so many bytes a call.
+    /// At most this many bytes per call.
     Short(usize),
     /// Every other call is interrupted.
     Interrupted,
-    /// The given call says that it read so many bytes more than it was asked for.
+    /// The given call says that it read this many bytes more than it was asked for.
     Lie(usize, usize),
 }
 

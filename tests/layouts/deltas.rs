@@ -16,7 +16,7 @@ fn numbers(values: std::ops::Range<i64>) -> Vec<u8> {
     values.flat_map(i64::to_le_bytes).collect()
 }
 
-/// What the values of the dictionary are.
+/// The type of the dictionary's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Numbers,
@@ -69,7 +69,7 @@ fn keys(keys: &[Option<i64>]) -> (BatchHeader, Vec<u8>) {
     (header, body)
 }
 
-/// A stream whose dictionary grows by up to `most` values a batch, and the value of each row.
+/// A stream whose dictionary grows by up to `most` values per batch, and the value of each row.
 fn made(seed: u64, most: i64, kind: Kind) -> (Vec<u8>, Vec<Option<i64>>) {
     let mut rng = SmallRng::seed_from_u64(seed);
     let (data_type, children) = match kind {

@@ -1,5 +1,5 @@
-//! Every layout within every other one: dictionaries, runs, unions, lists, list views, structs, three levels deep. What
-//! comes of them has to be what comes of the same values where nothing is encoded.
+//! Every layout within every other one: dictionaries, runs, unions, lists, list views, structs, three levels deep. The
+//! result has to equal that of the same values where nothing is encoded.
 
 mod bombs;
 mod deltas;

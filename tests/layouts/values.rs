@@ -13,7 +13,7 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, UnionFields};
 
-/// What is not nested.
+/// Types that are not nested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Leaf {
     Null,
@@ -47,7 +47,7 @@ pub(super) const LEAVES: [Leaf; 11] = [
 /// Those of which there are layouts three levels deep: each is kept otherwise in memory.
 pub(super) const DEEP: [Leaf; 4] = [Leaf::Int64, Leaf::Utf8, Leaf::Binary, Leaf::Maintained];
 
-/// What is around something else.
+/// Types around another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wrap {
     Dictionary,
@@ -83,7 +83,7 @@ pub(super) enum Layout {
 }
 
 impl Layout {
-    /// What the field has to say: which bytes keep their offsets.
+    /// The metadata that the field needs: which bytes keep their offsets.
     pub(super) fn metadata(&self) -> HashMap<String, String> {
         match self {
             Self::Leaf(Leaf::Maintained) => HashMap::from([("pl".to_owned(), "maintain_type".to_owned())]),
@@ -122,7 +122,7 @@ pub(super) enum Value {
     Second(i32),
 }
 
-/// So many values for a layout: some null, some equal to those before them.
+/// `n` values for a layout: some null, some equal to those before them.
 pub(super) fn values_of(layout: &Layout, n: usize, seed: usize) -> Vec<Value> {
     (0..n).map(|i| value_of(layout, (i * 5 / 7 + seed) % 5)).collect()
 }
@@ -147,7 +147,7 @@ fn value_of(layout: &Layout, seed: usize) -> Value {
     }
 }
 
-/// What stands where there is nothing, since something has to.
+/// A value for places without one, since something has to stand there.
 fn filler(layout: &Layout) -> Value {
     match layout {
         Layout::Within(Wrap::Sparse | Wrap::Dense, inner) => Value::First(Box::new(filler(inner))),
@@ -295,7 +295,7 @@ fn union(inner: &Layout, values: &[Value], is_dense: bool) -> ArrayRef {
     Arc::new(UnionArray::try_new(fields, ids, offsets, vec![first, second]).expect("a union"))
 }
 
-/// What a union becomes: the type, and each child where it is selected.
+/// The struct that a union becomes: the type, and each child where it is selected.
 fn plain_union(inner: &Layout, values: &[Value]) -> ArrayRef {
     let id = |value: &Value| if let Value::Second(_) = value { 5 } else { 3 };
     let ids: ArrayRef = Arc::new(Int8Array::from(values.iter().map(id).collect::<Vec<i8>>()));

@@ -262,7 +262,7 @@ fn a_process_that_is_killed_leaves_every_file_whole() {
         let found = scan(folder.path());
         assert_eq!(found.column("k").expect("k"), generation(0, 20).column("k").expect("k"));
     }
-    // What it has left is hidden, and the next sink is not kept from its work.
+    // The files that it left are hidden, and do not keep the next sink from its work.
     sink(generation(99, 20), folder.path(), ExistingFiles::Replace).expect("files");
     assert_frames_equal(&generation(99, 20), &scan(folder.path()));
 }

@@ -261,7 +261,7 @@ fn types_may_be_given() {
     let expected = Column::new("k".into(), [1_358_233_200_000i64, 1_358_233_200_500]);
     assert!(found.equals(&expected.cast(&utc).expect("instants")), "{found:?}");
 
-    // What does not fit is an error that says where.
+    // A value that does not fit is an error that says where.
     let error = typed(base.path(), "k", DataType::Date).expect_err("no dates").to_string();
     assert!(error.contains("k=01") && error.contains("\"k\"") && error.contains("date"), "{error}");
     let error = typed(base.path(), "other", DataType::Int8).expect_err("another key");

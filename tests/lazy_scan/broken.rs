@@ -27,7 +27,7 @@ fn cut_streams() {
     let mut errors = 0;
     for len in 0..whole {
         match scan_ipc_stream(bytes[..len].to_vec(), IpcScanOptions::default()) {
-            // Between messages a stream may stop: then what is there is there.
+            // Between messages a stream may stop: then the batches before are read.
             Ok(lf) => {
                 let found = both(&lf).unwrap();
                 assert_same(&found, &df.head(Some(found.height())));
@@ -95,8 +95,7 @@ fn limits_hold() {
     assert!(error(scan_ipc_file(file(&FLIGHTS, 2_000), options)).contains("max_total_bytes"));
 }
 
-/// The tests again with one thread in every pool, where whoever waits for the pool from within it waits
-/// for ever.
+/// The tests again with one thread in every pool, where a thread that waits for the pool from within it waits for ever.
 #[test]
 fn one_thread_is_enough() {
     let me = std::env::current_exe().unwrap();

@@ -66,7 +66,7 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// What both engines make of a query, which must be the same.
+/// The result of a query under both engines, which must be the same.
 fn both(lf: &LazyFrame) -> PolarsResult<DataFrame> {
     let memory = lf.clone().collect();
     let streaming = lf.clone().collect_with_engine(Engine::Streaming).map(|result| result.unwrap_single());

@@ -31,7 +31,7 @@ fn small_files_are_read_once() {
     assert_eq!(read, 0);
 }
 
-/// What the system says of this process's reads.
+/// The system's count of this process's reads.
 #[cfg(target_os = "linux")]
 fn reads_of(path: &Path) -> u64 {
     // In a process of its own: tests run side by side.
@@ -66,7 +66,7 @@ fn indexes_take_few_reads_of_each_file() {
     let folder = tiny_files(500);
     let small = reads_of(folder.path());
     assert!((500..600).contains(&small), "{small} reads of 500 small files");
-    // However many batches a file has.
+    // The same for any number of batches in a file.
     let folder = tempfile::tempdir().unwrap();
     let df =
         DataFrame::new(40_000, vec![Column::new("i".into(), (0..40_000i64).collect::<Vec<_>>())]).unwrap();

@@ -99,7 +99,7 @@ fn column(name: &str) -> Expr {
     Expr::Column(name.into())
 }
 
-/// What a scan makes of a frame in every way it can be asked for.
+/// The results of a scan of a frame in every way it can be asked for.
 fn check(df: &DataFrame, lf: &LazyFrame) {
     let rows = df.height();
     let mut lf = lf.clone();

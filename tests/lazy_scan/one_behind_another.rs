@@ -74,7 +74,7 @@ fn dictionaries_are_those_of_their_stream() {
     let lf = scan_ipc_stream(bytes.clone(), IpcScanOptions::default()).unwrap();
     assert_same(&both(&lf).unwrap(), &all);
     let index = IpcIndex::from_bytes(bytes, IpcLimits::default()).unwrap();
-    // From the last batch to the first, and each range: what was decoded before does not show.
+    // From the last batch to the first, and each range: earlier reads do not show.
     for start in (0..all.height()).rev() {
         for end in start..=all.height() {
             let found = index.read(start..end, &[0], false).unwrap();

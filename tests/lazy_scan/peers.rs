@@ -1,4 +1,4 @@
-//! What Polars' own tests of `scan_ipc` look at, of floe's scans.
+//! The checks of Polars' own tests of `scan_ipc`, on floe's scans.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn codecs() -> [Option<IpcCompression>; 3] {
     [None, Some(IpcCompression::LZ4), Some(IpcCompression::ZSTD(ZstdLevel::default()))]
 }
 
-/// Batches of so many rows, as a file (true) or a stream.
+/// Batches of this many rows, as a file (true) or a stream.
 fn bytes(df: &DataFrame, as_file: bool, codec: Option<IpcCompression>, rows: Option<usize>) -> Vec<u8> {
     let (mut df, mut out) = (df.clone(), Vec::new());
     if as_file {

@@ -211,7 +211,7 @@ fn statistics_of_another_batch_change_nothing() {
 
 #[test]
 fn values_that_were_rewritten_under_their_statistics_are_found() {
-    // What a tool leaves that copies metadata: the same shape, other values.
+    // The result of a tool that copies metadata: the same shape, other values.
     let rows = 40_000i64;
     let up = DataFrame::new(40_000, vec![Column::new("n".into(), (0..rows).collect::<Vec<_>>())]).unwrap();
     let down =
@@ -248,7 +248,7 @@ fn any_byte_of_the_statistics_may_change() {
     }
 }
 
-/// What a query reads when it runs, as it is and pruned, and its result, which must be the same.
+/// The bytes that a query reads when it runs, as it is and pruned, and its result, which must be the same.
 fn pruned(bytes: &[u8], query: impl Fn(LazyFrame) -> LazyFrame) -> (DataFrame, u64, u64) {
     let (options, counter) = counted();
     let lf = query(scan_ipc_stream(bytes.to_vec(), options).unwrap());

@@ -215,7 +215,7 @@ fn the_source_that_gave_the_type_is_named() {
     assert!(message.contains("i64 in source 2 (bytes), and f64 in source 4 (bytes)"), "{message}");
 }
 
-/// What floe wrote by default is read by default, by readers and scans alike; what one refuses the other
+/// Files that floe wrote by default are read by default, by readers and scans alike; a file that one refuses the other
 /// refuses as well.
 #[test]
 fn rows_without_bytes() {

@@ -133,7 +133,7 @@ fn slices_over_many_small_files() {
     }
 }
 
-/// What a query reads when it runs, under each engine and through a sink: the most of them.
+/// The most bytes that a query reads when it runs, under each engine and through a sink.
 fn most_read(counter: &AtomicU64, lf: &LazyFrame, expected: &DataFrame) -> u64 {
     let (memory, in_memory) = read_by(counter, || lf.clone().collect().unwrap());
     let (streamed, streaming) =

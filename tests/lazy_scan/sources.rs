@@ -1,4 +1,4 @@
-//! Paths, globs, folders, lists, bytes; what folders are called; what is kept between scans.
+//! Paths, globs, folders, lists, bytes; names of folders; state kept between scans.
 
 use std::time::{Duration, SystemTime};
 
@@ -324,7 +324,7 @@ fn patterns_are_names_without_glob() {
     // A pattern that does not match the file of its own name.
     let message = error(scan_ipc_file(&path, glob(true)));
     assert!(message.contains("with_glob(false)"), "{message}");
-    // A folder is a folder, whatever it is called.
+    // A folder is a folder under any name.
     let below = put(folder.path(), "b[2]/k=%2A/x.arrow", &file(&literal, 5));
     let hive = glob(false).with_hive(true);
     let found = both(&scan_ipc_file(below.parent().unwrap().parent().unwrap(), hive).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! What goes wrong: the query, the target, the way between.
+//! Failures: of the query, the target, the way between.
 
 use super::*;
 

@@ -1,8 +1,8 @@
-//! What is held back: a slow target holds up the query, and what nobody takes is not made.
+//! Back-pressure: a slow target holds up the query, and frames that nobody takes are not made.
 
 use super::*;
 
-/// A target that opens its gate for so many bytes at a time.
+/// A target that opens its gate for some bytes at a time.
 struct Slow(Arc<AtomicUsize>, Arc<AtomicBool>);
 
 impl Write for Slow {
@@ -58,7 +58,7 @@ fn a_slow_target_holds_up_the_query() {
         assert!(start.elapsed() < Duration::from_secs(60), "it goes on and on");
         before = now;
     }
-    // 48 MiB on the way, what waits before it, and what the engine holds: 8 bytes a row.
+    // 48 MiB on the way, the frames before it, and those that the engine holds: 8 bytes per row.
     assert!(before < ROWS - 1_000_000, "{before} rows were made while {written:?} bytes were taken");
     assert!(receiver.try_recv().is_err(), "it ended without its target");
     open.store(true, Ordering::Relaxed);

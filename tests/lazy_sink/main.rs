@@ -73,7 +73,7 @@ impl Write for Memory {
     }
 }
 
-/// A target that fails after so many bytes.
+/// A target that fails after this many bytes.
 struct Failing(usize, io::ErrorKind);
 
 impl Write for Failing {

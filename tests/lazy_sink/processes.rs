@@ -1,4 +1,4 @@
-//! What needs a process of its own: memory, and pools of another size.
+//! Tests that need a process of their own: memory, and pools of another size.
 
 use super::*;
 
@@ -84,7 +84,7 @@ fn of_every_length(rows: usize) -> LazyFrame {
     df.lazy().filter((col("n") % lit(13)).neq(lit(5))).with_column((col("n") * lit(3)).alias("more"))
 }
 
-/// What the sinks write, told by hashes: for the test to compare.
+/// The output of the sinks as hashes, for the test to compare.
 fn print_hashes() {
     let hash = |bytes: &[u8]| {
         let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! What arrow-rs writes, as floe reads it.
+//! The output of arrow-rs, as floe reads it.
 
 use super::from_arrow_types::{Pair, common, foreign, pair};
 use super::*;
@@ -99,7 +99,7 @@ fn floe_reads_dictionaries_that_change() {
     }
 }
 
-/// What Polars cannot hold is an error that names the column, and projecting it away reads the rest.
+/// A type that Polars cannot hold is an error that names the column, and projecting it away reads the rest.
 #[test]
 fn what_polars_cannot_hold_is_refused_by_name() {
     let large: ArrayRef = Arc::new(

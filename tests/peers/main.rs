@@ -41,7 +41,7 @@ use polars_io::ipc::{
     IpcWriter as PolarsWriter,
 };
 
-/// What Polars 0.55.2 does not read back from its own output either.
+/// Frames that Polars 0.55.2 does not read back from its own output either.
 const POLARS_CANNOT_READ: [&str; 3] = ["array_0", "list_array_0", "list_binary_offset"];
 
 fn polars_reads(file: bool, bytes: &[u8]) -> PolarsResult<DataFrame> {

@@ -1,4 +1,4 @@
-//! What floe writes, as arrow-rs sees it.
+//! The output of floe, as arrow-rs sees it.
 
 use super::*;
 

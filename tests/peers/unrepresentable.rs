@@ -1,4 +1,4 @@
-//! What Polars has no place for, and text that is not UTF-8: refused, or read as is asked for.
+//! Values that Polars has no place for, and text that is not UTF-8: refused, or read as asked for.
 
 use arrow_array::LargeStringArray as LargeStrings;
 use arrow_array::StringViewArray;
@@ -22,7 +22,7 @@ fn written(columns: Vec<(&str, ArrayRef)>) -> [Vec<u8>; 2] {
     [stream.into_inner().expect("bytes"), file.into_inner().expect("bytes")]
 }
 
-/// What each way of reading gives, which has to be the same; or its error.
+/// The result of each way of reading, which has to be the same; or its error.
 fn read(
     bytes: &[Vec<u8>; 2],
     types: &TypeOptions,

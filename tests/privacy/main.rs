@@ -1,5 +1,5 @@
-//! What no row of a frame refers to is not written: searched for in the bytes of streams and files, raw and
-//! decompressed, of every way to write.
+//! Values that no row of a frame refers to are not written. They are searched for in the bytes of streams and files,
+//! raw and decompressed, of every way to write.
 
 use arrow::array::PrimitiveArray;
 use arrow::bitmap::Bitmap;
@@ -90,7 +90,7 @@ fn what_is_not_in_the_frame_changes_no_byte() {
     cases.finish();
 }
 
-/// The option is what it says: the same frames come back, and some of what is not in them is written.
+/// The option does what it says: the same frames come back, and some of the planted values are written.
 #[test]
 fn unreferenced_data_is_written_if_it_may_be() {
     let mut leaking = 0;

@@ -1,4 +1,4 @@
-//! What queries leave behind: every one of them gives a frame that has nothing planted in it, of columns that share
+//! Values that queries leave behind. Every query gives a frame that has nothing planted in it, of columns that share
 //! memory with those that have.
 
 use super::*;
@@ -170,7 +170,7 @@ pub(super) fn queries() -> Vec<(String, LazyFrame)> {
     all
 }
 
-/// What is planted is there as long as nothing has been left out: else nothing would be tested.
+/// The planted values are there as long as nothing has been left out: else nothing would be tested.
 #[test]
 fn what_is_planted_can_be_found() {
     for df in [flat(300, few), nested(300, few)] {

@@ -34,7 +34,7 @@ impl Store {
         Arc::new(Self { bytes: bytes.to_vec().into(), cost, calls: Mutex::default() })
     }
 
-    /// What has been asked for since it was asked last.
+    /// The requests since the last call.
     fn take_calls(&self) -> Vec<Vec<Range<u64>>> {
         std::mem::take(&mut *self.calls.lock().unwrap())
     }

@@ -1,4 +1,4 @@
-//! What opening an index takes.
+//! The requests that opening an index takes.
 
 use floe::IpcIndex;
 use floe_tests::equal::assert_frames_equal;
@@ -161,7 +161,7 @@ fn a_builder_is_particular_about_what_it_is_given() {
     let error = index.read(0..1, &[0], false).unwrap_err().to_string();
     assert!(error.contains("IpcIndex::plan"), "{error}");
 
-    // What is not valid stays so.
+    // An invalid source stays so.
     let mut builder = IpcIndexBuilder::new(100, options());
     let error = loop {
         let range = builder.needed().remove(0);

@@ -1,4 +1,4 @@
-//! What reading some columns takes.
+//! The requests that reading some columns takes.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn a_plan_needs_the_bytes_of_its_columns_and_no_head_twice() {
     let bytes = file(&df, 1_000, None);
     let (index, _) = build(&bytes, IpcIndexOptions::default().with_tail_bytes(0)).unwrap();
     assert_eq!(index.num_record_batches(), 8);
-    // A column without nulls: eight bytes a value.
+    // A column without nulls: eight bytes per value.
     let (read, calls) = run(index.plan(0..8, &[0]).unwrap(), &bytes).unwrap();
     assert_frames_equal(&read, &df.select(["a"]).unwrap());
     assert_eq!(calls.len(), 2, "heads, then bodies");

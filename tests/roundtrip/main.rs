@@ -1,4 +1,4 @@
-//! What floe writes, floe reads: any frame, any options, any way of reading.
+//! floe reads its own output: any frame, any options, any way of reading.
 
 mod parts;
 mod threads;

@@ -1,4 +1,4 @@
-//! Any number of threads: the same bytes, whoever calls from where.
+//! Any number of threads: the same bytes, called from anywhere.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn the_bytes_do_not_depend_on_threads() {
     cases.finish();
 }
 
-/// Writers and readers on every thread of Polars' pool at once: whoever waits has to work.
+/// Writers and readers on every thread of Polars' pool at once: a thread that waits has to work.
 #[test]
 fn the_pool_can_be_full_of_callers() {
     within(120, || {

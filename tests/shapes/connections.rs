@@ -92,7 +92,7 @@ fn a_batch_is_there_as_soon_as_its_bytes_are() {
     }
 }
 
-// --- Only what is needed is read ---
+// --- Only the bytes needed are read ---
 
 struct Counting<'a> {
     bytes: Cursor<&'a [u8]>,

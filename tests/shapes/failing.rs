@@ -1,4 +1,4 @@
-//! Writers that fail: what is told, and that nothing is lost in silence.
+//! Writers that fail: their errors, and that nothing is lost in silence.
 
 use super::*;
 
@@ -9,7 +9,7 @@ enum Fault {
     Full(usize),
     /// The given call takes nothing.
     Zero(usize),
-    /// Every other call is interrupted, and at most so many bytes are taken.
+    /// Every other call is interrupted, and at most this many bytes are taken.
     Slow(usize),
 }
 
@@ -204,7 +204,7 @@ fn a_slow_sink_gets_it_all() {
     }
 }
 
-/// What is written is handed on: a buffered sink is empty after `finish`.
+/// Output is handed on: a buffered sink is empty after `finish`.
 #[test]
 fn finish_flushes() {
     struct Flushed<'a>(&'a AtomicUsize);

@@ -1,4 +1,4 @@
-//! What is counted, and where the bytes of a message lie.
+//! The counters, and where the bytes of a message lie.
 
 use super::*;
 

@@ -75,7 +75,7 @@ fn categorical(name: &str, dtype: &DataType, values: &[Option<&str>]) -> Column 
     Series::new(name.into(), values).cast(dtype).expect("categories").into_column()
 }
 
-// --- What is written is what the frame holds ---
+// --- Only the frame's values are written ---
 
 /// 20 MB of strings, in 20,000 rows.
 fn long_strings() -> Series {
@@ -427,7 +427,7 @@ fn columns_that_change_are_compressed_as_well_as_others() {
     cases.finish();
 }
 
-/// What suits a column is told by its rows and its type, not by what lies around it in memory.
+/// The plan of a column depends on its rows and its type, not on the memory around it.
 #[test]
 fn equal_batches_are_equal_bytes_however_they_lie() {
     let rows = 60_000;

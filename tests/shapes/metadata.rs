@@ -6,7 +6,7 @@ use arrow_schema::{DataType as ArrowType, Field as ArrowField, Schema as ArrowSc
 
 use super::*;
 
-/// What stands for bytes that are not UTF-8 when data is written, and those bytes.
+/// The text that stands for bytes that are not UTF-8 when data is written, and those bytes.
 const MARK: &str = "@MARK@";
 const BYTES: &[u8] = b"\xff\xfe\x80@\xc3\x28";
 
@@ -41,7 +41,7 @@ fn as_bytes() -> MetadataBytes {
     all
 }
 
-/// What of it is text.
+/// The entries that are text.
 fn as_text() -> Metadata {
     [("before".into(), "1".into()), ("later".into(), "2".into())].into()
 }
@@ -109,7 +109,7 @@ fn a_stream_whose_metadata_is_not_utf8_is_read() {
     assert_eq!(reader.custom_metadata_bytes().expect("metadata"), as_bytes());
     let of_field = reader.field_metadata_bytes(&[1]).expect("metadata");
     assert!(as_bytes().iter().all(|pair| of_field.contains(pair)), "{of_field:?}");
-    // What floe itself needs of the field is text.
+    // The metadata that floe itself needs of the field is text.
     assert!(of_field.iter().any(|(key, _)| key == b"_PL_CATEGORICAL2"));
     let mut batches = reader.batches().expect("batches");
     assert_frames_equal(&batches.next().expect("a batch").expect("a frame"), &df);
@@ -142,7 +142,7 @@ fn fields_below_others_are_found() {
     }
 }
 
-/// What floe interprets is what is text: an enum's categories that are not are none.
+/// floe interprets text only: an enum's categories that are not text are none.
 #[test]
 fn keys_of_floe_that_are_not_utf8_say_nothing() {
     let categories = FrozenCategories::new([MARK, "b"]).expect("categories");

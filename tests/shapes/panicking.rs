@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use super::*;
 
-/// What the one bad call does.
+/// The behaviour of the one bad call.
 #[derive(Clone, Copy, Debug)]
 enum Bad {
     Panics,
@@ -69,7 +69,7 @@ impl Write for Sink {
     }
 }
 
-/// What a call came to: true if it returned `Ok`.
+/// The outcome of a call: true if it returned `Ok`.
 fn good<T>(call: impl FnOnce() -> PolarsResult<T>) -> bool {
     catch_unwind(AssertUnwindSafe(call)).is_ok_and(|result| result.is_ok())
 }

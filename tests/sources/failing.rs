@@ -52,7 +52,7 @@ const FAULTS: [Fault; 5] = [
     Fault::Panic,
 ];
 
-/// A stream whose bodies hold messages: whoever reads on within a body finds forged rows.
+/// A stream whose bodies hold messages: a reader that goes on within a body finds forged rows.
 fn nested() -> (DataFrame, Vec<u8>) {
     let texts = |i: std::ops::Range<i64>| i.map(|i| format!("row {i}")).collect::<Vec<String>>();
     let forged = |bytes: Vec<&[u8]>| {
@@ -75,7 +75,7 @@ fn nested() -> (DataFrame, Vec<u8>) {
     (df, bytes)
 }
 
-/// What a reader gives when every way to read on is tried after each failure: rows in order, from the first one on.
+/// The rows of a reader when every way to read on is tried after each failure: in order, from the first one on.
 fn persist(mut reader: IpcStreamReader<Once<'_>>, how: usize) -> Vec<DataFrame> {
     let mut found = Vec::new();
     for _ in 0..4 {
@@ -198,7 +198,8 @@ fn waiting_for_a_batch_can_be_gone_on_with() {
     }
 }
 
-/// What `finish` and `next_stream` had of a stream is gone with the error, so that its rest is not all there is.
+/// The frames that `finish` and `next_stream` had of a stream are gone with the error, so that its rest is not all
+/// there is.
 #[test]
 fn a_stream_that_was_lost_in_part_is_not_read_on() {
     let (_, bytes) = nested();

@@ -58,7 +58,7 @@ fn a_file_has_one_stream_and_is_read_to_its_end() {
     });
 }
 
-/// What is cut off is not whole, even if all batches are there.
+/// A stream that is cut off is not whole, even if all batches are there.
 #[test]
 fn a_file_cut_anywhere_is_an_error() {
     let bytes = Config::file().with_batch_rows(3).write(&rows(0, 7));

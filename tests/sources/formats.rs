@@ -5,7 +5,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 
-/// Beginnings of other formats, what they are called, and what is said of them.
+/// Beginnings of other formats, their names, and the words of the error.
 fn others() -> Vec<(Vec<u8>, &'static str, &'static str)> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     gzip.write_all(&Config::stream().write(&rows(0, 9))).expect("written");
@@ -104,7 +104,7 @@ fn streams_without_markers_are_streams() {
     });
 }
 
-/// What stands where a message should be is not taken for a length that a limit could allow.
+/// Bytes in place of a message are not taken for a length that a limit could allow.
 #[test]
 fn limits_are_not_blamed_for_garbage() {
     let bytes = Config::stream().with_batch_rows(4).write(&rows(0, 9));

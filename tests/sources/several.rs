@@ -61,7 +61,7 @@ fn no_stream_is_none() {
     every_source!(&[], |reader, name| assert!(all(reader).expect(name).is_empty()));
 }
 
-/// What nobody else can read is not dropped without a word.
+/// Bytes that nobody else can read are not dropped without a word.
 #[test]
 fn finish_says_that_more_follows() {
     let (bytes, ends) = streams(&one_two_three(), Config::stream());

@@ -65,7 +65,7 @@ impl Config {
         Self { compression, ..self }
     }
 
-    /// With so many rows a batch.
+    /// With this many rows per batch.
     #[must_use]
     pub fn with_batch_rows(self, rows: usize) -> Self {
         Self { batch_rows: Some(rows), ..self }

@@ -1,7 +1,7 @@
 //! Equality that knows no tolerance: dtypes, nulls, every bit of every float.
 //!
-//! `DataFrame::equals_missing` takes `-0.0` for `0.0` and any NaN for any other. Here a value is its bits or its
-//! bytes. What lies under a null is no value, at any depth.
+//! `DataFrame::equals_missing` takes `-0.0` for `0.0` and any NaN for any other. Here a value is its bits or its bytes.
+//! Memory under a null is no value, at any depth.
 
 use std::ops::Range;
 

@@ -2,8 +2,8 @@
 
 use polars_core::prelude::*;
 
-/// So many batches of `rows` rows, of which some columns hold the same kind of values in all, and others turn from one
-/// kind into another: what compresses the first well is no good for the rest.
+/// `batches` batches of `rows` rows. Some columns hold the same kind of values in all batches. Others turn from one
+/// kind into another, so a plan that compresses the first well is no good for the rest.
 #[must_use]
 pub fn drifting(batches: u32, rows: u32) -> DataFrame {
     let kind = |batch: u32, every: u32| batch / every % 4;

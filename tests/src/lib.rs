@@ -1,4 +1,4 @@
-//! What the tests share: frames of every dtype, strict equality, every way to write and to read.
+//! Helpers of the tests: frames of every dtype, strict equality, every way to write and to read.
 
 pub mod arbitrary;
 pub mod config;

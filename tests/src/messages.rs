@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use arrow_ipc::{CompressionType, MessageHeader, root_as_message};
 
-/// What a message holds.
+/// The contents of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The schema.
@@ -16,14 +16,14 @@ pub enum Kind {
         /// Added to what is known of it.
         delta: bool,
     },
-    /// A record batch of so many rows.
+    /// A record batch of this many rows.
     Batch(i64),
 }
 
 /// One message.
 #[derive(Clone, Copy, Debug)]
 pub struct Message {
-    /// What it holds.
+    /// Its contents.
     pub kind: Kind,
     /// Where its marker starts.
     pub start: usize,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-/// What stands where a length should: near the limits of its type, and beyond what there is.
+/// Numbers to put where a length should be: near the limits of its type, and beyond all memory.
 const LENGTHS: [i64; 20] = [
     0,
     -1,

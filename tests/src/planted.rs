@@ -1,5 +1,5 @@
-//! Frames in which everything that no row refers to is planted: texts and numbers that can be searched for in what is
-//! written, in rows that are filtered or sliced away, behind nulls, between and around what lists hold, three deep.
+//! Frames in which every value that no row refers to is planted. Texts and numbers that can be searched for lie in rows
+//! that are filtered or sliced away, behind nulls, and between and around the items of lists, three deep.
 //!
 //! Two frames of one seed and different secrets are equal, and lie in memory alike. So what is written has to be the same
 //! to the byte: this also finds what is too short to be searched for, such as a boolean behind a null.
@@ -16,13 +16,13 @@ use polars_core::prelude::*;
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 
-/// What all that is planted contains, if it has so many bytes.
+/// The mark in all planted values that are long enough.
 pub const NEEDLE: &[u8] = b"SECRET";
 
 /// Whether the needle is in there.
 #[must_use]
 pub fn is_found(bytes: &[u8]) -> bool {
-    // One of its bytes is at a multiple of its length: the others are looked at only there.
+    // One of its bytes is at a multiple of its length: only those are compared first.
     let len = NEEDLE.len();
     let is_near = |at: usize| {
         let near = &bytes[(at + 1).saturating_sub(len)..bytes.len().min(at + len)];
@@ -149,8 +149,8 @@ impl Planted {
         unsafe { Series::from_chunks_and_dtype_unchecked(name.into(), chunks, dtype) }
     }
 
-    /// An array of the physical type of `dtype` with so many values, of which rows refer to those `shown`; a slice of a
-    /// longer one.
+    /// An array of the physical type of `dtype` with a value for each of `shown`, of which rows refer to those that are
+    /// true; a slice of a longer one.
     ///
     /// # Panics
     /// When a dtype is none of those that frames have.

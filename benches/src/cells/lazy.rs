@@ -108,9 +108,9 @@ fn scans(bench: &mut Bench, df: &DataFrame, codec: Codec) {
     fresh(stream);
 }
 
-/// What is pushed down: columns, rows, filters, and with statistics whole batches.
+/// Scans with pushdown: columns, rows, filters, and with statistics whole batches.
 fn queries(bench: &mut Bench) {
-    // So many rows that they compress.
+    // Enough rows to be compressed.
     let df = data::numbers(bench.scaled(4_000_000).max(4_000));
     let path = bench.path("queried");
     let path = path.as_path();

@@ -21,7 +21,7 @@ pub const BATCH_ROWS: usize = 512 * 512;
 
 /// A frame to be written and read by everybody.
 pub struct Subject {
-    /// What the cells are called.
+    /// The names of the cells.
     pub group: String,
     /// The frame.
     pub df: DataFrame,
@@ -44,7 +44,7 @@ impl Subject {
         Self { both_rechunks: true, ..self }
     }
 
-    /// In batches of so many rows.
+    /// In batches of this many rows.
     #[must_use]
     pub fn in_batches_of(self, batch_rows: usize) -> Self {
         Self { batch_rows, ..self }

@@ -1,4 +1,4 @@
-//! What should not depend on the size of the file: the first rows, the number of rows, one batch.
+//! Reads that should not depend on the size of the file: the first rows, the number of rows, one batch.
 
 use std::fs::File;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub fn run(bench: &mut Bench, pyarrow: Option<&Pyarrow>) {
         return;
     }
     let (small, large) = (bench.path("small"), bench.path("large"));
-    // So many that they compress.
+    // Enough to be compressed.
     let rows = bench.scaled(ROWS).max(200);
     for (path, batches) in [(&small, 20), (&large, 200)] {
         // Values that all compress: Polars' readers fail to take the first rows of buffers that are stored raw in a

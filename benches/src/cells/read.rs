@@ -8,7 +8,7 @@ use crate::measure::{Contender, alternate};
 use crate::results::{Cell, Entry, Goal, Role};
 use crate::runner::Bench;
 
-/// What the cells are called.
+/// The names of the cells.
 pub const NAMES: [&str; 4] = ["read file", "read stream", "read file, in chunks", "read stream, in chunks"];
 
 fn goals(codec: Codec) -> Vec<Goal> {
@@ -22,8 +22,8 @@ fn goals(codec: Codec) -> Vec<Goal> {
 
 /// One format, one codec; contiguous columns, and chunks as they come if the subject wants both.
 ///
-/// Those whose readers do not have the choice (arrow-rs, pyarrow and Polars' scan give chunks as they come) run
-/// once and stand in both cells: beside contiguous columns they have the easier job.
+/// Readers without the choice (arrow-rs, pyarrow and Polars' scan give chunks as they come) run once and stand in both
+/// cells. Beside contiguous columns they have the easier job.
 pub fn run(subject: &Subject, bench: &mut Bench, pyarrow: Option<&Pyarrow>, format: Format, codec: Codec) {
     let name = format!("read {}", format.name());
     let joined = subject.cell(&name, codec, goals(codec));

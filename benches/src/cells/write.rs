@@ -10,7 +10,7 @@ use crate::measure::Contender;
 use crate::results::{Goal, Role};
 use crate::runner::Bench;
 
-/// What the cells are called.
+/// The names of the cells.
 pub const NAMES: [&str; 2] = ["write file", "write stream"];
 
 fn goals(codec: Codec) -> Vec<Goal> {

@@ -10,7 +10,7 @@ use crate::measure::Contender;
 use crate::results::{Cell, Goal, Role};
 use crate::runner::Bench;
 
-/// What validation has to look at, it should look at with at least so many bytes a second.
+/// The least bytes per second at which validation should read its input.
 const VALIDATED: f64 = 10e9;
 
 /// Numbers (nothing to look at), strings and lists (everything), at two sizes: what depends on the metadata
@@ -71,7 +71,7 @@ fn one(bench: &mut Bench, pyarrow: Option<&Pyarrow>, group: &str, size: &str, df
     );
     let mut mapped = vec![
         Contender::floe(|| floe::map(path)),
-        // What the others do is no peer's work: they look at nothing.
+        // The other readers do no peer's work: they check nothing.
         Contender::limit("Polars, not validated", || eager::map(path)),
         Contender::limit("Polars scan_ipc", || lazy::collect(lazy::scan(path))),
     ];

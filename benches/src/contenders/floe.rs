@@ -14,7 +14,7 @@ pub fn write(df: &mut DataFrame, format: Format, codec: Codec, path: &Path) {
     write_to(df, format, codec, None, File::create(path).expect("a file"));
 }
 
-/// Writes to anything, in batches of so many rows.
+/// Writes to anything, in batches of `batch_rows` rows.
 pub fn write_to(df: &mut DataFrame, format: Format, codec: Codec, rows: Option<usize>, to: impl Write) {
     match format {
         Format::File => {

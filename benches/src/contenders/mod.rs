@@ -35,7 +35,7 @@ impl Format {
 /// The codecs: none, LZ4, ZSTD at level 3.
 pub const CODECS: [Codec; 3] = [Codec::Raw, Codec::Lz4, Codec::Zstd];
 
-/// What buffers are compressed with.
+/// The compression of buffers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     /// Not at all.

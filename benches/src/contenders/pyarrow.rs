@@ -1,5 +1,5 @@
-//! pyarrow 26, in a process of its own that does what it is told: it takes the time itself, so that neither
-//! the pipe nor the interpreter's start counts.
+//! pyarrow 26, in a process of its own that obeys commands. It takes the time itself, so that neither the pipe nor the
+//! interpreter's start counts.
 
 use std::cell::RefCell;
 use std::io::{BufRead, BufReader, Write};
@@ -56,7 +56,7 @@ impl Pyarrow {
     /// Gives a command; its answer is a number.
     ///
     /// # Errors
-    /// What pyarrow says.
+    /// The answer of pyarrow.
     pub fn ask(&self, command: &[&str]) -> Result<f64, String> {
         let mut process = self.0.borrow_mut();
         writeln!(process.to, "{}", command.join("\t")).map_err(|e| e.to_string())?;

@@ -4,7 +4,7 @@ use polars_core::prelude::*;
 
 use super::{Rng, columns, numbers, strings};
 
-/// Eight columns of numbers in so many chunks of `rows` rows each.
+/// Eight columns of numbers in `chunks` chunks of `rows` rows each.
 #[must_use]
 pub fn chunked(chunks: usize, rows: usize) -> DataFrame {
     let whole = numbers(chunks * rows);
@@ -78,7 +78,7 @@ pub fn nested(rows: usize) -> DataFrame {
     columns(rows, vec![Column::new("key".into(), keys), list.into_column()])
 }
 
-/// One column of so many numbers.
+/// One column of this many numbers.
 #[must_use]
 pub fn one_column(rows: usize) -> DataFrame {
     let mut rng = Rng::new(19);

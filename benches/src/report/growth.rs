@@ -5,7 +5,7 @@ use crate::results::{Cell, Role, Run, Unit};
 
 /// One contender's values along an axis.
 pub(super) struct Curve {
-    /// What is measured, of whom.
+    /// The measure, and its contender.
     pub(super) name: String,
     /// Who.
     pub(super) role: Role,

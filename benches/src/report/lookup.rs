@@ -7,7 +7,7 @@ pub(super) fn cell<'a>(results: &'a Results, title: &str) -> Option<&'a Cell> {
     results.runs.get("peers")?.cells.iter().find(|cell| cell.title() == title)
 }
 
-/// What sort of a cell it is: the lines of the README's table.
+/// The category of a cell: the lines of the README's table.
 pub(super) fn kind(cell: &Cell) -> String {
     let (group, name) = (cell.group.as_str(), cell.name.as_str());
     for (start, kind) in [

@@ -1,7 +1,7 @@
-//! What is made of the results: the pages and plots of `docs/benchmarks`, and the README's table.
+//! The pages made of the results: `docs/benchmarks`, its plots, and the README's table.
 //!
-//! `cargo bench -p floe-benches --bench report` reads `docs/benchmarks/results.json` and writes all of them anew;
-//! with `--json FILE` it reads another file, and with neither `--bench` nor `--json` (in tests) nothing is written.
+//! `cargo bench -p floe-benches --bench report` reads `docs/benchmarks/results.json` and writes all of them anew. With
+//! `--json FILE` it reads another file. With neither `--bench` nor `--json` (in tests) nothing is written.
 
 mod growth;
 mod index;
@@ -22,7 +22,7 @@ use crate::runner::Bench;
 pub struct Page {
     /// Its name.
     pub name: String,
-    /// What is in it: Markdown, or SVG.
+    /// Its contents: Markdown, or SVG.
     pub text: String,
 }
 
@@ -158,6 +158,6 @@ mod tests {
         let table = readme::table(&results());
         assert!(table.contains("1 of 2 cells is lost"), "{table}");
         assert!(table.contains("#what-is-lost") && !table.contains("read stream, LZ4"), "{table}");
-        // That page is looked at in the test above.
+        // The test above covers that page.
     }
 }

@@ -233,7 +233,7 @@ fn curves(
     Ok(())
 }
 
-/// What is done, and its colour.
+/// The kind of work, and its colour.
 const KINDS: [(&str, RGBColor); 5] = [
     ("encode", RGBColor(120, 180, 230)),
     ("compress", RGBColor(230, 140, 60)),

@@ -20,7 +20,7 @@ pub(super) fn table(results: &Results) -> String {
     let Some(peers) = run("peers") else { return "Nothing has been measured yet.\n".into() };
     let memory = run("memory").map(|run| run.cells.as_slice()).unwrap_or_default();
     let mut out = format!(
-        "From [docs/benchmarks](docs/benchmarks/README.md), which has every cell, the method and the plots: {}, \
+        "[docs/benchmarks](docs/benchmarks/README.md) has every cell, the method and the plots. The machine: {}, \
          {}. Peers are Polars' eager readers and writers, its streaming `sink_ipc` and `scan_ipc`, arrow-rs and \
          pyarrow, on the same data, codec and level. A ratio is the best peer's time over floe's.\n\n",
         peers.machine.describe(),

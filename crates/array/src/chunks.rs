@@ -117,5 +117,6 @@ fn in_one_buffer(array: Box<dyn Array>, budget: &Budget) -> Result<Box<dyn Array
     } else {
         None
     };
+    // Arrays without data buffers stay as they are.
     Ok(copied.unwrap_or(array))
 }

@@ -48,6 +48,7 @@ pub(crate) fn gather(
         return if is_inside { Ok(values.sliced(start, len)) } else { Err(outside()) };
     }
     let mut end = 0;
+    // Nulls need no row.
     selection.visit(|rows| end = end.max(rows.map_or(0, |rows| rows.end)));
     if end > values.len() {
         return Err(outside());

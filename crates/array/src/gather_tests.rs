@@ -1,4 +1,4 @@
-//! Rows of every layout, gathered beside what Polars makes of them.
+//! Rows of every layout, gathered beside Polars' result.
 
 use std::cell::Cell;
 

@@ -15,8 +15,8 @@ use polars_buffer::Buffer;
 
 use crate::charge::{Charge, Uncharged};
 
-use crate::made::{boxed, invalid, of, primitive_width};
-use crate::share;
+use crate::made::{boxed, invalid, of, primitive_width, too_many_buffers};
+use crate::{bitmaps, share};
 
 /// The rows of several arrays of one type, one behind another. They go to memory that is [kept](floe_runtime::recycle) for
 /// what is joined next. Not by Polars' kernel: that aborts the process where memory runs out.
@@ -229,12 +229,7 @@ fn join_validities(arrays: &[&dyn Array], rows: usize, charge: &dyn Charge) -> R
         return Ok(None);
     }
     let mut out = charge.bits(rows)?;
-    for array in arrays {
-        match array.validity() {
-            Some(validity) => out.extend_from_bitmap(validity),
-            None => out.extend_constant(array.len(), true),
-        }
-    }
+    bitmaps::extend(&mut out, arrays.iter().map(|array| (array.validity(), array.len())));
     Ok(Some(out.freeze()))
 }
 
@@ -289,8 +284,7 @@ fn join_views<T: ViewType + ?Sized>(
                 let base = u32::try_from(buffers.len()).ok();
                 buffers.extend(own.iter().cloned());
                 let end = u32::try_from(buffers.len()).ok();
-                base.filter(|_| end.is_some())
-                    .ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?
+                base.filter(|_| end.is_some()).ok_or_else(too_many_buffers)?
             },
         };
         last = Some((own, base));

@@ -14,7 +14,8 @@
 #![warn(missing_debug_implementations)]
 
 mod append_only;
-pub mod body;
+pub mod bitmaps;
+mod body;
 mod budget;
 pub mod category;
 mod charge;

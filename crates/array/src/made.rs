@@ -5,6 +5,16 @@ use arrow::types::PrimitiveType;
 use arrow::with_match_primitive_type_full;
 use floe_format::{Error, Result};
 
+/// The error of more data buffers than views can number.
+pub(crate) fn too_many_buffers() -> Error {
+    Error::unsupported("more than 2^32 data buffers")
+}
+
+/// The number of a data buffer, or an offset in one, as views have it.
+pub(crate) fn view_number(number: usize) -> Result<u32> {
+    u32::try_from(number).map_err(|_| too_many_buffers())
+}
+
 /// An error of Polars as one of the format.
 pub(crate) fn invalid(error: impl std::fmt::Display) -> Error {
     Error::invalid(error.to_string())

@@ -148,8 +148,8 @@ impl Text {
     }
 }
 
-/// Checks one view against its buffers: inline padding, index, range, prefix and, for strings,
-/// UTF-8. `texts[i]` says what of buffer `i` is.
+/// Checks one view against its buffers: inline padding, index, range, prefix and, for strings, UTF-8. `texts[i]` says
+/// which bytes of buffer `i` are text.
 fn check_view(view: &View, buffers: &[Buffer<u8>], texts: Option<&[Text]>) -> Result<()> {
     if let Some(padding) = PADDING_OF_LEN.get(view.length as usize) {
         let bits = view.as_u128();

@@ -14,8 +14,8 @@ use floe_array::{
     ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, EncodeCtx, decode_column, encode_column,
 };
 use floe_format::{
-    BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, FloatType, IntType, IntervalUnit, IpcLimits,
-    TimeUnit, Version,
+    BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, FloatType, IntType, IntervalUnit, TimeUnit,
+    Version,
 };
 use floe_runtime::Serial;
 use polars_buffer::Buffer;
@@ -97,7 +97,7 @@ impl Column {
         };
         let body: Buffer<u8> = body.into();
         let dictionaries = Dictionaries::default();
-        let options = DecodeOptions::new(Version::V5, turns.is_some(), IpcLimits::default());
+        let options = DecodeOptions::new(Version::V5, turns.is_some());
         let budget = Budget::default();
         let parts =
             (0..parts).map(|_| ColumnPart::new(&header, &body, &dictionaries, ColumnOffsets::default()));

@@ -9,8 +9,7 @@ use floe_array::category::Categories;
 use floe_array::decode::{Budget, ColumnBuilder, ColumnOffsets};
 use floe_array::{ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, Lookup, decode_column};
 use floe_format::{
-    BatchHeader, BodyLayout, Codec, DataType, DictionaryEncoding, Field, FieldNode, IntType, IpcLimits,
-    Version,
+    BatchHeader, BodyLayout, Codec, DataType, DictionaryEncoding, Field, FieldNode, IntType, Version,
 };
 use floe_runtime::{Executor, Serial};
 use polars_buffer::Buffer;
@@ -54,7 +53,7 @@ fn field(name: &str, data_type: DataType, children: Vec<Field>) -> Field {
 
 /// Decodes batches one after another (two at once where there are), and all of them at once.
 fn check(field: &Field, batches: &[Batch], dictionaries: &Dictionaries) -> Box<dyn Array> {
-    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    let options = DecodeOptions::new(Version::V5, false);
     let budget = Budget::default();
     let decode = |batches: &[Batch], growing: Option<&mut ColumnBuilder>| {
         let parts = batches
@@ -173,7 +172,7 @@ fn keys_are_translated_in_stretches() {
     let expected = (0..ROWS).map(|row| (!is_null(row)).then_some([7, 5, 3][row as usize % 3]));
     assert!(found.iter().map(|category| category.copied()).eq(expected.clone().chain(expected)));
 
-    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    let options = DecodeOptions::new(Version::V5, false);
     for wrong in [&[1, 500_000][..], &[400_000, 650_000], &[ROWS - 2, 400_000]] {
         let batches = [batch(&[]), batch(wrong)];
         for executor in [&Serial as &dyn Executor, &Backwards] {

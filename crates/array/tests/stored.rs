@@ -5,9 +5,7 @@ use arrow::array::{Array, PrimitiveArray, Utf8ViewArray};
 use arrow::types::NativeType;
 use floe_array::decode::{Budget, ColumnOffsets};
 use floe_array::{ColumnPart, DecodeCtx, DecodeOptions, Dictionaries, decode_column};
-use floe_format::{
-    BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, IntType, IpcLimits, Result, Version,
-};
+use floe_format::{BatchHeader, BodyLayout, Codec, DataType, Field, FieldNode, IntType, Result, Version};
 use floe_runtime::Serial;
 use polars_buffer::Buffer;
 
@@ -45,7 +43,7 @@ fn decode(
     };
     let body: Buffer<u8> = body.into();
     let dictionaries = Dictionaries::default();
-    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    let options = DecodeOptions::new(Version::V5, false);
     let budget = Budget::default();
     let part = ColumnPart::new(&header, &body, &dictionaries, ColumnOffsets::default());
     decode_column(&mut DecodeCtx::new(vec![part], &options, &budget, &Serial), &field(data_type))

@@ -1,4 +1,4 @@
-//! What a command comes to, and errors as one line.
+//! The results of commands, and errors as one line.
 
 use std::fmt;
 use std::io;
@@ -16,12 +16,12 @@ pub(crate) enum Outcome {
     No,
 }
 
-/// Why a command could not do what it was asked: exit code 2.
+/// The reason why a command failed: exit code 2.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// In one line.
     Message(String),
-    /// Whoever reads the output has gone: no reason to say anything.
+    /// The reader of the output has gone: no reason to say anything.
     ClosedPipe,
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn explained(name: &str, fault: &Fault) -> String {
     }
 }
 
-/// What is told of another format.
+/// The message about another format.
 pub(crate) fn wrong_format(found: SourceFormat) -> String {
     match found {
         SourceFormat::Empty => "it is empty: there is not even a schema".into(),

@@ -15,7 +15,7 @@ use polars_io::utils::compression::{ByteSourceReader, SupportedCompression};
 use crate::error::{Failure, Result, without_methods};
 use crate::input::Input;
 
-/// Bytes at the start that tell what it is.
+/// Bytes at the start that tell the format.
 const SNIFFED: usize = 4 << 10;
 
 /// Whether it is one of the formats that are read here.

@@ -22,7 +22,7 @@ pub(crate) struct Input {
     )]
     pub(crate) path: PathBuf,
     pub(crate) source: FileSource,
-    /// What came through a pipe is kept in a temporary file, which goes with this.
+    /// Input from a pipe is kept in a temporary file, which goes with this.
     spool: Option<TempPath>,
 }
 
@@ -35,7 +35,7 @@ impl Drop for Input {
 }
 
 impl Input {
-    /// Opens a path; `-` is standard input. What is no regular file is read to its end first.
+    /// Opens a path; `-` is standard input. Input that is no regular file is read to its end first.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let name = if path == Path::new("-") { "-".to_owned() } else { path.display().to_string() };
         let real = if name == "-" { Path::new("/dev/stdin") } else { path };
@@ -163,8 +163,8 @@ fn pattern(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     }
 }
 
-/// The files of a folder that are Arrow IPC, in the order of their names. Hidden ones are left out, as hive has it, and
-/// so are links to folders: what is there would be counted twice, or again and again.
+/// The files of a folder that are Arrow IPC, in the order of their names. Hidden files are left out, as hive has it,
+/// and so are links to folders: their files would be counted twice, or again and again.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|error| Failure::io(folder, &error))?;
     let mut paths = Vec::new();

@@ -5,7 +5,7 @@
 //!   cmd/      a file a command          output.rs  files that appear whole             error.rs  exit codes, messages
 //! ```
 //!
-//! What a command needs to know of the format is in `floe-tools` (messages) and `floe` (frames).
+//! Knowledge of the format is in `floe-tools` (messages) and `floe` (frames).
 #![forbid(unsafe_code)]
 
 mod args;

@@ -21,7 +21,7 @@ enum To {
     /// It has been committed.
     Nothing(io::Sink),
     Stdout(io::StdoutLock<'static>),
-    /// What is no regular file: a pipe, a device.
+    /// A target that is no regular file: a pipe, a device.
     Straight(BufWriter<File>),
     File {
         file: BufWriter<File>,
@@ -166,7 +166,7 @@ impl Write for Through<'_> {
 
 impl Sink for Through<'_> {}
 
-/// What is written, as `-f` or a name says.
+/// The output format, as `-f` or a name says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// A table for people
@@ -188,7 +188,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What the ending of a name says.
+    /// The format that the ending of a name stands for.
     pub(crate) fn of_path(path: &Path) -> Option<Self> {
         let ending = path.extension().and_then(OsStr::to_str)?.to_ascii_lowercase();
         Some(match ending.as_str() {

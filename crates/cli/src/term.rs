@@ -76,7 +76,7 @@ pub(crate) fn text_width(text: &str) -> usize {
     UnicodeWidthStr::width(text)
 }
 
-/// A text that takes so many cells at most, with an ellipsis where it is cut.
+/// The text in at most this many cells, with an ellipsis where it is cut.
 pub(crate) fn cut(text: &str, cells: usize) -> String {
     if text_width(text) <= cells {
         return text.to_owned();

@@ -141,7 +141,7 @@ impl Compression {
 
 /// Appends the frame that holds `input` to `out`, without a length prefix, if that is worth the time.
 ///
-/// ZSTD at levels up to 8 makes frames of 4 MiB each of what is larger than 8 MiB.
+/// ZSTD at levels up to 8 makes frames of 4 MiB each of inputs larger than 8 MiB.
 ///
 /// Returns `false`, with `out` as it was, for an input of at least 256 KiB if an evenly spread sample of it does not
 /// shrink. [`UncompressedFrame`] is for such inputs. At ZSTD levels above 3, where size goes before time, the result is

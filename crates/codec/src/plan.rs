@@ -164,6 +164,7 @@ impl CompressionPlan {
 
     /// Whether `input` is like the input that the plan was made for.
     fn suits(&self, input: &[u8]) -> Result<bool> {
+        // A plan without a sample is for one input only.
         let Some(sampled_len) = self.sampled_len else { return Ok(false) };
         if input.len() < self.min_reusable_bytes() || input.len() / MAX_LONGER_RATIO > self.input_len {
             return Ok(false);

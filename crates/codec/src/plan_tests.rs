@@ -98,7 +98,7 @@ fn an_uncompressed_plan_is_reused_only_while_the_input_does_not_shrink() {
         let mut input = noise(1 << 20);
         let plan = CompressionPlan::new(compression, &input).unwrap();
         assert_eq!(plan.reuse_or_replan(&noise(1_500_000)), Ok(plan.clone()));
-        // Within what is taken to be like it otherwise.
+        // Within the limits of an input that is otherwise alike.
         input[..1 << 17].fill(0);
         assert_ne!(plan.reuse_or_replan(&input), Ok(plan.clone()), "{compression:?}");
     }

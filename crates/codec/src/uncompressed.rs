@@ -98,6 +98,7 @@ impl UncompressedFrame {
     /// length that was stated.
     #[must_use]
     pub fn piece<'a>(&'a self, input: &'a [u8], i: usize) -> Option<&'a [u8]> {
+        debug_assert_eq!(input.len(), self.input, "the frame was made for an input of another length");
         let Some(i) = i.checked_sub(1) else { return Some(&self.head) };
         let (block, part) = (i / 2, i % 2);
         let blocks = self.heads.len() / self.head_len;

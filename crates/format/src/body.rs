@@ -10,6 +10,7 @@
 
 use crate::BufferSpec;
 use crate::constants::ALIGNMENT;
+use crate::limits::wide;
 
 /// Gives each buffer of a body its place.
 ///
@@ -32,7 +33,7 @@ impl BodyLayout {
     pub fn push(&mut self, len: usize) -> BufferSpec {
         // Saturating: such buffers cannot exist, and the encoder refuses what is not an i64.
         const MASK: u64 = ALIGNMENT as u64 - 1;
-        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        let len = wide(len);
         let spec = BufferSpec { offset: self.next, len };
         self.next = self.next.saturating_add(len).saturating_add(MASK) & !MASK;
         spec

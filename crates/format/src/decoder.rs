@@ -15,6 +15,7 @@
 use std::ops::Range;
 
 use crate::constants::CONTINUATION;
+use crate::limits::wide;
 use crate::{Error, ErrorKind, IpcLimits, Message, Result, ResultExt, decode_message, sniff};
 
 /// Finds the messages in a stream of bytes.
@@ -147,7 +148,7 @@ fn may_be_length(bytes: &[u8], limits: &IpcLimits) -> bool {
     let length = bytes.try_into().map(i32::from_le_bytes);
     let length = length.ok().and_then(|length| usize::try_from(length).ok());
     length.is_none_or(|length| {
-        length <= limits.max_metadata_bytes || (length < sniff::UNMARKED && length % 8 == 4)
+        length <= limits.max_metadata_bytes || (length < sniff::MAX_UNMARKED_BYTES && length % 8 == 4)
     })
 }
 
@@ -205,6 +206,7 @@ fn next(bytes: &[u8], offset: usize, limits: &IpcLimits) -> Result<Next> {
             Step::Need(_) => {},
             Step::End => return Ok(Next::EndMarker { next: position }),
             Step::Message(message) => {
+                // More bytes than there are addresses are not there: `take` says so.
                 let body = usize::try_from(message.body_len).unwrap_or(usize::MAX);
                 let body = take(bytes, position, body).at(|| "body")?.len();
                 return Ok(Next::Message {
@@ -218,12 +220,12 @@ fn next(bytes: &[u8], offset: usize, limits: &IpcLimits) -> Result<Next> {
 }
 
 fn take(bytes: &[u8], position: usize, len: usize) -> Result<&[u8]> {
+    // Behind the end there are no bytes.
     let rest = bytes.get(position..).unwrap_or_default();
     rest.get(..len).ok_or_else(|| truncated(len, rest.len()))
 }
 
 fn truncated(need: usize, have: usize) -> Error {
-    let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     Error::new(ErrorKind::Truncated { need: wide(need), have: wide(have) })
 }
 

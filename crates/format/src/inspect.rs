@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::constants::{FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
+use crate::limits::wide;
 use crate::sniff::check_stream;
 use crate::{
     BatchHeader, Block, Error, ErrorKind, Field, Footer, Header, IpcLimits, KeyValues, Message, Next,
@@ -56,7 +57,7 @@ pub struct MessageInfo {
 /// ```
 ///
 /// # Errors
-/// [`ErrorKind::WrongFormat`] for what is neither; those of [`next_message`], [`footer_len`] and
+/// [`ErrorKind::WrongFormat`] for input that is neither; those of [`next_message`], [`footer_len`] and
 /// [`decode_footer`](crate::decode_footer).
 pub fn describe(bytes: &[u8], limits: &IpcLimits) -> Result<Description> {
     match bytes.starts_with(&FILE_MAGIC) {
@@ -107,6 +108,7 @@ fn describe_file(bytes: &[u8], limits: &IpcLimits) -> Result<Description> {
             Error::invalid(format!("{footer_len} bytes are more than the file has")).at(Place::Footer)
         );
     };
+    // `footer_start` is at most the length of `rest`.
     let footer = crate::decode_footer(rest.get(footer_start..).unwrap_or_default(), limits)?;
     let mut messages = Vec::new();
     // Some writers do not frame the schema message of a file, so it is shown only if it is one.
@@ -136,7 +138,7 @@ fn describe_block(
     limits: &IpcLimits,
 ) -> Result<MessageInfo> {
     let place = || format!("block at byte {}", block.offset);
-    block.check(u64::try_from(footer).unwrap_or(u64::MAX)).at(place)?;
+    block.check(wide(footer)).at(place)?;
     if block.offset < end {
         return Err(Error::invalid("it overlaps the block before it").at(place()));
     }

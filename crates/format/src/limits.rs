@@ -51,13 +51,19 @@ impl Default for IpcLimits {
     }
 }
 
-/// How many times what is allowed otherwise decompression may give.
-const UNPACKED: u64 = 16;
-/// How much less a decompressed byte counts than one of input.
-const UNPACKED_PART: u64 = 32;
-/// How much less metadata may take than results. Real flatbuffers share strings and empty vectors, hardly more.
-const METADATA_PART: u64 = 4;
-const METADATA_FLOOR_PART: u64 = 16;
+/// Decompression may give this many times the bytes that are allowed without it.
+const MAX_DECOMPRESSED_RATIO: u64 = 16;
+/// This many decompressed bytes count as one byte of input.
+const DECOMPRESSED_TO_INPUT_RATIO: u64 = 32;
+/// Metadata may take 1 / this of the bytes of results. Real flatbuffers share strings and empty vectors, hardly more.
+const RESULTS_TO_METADATA_RATIO: u64 = 4;
+/// The same for the floor that holds however small the input is.
+const FLOOR_TO_METADATA_RATIO: u64 = 16;
+
+/// A length as the format counts. No address space has more than 64 bits, so nothing is cut off.
+pub(crate) fn wide(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
 
 impl IpcLimits {
     /// Bytes of results that may come of `input` bytes, and of the `unpacked` bytes that some of those were decompressed to.
@@ -73,16 +79,16 @@ impl IpcLimits {
     #[must_use]
     pub fn max_bytes_of(&self, input: u64, unpacked: u64) -> u64 {
         let most = self.max_amplification.saturating_mul(input).max(self.amplification_floor);
-        let unpacked = unpacked.min(most.saturating_mul(UNPACKED));
-        let repeated = (self.max_amplification / UNPACKED_PART).saturating_mul(unpacked);
+        let unpacked = unpacked.min(most.saturating_mul(MAX_DECOMPRESSED_RATIO));
+        let repeated = (self.max_amplification / DECOMPRESSED_TO_INPUT_RATIO).saturating_mul(unpacked);
         most.saturating_add(unpacked).saturating_add(repeated)
     }
 
     /// Bytes that may be parsed out of metadata of `len` bytes.
     #[must_use]
     pub fn max_parsed_bytes(&self, len: usize) -> u64 {
-        let len = u64::try_from(len).unwrap_or(u64::MAX);
-        let most = (self.max_amplification / METADATA_PART).saturating_mul(len);
-        most.max(self.amplification_floor / METADATA_FLOOR_PART)
+        let len = wide(len);
+        let most = (self.max_amplification / RESULTS_TO_METADATA_RATIO).saturating_mul(len);
+        most.max(self.amplification_floor / FLOOR_TO_METADATA_RATIO)
     }
 }

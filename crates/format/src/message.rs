@@ -288,6 +288,7 @@ impl BufferSpec {
         match self.offset.checked_add(self.len) {
             Some(end) if end <= body => Ok(self),
             end => {
+                // An end that overflows is told as the largest number.
                 Err(Error::new(ErrorKind::BufferOutOfBounds { buffer, end: end.unwrap_or(u64::MAX), body }))
             },
         }

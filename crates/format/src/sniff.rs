@@ -85,7 +85,7 @@ const MAGICS: &[(&[u8], SourceFormat)] = &[
 ];
 
 /// The most bytes that are checked for text.
-const TEXT: usize = 4 << 10;
+const MAX_TEXT_BYTES: usize = 4 << 10;
 
 /// Names the format of bytes by how they begin. The first hundred are enough for all formats but text, which takes 4
 /// KiB. More than the beginning is never needed.
@@ -129,6 +129,7 @@ fn is_bzip2(bytes: &[u8]) -> bool {
 /// # Errors
 /// [`ErrorKind::WrongFormat`], with the name of the format that it is instead.
 pub fn check_stream(start: &[u8]) -> Result<()> {
+    // Never past the end, so the default is not taken.
     let marked = start.get(..CONTINUATION.len().min(start.len())).unwrap_or_default();
     if (!marked.is_empty() && CONTINUATION.starts_with(marked)) || sniff(start) == Is::IpcStream {
         return Ok(());
@@ -164,12 +165,12 @@ fn is_stream(bytes: &[u8]) -> bool {
         Err(_) => false,
         // The end marker. Without the other half it is as good as any zeros.
         Ok(0) => marked || metadata.is_empty(),
-        Ok(length) => marked || (length <= UNMARKED && is_flatbuffer(metadata, length)),
+        Ok(length) => marked || (length <= MAX_UNMARKED_BYTES && is_flatbuffer(metadata, length)),
     }
 }
 
 /// Metadata without a marker was never longer than this: more is something else.
-pub(crate) const UNMARKED: usize = 256 << 20;
+pub(crate) const MAX_UNMARKED_BYTES: usize = 256 << 20;
 
 /// Whether a flatbuffer of that length can begin with these bytes: the root table is within it, and so is its layout.
 fn is_flatbuffer(bytes: &[u8], len: usize) -> bool {
@@ -186,8 +187,9 @@ fn is_flatbuffer(bytes: &[u8], len: usize) -> bool {
 
 /// The bytes as text, if they are: UTF-8 without control characters, perhaps cut.
 fn as_text(bytes: &[u8]) -> Option<&str> {
+    // A byte order mark is optional.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let start = bytes.get(..TEXT.min(bytes.len()))?;
+    let start = bytes.get(..MAX_TEXT_BYTES.min(bytes.len()))?;
     let text = match std::str::from_utf8(start) {
         Ok(text) => text,
         Err(error) if error.error_len().is_none() => {
@@ -209,6 +211,7 @@ fn text_format(text: &str) -> SourceFormat {
         return Is::Xml;
     }
     let mut lines = text.lines().map(str::trim_end);
+    // Empty text has no line.
     let first = lines.next().unwrap_or_default();
     if text.starts_with('{') {
         let next_is_object = lines.find(|line| !line.is_empty()).is_some_and(|line| line.starts_with('{'));
@@ -288,13 +291,14 @@ impl fmt::Display for SourceFormat {
 }
 
 /// Bytes of the beginning that an error shows.
-const SHOWN: usize = 24;
+const SHOWN_BYTES: usize = 24;
 
 impl Error {
     /// [`ErrorKind::WrongFormat`] of a source that begins with `start`, which should be `expected`, such as "an Arrow
     /// IPC file".
     pub fn wrong_format(expected: SourceFormat, start: &[u8]) -> Self {
-        let shown = start.get(..SHOWN.min(start.len())).unwrap_or_default();
+        // Never past the end, so the default is not taken.
+        let shown = start.get(..SHOWN_BYTES.min(start.len())).unwrap_or_default();
         Self::new(ErrorKind::WrongFormat { expected, found: sniff(start), start: shown.to_vec() })
     }
 }

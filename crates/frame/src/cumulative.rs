@@ -13,13 +13,13 @@ use serde_json::Value;
 pub(crate) const KEY: &str = "__POLARS_IPC_METADATA";
 const CUMULATIVE: &str = "record_batch_cum_len";
 /// Bytes that most numbers take in the text, without the text around them.
-const DIGITS: usize = 8;
+const BYTES_PER_NUMBER: usize = 8;
 
 /// Puts the index of batches with these numbers of rows into the footer's metadata, in place of one that is there. If
 /// there are more rows than Polars can count, there is no index, rather than a wrong one.
 pub(crate) fn put(metadata: &mut KeyValues, rows: &[u64]) {
     let mut end = 0u64;
-    let mut text = String::with_capacity(CUMULATIVE.len() + DIGITS * (1 + rows.len()));
+    let mut text = String::with_capacity(CUMULATIVE.len() + BYTES_PER_NUMBER * (1 + rows.len()));
     text.extend(["{\"", CUMULATIVE, "\":["]);
     for (i, rows) in rows.iter().enumerate() {
         end += rows;

@@ -34,7 +34,7 @@ pub(crate) fn codec_error(error: floe_codec::Error) -> Error {
     Error::new(ErrorKind::Codec(format!("compression failed: {error}")))
 }
 
-/// An I/O error, kept as the source, with what was being done.
+/// An I/O error, kept as the source, with the action that failed.
 pub(crate) fn io_error(error: io::Error, doing: &str) -> PolarsError {
     let msg = format!("{doing}: {error}");
     PolarsError::IO { error: Arc::new(error), msg: Some(msg.into()) }
@@ -105,7 +105,7 @@ pub fn error_kind(error: &PolarsError) -> Option<&ErrorKind> {
     }
 }
 
-/// Whether reading or writing itself failed, rather than what was read or written.
+/// Whether reading or writing itself failed, rather than the bytes read or written.
 pub(crate) fn is_io(error: &PolarsError) -> bool {
     matches!(error_kind(error), Some(ErrorKind::Io(_)))
 }
@@ -122,7 +122,7 @@ pub struct ErrorPlace {
     pub fields: Vec<String>,
     /// The number of the buffer within its message.
     pub buffer: Option<usize>,
-    /// All steps of the way, outermost first: also what the fields above do not tell.
+    /// All steps of the way, outermost first, including those that the fields above leave out.
     pub steps: Vec<Place>,
 }
 

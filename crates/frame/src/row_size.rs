@@ -1,16 +1,22 @@
-//! How much room rows take, told without writing them. There is one place for that, and four questions:
+//! How much room rows take, measured without writing them. There is one place for that, and four questions:
 //!
-//! | asked | answered by | from |
-//! |---|---|---|
-//! | the least that a row of a type takes | `min_bits_per_row` | the type |
-//! | what a row of a type takes, or probably takes | [`row_bits`] | the type |
-//! | about what rows take when they are written | [`estimate`] | lengths of buffers |
-//! | what rows take when only their own values are written | [`bits`] | the values |
+//! | question | answer | from | who asks |
+//! |---|---|---|---|
+//! | the least that a row of a type takes | `min_bits_per_row` | the type | `write::plans`: may a column be split into tasks |
+//! | the room of a row of a type, or a guess | [`row_bits`] | the type | lazy sinks and partitions, before rows are seen |
+//! | about the room of written rows | [`estimate`] | lengths of buffers | `write`: where a frame is cut into batches, and what is in flight |
+//! | the room of the rows' own values | [`bits`] | the values | lazy sinks: where batches of a byte size end |
+//!
+//! They stay apart since each gives up something that another needs. [`estimate`] takes time for the buffers only, and
+//! counts all of a buffer of which a filtered frame uses little; [`bits`] reads the length of every value. [`bits`] is
+//! additive over rows, so batches do not depend on how the engine cuts its frames. [`estimate`] leaves validity out and
+//! is not additive. `min_bits_per_row` must never be too large, and [`row_bits`] counts validity and guesses lengths.
+//! Where two answers have to agree they share code: [`row_bits`] asks [`bits`].
 //!
 //! [`held`] is about memory: five rows of a filtered frame may keep megabytes of strings alive.
 //!
-//! Where batches are cut, and so which bytes are written, depends on all of these: a change of their results is a change
-//! of the output.
+//! What to watch when changing this: the place where batches are cut, and so which bytes are written, depends on
+//! [`estimate`], [`bits`] and [`row_bits`]. A change of their results is a change of the output.
 
 // A new type has to be thought about here: it does not fall under the others.
 #![warn(clippy::wildcard_enum_match_arm)]
@@ -110,7 +116,7 @@ fn view_bits<T: ViewType + ?Sized>(array: &BinaryViewArrayGeneric<T>) -> u64 {
     wide(array.len()) * (128 + 1) + bytes * 8
 }
 
-/// The sum of what two types take, which is an estimate if one of them is.
+/// The sum of two answers, which is an estimate if one of them is.
 #[cfg(any(feature = "dtype-array", feature = "dtype-struct"))]
 fn sum(a: Result<u64, u64>, b: Result<u64, u64>) -> Result<u64, u64> {
     match (a, b) {
@@ -193,13 +199,28 @@ pub fn estimate(array: &dyn Array) -> usize {
     match array.dtype().to_physical_type() {
         PhysicalType::Null => 0,
         PhysicalType::Primitive(kind) => array.len() * floe_array::primitive_width(kind),
-        // Nothing that a column of a DataFrame consists of.
-        _ => array.len() * 16,
+        // Handled above, or nothing that a column of a DataFrame consists of.
+        PhysicalType::Boolean
+        | PhysicalType::Binary
+        | PhysicalType::FixedSizeBinary
+        | PhysicalType::LargeBinary
+        | PhysicalType::Utf8
+        | PhysicalType::LargeUtf8
+        | PhysicalType::List
+        | PhysicalType::FixedSizeList
+        | PhysicalType::LargeList
+        | PhysicalType::Struct
+        | PhysicalType::Union
+        | PhysicalType::Map
+        | PhysicalType::Dictionary(_)
+        | PhysicalType::BinaryView
+        | PhysicalType::Utf8View => array.len() * 16,
     }
 }
 
 /// The share of `bytes` that `used` is of `all`; as much as there can be if it is more than an address space.
 pub(crate) fn scale(bytes: usize, used: usize, all: usize) -> usize {
+    // An estimate: saturation is enough.
     usize::try_from(bytes as u128 * used as u128 / all as u128).unwrap_or(usize::MAX)
 }
 

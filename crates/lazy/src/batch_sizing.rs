@@ -108,7 +108,7 @@ impl RowSpans {
         let max_bits = u128::from(self.max_bits / 4 * 3).max(1);
         let parts =
             usize::try_from(rate.div_ceil(max_bits)).unwrap_or(usize::MAX).checked_next_power_of_two();
-        // A block that is too large for a batch is no place to end one. What the last leaves is with it.
+        // A block that is too large for a batch is no place to end one. Rows that the last one leaves stay with it.
         parts.is_some_and(|parts| {
             let number = row / block;
             (2..=BLOCKS_PER_SPAN).contains(&parts)

@@ -9,10 +9,10 @@
 //!   LazyFrame <- scan_ipc_file | scan_ipc_stream <- IpcScanOptions <- paths, bytes
 //! ```
 //!
-//! A sink runs its query on Polars' streaming engine. What comes out is put together into batches of a
-//! sensible size (see `regroup.rs`), encoded on Polars' pool and written by a thread that belongs to
-//! the sink: so the query, the encoding and the writing overlap, and the slowest of them holds up the
-//! others. Memory is bounded by what is on its way: a window of about 48 MiB of batches.
+//! A sink runs its query on Polars' streaming engine. Its frames are put together into batches of a sensible size (see
+//! `regroup.rs`), encoded on Polars' pool and written by a thread that belongs to the sink. So the query, the encoding
+//! and the writing overlap, and the slowest of them holds up the others. Memory is bounded by the batches on their way:
+//! a window of about 48 MiB.
 //!
 //! ```
 //! use floe_lazy::*;

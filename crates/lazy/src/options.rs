@@ -38,7 +38,7 @@ impl From<&WriteSummary> for Progress {
     }
 }
 
-/// What is called as a sink gets on.
+/// The callback for a sink's progress.
 type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 
 /// Options of the sinks.
@@ -114,9 +114,9 @@ impl IpcSinkOptions {
     }
 
     /// Rows per record batch: every batch has exactly that many, but for the last. Without it, batches have 100,000
-    /// rows, or fewer so that they take at most about 32 MiB: an equal part of 100,000 if the columns'
-    /// types say so, and where strings, bytes or lists turn out to be large. Either way the bytes depend on
-    /// the rows and their order, not on the number of threads.
+    /// rows, or fewer so that they take at most about 32 MiB. If the columns' types say so, that is an equal part of
+    /// 100,000; otherwise batches end where strings, bytes or lists turn out to be large. Either way the bytes depend
+    /// on the rows and their order, not on the number of threads.
     ///
     /// ```
     /// use floe_lazy::IpcSinkOptions;
@@ -155,8 +155,8 @@ impl IpcSinkOptions {
     }
 
     /// Write numbers and booleans that are null as they lie in memory, which saves a copy where nulls were something
-    /// else once: so values that no row of the result holds may get into the file. Strings and binaries are always
-    /// copied together, and only what rows hold. Defaults to false: no such value is written.
+    /// else once. So values that no row of the result holds may get into the file. Strings and binaries are always
+    /// copied together, and only the bytes that rows hold. Defaults to false: no such value is written.
     ///
     /// ```
     /// use floe_lazy::IpcSinkOptions;
@@ -210,8 +210,8 @@ impl IpcSinkOptions {
         self
     }
 
-    /// What a partitioned sink does about a folder that is not empty. Defaults to an error. The other sinks
-    /// replace the file that they write to.
+    /// How a partitioned sink treats a folder that is not empty. Defaults to an error. The other sinks replace the file
+    /// that they write to.
     ///
     /// ```
     /// use floe_lazy::{ExistingFiles, IpcSinkOptions};
@@ -224,8 +224,7 @@ impl IpcSinkOptions {
         self
     }
 
-    /// Called after every write of record batches, by the thread that writes: what it takes is
-    /// taken from the sink's time.
+    /// Called after every write of record batches, by the thread that writes: its time is added to the sink's.
     ///
     /// ```
     /// use floe_lazy::IpcSinkOptions;
@@ -278,7 +277,7 @@ pub(crate) struct Parts {
     pub(crate) progress: Reporter,
 }
 
-/// What shapes the bytes.
+/// The options that shape the bytes.
 #[derive(Clone)]
 pub(crate) struct Encoding {
     compression: Option<IpcCompression>,

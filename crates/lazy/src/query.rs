@@ -1,8 +1,8 @@
 //! A query on Polars' streaming engine, its frames handed on as they come.
 //!
-//! Polars calls back with one frame at a time, on varying threads, and waits for the call: that is
-//! the back-pressure. What goes wrong behind the callback stops the query, but does not travel
-//! through it: errors would be wrapped and panics lost. Whoever is behind keeps them.
+//! Polars calls back with one frame at a time, on varying threads, and waits for the call: that is the back-pressure.
+//! An error behind the callback stops the query, but does not travel through it: errors would be wrapped and panics
+//! lost. The receiver keeps them.
 
 use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -29,8 +29,8 @@ pub(crate) fn run(
     sizing: BatchSizing,
     deliver: Deliver,
 ) -> PolarsResult<()> {
-    // Polars may hold on to the callback for longer than the query runs: what is in it is taken out
-    // again, however this function ends.
+    // Polars may hold on to the callback for longer than the query runs. So its contents are taken out again, however
+    // this function ends.
     let delivery = Arc::new(Mutex::new(Some(Delivery { regroup: Regroup::new(sizing), deliver })));
     let _taken_on_drop = TakenOnDrop(Arc::clone(&delivery));
     let callback = {
@@ -74,9 +74,9 @@ impl Drop for TakenOnDrop {
     }
 }
 
-/// What takes the frames of a query, on a thread of its own.
+/// The receiver of a query's frames, on a thread of its own.
 pub(crate) trait Consumer: Send + 'static {
-    /// What it has made of them.
+    /// Its result.
     type Output: Send + 'static;
 
     /// Takes the next frame.
@@ -109,7 +109,7 @@ pub(crate) fn consume<C: Consumer>(
             thread::Builder::new().name("floe-sink".into()).spawn(move || serve(consumer, &receiver))?;
         let thread = JoinOnDrop(Some(thread));
         let ran = feed(lf, maintain_order, sizing, sender);
-        // Only what it says itself ended the consumer before the query's end.
+        // Only its own answer ended the consumer before the query's end.
         match (thread.join(), ran) {
             (Err(error), _) | (Ok(_), Err(error)) => Err(error),
             (Ok(Some(output)), Ok(())) => Ok(output),
@@ -152,7 +152,7 @@ fn serve<C: Consumer>(mut consumer: C, frames: &Receiver<Message>) -> PolarsResu
     }
 }
 
-/// A thread that is waited for, also when this one panics: what it holds is gone then.
+/// A thread that is waited for, also when this one panics: its resources are free then.
 struct JoinOnDrop<T>(Option<thread::JoinHandle<T>>);
 
 impl<T> JoinOnDrop<T> {

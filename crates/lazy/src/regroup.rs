@@ -1,7 +1,7 @@
 //! The frames that a query delivers, put together or cut for record batches.
 //!
-//! The streaming engine delivers what its nodes leave: 100,000 rows, or five that passed a filter. Their number depends on
-//! the number of threads. Where batches begin depends on the rows alone.
+//! The streaming engine delivers frames of any size: 100,000 rows, or five that passed a filter. Their number depends
+//! on the number of threads. Where batches begin depends on the rows alone.
 //!
 //! Small frames wait for others, and are joined when they are encoded. Frames of the engine's own size pass as they are,
 //! or in slices, which the encoder need not copy.
@@ -72,7 +72,7 @@ impl Regroup {
         }
     }
 
-    /// The rows that wait at the end. What comes after them begins a new batch.
+    /// The rows that wait at the end. Rows behind them begin a new batch.
     pub(crate) fn rest(&mut self) -> Option<DataFrame> {
         self.cursor = Cursor::default();
         self.waiting.take()

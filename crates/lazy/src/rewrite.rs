@@ -21,7 +21,7 @@ pub(crate) fn with_inputs(
         };
     }
     Some(match plan {
-        // Converted before, for the schema: what it was made of is still there.
+        // Converted before, for the schema: its source is still there.
         P::IR { dsl, .. } => other(dsl)?,
         P::Filter { input, predicate } => over!(Filter { predicate }, input),
         P::Cache { input, id } => over!(Cache { id }, input),

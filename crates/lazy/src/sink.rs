@@ -75,12 +75,11 @@ pub trait LazyIpcExt {
 
     /// Runs the query and writes its result as Arrow IPC files in a folder, which is made if need be.
     ///
-    /// The folder has to be empty; with [`with_existing`](IpcSinkOptions::with_existing) the new files
-    /// replace those that are in it, or are added to them. All files appear when the query has ended well
-    /// and all of them are complete and on disk. After an error none does, folders made for them are
-    /// removed, and what was there before stands as it did. A process that is killed as files appear may
-    /// leave some old and some new, each of them whole.
-    /// Thousands of keys share a budget of memory, and few files are open at a time.
+    /// The folder has to be empty; with [`with_existing`](IpcSinkOptions::with_existing) the new files replace those
+    /// that are in it, or are added to them. All files appear when the query has ended well and all of them are
+    /// complete and on disk. After an error none does, folders made for them are removed, and older files stand as they
+    /// did. A process that is killed as files appear may leave some old and some new, each of them whole. Thousands of
+    /// keys share a budget of memory, and few files are open at a time.
     ///
     /// ```
     /// use floe_lazy::*;
@@ -107,8 +106,8 @@ pub trait LazyIpcExt {
         options: IpcSinkOptions,
     ) -> PolarsResult<Vec<PartitionSummary>>;
 
-    /// Runs the query, whose result comes as frames of that many rows, the last with what is left;
-    /// without a number, of a sensible size.
+    /// Runs the query, whose result comes as frames of that many rows, the last one with the rest; without a number, of
+    /// a sensible size.
     ///
     /// The query runs while the frames are used, one or two frames ahead; dropping the iterator ends
     /// it.

@@ -3,13 +3,16 @@
 //! Strings are views of shared buffers: five rows of a filtered frame may keep megabytes alive. So the size of the rows
 //! and the size of the memory that they hold are two numbers.
 
+// A new type has to be thought about here: it may consist of several arrays.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 use arrow::array::builder::ShareStrategy;
 use floe_frame::row_size::held;
 pub(crate) use floe_frame::row_size::{bits, row_bits};
 use polars_core::frame::builder::DataFrameBuilder;
 use polars_core::prelude::*;
 
-/// Below this, what a frame holds is not worth a copy.
+/// Bytes held below which a frame is not worth a copy.
 const MIN_COMPACTED_BYTES: usize = 64 << 10;
 /// Padding, validity's rounding and the header's entries of a buffer, at most.
 const BUFFER_OVERHEAD: u64 = 64 + 8 + 8 + 16 + 16;
@@ -59,6 +62,38 @@ fn arrays(dtype: &DataType) -> u64 {
         #[cfg(feature = "dtype-array")]
         DataType::Array(inner, _) => 1 + arrays(&inner),
         DataType::Struct(fields) => 1 + fields.iter().map(|field| arrays(field.dtype())).sum::<u64>(),
+        DataType::Boolean
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64
+        | DataType::UInt128
+        | DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::Int128
+        | DataType::Float16
+        | DataType::Float32
+        | DataType::Float64
+        | DataType::String
+        | DataType::Binary
+        | DataType::BinaryOffset
+        | DataType::Date
+        | DataType::Datetime(..)
+        | DataType::Duration(_)
+        | DataType::Time
+        | DataType::Null
+        | DataType::Unknown(_) => 1,
+        #[cfg(feature = "dtype-decimal")]
+        DataType::Decimal(..) => 1,
+        #[cfg(feature = "dtype-categorical")]
+        DataType::Categorical(..) | DataType::Enum(..) => 1,
+        #[cfg(feature = "dtype-extension")]
+        DataType::Extension(_, storage) => arrays(&storage),
+        #[cfg(feature = "object")]
+        DataType::Object(_) => 1,
+        #[allow(unreachable_patterns, reason = "types of features that are on in Polars only")]
         _ => 1,
     }
 }

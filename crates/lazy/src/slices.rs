@@ -1,9 +1,9 @@
 //! Slices counted from the end, as Polars' streaming engine gets them right.
 //!
-//! Polars 0.55.2 keeps the last frames for `slice(-n, k)`. Of those that lie before the slice it drops
-//! one for each frame that arrives, and the rest at the end; then it moves the slice's start, and not
-//! its stop. Where frames grow, the result has too many rows. A slice that reaches the end has none to
-//! lose, so the others are written in terms of those before a query runs:
+//! Polars 0.55.2 keeps the last frames for `slice(-n, k)`. Of the frames before the slice it drops one for each frame
+//! that arrives, and the rest at the end. Then it moves the slice's start, and not its stop. Where frames grow, the
+//! result has too many rows. A slice that reaches the end has none to lose, so the others are written in terms of those
+//! before a query runs:
 //!
 //! - Over a known number of rows, a slice from the end is one from the start.
 //! - Else `slice(-n, k)` is the last `n` rows without the last `n - k` of them. A node that asks for all
@@ -177,7 +177,7 @@ fn safe_expr_slice(input: &Expr, offset: &Expr, length: &Expr) -> Option<Expr> {
         // More than there can be, or no length at all, which Polars says.
         return None;
     }
-    // What is not said yet may be negative: the slice to the end, and of it as many rows as there would be.
+    // An offset that is not known yet may be negative: the slice to the end, and of it as many rows as there would be.
     let zero = || lit(0i64);
     let offset = offset.clone().cast(DataType::Int64);
     let length = length.clone().cast(DataType::Int64);

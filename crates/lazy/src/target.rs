@@ -11,9 +11,9 @@ use crate::error::io_error;
 
 /// Where a sink writes to: a path, or any [`Write`] that may go to another thread.
 ///
-/// A file appears under its path when it is complete, and not at all when something fails: see
-/// [`AtomicFile`]. What is no regular file (a FIFO, a device, `/dev/stdout`), and a `Write`,
-/// gets the bytes as they come; it needs no buffering around it.
+/// A file appears under its path when it is complete, and not at all when something fails: see [`AtomicFile`]. A target
+/// that is no regular file (a FIFO, a device, `/dev/stdout`) and a `Write` get the bytes as they come. They need no
+/// buffering around them.
 ///
 /// ```
 /// use floe_lazy::SinkTarget;

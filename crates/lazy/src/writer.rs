@@ -28,7 +28,7 @@ macro_rules! either {
 }
 
 impl<W: Write> Writer<W> {
-    /// Starts work on a frame; what went before it may be written meanwhile.
+    /// Starts work on a frame; the frames before it may be written meanwhile.
     pub(crate) fn submit(&mut self, df: &DataFrame) -> PolarsResult<()> {
         either!(self, writer => writer.submit_batch(df))
     }

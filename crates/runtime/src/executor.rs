@@ -36,7 +36,7 @@ impl<J, T> Cell<J, T> {
         std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), stage)
     }
 
-    /// Runs the job, if no thread has taken it. Not under the lock: a panic must not lose what it holds.
+    /// Runs the job, if no thread has taken it. Not under the lock: a panic must not lose the job.
     fn run(&self, work: impl FnOnce(J) -> T) {
         let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *stage, Stage::Taken) {

@@ -139,8 +139,8 @@ pub(crate) fn is_address_space_limited() -> bool {
     false
 }
 
-/// Bytes of memory that the process may use: the machine's, or what its control groups let it have. None where the
-/// system could not take back what is kept.
+/// Bytes of memory that the process may use: the machine's, or the limit of its control groups. None where the system
+/// could not take kept memory back.
 #[cfg(target_os = "linux")]
 pub(crate) fn usable_memory() -> usize {
     // SAFETY: `sysconf` only reads the system's settings.

@@ -102,7 +102,7 @@ pub fn batch_arrays(schema: &Schema, version: Version) -> Vec<ArrayInfo> {
     walk.arrays
 }
 
-/// The arrays of a dictionary batch: the values, and what is below them. `None` if no field refers to it.
+/// The arrays of a dictionary batch: the values, and those below them. `None` if no field refers to it.
 #[must_use]
 pub fn dictionary_arrays(schema: &Schema, id: i64, version: Version) -> Option<Vec<ArrayInfo>> {
     fn find<'a>(field: &'a Field, id: i64, path: &str) -> Option<(&'a Field, String)> {
@@ -220,7 +220,7 @@ fn bits_of(data_type: &DataType) -> usize {
     }
 }
 
-/// A buffer of a batch: the number of its array, and what it holds.
+/// A buffer of a batch: the number of its array, and its contents.
 pub type BufferOf = (usize, BufferKind);
 
 /// The contents of each buffer of a batch, in order.

@@ -9,7 +9,7 @@
 //!                 '----> Copier            into a file or a stream; recompress.rs: with another codec
 //! ```
 //!
-//! It stands on `floe-format` and `floe-codec` alone. The command `floe` is what uses it.
+//! It stands on `floe-format` and `floe-codec` alone. The command `floe` uses it.
 #![forbid(unsafe_code)]
 
 mod agree;

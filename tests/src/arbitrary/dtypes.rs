@@ -121,8 +121,8 @@ pub fn dtypes() -> Vec<(&'static str, DataType)> {
     dtypes
 }
 
-/// Keeps the categories (not their mappings) for the life of the process: in Polars 0.55.2, categories dropped
-/// on one thread while another makes them anew can end up as two that are not equal.
+/// Keeps the categories (not their mappings) for the life of the process. In Polars 0.55.2, categories dropped on one
+/// thread while another makes them anew can end up as two that are not equal.
 fn named_categories(name: &'static str, namespace: &'static str, physical: CategoricalPhysical) -> DataType {
     static KEPT: Mutex<Vec<Arc<Categories>>> = Mutex::new(Vec::new());
     let mut kept = KEPT.lock().expect("no panic while locked");

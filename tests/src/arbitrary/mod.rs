@@ -1,7 +1,7 @@
 //! Arbitrary frames from a seed: every dtype, nested three deep, and every way a column can lie in memory.
 //!
-//! Arrays are built by hand, below the Polars API, because that API cleans up after itself: here a slice starts
-//! in the middle of a byte, a null hides a value, a list has unused items before, between and after its rows.
+//! Arrays are built by hand, below the Polars API, because that API cleans up after itself. Here a slice starts in the
+//! middle of a byte, a null hides a value, a list has unused items before, between and after its rows.
 
 mod dtypes;
 

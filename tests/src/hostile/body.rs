@@ -4,20 +4,20 @@ use floe_format::BufferSpec;
 
 use super::{Choose, pick};
 
-/// What a buffer holds, as far as it matters for being valid.
+/// The contents of a buffer, as far as they matter for being valid.
 #[derive(Clone, Copy)]
 pub(super) enum Role {
     /// Bits.
     Validity,
-    /// Values, keys, type ids, sizes: of so many bytes each, zeros or small numbers.
+    /// Values, keys, type ids, sizes: each of this many bytes, zeros or small numbers.
     Small(usize),
-    /// One more than there are rows, of so many bytes each.
+    /// One more than there are rows, each of this many bytes.
     Offsets(usize),
-    /// So many run ends of so many bytes.
+    /// This many run ends of this many bytes.
     RunEnds { width: usize, count: usize },
     /// Views.
     Views,
-    /// What offsets and views point into.
+    /// The data that offsets and views point into.
     Data,
 }
 
@@ -89,7 +89,7 @@ impl Body {
         }
     }
 
-    /// So many zeros, or as many as there are, or a frame of them.
+    /// `len` zeros, or all the zeros there are, or a frame of them.
     fn zeros(&mut self, choices: &mut dyn Choose, len: usize) -> BufferSpec {
         if !self.packed {
             return spec(0, if choices.choose(4) == 0 { ZEROS } else { len.min(ZEROS) });

@@ -10,7 +10,7 @@ use super::{Choose, pick};
 pub(super) enum Length {
     /// As its parent.
     Same,
-    /// So many times its parent.
+    /// This many times its parent.
     Times(usize),
     /// A number of its own.
     Own,
@@ -34,7 +34,7 @@ pub(super) struct FieldOf {
     pub(super) children: Vec<Length>,
 }
 
-/// What the array of a field's values consists of.
+/// The parts of the array of a field's values.
 pub(super) fn layout(field: &Field) -> FieldOf {
     use DataType as T;
     let mut of = FieldOf { has_validity: true, roles: Vec::new(), is_view: false, children: Vec::new() };
@@ -85,7 +85,7 @@ pub(super) fn layout(field: &Field) -> FieldOf {
     of
 }
 
-/// A field of at most so many levels.
+/// A field of at most `depth` levels.
 pub(super) fn field(choices: &mut dyn Choose, depth: usize) -> Field {
     let (data_type, children) = if depth == 0 || choices.choose(3) == 0 {
         (leaf(choices), Vec::new())

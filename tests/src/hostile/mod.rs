@@ -1,7 +1,7 @@
-//! Streams and files that are well-formed, small, and stand for as much as one likes: buffers that lie on one another,
-//! dictionaries, runs and views that repeat one value, lists as wide as a number can say, dictionaries that are never
-//! sent or sent again and again, blocks of a footer that are all one. Made of choices, so that a seed or a fuzzer can
-//! make them.
+//! Streams and files that are well-formed, small, and stand for arbitrarily much. Buffers lie on one another;
+//! dictionaries, runs and views repeat one value; lists are as wide as a number can say. Dictionaries are never sent,
+//! or sent again and again, and blocks of a footer are all one. Made of choices, so that a seed or a fuzzer can make
+//! them.
 //!
 //! ```text
 //!   stream   schema | dictionary, delta or batch ... | end       heads of many messages, one body for all of them
@@ -119,7 +119,7 @@ impl Made {
         self.dictionaries.push(block);
     }
 
-    /// Has the footer name each block so many times.
+    /// Has the footer name each block of dictionaries and of batches this many times.
     pub fn repeat(&mut self, dictionaries: usize, batches: usize) {
         let repeat = |blocks: &mut Vec<Block>, times| {
             *blocks = blocks.iter().flat_map(|block| std::iter::repeat_n(*block, times)).collect();
@@ -191,7 +191,7 @@ impl Columns {
         (BatchHeader { rows, ..header }, body.into_bytes())
     }
 
-    /// A field's array of so many rows: keys, if it has a dictionary.
+    /// A field's array of `rows` rows: keys, if it has a dictionary.
     fn field(&mut self, choices: &mut dyn Choose, field: &Field, rows: usize) {
         if let Some(encoding) = &field.dictionary {
             self.node(choices, rows);

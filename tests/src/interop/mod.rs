@@ -1,8 +1,8 @@
 //! floe beside other implementations: files for them to read, and theirs read and compared.
 //!
-//! No reader is trusted to judge another. Beside its files each side writes what they hold as JSON
-//! ([`sidecar`]), made from its own values and never read back from Arrow; the other side compares what it
-//! reads with that. `<frame>.json` goes with every `<frame>.<variant>.arrows` (stream) and `.arrow` (file).
+//! No reader is trusted to judge another. Beside its files each side writes their contents as JSON ([`sidecar`]), made
+//! from its own values and never read back from Arrow. The other side compares them with the values it reads.
+//! `<frame>.json` goes with every `<frame>.<variant>.arrows` (stream) and `.arrow` (file).
 //!
 //! The scripts of the other side are in `tests/interop/`; `run.sh` there runs everything.
 

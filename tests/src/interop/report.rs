@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What has been checked so far.
+/// The checks so far.
 #[derive(Default)]
 pub(crate) struct Report {
     /// Checks that held.
@@ -11,7 +11,7 @@ pub(crate) struct Report {
     pub(crate) failed: usize,
 }
 
-/// What a check gives: nothing, or what is wrong.
+/// The result of a check: nothing, or the fault.
 pub(super) type Check = Result<(), String>;
 
 impl Report {

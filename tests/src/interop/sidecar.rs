@@ -9,9 +9,9 @@
 //!  "unreadable": ["b"]}                    columns that are an error, which names them
 //! ```
 //!
-//! Values: integers, decimals (unscaled) and everything temporal (in the dtype's unit) as decimal text; floats as
-//! the hex of their bits, or `nan`; strings and categories as they are; binary as hex; booleans as such; lists
-//! and arrays as arrays; structs as objects. Dtypes: see [`dtype`].
+//! Values: integers, decimals (unscaled) and everything temporal (in the dtype's unit) as decimal text; floats as the
+//! hex of their bits, or `nan`. Strings and categories as they are; binary as hex; booleans as such. Lists and arrays
+//! as arrays; structs as objects. Dtypes: see [`dtype`].
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +21,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::report::{Check, equal, text};
 
-/// What a file should hold.
+/// The expected contents of a file.
 pub(super) struct Sidecar(Json);
 
 impl Sidecar {

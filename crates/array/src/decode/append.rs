@@ -11,7 +11,7 @@ use floe_runtime::alloc::reserve_more;
 use polars_buffer::Buffer;
 
 use crate::made::invalid;
-use crate::share;
+use crate::{bitmaps, share};
 
 pub(super) fn not_that_layout() -> Error {
     Error::invalid("the layout of a column changed from batch to batch")
@@ -91,10 +91,7 @@ pub(super) fn join_validity(
         Some(known) => known.make_mut(),
         None => MutableBitmap::from_len_set(before),
     };
-    match more {
-        Some(more) => out.extend_from_bitmap(&more),
-        None => out.extend_constant(added, true),
-    }
+    bitmaps::extend(&mut out, [(more.as_ref(), added)]);
     Some(out.freeze())
 }
 

@@ -16,7 +16,7 @@ use super::data_windows::{MAX_BUFFER_BYTES, Windows};
 use super::make_views::write_views;
 use super::offsets::{one_more, read_offsets};
 use super::view_builder::{PartBuffers, ViewBuilder};
-use crate::made::boxed;
+use crate::made::{boxed, view_number};
 use crate::validate;
 
 pub(super) fn decode<O: Offset + NativeType, T: ViewType + ?Sized>(
@@ -102,7 +102,7 @@ fn make_views<O: Offset + NativeType, T: ViewType + ?Sized>(
     if data.len() > max_buffer_bytes {
         return make_huge::<O, T>(ctx, job, &offsets, &data, max_buffer_bytes);
     }
-    let index = u32::try_from(job.place).map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
+    let index = view_number(job.place)?;
     let (bytes, any_long) = match make_in_stripes::<O, T>(ctx, job.views, &offsets, &data, index) {
         Ok(any_long) => (data_len(&offsets), any_long),
         Err(error) => {

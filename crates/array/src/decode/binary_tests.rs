@@ -33,7 +33,7 @@ fn decode<T: ViewType + ?Sized>(
     max_buffer_bytes: usize,
 ) -> Result<Box<dyn Array>> {
     let batches: Vec<_> = batches.iter().map(|values| batch(values)).collect();
-    let (options, budget) = (DecodeOptions::new(Version::V5, false, IpcLimits::default()), Budget::default());
+    let (options, budget) = (DecodeOptions::new(Version::V5, false), Budget::default());
     let dictionaries = Dictionaries::default();
     let parts = batches
         .iter()
@@ -121,7 +121,7 @@ fn more_than_4_gib_beside_a_null_that_is_not_utf8() {
     let body = Buffer::<u8>::from(body);
     let (small, nulls) = batch(&[(NOT_UTF8, false), (LONG, true)]);
     let limits = IpcLimits { amplification_floor: 1 << 40, ..IpcLimits::default() };
-    let (options, budget) = (DecodeOptions::new(Version::V5, false, limits), Budget::new(&limits));
+    let (options, budget) = (DecodeOptions::new(Version::V5, false), Budget::new(&limits));
     let dictionaries = Dictionaries::default();
     let parts = [(&huge, &body), (&small, &nulls)];
     let parts =

@@ -178,7 +178,7 @@ impl ColumnBuilder {
                 (Layout::Views { utf8, append, views, validity }, added)
             },
             Layout::List { child, offsets, values, validity } => {
-                grow_lists(ctx, field, Lists { child, offsets, values, validity }, before)?
+                grow_lists(ctx, field, ListLayout { child, offsets, values, validity }, before)?
             },
             Layout::Struct { children, mut fields, validity } => {
                 let grow = &mut |i: usize, ctx: &mut DecodeCtx<'_>, child: &Field| {
@@ -279,15 +279,15 @@ fn grow_arrays(
 }
 
 /// The parts of [`Layout::List`].
-struct Lists {
+struct ListLayout {
     child: Field,
     offsets: Vec<i64>,
     values: Box<ColumnBuilder>,
     validity: Option<Bitmap>,
 }
 
-fn grow_lists(ctx: &mut DecodeCtx<'_>, field: &Field, lists: Lists, before: usize) -> Result<Grown> {
-    let Lists { child, mut offsets, mut values, validity } = lists;
+fn grow_lists(ctx: &mut DecodeCtx<'_>, field: &Field, list: ListLayout, before: usize) -> Result<Grown> {
+    let ListLayout { child, mut offsets, mut values, validity } = list;
     let mark = ctx.mark();
     let grow = &mut |ctx: &mut DecodeCtx<'_>, child: &Field| values.grow(ctx, child);
     if let Some(more) = list::append_offsets(ctx, field, &mut offsets, grow)? {

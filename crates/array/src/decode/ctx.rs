@@ -164,7 +164,7 @@ impl<'a> DecodeCtx<'a> {
 
     /// Checks rows that no byte of the input backs, for all parts together.
     pub(super) fn unbacked_rows(&self, rows: usize) -> Result<()> {
-        check_unbacked_rows(&self.options.limits, rows)
+        check_unbacked_rows(self.budget.limits(), rows)
     }
 
     /// Decodes part by part and concatenates: for layouts whose parts do not simply follow one

@@ -7,6 +7,7 @@ use floe_format::{Error, Result};
 use polars_buffer::Buffer;
 
 use super::make_views::new_view;
+use crate::made::view_number;
 
 /// The most bytes of one data buffer: views have 32 bits to say where in it they begin.
 pub(super) const MAX_BUFFER_BYTES: usize = u32::MAX as usize;
@@ -41,8 +42,7 @@ impl<'a> Windows<'a> {
             Some(open) => open.start..end,
             None => start..end,
         };
-        let index = u32::try_from(self.full.len());
-        let index = index.map_err(|_| Error::unsupported("more than 2^32 data buffers"))?;
+        let index = view_number(self.full.len())?;
         let offset = u32::try_from(start - open.start).map_err(|_| Error::invalid("an offset overflows"))?;
         self.open = Some(open);
         Ok(new_view(self.data, start, end, index, offset))

@@ -3,8 +3,8 @@
 
 use arrow::array::Array;
 use floe_format::{
-    BatchHeader, BufferSpec, DataType, Error, Field, FieldNode, FloatType, IntType, IpcLimits, Place, Result,
-    TimeUnit, Version,
+    BatchHeader, BufferSpec, DataType, Error, Field, FieldNode, FloatType, IntType, Place, Result, TimeUnit,
+    Version,
 };
 use floe_runtime::{Executor, Serial};
 use polars_buffer::Buffer;
@@ -110,7 +110,7 @@ pub fn empty_values(
         variadic: vec![0; counts.variadic],
         ..BatchHeader::default()
     };
-    let options = DecodeOptions::new(Version::V5, false, IpcLimits::default());
+    let options = DecodeOptions::new(Version::V5, false);
     let options = options.with_unrepresentable(unrepresentable);
     let body = Buffer::<u8>::default();
     let parts = vec![ColumnPart::new(&header, &body, dictionaries, ColumnOffsets::default())];

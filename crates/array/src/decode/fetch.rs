@@ -48,6 +48,7 @@ impl StoredBytes<'_> {
     fn behind_prefix(self) -> Self {
         match self {
             Self::Shared(buffer) => Self::Shared(buffer.sliced(8..)),
+            // A shorter buffer was refused by `parse`.
             Self::Lent(slice) => Self::Lent(slice.get(8..).unwrap_or_default()),
         }
     }
@@ -242,7 +243,7 @@ impl<'a> DecodeCtx<'a> {
                 }),
             }),
             ParsedBuffer::Frame { len, frame } => {
-                let limits = &self.options.limits;
+                let limits = self.budget.limits();
                 if len > limits.max_buffer_bytes {
                     return Err(Error::new(ErrorKind::LimitExceeded {
                         limit: "max_buffer_bytes",

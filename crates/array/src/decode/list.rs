@@ -42,7 +42,7 @@ fn decode_joined<O: Offset + NativeType>(
     child: &Field,
 ) -> Result<Option<Box<dyn Array>>> {
     let single = ctx.parts().len() == 1;
-    let Some(Lists { rows, validity, values: len, parts }) = lists::<O>(ctx, single)? else {
+    let Some(ListParts { rows, validity, values: len, parts }) = lists::<O>(ctx, single)? else {
         return Ok(None);
     };
     let values = ctx.decode(child)?;
@@ -57,7 +57,7 @@ fn decode_joined<O: Offset + NativeType>(
 }
 
 /// The next lists of all parts, but for their values.
-struct Lists<O> {
+struct ListParts<O> {
     rows: usize,
     validity: Option<Bitmap>,
     /// How many values they have.
@@ -66,7 +66,7 @@ struct Lists<O> {
 }
 
 /// Reads them; nothing if there are gaps between the values they use, unless those may be.
-fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<Option<Lists<O>>> {
+fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<Option<ListParts<O>>> {
     let nodes = ctx.nodes()?;
     let validity = ctx.validity()?;
     let buffer_refs = ctx.next_buffers()?;
@@ -81,7 +81,7 @@ fn lists<O: Offset + NativeType>(ctx: &mut DecodeCtx<'_>, gaps: bool) -> Result<
         parts.push(checked);
     }
     let validity = validity.read(ctx, &nodes)?;
-    Ok(Some(Lists { rows, validity, values: ends.iter().sum(), parts }))
+    Ok(Some(ListParts { rows, validity, values: ends.iter().sum(), parts }))
 }
 
 /// Adds the offsets of all parts behind the present ones, if the parts' values follow one another without gaps. `grow`
@@ -105,7 +105,7 @@ fn append_offsets_of<O: Offset + NativeType>(
     out: &mut Vec<i64>,
     grow: &mut dyn FnMut(&mut DecodeCtx<'_>, &Field) -> Result<usize>,
 ) -> Result<Option<Option<Bitmap>>> {
-    let Some(Lists { rows, validity, values, parts }) = lists::<O>(ctx, false)? else { return Ok(None) };
+    let Some(ListParts { rows, validity, values, parts }) = lists::<O>(ctx, false)? else { return Ok(None) };
     if grow(ctx, child)? < values {
         return Err(few_values());
     }

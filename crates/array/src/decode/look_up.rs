@@ -117,6 +117,7 @@ fn gather_of(
             places.push(0);
         } else if let (Some(rows), Some(start)) = (picked.get_mut(chunk), starts.get(chunk)) {
             places.push(index(start + rows.len())?);
+            // Nothing ends before the first piece.
             let before = chunk.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
             rows.push(index(*at as usize - before)?);
         } else {

@@ -1,4 +1,4 @@
-//! The inner loop of strings with offsets: one view a row, 16 bytes each.
+//! The inner loop of strings with offsets: one view per row, 16 bytes each.
 //!
 //! On x86-64 a view is made in a register: sixteen bytes from where the string begins, those behind its end masked
 //! away, shifted to make room for the length. That takes half the time of the arithmetic in [`new_view`], which is

@@ -1,4 +1,4 @@
-//! Record batches to arrays. One file a physical layout; `dispatch` finds the one of a field.
+//! Record batches to arrays. There is one file per physical layout; `dispatch` finds the one of a field.
 //!
 //! A column is decoded from one *or more* record batches at once ([`ColumnPart`]s). With one, its buffers may be views
 //! into the source. With several, each buffer is decompressed or copied straight into its place in the one contiguous

@@ -1,6 +1,6 @@
 //! How to read: the same for all columns of a source.
 
-use floe_format::{Field, IpcLimits, Version};
+use floe_format::{Field, Version};
 
 use super::layout_counts::LayoutCounts;
 
@@ -13,15 +13,13 @@ pub struct DecodeOptions {
     pub big_endian: bool,
     /// Metadata version of the batch.
     pub version: Version,
-    /// The limits on what the input may claim.
-    pub limits: IpcLimits,
 }
 
 impl DecodeOptions {
-    /// Options that validate what they decode.
+    /// Options that validate what they decode. The limits are those of the [`Budget`](super::Budget).
     #[must_use]
-    pub fn new(version: Version, big_endian: bool, limits: IpcLimits) -> Self {
-        Self { validate: true, unrepresentable: Unrepresentable::Error, big_endian, version, limits }
+    pub fn new(version: Version, big_endian: bool) -> Self {
+        Self { validate: true, unrepresentable: Unrepresentable::Error, big_endian, version }
     }
 
     /// The metadata version of the batch.

@@ -1,4 +1,4 @@
-//! Structs: a validity bitmap and one array a field.
+//! Structs: a validity bitmap and one array per field.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

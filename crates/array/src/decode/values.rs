@@ -11,6 +11,7 @@ use polars_buffer::Buffer;
 
 use super::ctx::{BufferRef, DecodeCtx, lens, total_len};
 use super::fetch::BufferSource;
+use crate::bitmaps;
 use crate::share;
 use crate::typed::{self, as_uninit_bytes};
 
@@ -265,23 +266,14 @@ fn own_storage(buffer: Buffer<u8>) -> polars_buffer::SharedStorage<u8> {
 }
 
 /// Bitmaps one after another; `None` stands for all set.
-fn join_bitmaps(
-    ctx: &DecodeCtx<'_>,
-    mut bitmaps: Vec<Option<Bitmap>>,
-    nodes: &[FieldNode],
-) -> Result<Bitmap> {
-    if bitmaps.len() == 1
-        && let Some(Some(bitmap)) = bitmaps.pop()
+fn join_bitmaps(ctx: &DecodeCtx<'_>, mut parts: Vec<Option<Bitmap>>, nodes: &[FieldNode]) -> Result<Bitmap> {
+    if parts.len() == 1
+        && let Some(Some(bitmap)) = parts.pop()
     {
         return Ok(bitmap);
     }
     let mut out = ctx.bits_for(total_len(nodes)?)?;
-    for (bitmap, node) in bitmaps.iter().zip(nodes) {
-        match bitmap {
-            Some(bitmap) => out.extend_from_bitmap(bitmap),
-            None => out.extend_constant(node.len, true),
-        }
-    }
+    bitmaps::extend(&mut out, parts.iter().map(Option::as_ref).zip(nodes.iter().map(|node| node.len)));
     Ok(out.freeze())
 }
 

@@ -14,6 +14,7 @@ use polars_buffer::Buffer;
 use super::ctx::{BufferRef, DecodeCtx, lens};
 use super::values::{Destination, StretchHooks};
 use super::view_builder::ViewBuilder;
+use crate::made::too_many_buffers;
 use crate::share;
 use crate::validate::{self, Text};
 
@@ -90,7 +91,7 @@ struct ViewParts {
 fn buffer_numbers(data: &[Vec<BufferRef>], mut next: u32) -> Result<Vec<Range<u32>>> {
     let numbers = |buffers: &Vec<BufferRef>| {
         let end = u32::try_from(buffers.len()).ok().and_then(|len| next.checked_add(len));
-        let end = end.ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?;
+        let end = end.ok_or_else(too_many_buffers)?;
         Ok(std::mem::replace(&mut next, end)..end)
     };
     data.iter().map(numbers).collect()
@@ -253,7 +254,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use arrow::array::Utf8ViewArray;
-    use floe_format::{BatchHeader, BodyLayout, FieldNode, IpcLimits, Version};
+    use floe_format::{BatchHeader, BodyLayout, FieldNode, Version};
     use floe_runtime::Serial;
 
     use super::super::{Budget, ColumnOffsets, ColumnPart, DecodeOptions};
@@ -277,8 +278,7 @@ mod tests {
         let header =
             BatchHeader { rows: lengths.len(), nodes, buffers, variadic: vec![1], ..BatchHeader::default() };
         let body = Buffer::<u8>::from(body);
-        let (options, budget) =
-            (DecodeOptions::new(Version::V5, false, IpcLimits::default()), Budget::default());
+        let (options, budget) = (DecodeOptions::new(Version::V5, false), Budget::default());
         let dictionaries = Dictionaries::default();
         let one = || ColumnPart::new(&header, &body, &dictionaries, ColumnOffsets::default());
         let mut ctx = DecodeCtx::new(vec![one()], &options, &budget, &Serial);

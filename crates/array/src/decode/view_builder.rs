@@ -7,11 +7,12 @@ use floe_runtime::alloc::{byte_len, reserve_more, try_with_capacity};
 use polars_buffer::Buffer;
 
 use super::ctx::DecodeCtx;
+use crate::made::{too_many_buffers, view_number};
 use crate::share;
 
 /// The data buffers that the views of a part were made over.
 pub(super) struct PartBuffers {
-    /// The data, empty if all values fit into their views: one buffer, or several of what is too much for one.
+    /// The data, empty if all values fit into their views: one buffer, or several if it is too much for one.
     pub(super) buffers: Vec<Buffer<u8>>,
     /// The number that the views have for the first of them.
     pub(super) first: usize,
@@ -71,8 +72,8 @@ impl ViewBuilder {
                 continue;
             }
             let shift = place.checked_sub(first).and_then(|shift| u32::try_from(shift).ok());
-            let shift = shift.filter(|_| u32::try_from(self.buffers.len()).is_ok());
-            let shift = shift.ok_or_else(|| Error::unsupported("more than 2^32 data buffers"))?;
+            let shift = shift.filter(|_| view_number(self.buffers.len()).is_ok());
+            let shift = shift.ok_or_else(too_many_buffers)?;
             let long = here.iter_mut().filter(|view| view.length > View::MAX_INLINE_SIZE);
             long.for_each(|view| view.buffer_idx += shift);
         }
@@ -80,7 +81,7 @@ impl ViewBuilder {
     }
 
     pub(super) fn next_buffer(&self) -> Result<u32> {
-        u32::try_from(self.buffers.len()).map_err(|_| Error::unsupported("more than 2^32 data buffers"))
+        view_number(self.buffers.len())
     }
 
     pub(super) fn finish<T: ViewType + ?Sized>(self, validity: Option<Bitmap>) -> Box<dyn Array> {

@@ -25,6 +25,7 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, array: &BinaryArray<i64>) -> Resul
 pub(super) fn offsets(ctx: &mut EncodeCtx<'_>, offsets: &Buffer<i64>) -> Result<Range<usize>> {
     let (first, last) = (first_of(offsets)?, offsets.last().copied());
     let at = |offset: i64| usize::try_from(offset).map_err(|_| Error::invalid("an offset is negative"));
+    // There is a last offset if there is a first one.
     let used = at(first)?..at(last.unwrap_or(first))?;
     if used.start == 0 {
         ctx.values(offsets);

@@ -40,7 +40,7 @@ impl CopiedValues {
         self.len - self.at
     }
 
-    /// Copies what `view` holds, which is in one of `buffers` if not in itself.
+    /// Copies the value of `view`, which is in one of `buffers` if not in the view itself.
     #[inline(always)]
     pub(super) fn push(&mut self, view: &View, buffers: &[Buffer<u8>]) -> Result<()> {
         let length = view.length as usize;

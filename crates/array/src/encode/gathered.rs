@@ -1,16 +1,12 @@
 //! Values of views, copied together into data buffers of their own.
 
 use arrow::array::View;
-use floe_format::{Error, Result};
+use floe_format::Result;
 use polars_buffer::Buffer;
 
 use super::copy_values::CopiedValues;
+use crate::made::view_number;
 use crate::share;
-
-/// A number of a view: of a buffer, or an offset in one.
-pub(super) fn index(value: usize) -> Result<u32> {
-    u32::try_from(value).map_err(|_| Error::unsupported("more than 2^32 data buffers"))
-}
 
 /// Values copied one after another, behind buffers that are kept as they are.
 pub(super) struct Gathered {
@@ -34,13 +30,13 @@ impl Gathered {
         if length > self.open.room() {
             self.open_next(length)?;
         }
-        let at = (index(self.buffers.len())?, index(self.open.position())?);
+        let at = (view_number(self.buffers.len())?, view_number(self.open.position())?);
         self.open.push(view, buffers)?;
         self.left = self.left.saturating_sub(length);
         Ok(at)
     }
 
-    /// A buffer for what is left; a value that is larger than any has one to itself.
+    /// A buffer for the rest; a value that is larger than any has one to itself.
     #[cold]
     fn open_next(&mut self, length: usize) -> Result<()> {
         let full = std::mem::replace(

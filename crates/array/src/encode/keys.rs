@@ -62,6 +62,7 @@ where
         let position = positions.get(key.into() as usize).copied().unwrap_or(u32::MAX);
         let position = if valid { position } else { 0 };
         largest = largest.max(position);
+        // A position that does not fit is an error below: `largest` keeps it.
         K::try_from(position).unwrap_or_default()
     };
     match validity {

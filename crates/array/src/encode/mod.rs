@@ -1,4 +1,4 @@
-//! Arrays to field nodes and buffers. One file a physical layout, mirrored by `decode`.
+//! Arrays to field nodes and buffers. There is one file per physical layout, mirrored by `decode`.
 //!
 //! Only the rows of an array are written: slices are compacted at every depth, so that five rows of a large array take
 //! the space of five rows. Values that no row refers to are not written, such as strings that were filtered out and

@@ -128,6 +128,7 @@ impl Coverage {
     /// Marks bytes of the range. Bytes outside of it are refused when the values are [packed](Self::pack).
     #[inline(always)]
     fn mark(&mut self, offset: usize, len: usize) {
+        // The range covers all long views of its buffer: others are refused when they are copied.
         let Some(mut from) = offset.checked_sub(self.range.start) else { return };
         let to = from + len;
         while from < to {
@@ -153,6 +154,7 @@ impl Coverage {
     /// How many bytes are used.
     pub(super) fn bytes(&self) -> usize {
         let last = self.before.last().zip(self.words.last());
+        // A range of no bytes has no words.
         last.map_or(0, |(before, word)| before + word.count_ones() as usize)
     }
 

@@ -22,8 +22,9 @@ use super::buffer::EncodedBuffer;
 use super::bytes::as_bytes;
 use super::copy_values::{Prefetch, outside};
 use super::ctx::EncodeCtx;
-use super::gathered::{Gathered, index};
+use super::gathered::Gathered;
 use super::usage::{Coverage, UsedRange, nulls, nulls_are_empty, usage};
+use crate::made::view_number;
 use crate::share;
 
 pub(super) fn encode<T: ViewType + ?Sized>(
@@ -61,7 +62,7 @@ enum Placement {
     Gathered,
     /// In a buffer that is kept, without the given number of bytes in front.
     Range(u32, usize),
-    /// In a buffer without what is not used.
+    /// In a buffer without the unused bytes.
     Packed(u32, Coverage),
 }
 
@@ -125,7 +126,7 @@ impl ViewLayout {
         let mut layout =
             Self { kept: Vec::new(), place: Vec::with_capacity(used.len()), rest: 0, nulls_hold };
         for (i, (buffer, used)) in buffers.iter().zip(&used).enumerate() {
-            let place = index(layout.kept.len())?;
+            let place = view_number(layout.kept.len())?;
             let known = coverage.get_mut(i).and_then(Option::take);
             layout.place.push(match (kinds.get(i), known) {
                 (Some(BufferUse::Range), _) => {
@@ -180,11 +181,12 @@ impl ViewLayout {
                 match place.get(view.buffer_idx as usize) {
                     Some(Placement::Range(buffer, start)) => {
                         view.buffer_idx = *buffer;
-                        view.offset -= index(*start)?;
+                        view.offset -= view_number(*start)?;
                     },
                     Some(Placement::Packed(buffer, coverage)) => {
                         view.buffer_idx = *buffer;
-                        view.offset = index(coverage.position(view.offset as usize).ok_or_else(outside)?)?;
+                        view.offset =
+                            view_number(coverage.position(view.offset as usize).ok_or_else(outside)?)?;
                     },
                     _ => {
                         prefetch.ahead_of(row);
@@ -201,7 +203,7 @@ impl ViewLayout {
 /// Views of values that stay in their buffers, with the new number of the buffer and the new offset in it.
 fn rebased(views: &[View], place: &[Placement]) -> Result<Vec<View>> {
     let moved = |place: &Placement| match place {
-        Placement::Range(buffer, start) => Ok((*buffer, index(*start)?)),
+        Placement::Range(buffer, start) => Ok((*buffer, view_number(*start)?)),
         Placement::Gathered | Placement::Packed(..) => Ok((0, 0)),
     };
     let place: Vec<(u32, u32)> = place.iter().map(moved).collect::<Result<_>>()?;

@@ -122,6 +122,7 @@ fn in_place(views: &[View], buffers: &[Buffer<u8>]) -> Option<EncodedBuffer> {
         }
         stretches.push((view.buffer_idx, start..start + len));
     }
+    // Without a view that is not empty there are no stretches.
     let total = before + stretches.last().map_or(0, |(_, stretch)| stretch.len());
     if total < stretches.len() * MIN_PIECE_BYTES {
         return None;

@@ -220,7 +220,7 @@ fn the_smallest_decimal_scale_is_an_error() {
     let decimal = DataType::Decimal { precision: 9, scale: i32::MIN, bits: 32 };
     let Column { field, encoded, version, dictionaries } =
         Hand::default().rows().i32s(FEW).column(field("decimal", decimal, vec![]));
-    let options = DecodeOptions::new(version, false, LIMITS);
+    let options = DecodeOptions::new(version, false);
     let input =
         Input { name: "scale".to_owned(), field, options, dictionaries, batch: batch(&encoded, None) };
     assert!(decode(&input, std::slice::from_ref(&input.batch), Kind::Shared).is_err());

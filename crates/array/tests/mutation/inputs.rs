@@ -9,7 +9,7 @@ pub(super) fn inputs() -> Vec<Input> {
         // Miri runs no C, and so no codec.
         let codecs = if cfg!(miri) { 1 } else { 3 };
         for compression in [None, Some(floe_codec::Compression::Lz4), Some(ZSTD)].into_iter().take(codecs) {
-            let options = DecodeOptions::new(version, false, LIMITS);
+            let options = DecodeOptions::new(version, false);
             inputs.push(Input {
                 name: format!("{}, {compression:?}", field.name),
                 field: field.clone(),
@@ -27,7 +27,7 @@ pub(super) fn inputs() -> Vec<Input> {
         .map(|input| Input {
             name: format!("{}, big-endian", input.name),
             field: input.field.clone(),
-            options: DecodeOptions::new(input.options.version(), true, LIMITS),
+            options: DecodeOptions::new(input.options.version(), true),
             dictionaries: input.dictionaries.clone(),
             batch: input.batch.clone(),
         })

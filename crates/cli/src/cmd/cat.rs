@@ -17,7 +17,7 @@ pub(crate) struct Args {
     /// The file to be written, by default standard output
     #[arg(short, long, value_name = "OUT", default_value = "-")]
     output: PathBuf,
-    /// What is written, by default as the name ends; on standard output a stream
+    /// The output format, by default as the name ends; on standard output a stream
     #[arg(short, long, value_enum)]
     format: Option<Format>,
     /// Replace a file that exists

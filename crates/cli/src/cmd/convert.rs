@@ -13,14 +13,15 @@ use crate::output::{Format, Output};
 /// Convert between Arrow IPC files and streams, codecs, and formats of text
 ///
 /// From IPC to IPC nothing is lost, of any type: messages are copied, and with `--compression` buffers are compressed
-/// anew without decoding arrays. What needs rows goes through Polars' types, and what changes its type is told.
-/// With the feature `formats`, CSV (also with gzip or zstd) and Parquet are read as well; dates in CSV stay text.
+/// anew without decoding arrays. Conversions that need rows go through Polars' types, and changes of types are
+/// reported. With the feature `formats`, CSV (also with gzip or zstd) and Parquet are read as well; dates in CSV stay
+/// text.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The inputs, and last the output; `-` is standard input or output
     #[arg(required = true, num_args = 2.., value_name = "IN... OUT")]
     paths: Vec<PathBuf>,
-    /// What is written, by default as the name of the output ends; on standard output a stream
+    /// The output format, by default as the name of the output ends; on standard output a stream
     #[arg(short, long, value_enum)]
     format: Option<Format>,
     /// Replace a file that exists
@@ -30,13 +31,13 @@ pub(crate) struct Args {
     options: Options,
 }
 
-/// What becomes of the rows and buffers.
+/// Options for the rows and buffers.
 #[derive(Debug, Default, Clone, clap::Args)]
 pub(crate) struct Options {
     /// The codec: none, lz4, zstd, or zstd with a level as in zstd:9. By default as in the input
     #[arg(long, value_parser = codec)]
     pub(crate) compression: Option<Recompression>,
-    /// So many rows a batch; the last one has what is left
+    /// Rows per batch; the last one has the rest
     #[cfg(feature = "frame")]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch_rows: Option<u32>,
@@ -109,7 +110,7 @@ impl Args {
 
 /// How far something has come, on a terminal.
 pub(crate) fn progress(len: u64) -> ProgressBar {
-    // What takes no time needs no bar.
+    // A copy that takes no time needs no bar.
     if len < 64 << 20 {
         return ProgressBar::hidden();
     }

@@ -164,7 +164,7 @@ fn write(
     out.commit()
 }
 
-/// Frames of so many rows each; the last one has what is left.
+/// Frames of this many rows each; the last one has the rest.
 struct Regroup<'a> {
     frames: Frames<'a>,
     rows: usize,

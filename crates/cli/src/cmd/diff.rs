@@ -22,7 +22,7 @@ pub(crate) struct Args {
     /// Numbers that are so close are equal
     #[arg(long, default_value_t = 0.0, value_name = "X")]
     tolerance: f64,
-    /// Show so many differing values
+    /// The most differing values to show
     #[arg(short, long, default_value_t = 20)]
     n: usize,
 }
@@ -155,7 +155,7 @@ impl Rows {
     }
 }
 
-/// What has been found so far.
+/// The differences so far.
 struct Values {
     tolerance: f64,
     shown: usize,

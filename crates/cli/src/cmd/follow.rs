@@ -77,9 +77,9 @@ fn follow<R: Read + 'static>(
     Ok(())
 }
 
-/// What the error of a replaced file says: it comes back through the reader as text.
+/// The text of a replaced file's error, which comes back through the reader as text.
 const REPLACED: &str = "the file was replaced while it was followed";
-/// How often a file is looked at.
+/// The time between two looks at a file.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A file that waits for more at its end.

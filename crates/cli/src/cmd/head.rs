@@ -7,12 +7,12 @@ use crate::input::Input;
 use crate::output::Format;
 use crate::rows;
 
-/// Show rows of one end; only what is shown is read
+/// Show rows of one end; only those are read
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file; `-` is standard input
     file: PathBuf,
-    /// So many rows
+    /// Number of rows
     #[arg(short, long, default_value_t = 10)]
     n: usize,
     /// These columns only, in this order

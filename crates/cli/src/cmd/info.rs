@@ -11,7 +11,7 @@ use crate::error::{Failure, Outcome, Result, explained};
 use crate::input::{Input, expand};
 use crate::term;
 
-/// What a file is: format, rows, batches, columns, codec, where the bytes go, metadata
+/// Describe a file: format, rows, batches, columns, codec, where the bytes go, metadata
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Files, folders and patterns; `-` is standard input
@@ -60,7 +60,7 @@ fn value_of(input: &Input, key: &str) -> Result<String> {
     }
 }
 
-/// What the source is, in words.
+/// The format of the source, in words.
 pub(crate) fn kind(contents: &Contents) -> String {
     match contents.kind {
         Kind::File => "Arrow IPC file".into(),

@@ -1,4 +1,4 @@
-//! `floe recover`: what is whole of a broken or unfinished file.
+//! `floe recover`: the whole batches of a broken or unfinished file.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     input: PathBuf,
     /// The file to be written; `-` is standard output
     output: PathBuf,
-    /// What is written: `arrow` (a file) or `arrows` (a stream); by default as the name ends, else a file
+    /// The output format, `arrow` (a file) or `arrows` (a stream); by default as the name ends, else a file
     #[arg(short, long, value_enum)]
     format: Option<Format>,
     /// Replace a file that exists

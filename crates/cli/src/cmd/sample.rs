@@ -15,7 +15,7 @@ use crate::rows;
 pub(crate) struct Args {
     /// The file; `-` is standard input
     file: PathBuf,
-    /// So many rows
+    /// Number of rows
     #[arg(short, long, default_value_t = 10)]
     n: usize,
     /// Another seed gives other rows; the same one the same rows

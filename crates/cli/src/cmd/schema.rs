@@ -45,7 +45,7 @@ impl Args {
     }
 }
 
-/// What Polars makes of each column, and whether that is another type.
+/// The Polars type of each column, and whether that is another type.
 #[cfg(feature = "frame")]
 fn polars(input: &Input, schema: &Schema) -> Vec<Option<(String, bool)>> {
     crate::rows::dtypes(input, schema)

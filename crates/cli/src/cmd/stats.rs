@@ -29,7 +29,7 @@ pub(crate) struct Args {
     columns: Option<Vec<String>>,
 }
 
-/// What is known of a column.
+/// The numbers of a column.
 struct Known {
     nulls: u64,
     min: Option<AnyValue<'static>>,
@@ -83,7 +83,7 @@ impl Args {
     }
 }
 
-/// What the batches state, if all of them do.
+/// The statistics that the batches state, if all of them do.
 fn stated(index: &floe::IpcIndex, position: usize, name: &str) -> Result<Option<Known>> {
     if !index.has_statistics() {
         return Ok(None);

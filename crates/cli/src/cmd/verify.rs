@@ -10,7 +10,7 @@ use crate::error::{Failure, Outcome, Result, explained};
 use crate::input::{Input, expand};
 use crate::term;
 
-/// Check files: every byte is read, and what is wrong is told with its place
+/// Check files: every byte is read, and faults are reported with their place
 ///
 /// Footer against messages, schema against schema, lengths, offsets, text, nulls, alignment; with the feature `frame`
 /// the values as well. Exit code 1 if anything is wrong. Arrow IPC has no checksums: a value that was changed to
@@ -54,7 +54,7 @@ impl Args {
                 outcome = Outcome::No;
             }
             match report(&input.name, &found, checked, &mut out) {
-                // Whoever read has seen enough; the exit code still says what was found.
+                // The reader of the output has seen enough; the exit code still reports the faults.
                 Err(Failure::ClosedPipe) => return Ok(outcome),
                 done => done?,
             }

@@ -110,7 +110,7 @@ pub(crate) fn first(
     for frame in frames {
         match frame {
             Ok(frame) => drop(all.vstack_mut(&frame)?),
-            // What is whole has been shown; `floe verify` says what is not.
+            // The whole batches have been shown; `floe verify` names the others.
             Err(_) if !contents.is_whole() => break,
             Err(error) => return Err(error),
         }
@@ -160,7 +160,7 @@ pub(crate) fn last(
     Ok(all)
 }
 
-/// What Polars makes of each column, and whether that is another type than was written.
+/// The Polars type of each column, and whether that is another type than was written.
 pub(crate) fn dtypes(input: &Input, schema: &floe_format::Schema) -> Vec<Option<(String, bool)>> {
     let Ok(index) = index(input) else { return vec![None; schema.fields.len()] };
     let of = |(i, field): (usize, &floe_format::Field)| {
@@ -204,8 +204,8 @@ fn differs(field: &floe_format::Field, dtype: &DataType) -> bool {
     }
 }
 
-/// What only values tell: every batch is decoded, with all checks. Types that Polars cannot hold are no fault; whether
-/// there were none, so that all values have been looked at.
+/// Faults that only values show: every batch is decoded, with all checks. Types that Polars cannot hold are no fault;
+/// whether there were none, so that all values have been looked at.
 pub(crate) fn value_faults(input: &Input, all: bool) -> (Vec<Fault>, bool) {
     let mut faults = Vec::new();
     let mut is_all = true;

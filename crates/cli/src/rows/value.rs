@@ -16,7 +16,7 @@ pub(crate) fn plain(value: &AnyValue<'_>, out: &mut String) {
     }
 }
 
-/// A value as JSON. What JSON has no numbers for is a string.
+/// A value as JSON. Numbers that JSON lacks are strings.
 pub(crate) fn json(value: &AnyValue<'_>, out: &mut String) {
     match value {
         AnyValue::Null => out.push_str("null"),

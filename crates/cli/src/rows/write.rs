@@ -46,7 +46,7 @@ impl<W: Write> TextWriter<W> {
                 self.text.clear();
             }
         }
-        // What follows may take a while to come.
+        // The next rows may take a while to come.
         self.out.write_all(self.text.as_bytes())?;
         self.text.clear();
         Ok(())

@@ -44,7 +44,7 @@ fn a_cut_stream_recovers_as_file_and_stream() {
     );
 }
 
-/// A byte is changed at a time: nothing panics, and whoever verifies says it or the values are still valid.
+/// A byte is changed at a time: nothing panics, and either `verify` reports it or the values are still valid.
 #[test]
 fn damage_is_told_with_its_place() {
     let folder = Folder::new();

@@ -105,7 +105,7 @@ fn every_golden_file_is_described_and_verified() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What fuzzing has found in Arrow: whatever is in these files, a command ends with a code of its own.
+/// Files that fuzzing has found in Arrow: whatever is in them, a command ends with a code of its own.
 #[test]
 fn fuzz_regressions_end_with_an_error_or_without() {
     let folder = Folder::new();

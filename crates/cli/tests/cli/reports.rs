@@ -1,4 +1,4 @@
-//! What `info`, `schema`, `layout`, `count` and their like print.
+//! The output of `info`, `schema`, `layout`, `count` and their like.
 
 use floe::prelude::*;
 

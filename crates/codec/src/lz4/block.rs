@@ -102,7 +102,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Puts what a length has beyond the [`TOKEN_MAX`] that its half of the token holds.
+    /// Puts the part of a length beyond the [`TOKEN_MAX`] that its half of the token holds.
     fn put_rest(&mut self, len: usize) -> Put {
         // All of a length below `TOKEN_MAX` is in the token.
         let Some(mut rest) = len.checked_sub(TOKEN_MAX) else { return Ok(()) };

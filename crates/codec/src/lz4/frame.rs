@@ -55,7 +55,7 @@ pub(crate) struct Header {
     /// How many bytes the frame holds, if it says so; liblz4 reads 0 as not saying.
     pub(crate) content_size: Option<u64>,
     block_checksum: bool,
-    /// Whether a checksum of what the frame holds follows its end.
+    /// Whether a checksum of the frame's content follows its end.
     pub(crate) content_checksum: bool,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Blocks<'a> {
         }))
     }
 
-    /// Checks what follows the end mark, given the content.
+    /// Checks the bytes behind the end mark, given the content.
     pub(crate) fn finish(mut self, content: &[u8]) -> Result<()> {
         if self.header.content_checksum && take_u32(&mut self.src, "content checksum")? != xxh32(content) {
             return Err(corrupt("the content's checksum is wrong"));

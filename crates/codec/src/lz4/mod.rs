@@ -121,7 +121,8 @@ pub(crate) fn append(
     let len: usize = blocks.iter().map(|blocks| blocks.len()).sum();
     pieces::reserve(out, LZ4_HEAD.len() + len + LZ4_END.len())?;
     // The first piece is a full one, so its header names the size of the largest blocks.
-    out.extend_from_slice(frames.first().and_then(|frame| frame.get(..LZ4_HEAD.len())).unwrap_or(&LZ4_HEAD));
+    let head = frames.first().and_then(|frame| frame.get(..LZ4_HEAD.len()));
+    out.extend_from_slice(head.ok_or_else(|| Error::Encoder("an LZ4 frame has no header".into()))?);
     blocks.iter().for_each(|blocks| out.extend_from_slice(blocks));
     out.extend_from_slice(&LZ4_END);
     Ok(())
@@ -189,7 +190,7 @@ const MIN_PARALLEL_BYTES: usize = 2 << 20;
 const PARALLEL_BYTES: usize = 1 << 20;
 
 /// As [`decompress`], with independent blocks decoded in parallel. A block's place follows from its number if all
-/// blocks but the last are full, as they are in frames that were not flushed early. `each` sees what is written.
+/// blocks but the last are full, as they are in frames that were not flushed early. `each` sees the written bytes.
 ///
 /// Returns `false` if the frame is not like that, or is wrong: [`decompress`] then finds out what is wrong.
 pub(crate) fn decompress_in_pieces(
@@ -220,7 +221,7 @@ pub(crate) fn decompress_in_pieces(
     let share = count * header.block_max;
     let pieces = all.chunks(count).zip(dst.chunks_mut(share)).enumerate().collect();
     let is_filled = executor.map_jobs(pieces, |(i, (blocks, dst)): (usize, (&[Block<'_>], _))| {
-        // Why a block is wrong is what `decompress` finds out.
+        // `decompress` finds out why a block is wrong.
         let is_filled = fill(blocks, header, dst).unwrap_or(false);
         if is_filled {
             // SAFETY: the blocks filled all of it.
@@ -270,7 +271,7 @@ fn inflate(block: &[u8], header: Header, dst: &mut [MaybeUninit<u8>], done: usiz
     let c_len = |len: usize| c_int::try_from(len).map_err(|_| corrupt("an LZ4 block is too large"));
     let (block_len, capacity, history_len) = (c_len(block.len())?, c_len(room)?, c_len(history)?);
     debug_assert!(history <= done && done + room <= dst.len());
-    // One pointer for both: the history must lie right in front of what is written.
+    // One pointer for both: the history must lie right in front of the output.
     let base = dst.as_mut_ptr();
     // SAFETY: `block` is a live slice that does not overlap `dst`, which is borrowed mutably. `done + room <=
     // dst.len()` and `history <= done` by construction, so both ranges lie in `dst`, and `dst[..done]` is written. The

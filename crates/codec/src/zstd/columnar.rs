@@ -87,6 +87,7 @@ impl Columnar {
 impl Encoder for Columnar {
     fn append(&self, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let mut coder = take(&CODER, Coder::new)?;
+        // An empty pool has no buffer to reuse: a new one.
         let mut all = pool().pop().unwrap_or_default();
         sequences(self.key, input, &mut all)?;
         coder.append(&all, input, self.level, out)?;

@@ -68,6 +68,7 @@ pub(super) fn strategy(input: &[u8], level: i32) -> Result<(Strategy, Option<boo
         let start = (input.len() / 2).next_multiple_of(16);
         // A sixteenth of the input fits behind its middle.
         let piece = input.get(start..start + len).unwrap_or_default();
+        debug_assert_eq!(piece.len(), len, "the longer piece lies within the input");
         if columnar.compressed_len(piece)? <= max_len(library.compressed_len(piece)?) {
             return Ok((Strategy::ColumnarZstd(columnar), is_worth_it(library_len)));
         }

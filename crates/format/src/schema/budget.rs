@@ -1,6 +1,7 @@
 //! The limits on what one message may claim, counted down while it is decoded.
 
 use super::raw::Raw;
+use crate::limits::wide;
 use crate::{Error, ErrorKind, Field, IpcLimits, NotUtf8, Result, Text};
 
 /// Slots of `KeyValue` in `Schema.fbs`.
@@ -52,7 +53,6 @@ impl<'a> Budget<'a> {
     }
 
     fn take_bytes(&mut self, bytes: usize) -> Result<()> {
-        let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         self.parsed = self.parsed.saturating_add(wide(bytes));
         let allowed = self.limits.max_parsed_bytes(self.input);
         if self.parsed > allowed {
@@ -74,6 +74,7 @@ impl<'a> Budget<'a> {
 
     /// Copies a string. Many offsets may point at one long string, so it is copies that count.
     pub(super) fn text(&mut self, text: Option<&str>) -> Result<Text> {
+        // An absent string is an empty one, as in the specification.
         let text = text.unwrap_or_default();
         self.take_text(text.len())?;
         Ok(Text::from(text))
@@ -90,6 +91,7 @@ impl<'a> Budget<'a> {
 
     /// Keeps an entry of metadata that is not UTF-8.
     pub(super) fn keep(&mut self, entry: usize, pair: Raw<'_>) -> Result<()> {
+        // As in `text`: an absent string is an empty one.
         let (key, value) = (pair.string(KEY).unwrap_or_default(), pair.string(VALUE).unwrap_or_default());
         self.take::<NotUtf8>(1)?;
         self.take::<u32>(self.field.len())?;

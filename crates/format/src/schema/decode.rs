@@ -1,4 +1,4 @@
-//! Flatbuffer -> [`Schema`]: the walk over the fields, and what may be a child of what.
+//! Flatbuffer -> [`Schema`]: the walk over the fields, and the rules for their children.
 
 use arrow_format::ipc as fb;
 use planus::Vector;
@@ -8,13 +8,14 @@ use super::budget::Budget;
 use super::data_type::{decode_int, decode_type, is_nested};
 use super::raw::Raw;
 use crate::error::malformed;
+use crate::limits::wide;
 use crate::{
     DataType, DictionaryEncoding, Endianness, Error, ErrorKind, Field, IntType, KeyValues, Result, ResultExt,
     Schema, Text,
 };
 
 /// Reserved at once for a vector of tables; more is grown as tables really turn up.
-const FIRST_RESERVE: usize = 1024;
+const MAX_RESERVED_TABLES: usize = 1024;
 
 type Fields<'a> = Vector<'a, planus::Result<fb::FieldRef<'a>>>;
 type Pairs<'a> = Vector<'a, planus::Result<fb::KeyValueRef<'a>>>;
@@ -52,7 +53,7 @@ pub(crate) fn key_values(
 ) -> Result<KeyValues> {
     let Some(pairs) = pairs else { return Ok(KeyValues::new()) };
     budget.take::<(Text, Text)>(pairs.len())?;
-    let mut out = KeyValues::with_capacity(pairs.len().min(FIRST_RESERVE));
+    let mut out = KeyValues::with_capacity(pairs.len().min(MAX_RESERVED_TABLES));
     for (entry, pair) in pairs.iter().enumerate() {
         let pair = pair.map_err(malformed)?;
         match (pair.key(), pair.value()) {
@@ -88,7 +89,7 @@ fn decode_fields(
         return Err(Error::limit("max_schema_depth", depth, budget.limits.max_schema_depth));
     }
     budget.take_nodes(fields.len())?;
-    let mut out = Vec::with_capacity(fields.len().min(FIRST_RESERVE));
+    let mut out = Vec::with_capacity(fields.len().min(MAX_RESERVED_TABLES));
     for ((index, field), at) in fields.iter().enumerate().zip(0u32..) {
         let field = field.map_err(malformed).at(|| format!("field {index}"))?;
         // A null name is an empty one.
@@ -104,6 +105,7 @@ fn decode_fields(
 /// A name for an error message: whatever its length was, the message stays readable.
 fn shortened(name: &str) -> &str {
     match name.char_indices().nth(64) {
+        // `char_indices` gives boundaries of characters.
         Some((end, _)) => name.get(..end).unwrap_or(name),
         None => name,
     }
@@ -195,7 +197,6 @@ fn check_children(data_type: &DataType, children: &[Field]) -> Result<()> {
 
 impl Error {
     pub(crate) fn limit(limit: &'static str, claimed: usize, allowed: usize) -> Self {
-        let wide = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         Self::new(ErrorKind::LimitExceeded { limit, claimed: wide(claimed), allowed: wide(allowed) })
     }
 }

@@ -11,7 +11,7 @@ use crate::{
 type Pairs = Offset<[Offset<fb::KeyValue>]>;
 
 /// Bytes that a field or a pair costs besides its text, generously.
-const TABLE_OVERHEAD: usize = 256;
+const TABLE_OVERHEAD_BYTES: usize = 256;
 
 impl Schema {
     /// Checks that the flatbuffer can say all of this: fixed widths are i32 and the whole is less
@@ -46,7 +46,7 @@ fn fields_size(fields: &[Field]) -> Result<usize> {
             return Err(Error::invalid(message).at(Place::Field(field.name.to_string())));
         }
         size = size
-            .saturating_add(TABLE_OVERHEAD)
+            .saturating_add(TABLE_OVERHEAD_BYTES)
             .saturating_add(field.name.len())
             .saturating_add(key_values_size(&field.metadata))
             .saturating_add(fields_size(&field.children)?);
@@ -57,7 +57,7 @@ fn fields_size(fields: &[Field]) -> Result<usize> {
 /// An upper bound of the bytes that `pairs` take in a flatbuffer.
 pub(crate) fn key_values_size(pairs: &[(Text, Text)]) -> usize {
     pairs.iter().fold(0, |size: usize, (key, value)| {
-        size.saturating_add(TABLE_OVERHEAD).saturating_add(key.len()).saturating_add(value.len())
+        size.saturating_add(TABLE_OVERHEAD_BYTES).saturating_add(key.len()).saturating_add(value.len())
     })
 }
 
@@ -186,7 +186,8 @@ fn time_unit(unit: TimeUnit) -> fb::TimeUnit {
     }
 }
 
-/// [`Schema::check_encodable`] has refused what does not fit.
+/// [`Schema::check_encodable`] has refused widths that do not fit.
 fn width_i32(width: usize) -> i32 {
+    debug_assert!(i32::try_from(width).is_ok(), "a width of {width} was not refused before encoding");
     i32::try_from(width).unwrap_or(i32::MAX)
 }

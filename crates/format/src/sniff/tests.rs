@@ -86,12 +86,12 @@ fn streams_are_streams_however_little_is_seen() {
 /// A cut within a character is still text, and so is one behind the sampled bytes.
 #[test]
 fn long_text_is_looked_at_in_part() {
-    let text = "ä,ö\n".repeat(TEXT);
-    for len in [2, 3, TEXT - 1, TEXT, TEXT + 1, text.len()] {
+    let text = "ä,ö\n".repeat(MAX_TEXT_BYTES);
+    for len in [2, 3, MAX_TEXT_BYTES - 1, MAX_TEXT_BYTES, MAX_TEXT_BYTES + 1, text.len()] {
         let expected = if len < 3 { Is::Text } else { Is::Csv };
         assert_eq!(sniff(&text.as_bytes()[..len]), expected, "{len} bytes");
     }
-    let binary_behind = [&text.as_bytes()[..TEXT], &[0; 9]].concat();
+    let binary_behind = [&text.as_bytes()[..MAX_TEXT_BYTES], &[0; 9]].concat();
     assert_eq!(sniff(&binary_behind), Is::Csv);
 }
 

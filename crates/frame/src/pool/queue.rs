@@ -99,7 +99,7 @@ impl Queue {
         first.map(|(_, job)| job()).is_some()
     }
 
-    /// Runs tasks until the queue is empty: what a thread of the pool does where the calling one helps.
+    /// Runs tasks until the queue is empty: the work of a pool thread where the calling one helps.
     fn work(&self) {
         loop {
             let mut queued = locked(&self.queued);

@@ -37,7 +37,7 @@ pub(super) fn checked(
     Ok((rows, all_starts))
 }
 
-/// Decodes batches into one frame: contiguous columns if asked, else a chunk a batch.
+/// Decodes batches into one frame: contiguous columns if asked, else one chunk per batch.
 pub(crate) fn decode_frame(
     schema: &ReadSchema,
     projection: &Projection,
@@ -48,8 +48,8 @@ pub(crate) fn decode_frame(
 ) -> PolarsResult<DataFrame> {
     let (rows, all_starts) = checked(schema, options, batches)?;
     let width = projection.indices.len();
-    // One allocation for all batches, also when a chunk a batch is wanted: it is cut up then. Only
-    // buffers that are views into the source are better off by themselves.
+    // One allocation for all batches, also when one chunk per batch is wanted: it is cut up then. Only buffers that are
+    // views into the source are better off by themselves.
     let joined =
         batches.len() > 1 && same_version(batches) && (options.rechunk || !batches.iter().all(is_view));
     let group_len = if joined { batches.len() } else { 1 };
@@ -119,6 +119,7 @@ fn work(
             let field = schema.wire.fields.get(*column);
             work = work.saturating_add(COLUMN_BYTES);
             if !(stays && field.is_some_and(is_plain)) {
+                // An estimate: a column that is missing is an error when it is decoded.
                 let bytes = buffers.unwrap_or_default().iter().map(|buffer| buffer.len);
                 work = bytes.fold(work, u64::saturating_add);
             }

@@ -14,7 +14,7 @@ use floe_format::{SourceFormat, sniff};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
-use super::footer::SNIFFED;
+use super::footer::SNIFFED_BYTES;
 use super::message_source::{MessageSource, SourceKind};
 use crate::error::format_error;
 
@@ -56,14 +56,14 @@ pub(super) fn begin(source: &mut dyn MessageSource) -> PolarsResult<Begin> {
         let metadata = usize::try_from(i32::from_le_bytes(*length)).unwrap_or(0);
         source.peek(CONTINUATION.len() + metadata.min(LENGTH_TELLS_BYTES))?
     } else {
-        source.peek_some(SNIFFED)?
+        source.peek_some(SNIFFED_BYTES)?
     };
     check_stream(&start).map_err(format_error)?;
     Ok(Begin::Stream)
 }
 
-/// Takes zeros and end markers, which writers leave behind a stream: of a buffer that is larger than what was
-/// written, or because both ends of a connection closed it.
+/// Takes zeros and end markers, which writers leave behind a stream: their buffer was larger than their output, or both
+/// ends of a connection closed it.
 pub(super) fn skip_padding(source: &mut dyn MessageSource) -> PolarsResult<()> {
     let start = source.position();
     loop {

@@ -44,6 +44,7 @@ impl<R: Read> BodyReader<'_, R> {
         for range in ranges {
             self.values(in_place.as_mut(), &body, range.start)?;
             self.skip_to(to_usize(range.start))?;
+            // Nothing to prepare behind the last range.
             let next = sizes.next().unwrap_or(0);
             let len = to_usize(range.end).saturating_sub(self.position);
             let bytes = if len < LARGE_BYTES { self.small(len)? } else { self.large(len, next)? };
@@ -82,7 +83,7 @@ impl<R: Read> BodyReader<'_, R> {
         Ok(share(bytes))
     }
 
-    /// Reads a segment onto huge pages; `next` bytes are what the one behind it takes.
+    /// Reads a segment onto huge pages; the next one has `next` bytes.
     fn large(&mut self, len: usize, next: usize) -> Result<Buffer<u8>> {
         let room = len.min(MAX_UNSEEN_BYTES);
         let mut region = match self.prepared.as_mut().and_then(|prepared| prepared.take(room)) {
@@ -114,7 +115,7 @@ impl<R: Read> BodyReader<'_, R> {
         Ok(share_region(region, len))
     }
 
-    /// Reads what nobody needs.
+    /// Reads bytes that nobody needs.
     fn skip_to(&mut self, position: usize) -> Result<()> {
         let mut left = position.saturating_sub(self.position);
         let mut scratch = vec![0; left.min(SCRATCH_BYTES)];
@@ -165,6 +166,7 @@ pub(super) fn read_up_to<R: Read>(reader: &mut R, out: &mut Vec<u8>, len: usize)
         let more = known.max(HEAD_BYTES_AHEAD).min(len - known);
         alloc::try_grow(out, more)?;
         out.resize(known + more, 0);
+        // `out` was resized to more than `known` above.
         let read = out.get_mut(known..).map_or(Ok(0), |rest| read_once(reader, rest));
         out.truncate(known + read.as_ref().map_or(0, |read| *read));
         if read? == 0 {

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use polars_buffer::Buffer;
 use polars_io::mmap::MmapBytesReader;
 
-/// Shared bytes as a reader: what [`IpcReader::from_bytes`](crate::IpcReader::from_bytes) reads.
+/// Shared bytes as a reader: the source of [`IpcReader::from_bytes`](crate::IpcReader::from_bytes).
 ///
 /// ```
 /// # use floe_frame::{IpcReader, IpcWriter, OwnedBytes};
@@ -49,6 +49,7 @@ impl AsRef<[u8]> for OwnedBytes {
 
 impl Read for OwnedBytes {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        // `Seek` may stand behind the end, where there are no bytes.
         let mut rest = self.buffer.get(self.position..).unwrap_or_default();
         let n = rest.read(out)?;
         self.position += n;

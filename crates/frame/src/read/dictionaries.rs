@@ -22,32 +22,32 @@ pub(crate) struct Store {
     plan: Arc<Plan>,
     current: Arc<Dictionaries>,
     /// The dictionaries received so far, by id. Values only if a field takes them as they are.
-    sent: PlHashMap<i64, Sent>,
+    sent: PlHashMap<i64, SentDictionary>,
 }
 
 #[derive(Clone)]
-struct Sent {
+struct SentDictionary {
     len: usize,
     values: Option<Chunks>,
 }
 
-/// Which dictionaries are wanted, and for what. Found once, so that a dictionary batch takes no longer for a schema of
-/// many fields than for one of few.
+/// Which dictionaries are wanted, and in which forms. Found once, so that a dictionary batch takes no longer for a
+/// schema of many fields than for one of few.
 struct Plan {
     schema: Arc<ReadSchema>,
-    by_id: PlHashMap<i64, Wanted>,
+    by_id: PlHashMap<i64, DictionaryUse>,
 }
 
 /// The use of a dictionary by the wanted columns.
-struct Wanted {
+struct DictionaryUse {
     /// The slots of the first field that has it, and of the first that has it with values of another type.
     slot: usize,
     differs: Option<usize>,
-    lookups: Vec<Wish>,
+    lookups: Vec<LookupUse>,
 }
 
 /// A lookup that some fields share.
-struct Wish {
+struct LookupUse {
     number: usize,
     target: CategoryTarget,
 }
@@ -56,7 +56,7 @@ struct Wish {
 /// doubling.
 const CATEGORY_BYTES: usize = 16;
 
-impl Wanted {
+impl DictionaryUse {
     fn needs_values(&self) -> bool {
         self.lookups.iter().any(|wish| matches!(wish.target, CategoryTarget::Values))
     }
@@ -66,14 +66,14 @@ impl Plan {
     /// The plan, and for each slot the number of its lookup, and how many lookups there are.
     fn new(schema: Arc<ReadSchema>, slots: &[usize]) -> (Self, Arc<[usize]>, usize) {
         let mut numbers = vec![usize::MAX; schema.slot_count()];
-        let mut by_id: PlHashMap<i64, Wanted> = PlHashMap::default();
+        let mut by_id: PlHashMap<i64, DictionaryUse> = PlHashMap::default();
         let mut numbers_of: PlHashMap<(i64, usize), usize> = PlHashMap::default();
         let mut sorted = slots.to_vec();
         sorted.sort_unstable();
         for slot in sorted {
             let (Some(field), Some(target)) = (schema.slot(slot), schema.targets.get(slot)) else { continue };
             let Some(encoding) = &field.dictionary else { continue };
-            let wanted = by_id.entry(encoding.id).or_insert_with(|| Wanted {
+            let wanted = by_id.entry(encoding.id).or_insert_with(|| DictionaryUse {
                 slot,
                 differs: None,
                 lookups: Vec::new(),
@@ -87,7 +87,7 @@ impl Plan {
             let number = *numbers_of.entry((encoding.id, target.identity())).or_insert(count);
             numbers[slot] = number;
             if number == count {
-                wanted.lookups.push(Wish { number, target: target.clone() });
+                wanted.lookups.push(LookupUse { number, target: target.clone() });
             }
         }
         (Self { schema, by_id }, numbers.into(), numbers_of.len())
@@ -110,6 +110,7 @@ fn same_values(a: &Field, b: &Field) -> bool {
 /// How many dictionaries lie one inside the other in the values of a field.
 fn levels_within(field: &Field) -> usize {
     let levels = |child: &Field| levels_within(child) + usize::from(child.dictionary.is_some());
+    // A field without children has no level below it.
     field.children.iter().map(levels).max().unwrap_or(0)
 }
 
@@ -120,7 +121,7 @@ impl Store {
         let mut current = Dictionaries::grouped(numbers, count);
         // Values that hold keys need the dictionaries of those keys first. Ids may be shared by fields at any depth, so
         // the order of the slots says nothing: the number of dictionaries one inside the other does.
-        let mut all: Vec<(usize, &Wanted, &Field)> = Vec::with_capacity(plan.by_id.len());
+        let mut all: Vec<(usize, &DictionaryUse, &Field)> = Vec::with_capacity(plan.by_id.len());
         all.extend(plan.by_id.values().filter_map(|wanted| {
             let field = plan.schema.slot(wanted.slot)?;
             Some((levels_within(field), wanted, field))
@@ -134,7 +135,7 @@ impl Store {
                     Err(error) if matches!(error.kind, ErrorKind::DictionaryMissing(_)) => continue,
                     Err(error) => return Err(error),
                 };
-            for Wish { number, target } in &wanted.lookups {
+            for LookupUse { number, target } in &wanted.lookups {
                 current.set(*number, lookup(target, None, &values, None)?);
             }
         }
@@ -186,13 +187,14 @@ impl Store {
     /// Takes values that have been sent.
     fn take(
         &mut self,
-        wanted: &Wanted,
+        wanted: &DictionaryUse,
         header: &DictionaryHeader,
         new: Box<dyn Array>,
         budget: &Budget,
     ) -> Result<()> {
         let known = self.sent.get(&header.id).filter(|_| header.is_delta);
         let before = known.map(|sent| sent.len);
+        // A dictionary that is new or replaced begins with no values.
         let len = before.unwrap_or(0).saturating_add(new.len());
         let new: Arc<dyn Array> = Arc::from(new);
         let values = match known.and_then(|sent| sent.values.clone()) {
@@ -204,7 +206,7 @@ impl Store {
             },
         };
         let mut lookups = Vec::with_capacity(wanted.lookups.len());
-        for Wish { number, target } in &wanted.lookups {
+        for LookupUse { number, target } in &wanted.lookups {
             budget.charge_product(new.len().saturating_add(1), CATEGORY_BYTES)?;
             let known = self.current.group(*number).filter(|_| before.is_some());
             lookups.push((*number, lookup(target, values.as_ref(), &new, known)?));
@@ -213,14 +215,14 @@ impl Store {
         for (number, lookup) in lookups {
             current.set(number, lookup);
         }
-        self.sent.insert(header.id, Sent { len, values });
+        self.sent.insert(header.id, SentDictionary { len, values });
         Ok(())
     }
 }
 
 impl Plan {
     /// The field of a dictionary's values. Fields that share an id must agree on it.
-    fn value_field(&self, wanted: &Wanted) -> Result<&Field> {
+    fn value_field(&self, wanted: &DictionaryUse) -> Result<&Field> {
         let lost = || Error::invalid("no field of the schema has it");
         let field = self.schema.slot(wanted.slot).ok_or_else(lost)?;
         match wanted.differs.and_then(|slot| self.schema.slot(slot)) {

@@ -1,4 +1,4 @@
-//! A stream inside of a file, which is read from front to back: its footer is held against what was read.
+//! A stream inside of a file, which is read from front to back: its footer is compared with the messages read.
 //!
 //! A reader that only reads cannot see the footer before the batches. So the messages between the magics are read like
 //! those of any stream. The footer says afterwards whether they were the file's: a file may list its batches in another
@@ -45,7 +45,7 @@ impl Enclosed {
         error.wrap_msg(|msg| if msg.ends_with(HINT) { msg.to_owned() } else { format!("{msg}; {HINT}") })
     }
 
-    /// Reads what follows the end marker, which is the rest of the source: it has to be the footer of what was read.
+    /// Reads the rest of the source behind the end marker, which has to be the footer of the messages read.
     pub(super) fn check(&self, source: &mut dyn MessageSource, limits: &IpcLimits) -> PolarsResult<()> {
         let most = limits.max_metadata_bytes.saturating_add(2 * FILE_SUFFIX_LEN);
         let rest = rest(source, most).map_err(|e| e.wrap_msg(|msg| format!("the footer: {msg}")))?;
@@ -55,6 +55,7 @@ impl Enclosed {
         let footer = footer_len(suffix, limits).and_then(|len| {
             let start = front.len().checked_sub(len);
             let footer = start.and_then(|start| front.get(start..));
+            // A footer that is longer than the rest is no footer: no bytes are an error as well.
             decode_footer(footer.unwrap_or_default(), limits)
         });
         let footer = footer.map_err(|e| {

@@ -1,5 +1,5 @@
-//! Bodies on disk, read in few large pieces instead of buffer by buffer: what the decoder then
-//! makes of buffers that are not compressed are views into those.
+//! Bodies on disk, read in few large pieces instead of buffer by buffer: buffers that are not compressed then become
+//! views into those.
 
 use std::ops::Range;
 
@@ -18,12 +18,12 @@ use crate::error::format_error;
 use crate::schema::ReadSchema;
 
 /// The most bytes read that do not stay in the result: frames to decompress, offsets.
-const PASSING: u64 = 32 << 20;
+const MAX_PASSING_BYTES: u64 = 32 << 20;
 
 /// Buffers of more bytes on average are as well read one by one.
-const SMALL: u64 = 256 << 10;
+const MAX_MEAN_BUFFER_BYTES: u64 = 256 << 10;
 /// The same for bytes that do not stay in the result, whose memory is then used again and again.
-const SMALL_PASSING: u64 = 16 << 10;
+const MAX_MEAN_PASSING_BYTES: u64 = 16 << 10;
 
 /// Reads the bytes that the projected columns need of batches on disk. Buffers are left out if their decoder reads them
 /// to where they belong itself: into the one allocation of many batches, or decompressed.
@@ -78,6 +78,7 @@ fn jobs(
         let starts = counts.starts(schema, batch.header(), batch.version());
         let starts = starts.map_err(|e| format_error(e.at(Place::RecordBatch(batch.index))))?;
         let used = |column: &usize| {
+            // `starts` has one entry more than there are columns, and projections are checked.
             starts.get(*column..column + 2).map_or(0, |ends| ends[1].buffer - ends[0].buffer)
         };
         buffers += projection.indices.iter().map(used).sum::<usize>() as u64;
@@ -85,7 +86,8 @@ fn jobs(
         jobs.extend(ranges.into_iter().map(|range| (i, range)));
     }
     let bytes: u64 = jobs.iter().map(|(_, range)| range.end - range.start).sum();
-    let (small, most) = if stays { (SMALL, u64::MAX) } else { (SMALL_PASSING, PASSING) };
+    let (small, most) =
+        if stays { (MAX_MEAN_BUFFER_BYTES, u64::MAX) } else { (MAX_MEAN_PASSING_BYTES, MAX_PASSING_BYTES) };
     Ok((bytes <= buffers.saturating_mul(small) && bytes <= most).then_some(jobs))
 }
 

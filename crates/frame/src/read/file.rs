@@ -4,23 +4,20 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::ArrowSchemaRef;
-use floe_array::decode::Validation;
 use floe_format::{IpcLimits, NotUtf8};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
+use polars_io::SerReader;
 use polars_io::mmap::MmapBytesReader;
-use polars_io::{RowIndex, SerReader};
 use polars_utils::pl_str::PlRefStr;
 
 use super::bytes::OwnedBytes;
 use super::file_batches::Batches;
 use super::heads::batch_at;
-use super::methods::reader_options;
 use super::open_file::{FileView, OpenFile};
 use super::options::ReadOptions;
 use super::ranged::ReaderSource;
 use super::recover::{Recovered, recover};
-use super::types::{TextAsBinary, Unrepresentable};
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
 use crate::schema::{ReadSchema, arrow_schema, field_metadata, metadata_map, user_metadata};
@@ -46,10 +43,10 @@ use crate::schema::{ReadSchema, arrow_schema, field_metadata, metadata_map, user
 /// ```
 #[must_use]
 pub struct IpcReader<R: MmapBytesReader> {
-    /// Opened when it is first looked at, also through `&self`.
+    /// Opened at the first use, also through `&self`.
     state: Mutex<State<R>>,
     memory_map: Option<PathBuf>,
-    options: ReadOptions,
+    pub(super) options: ReadOptions,
     hive_partition_columns: Option<Vec<Series>>,
     include_file_path: Option<(PlSmallStr, PlRefStr)>,
 }
@@ -240,7 +237,8 @@ impl<R: MmapBytesReader> IpcReader<R> {
         Ok((!metadata.is_empty()).then(|| Arc::new(metadata)))
     }
 
-    /// All custom metadata of the schema as bytes, in its order: also what is not UTF-8, which is missing elsewhere.
+    /// All custom metadata of the schema as bytes, in its order, including entries that are not UTF-8, which are
+    /// missing elsewhere.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};
@@ -280,7 +278,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
         field_metadata(&*self.read_schema()?, path)
     }
 
-    /// The custom metadata of the footer, which is not the schema's: what the writer's caller has put there. Entries of
+    /// The custom metadata of the footer, which is not the schema's: the entries of the writer's caller. Entries of
     /// floe's and Polars' own are in [`footer_metadata_bytes`](Self::footer_metadata_bytes) only.
     ///
     /// ```
@@ -417,7 +415,7 @@ impl<R: MmapBytesReader> IpcReader<R> {
         Ok(metadata_map(&batch.metadata))
     }
 
-    /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
+    /// The same as bytes, in its order, including entries that are not UTF-8, which are missing there.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};
@@ -461,8 +459,6 @@ impl<R: MmapBytesReader> IpcReader<R> {
         let view = FileView::new(self.open()?, &self.options)?;
         Ok(Batches { view, options: self.options.clone(), next: 0, rows: 0, failed: false })
     }
-
-    reader_options!();
 
     /// Columns of a hive partition, which `finish` adds to the frame: one value each.
     ///
@@ -564,6 +560,7 @@ impl<R: MmapBytesReader> SerReader<R> for IpcReader<R> {
     fn finish(mut self) -> PolarsResult<DataFrame> {
         let mut df = self.read_all()?;
         let height = df.height();
+        // Mostly there are none.
         for series in self.hive_partition_columns.take().unwrap_or_default() {
             let value = Scalar::new(series.dtype().clone(), series.get(0)?.into_static());
             df.with_column(Column::new_scalar(series.name().clone(), value, height))?;

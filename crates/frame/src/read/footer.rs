@@ -19,9 +19,9 @@ use super::ranged::{RangedSource, SparseSource, read_joined_ranges, read_one};
 use crate::error::format_error;
 
 /// Bytes at the start by which the format is named, if it is none of the two.
-pub(super) const SNIFFED: usize = 4 << 10;
+pub(super) const SNIFFED_BYTES: usize = 4 << 10;
 /// Bytes at the end that are read together with a file's suffix, where a read costs little.
-const TAIL: u64 = 4 << 10;
+const TAIL_BYTES: u64 = 4 << 10;
 
 /// Where the footer of a file is, which has `len` bytes of which `suffix` are the last ones.
 pub(super) fn footer_range(len: u64, suffix: &[u8], limits: &IpcLimits) -> PolarsResult<Range<u64>> {
@@ -48,7 +48,7 @@ pub(super) fn footer_range(len: u64, suffix: &[u8], limits: &IpcLimits) -> Polar
     Ok(len - suffix_len - footer..len - suffix_len)
 }
 
-/// Decodes a footer that starts at `start` of a file of `len` bytes, and checks what it says of the file.
+/// Decodes a footer that starts at `start` of a file of `len` bytes, and checks its claims about the file.
 pub(super) fn parse_footer(bytes: &[u8], start: u64, len: u64, limits: &IpcLimits) -> PolarsResult<Footer> {
     let footer = decode_footer(bytes, limits).map_err(|e| format_error(e.at(Place::Footer)))?;
     for (i, block) in footer.dictionaries.iter().enumerate() {
@@ -61,18 +61,19 @@ pub(super) fn parse_footer(bytes: &[u8], start: u64, len: u64, limits: &IpcLimit
     Ok(footer)
 }
 
-/// Reads and checks the footer of a file: the start and the end by one read, what is left of the footer by another one.
+/// Reads and checks the footer of a file: the start and the end by one read, the rest of the footer by another one.
 pub(super) fn read_footer(source: &dyn RangedSource, limits: &IpcLimits) -> PolarsResult<Footer> {
     let len = source.len();
-    let tail = len.saturating_sub(TAIL)..len;
+    let tail = len.saturating_sub(TAIL_BYTES)..len;
     let mut known = SparseSource::new(len);
     for (range, bytes) in read_joined_ranges(source, &[0..len.min(FILE_MAGIC.len() as u64), tail.clone()], 0)?
     {
         known.put(range.start, bytes);
     }
+    // Both ranges were read above; without bytes the magic is missing, which is an error.
     let start = known.get(0..len.min(FILE_MAGIC.len() as u64)).unwrap_or_default();
     if start.as_slice() != FILE_MAGIC {
-        check_file(&read_one(source, 0..len.min(SNIFFED as u64))?).map_err(format_error)?;
+        check_file(&read_one(source, 0..len.min(SNIFFED_BYTES as u64))?).map_err(format_error)?;
     }
     let suffix = known.get(len.saturating_sub(FILE_SUFFIX_LEN as u64)..len).unwrap_or_default();
     let range = footer_range(len, &suffix, limits)?;

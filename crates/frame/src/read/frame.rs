@@ -1,4 +1,4 @@
-//! Arrays to the columns of a DataFrame, and what every read does to a frame at its end.
+//! Arrays to the columns of a DataFrame, and the last steps of every read.
 
 use arrow::array::Array;
 use polars_core::prelude::*;
@@ -59,11 +59,8 @@ pub(crate) fn finish_frame(df: DataFrame, options: &ReadOptions, before: usize) 
     match &options.row_index {
         None => Ok(df),
         Some(index) => {
-            let before = IdxSize::try_from(before).unwrap_or(IdxSize::MAX);
-            let offset = index
-                .offset
-                .checked_add(before)
-                .ok_or_else(|| polars_err!(ComputeError: "the row index overflows"))?;
+            let offset = IdxSize::try_from(before).ok().and_then(|before| index.offset.checked_add(before));
+            let offset = offset.ok_or_else(|| polars_err!(ComputeError: "the row index overflows"))?;
             df.with_row_index(index.name.clone(), Some(offset))
         },
     }

@@ -59,7 +59,7 @@ impl FrameBuilder {
         self.columns.iter().map(|column| column.index)
     }
 
-    /// Whether what follows may be read to where it stays.
+    /// Whether the next values may be read to where they stay.
     pub(crate) fn takes_reads(&self) -> bool {
         self.mode != AppendMode::DecodedAfterRead
     }
@@ -118,7 +118,7 @@ impl FrameBuilder {
             .map_err(|e| e.at(Place::Column(field.name.to_string())))
     }
 
-    /// The frame of these columns and of those that were split off, of one chunk a column.
+    /// The frame of these columns and of those that were split off, with one chunk per column.
     pub(crate) fn finish(self, split_off: Self, projection: &Projection) -> PolarsResult<DataFrame> {
         let mut columns = self.columns;
         columns.extend(split_off.columns);

@@ -1,7 +1,7 @@
 //! The state of a stream after a read that failed: it ends, or goes on exactly where it stood.
 //!
 //! A reader that goes on behind half a body takes its bytes for messages, and they may be such. So the first failure is
-//! kept, and is what every later call gets. Only a reader that has nothing *yet* ([`WouldBlock`], [`TimedOut`]) may be
+//! kept, and every later call returns it. Only a reader that has nothing *yet* ([`WouldBlock`], [`TimedOut`]) may be
 //! asked again, as long as no body has been begun: the bytes of a head are kept.
 //!
 //! [`WouldBlock`]: std::io::ErrorKind::WouldBlock

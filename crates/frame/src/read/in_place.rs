@@ -46,6 +46,7 @@ pub(super) fn suited(
         let Ok(starts) = counts.starts(schema, batch.header(), batch.version()) else { return Vec::new() };
         for (sum, index) in bytes.iter_mut().zip(&projection.indices) {
             let values = starts.get(*index).and_then(|start| batch.header().buffers.get(start.buffer + 1));
+            // A column without values is not large enough to be read in place.
             *sum += values.map_or(0, |values| values.len);
         }
     }
@@ -130,12 +131,13 @@ impl<'a> InPlace<'a> {
         self.pending.front().map(|values| values.stored.offset).filter(|offset| *offset < until)
     }
 
-    /// Reads the next values by `read`, which stands there and fills memory; what precedes them is in `body`.
+    /// Reads the next values by `read`, which stands there and fills memory; the bytes before them are in `body`.
     pub(super) fn read(
         &mut self,
         body: &Segments,
         read: &mut dyn FnMut(&mut [u8]) -> Result<()>,
     ) -> Result<()> {
+        // Nothing is pending: the caller has read all values.
         let Some(Values { column, stored, validity }) = self.pending.pop_front() else { return Ok(()) };
         let bitmap = |spec: BufferSpec| {
             let bytes = body.shared(spec.offset..spec.offset.saturating_add(spec.len))?;

@@ -1,4 +1,5 @@
-//! A stream from a reader that only reads: what of the next head has come is kept, bodies are taken at once.
+//! A stream from a reader that only reads: the bytes of the next head that have come are kept, bodies are taken at
+//! once.
 
 use std::io::{self, Read};
 
@@ -75,6 +76,7 @@ impl<R: Read> MessageSource for Incoming<R> {
     fn peek_some(&mut self, len: usize) -> PolarsResult<Buffer<u8>> {
         let have = self.pending.len();
         self.pending.resize(len.max(have), 0);
+        // `pending` was resized to more than `have` above.
         let read = self.pending.get_mut(have..).map_or(Ok(0), |out| read_once(&mut self.reader, out));
         // The bytes before are enough to name the format by, whatever the error.
         self.pending.truncate(have + read.unwrap_or(0));

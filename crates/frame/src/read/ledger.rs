@@ -27,7 +27,7 @@ pub(crate) struct Account {
 }
 
 impl Ledger {
-    /// An account for reading some batches out of a source of `len` bytes, where what other batches have taken is gone.
+    /// An account for reading some batches out of a source of `len` bytes, less the bytes charged by other batches.
     ///
     /// # Errors
     /// When nothing is left.
@@ -43,12 +43,13 @@ impl Ledger {
         Ok(Account { budget, batches, others })
     }
 
-    /// Takes note of what the read has taken: of each of its batches an equal part.
+    /// Records the bytes that the read has charged: an equal part for each of its batches.
     pub(crate) fn close(&self, account: &Account) {
         let Account { budget, batches, others } = account;
         let taken = budget.taken(*others).part(batches.len());
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for batch in batches.clone() {
+            // A batch that was not read before has taken nothing.
             let known = state.taken.get(&batch).copied().unwrap_or_default();
             if taken.bytes() > known.bytes() {
                 state.taken.insert(batch, taken);

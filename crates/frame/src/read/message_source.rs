@@ -1,4 +1,4 @@
-//! Where a stream's messages come from: one description of what reading a stream takes.
+//! Where a stream's messages come from: one description of reading a stream.
 //!
 //! ```text
 //!   Stream -- next, body --> MessageSource: memory | a file on disk | a reader | pushed bytes

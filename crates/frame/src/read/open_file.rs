@@ -25,7 +25,7 @@ use crate::pool;
 use crate::schema::ReadSchema;
 
 /// Slots, of which schema, and their dictionaries.
-type Known = (Vec<usize>, Arc<ReadSchema>, Arc<Dictionaries>);
+type KeptDictionaries = (Vec<usize>, Arc<ReadSchema>, Arc<Dictionaries>);
 
 /// A file whose footer has been read.
 pub(super) struct OpenFile<R> {
@@ -37,7 +37,7 @@ pub(super) struct OpenFile<R> {
     pub(super) metadata: KeyValues,
     pub(super) not_utf8: Vec<NotUtf8>,
     /// The dictionaries read last: `get_batch` after `get_batch` needs the same ones.
-    known: Mutex<Option<Known>>,
+    known: Mutex<Option<KeptDictionaries>>,
     ledger: Ledger,
 }
 
@@ -59,7 +59,7 @@ impl<R: MmapBytesReader> OpenFile<R> {
 }
 
 impl<R> OpenFile<R> {
-    /// The schema, of columns that become what is said.
+    /// The schema, with the given choice of column types.
     pub(super) fn schema(&self, types: &TypeOptions) -> Arc<ReadSchema> {
         let mut schema = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
         if schema.types != *types {
@@ -125,11 +125,13 @@ impl<R: MmapBytesReader> OpenFile<R> {
         rows: &impl Fn(usize, Block) -> PolarsResult<usize>,
     ) -> PolarsResult<Option<usize>> {
         let count = self.batches.len();
+        // Without an index there are no ends, and all headers are read.
         let ends = cumulative::find(&self.metadata, count).unwrap_or_default();
         let Some(all) = ends.last().and_then(|all| usize::try_from(*all).ok()) else { return Ok(None) };
         let mut sampled = vec![0, count / 2, count - 1];
         sampled.dedup();
         for i in sampled {
+            // The first batch begins at row 0.
             let start = i.checked_sub(1).map_or(0, |before| ends[before]);
             if ends[i] - start != rows(i, self.batches[i])? as u64 {
                 return Ok(None);
@@ -184,7 +186,7 @@ impl<R: MmapBytesReader> FileView<R> {
         Ok(Self { schema, projection, dictionaries, account, file })
     }
 
-    /// Takes note of what the batch has taken.
+    /// Records the bytes that the batch has charged.
     pub(super) fn close(&self) {
         self.file.ledger.close(&self.account);
     }

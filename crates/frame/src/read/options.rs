@@ -45,7 +45,7 @@ impl Default for ReadOptions {
 impl ReadOptions {
     pub(crate) fn decode_options(&self, schema: &ReadSchema, version: Version) -> DecodeOptions {
         let big_endian = schema.wire.endianness == floe_format::Endianness::Big;
-        DecodeOptions::new(version, big_endian, self.limits)
+        DecodeOptions::new(version, big_endian)
             .with_validation(self.validation)
             .with_unrepresentable(schema.types.unrepresentable)
     }

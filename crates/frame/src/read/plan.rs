@@ -8,7 +8,7 @@ use super::frame_builder::FrameBuilder;
 use super::in_place::InPlace;
 use super::options::{ColumnCounts, Projection};
 use super::pending::BatchHead;
-use super::segments::{GAP, ranges};
+use super::segments::{MAX_GAP_BYTES, ranges};
 use crate::schema::ReadSchema;
 
 /// The wanted part of a stream, and the state needed to find it.
@@ -19,7 +19,7 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// The ranges of a batch's body that the projected columns need, beside what is read in place.
+    /// The ranges of a batch's body that the projected columns need, without the parts that are read in place.
     pub(super) fn ranges<'a>(
         &mut self,
         schema: &'a ReadSchema,
@@ -27,7 +27,7 @@ impl Plan {
         body_len: u64,
         in_place: Option<&'a mut FrameBuilder>,
     ) -> floe_format::Result<(Vec<Range<u64>>, Option<InPlace<'a>>)> {
-        if body_len > 0 && body_len <= GAP && !cfg!(fuzzing) {
+        if body_len > 0 && body_len <= MAX_GAP_BYTES && !cfg!(fuzzing) {
             return Ok((std::iter::once(0..body_len).collect(), None));
         }
         let header = &head.header;

@@ -93,6 +93,8 @@ impl Pushed {
         let mut rest = out.as_mut_slice();
         for chunk in &self.chunks {
             let (now, later) = rest.split_at_mut(chunk.len().min(rest.len()));
+            // `now` is at most as long as the chunk.
+            // `now` is at most as long as the chunk.
             now.copy_from_slice(chunk.get(..now.len()).unwrap_or_default());
             rest = later;
             if rest.is_empty() {
@@ -147,6 +149,7 @@ impl MessageSource for Pushed {
     fn next(&mut self, _: &IpcLimits) -> PolarsResult<Item> {
         loop {
             if let Some(message) = self.pending.take() {
+                // More bytes than there are addresses never come.
                 let len = usize::try_from(message.body_len).unwrap_or(usize::MAX);
                 if self.len >= len {
                     self.wanted = 0;

@@ -7,15 +7,14 @@ use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
-use super::footer::SNIFFED;
+use super::footer::SNIFFED_BYTES;
 use super::in_memory::InMemory;
 use super::options::ReadOptions;
 use super::ranged::{RangedSource, ReaderSource, read_one};
 use super::stream_source::Stream;
 use crate::error::format_error;
 
-/// The complete batches of a file, and what was behind them. See
-/// [`IpcReader::recover`](crate::IpcReader::recover).
+/// The complete batches of a file, and the bytes behind them. See [`IpcReader::recover`](crate::IpcReader::recover).
 ///
 /// ```
 /// # use floe_frame::{IpcReader, IpcWriter, Recovered};
@@ -49,7 +48,8 @@ pub(crate) fn recover<R: MmapBytesReader>(reader: R, limits: IpcLimits) -> Polar
     let options = ReadOptions { limits, ..ReadOptions::default() };
     let source = ReaderSource::open(reader, None, false)?;
     let bytes = read_one(&source, 0..source.len())?;
-    check_file(bytes.get(..bytes.len().min(SNIFFED)).unwrap_or_default()).map_err(format_error)?;
+    // Never past the end, so the default is not taken.
+    check_file(bytes.get(..bytes.len().min(SNIFFED_BYTES)).unwrap_or_default()).map_err(format_error)?;
     let len = bytes.len();
     let Salvage { df, batches, end, marked, error } = salvage(bytes, FILE_PREFIX.len().min(len), &options)?;
     // Behind an end marker comes the footer, which says nothing new.
@@ -67,7 +67,7 @@ struct Salvage {
     error: Option<PolarsError>,
 }
 
-/// Reads what is complete.
+/// Reads the complete batches.
 fn salvage(bytes: Buffer<u8>, start: usize, options: &ReadOptions) -> PolarsResult<Salvage> {
     let mut stream = Stream::new(InMemory::new(bytes, start));
     let mut batches = Vec::new();

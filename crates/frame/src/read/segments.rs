@@ -6,11 +6,11 @@ use floe_array::decode::ColumnOffsets;
 use floe_format::{BatchHeader, BufferSpec, DataType, Field};
 
 /// Neighbouring buffers are read together up to this many bytes.
-const TOGETHER: u64 = 8 << 20;
+const MAX_JOINED_BYTES: u64 = 8 << 20;
 /// Bytes between two buffers that are not worth a segment of their own.
-pub(crate) const GAP: u64 = 4 << 10;
+pub(crate) const MAX_GAP_BYTES: u64 = 4 << 10;
 /// Buffers of this size that do not end up in the result as they are stay apart from those that do.
-const APART: u64 = 256 << 10;
+const MIN_SEPARATE_BYTES: u64 = 256 << 10;
 
 /// The ranges of a body that hold all buffers of the columns, but for the values of those that are read `in_place`.
 /// They ascend, do not touch, and each buffer lies within one. `starts` says where the columns' buffers begin.
@@ -30,16 +30,17 @@ pub(crate) fn ranges(
         };
         let apart = header.compression.is_none() && becomes_views(field);
         let end = if in_place.binary_search(column).is_ok() { from.buffer + 1 } else { to.buffer };
+        // Buffers that are missing are an error when the column is decoded.
         let own = header.buffers.get(from.buffer..end).unwrap_or_default();
         let own = own.iter().filter(|buffer| buffer.len > 0);
-        buffers.extend(own.map(|buffer| (*buffer, apart && buffer.len >= APART)));
+        buffers.extend(own.map(|buffer| (*buffer, apart && buffer.len >= MIN_SEPARATE_BYTES)));
     }
     buffers.sort_by_key(|(buffer, _)| buffer.offset);
     merge(&buffers)
 }
 
 /// Padding between buffers takes less than this.
-const ALIGNMENT: u64 = 64;
+const ALIGNMENT_BYTES: u64 = 64;
 
 /// The ranges of a body that hold the buffers of the columns, and nothing else but padding between neighbours, in ascending
 /// order and apart.
@@ -64,7 +65,9 @@ pub(crate) fn exact_ranges(
         if is_wanted {
             let range = buffer.offset..buffer.offset.saturating_add(buffer.len);
             match out.last_mut() {
-                Some(last) if range.start <= last.end || (follows && range.start - last.end < ALIGNMENT) => {
+                Some(last)
+                    if range.start <= last.end || (follows && range.start - last.end < ALIGNMENT_BYTES) =>
+                {
                     last.end = last.end.max(range.end);
                 },
                 _ => out.push(range),
@@ -88,7 +91,8 @@ fn merge(buffers: &[(BufferSpec, bool)]) -> Vec<Range<u64>> {
         let end = buffer.offset.saturating_add(buffer.len);
         if let Some(last) = out.last_mut() {
             let overlaps = buffer.offset < last.end;
-            let near = buffer.offset.saturating_sub(last.end) <= GAP && end - last.start <= TOGETHER;
+            let near = buffer.offset.saturating_sub(last.end) <= MAX_GAP_BYTES
+                && end - last.start <= MAX_JOINED_BYTES;
             if overlaps || (near && open && !apart) {
                 last.end = last.end.max(end);
                 continue;

@@ -121,7 +121,7 @@ impl<S: MessageSource> Stream<S> {
     }
 }
 
-/// An error of what lies behind a stream.
+/// An error of the bytes behind a stream.
 fn follows(start: u64, error: PolarsError) -> PolarsError {
     if is_io(&error) {
         return error;

@@ -3,20 +3,16 @@
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
-use floe_array::decode::Validation;
-use floe_format::IpcLimits;
 use polars_core::prelude::*;
-use polars_io::{RowIndex, SerReader};
+use polars_io::SerReader;
 
 use super::bytes::OwnedBytes;
 use super::in_memory::InMemory;
-use super::methods::reader_options;
 use super::options::ReadOptions;
 use super::several::BatchMetadata;
 use super::stream_batches::StreamBatches;
 use super::stream_source::Stream;
 use super::stream_state::{Shared, State, lock, with_stream};
-use super::types::{TextAsBinary, Unrepresentable};
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
 use crate::schema::{arrow_schema, field_metadata, user_metadata};
@@ -59,9 +55,9 @@ use crate::schema::{arrow_schema, field_metadata, user_metadata};
 ///
 /// # Files
 ///
-/// A stream lies in an Arrow IPC *file*, too, and is read from front to back if a file is given. The source is then read to
-/// its end, where the footer has to list what was read. [`IpcReader`](crate::IpcReader) needs a source that seeks,
-/// reads at random, and finds dictionaries that lie behind the batches.
+/// A stream lies in an Arrow IPC *file*, too, and is read from front to back if a file is given. The source is then
+/// read to its end, where the footer has to list the messages read. [`IpcReader`](crate::IpcReader) needs a source that
+/// seeks, reads at random, and finds dictionaries that lie behind the batches.
 ///
 /// ```
 /// use floe_frame::{IpcStreamReader, IpcStreamWriter};
@@ -82,7 +78,7 @@ use crate::schema::{arrow_schema, field_metadata, user_metadata};
 #[must_use]
 pub struct IpcStreamReader<R> {
     state: Shared<R>,
-    options: ReadOptions,
+    pub(super) options: ReadOptions,
 }
 
 impl IpcStreamReader<OwnedBytes> {
@@ -197,7 +193,8 @@ impl<R: Read> IpcStreamReader<R> {
         })
     }
 
-    /// All custom metadata of the schema as bytes, in its order: also what is not UTF-8, which is missing elsewhere.
+    /// All custom metadata of the schema as bytes, in its order, including entries that are not UTF-8, which are
+    /// missing elsewhere.
     ///
     /// ```
     /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
@@ -237,8 +234,6 @@ impl<R: Read> IpcStreamReader<R> {
         with_stream!(&self.state, &self.options, |s| field_metadata(&*s.schema(&self.options)?, path))
     }
 
-    reader_options!();
-
     /// Whether a stream that ends without an end marker is an error. Defaults to false: the format
     /// lets a writer just close the connection.
     ///
@@ -260,7 +255,7 @@ impl<R: Read> IpcStreamReader<R> {
         self
     }
 
-    /// Whether `finish` leaves what follows the end marker, where it would be an error otherwise: the table
+    /// Whether `finish` leaves bytes behind the end marker, where they would be an error otherwise: the table
     /// [above](Self#several-streams-in-one-source) says where. Defaults to false.
     ///
     /// ```
@@ -338,7 +333,7 @@ impl<R: Read> IpcStreamReader<R> {
     /// ```
     ///
     /// # Errors
-    /// When a stream is not valid or is cut off, and when what follows one is none. The error names its place.
+    /// When a stream is not valid or is cut off, and when the bytes behind one are none. The error names its place.
     pub fn next_stream(&mut self) -> PolarsResult<Option<DataFrame>> {
         with_stream!(&self.state, &self.options, |s| s.next_stream(&self.options))
     }

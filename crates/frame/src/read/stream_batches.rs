@@ -57,7 +57,7 @@ impl<R> StreamBatches<R> {
         &self.metadata
     }
 
-    /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
+    /// The same as bytes, in its order, including entries that are not UTF-8, which are missing there.
     ///
     /// ```
     /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};

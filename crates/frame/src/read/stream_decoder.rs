@@ -1,17 +1,12 @@
 //! Decoding a stream without I/O.
 
-use floe_array::decode::Validation;
-use floe_format::IpcLimits;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
-use polars_io::RowIndex;
 
 use super::message_source::MessageSource;
-use super::methods::reader_options;
 use super::options::ReadOptions;
 use super::pushed::Pushed;
 use super::stream_source::Stream;
-use super::types::{TextAsBinary, Unrepresentable};
 use crate::error::format_error;
 
 /// Decodes an Arrow IPC stream whose bytes are handed over as they come: for sockets that are read asynchronously, HTTP
@@ -61,7 +56,7 @@ use crate::error::format_error;
 #[must_use]
 pub struct StreamDecoder {
     stream: Stream<Pushed>,
-    options: ReadOptions,
+    pub(super) options: ReadOptions,
     /// Whether bytes have been pushed: limits are known then.
     is_begun: bool,
     /// Whether the next stream has begun, and its schema has not come yet.
@@ -78,6 +73,8 @@ impl Default for StreamDecoder {
 
 impl StreamDecoder {
     /// A decoder at the start of a stream.
+    ///
+    /// See [`StreamDecoder`] for an example.
     pub fn new() -> Self {
         let options = ReadOptions::default();
         Self {
@@ -89,21 +86,49 @@ impl StreamDecoder {
         }
     }
 
-    reader_options!();
-
     /// Whether a stream that ends without an end marker is an error. Defaults to false.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamWriter, StreamDecoder};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// bytes.truncate(bytes.len() - 8); // the end marker
+    /// let mut decoder = StreamDecoder::new().with_end_marker_required(true);
+    /// assert_eq!(decoder.push(bytes)?.len(), 1);
+    /// assert!(decoder.finish().is_err());
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn with_end_marker_required(mut self, required: bool) -> Self {
         self.options.end_marker_required = required;
         self
     }
 
     /// Whether [`finish`](Self::finish) accepts that something follows the end marker. Defaults to false.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamWriter, StreamDecoder};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// bytes.extend(b"something else");
+    /// let mut decoder = StreamDecoder::new().with_trailing_data_allowed(true);
+    /// assert_eq!(decoder.push(bytes)?.len(), 1);
+    /// decoder.finish()?;
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn with_trailing_data_allowed(mut self, allowed: bool) -> Self {
         self.options.trailing_data_allowed = allowed;
         self
     }
 
     /// Takes the next bytes: `Vec<u8>`, `Bytes`, `Buffer<u8>`. Returns a frame for each record batch that is complete now.
+    ///
+    /// See [`StreamDecoder`] for an example.
     ///
     /// # Errors
     /// When the bytes so far are not a valid stream, or a projected column is not there.
@@ -149,7 +174,7 @@ impl StreamDecoder {
     }
 
     /// Goes on to the stream behind the end marker: its frames as far as they have come. Nothing if this stream has not
-    /// ended yet, or no other one begins in what has come.
+    /// ended yet, or no other one begins in the bytes so far.
     ///
     /// ```
     /// # use floe_frame::{IpcStreamWriter, StreamDecoder};
@@ -175,7 +200,7 @@ impl StreamDecoder {
     /// ```
     ///
     /// # Errors
-    /// When what follows is no stream, or it is not valid.
+    /// When the bytes behind are no stream, or it is not valid.
     pub fn next_stream(&mut self) -> PolarsResult<Option<Vec<DataFrame>>> {
         if let Some(error) = self.error.take() {
             return Err(error);
@@ -200,6 +225,20 @@ impl StreamDecoder {
 
     /// The schema, if it has come.
     ///
+    /// ```
+    /// # use floe_frame::{IpcStreamWriter, StreamDecoder};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// let mut decoder = StreamDecoder::new();
+    /// assert_eq!(decoder.schema()?, None);
+    /// decoder.push(bytes)?;
+    /// assert_eq!(decoder.schema()?, Some(df.schema().as_ref().clone()));
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When it is not valid, or has a column that Polars cannot hold.
     pub fn schema(&mut self) -> PolarsResult<Option<Schema>> {
@@ -214,12 +253,43 @@ impl StreamDecoder {
     }
 
     /// Whether the end marker has come: the writer finished.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamWriter, StreamDecoder};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// let end_marker = bytes.split_off(bytes.len() - 8);
+    /// let mut decoder = StreamDecoder::new();
+    /// decoder.push(bytes)?;
+    /// assert!(!decoder.saw_end_marker());
+    /// decoder.push(end_marker)?;
+    /// assert!(decoder.saw_end_marker());
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn saw_end_marker(&self) -> bool {
         self.stream.saw_end_marker()
     }
 
-    /// Bytes that have been pushed and belong to no message that is complete, or to what follows the end marker.
+    /// Bytes that have been pushed and belong to no complete message. Bytes behind the end marker count as well.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamWriter, StreamDecoder};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+    /// let mut decoder = StreamDecoder::new();
+    /// decoder.push(bytes[..100].to_vec())?;
+    /// assert_eq!(decoder.buffered_bytes(), 100); // a part of the schema
+    /// decoder.push(bytes[100..].to_vec())?;
+    /// assert_eq!(decoder.buffered_bytes(), 0);
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
         self.stream.input.buffered_bytes()
@@ -251,7 +321,7 @@ impl StreamDecoder {
         Ok(frames)
     }
 
-    /// Passes over what comes behind the rows that are wanted, so that it is not kept.
+    /// Passes over the bytes behind the wanted rows, so that they are not kept.
     fn pass_over_rest(&mut self) -> PolarsResult<()> {
         match self.stream.again(|stream| stream.skip_rest(&self.options)) {
             Err(error) if !self.stream.input.resumes(&error) => Err(error),

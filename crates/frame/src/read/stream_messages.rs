@@ -80,7 +80,7 @@ impl<S: MessageSource> Stream<S> {
         Ok(())
     }
 
-    /// Holds what has been read against the footer, once, if the stream lies in a file.
+    /// Compares the messages read with the footer, once, if the stream lies in a file.
     fn check_footer(&mut self, options: &ReadOptions) -> PolarsResult<()> {
         if let Some(file) = self.current.file.as_mut().filter(|file| !file.is_checked) {
             file.check(&mut self.input, &options.limits)?;
@@ -132,6 +132,7 @@ impl<S: MessageSource> Stream<S> {
         let wanted = plan.ranges(schema, &head, body_len, in_place.as_deref_mut());
         let (ranges, values) = wanted.map_err(|e| format_error(e.at(Place::RecordBatch(index))))?;
         let is_read = values.is_some();
+        // Nothing is read in place otherwise.
         let in_place_bytes = values.as_ref().map_or(0, InPlace::bytes);
         let (buffers, parallel) = (filled(&head.header), options.parallel);
         let request = BodyRequest { len: body_len, buffers, ranges: &ranges, in_place: values, parallel };
@@ -149,7 +150,7 @@ impl<S: MessageSource> Stream<S> {
         Ok(batch)
     }
 
-    /// Passes over what is left of the stream.
+    /// Passes over the rest of the stream.
     pub(super) fn skip_rest(&mut self, options: &ReadOptions) -> PolarsResult<()> {
         while self.current.ended.is_none() {
             let start = self.input.position();

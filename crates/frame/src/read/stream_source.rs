@@ -65,7 +65,7 @@ impl<S: MessageSource> Stream<S> {
         self.input.position()
     }
 
-    /// Has the reader stand behind what has been read.
+    /// Puts the reader behind the bytes that have been read.
     pub(crate) fn leave(&mut self) -> PolarsResult<()> {
         self.input.leave()
     }
@@ -180,7 +180,7 @@ impl<S: MessageSource> Stream<S> {
         self.guarded(false, read)
     }
 
-    /// As [`Self::once`], for what loses nothing when the reader has nothing yet.
+    /// As [`Self::once`], for steps that lose nothing when the reader has nothing yet.
     pub(super) fn again<T>(&mut self, read: impl FnOnce(&mut Self) -> PolarsResult<T>) -> PolarsResult<T> {
         self.guarded(true, read)
     }

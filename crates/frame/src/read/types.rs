@@ -2,7 +2,7 @@
 
 pub use floe_array::decode::Unrepresentable;
 
-/// Columns whose text is read as bytes, of dtype Binary: for writers who put there what is not UTF-8, which is an error
+/// Columns whose text is read as bytes, of dtype Binary: for writers whose text is not UTF-8, which is an error
 /// otherwise. A column's dtype is known before its values, so it is the caller who says which ones.
 ///
 /// All text in such a column is meant, also that in lists, structs and dictionaries (which do not become categories

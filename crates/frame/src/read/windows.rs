@@ -95,6 +95,7 @@ impl<S: MessageSource> Stream<S> {
                 window.is_last = true;
                 break;
             };
+            // A body on disk takes no memory yet.
             window.bytes += batch.body.bytes().map_or(0, |bytes| bytes.max(MIN_BATCH_BYTES));
             window.rows = window.rows.saturating_add(batch.rows());
             window.batches.push(batch);
@@ -176,6 +177,7 @@ impl<S: MessageSource> Stream<S> {
                 }
             }
             if is_last {
+                // Without frames there were no batches.
                 return Ok(frames.unwrap_or_default());
             }
             before = before.saturating_add(rows);

@@ -1,5 +1,5 @@
-//! The schema as polars-arrow has it, for `arrow_schema()`: nearer to what was written than the
-//! Polars schema, metadata and all.
+//! The schema as polars-arrow has it, for `arrow_schema()`: nearer to the written schema than Polars', metadata and
+//! all.
 // A new type has to be thought about here: it does not fall under the others.
 #![warn(clippy::wildcard_enum_match_arm)]
 

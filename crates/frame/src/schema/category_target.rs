@@ -77,7 +77,7 @@ fn bad_metadata(key: &str) -> floe_format::Error {
     floe_format::Error::invalid(format!("the field metadata `{key}` is malformed"))
 }
 
-/// The text of `length;text`, and what follows it.
+/// The text of `length;text`, and the rest behind it.
 #[cfg(feature = "dtype-categorical")]
 fn take_text(text: &str) -> Option<(&str, &str)> {
     let (len, rest) = text.split_once(';')?;

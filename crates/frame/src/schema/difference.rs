@@ -4,8 +4,8 @@ use std::fmt;
 
 use polars_core::prelude::*;
 
-/// Where two types that should be one differ, and what each has there. Polars shows two structs, two
-/// enums or two categoricals alike, whatever is in them.
+/// Where two types that should be one differ, and the type on each side. Polars shows two structs, two enums or two
+/// categoricals alike, whatever is in them.
 ///
 /// ```
 /// use floe_frame::TypeDifference;
@@ -77,8 +77,8 @@ impl TypeDifference {
         }
     }
 
-    /// The type in which the values of both have a place: the left one, with what the right one has where the
-    /// left one has `Null`, at any depth. `Null` has no values, and is what those write who have none.
+    /// The type in which the values of both have a place: the left one, with the right one's part where the left one
+    /// has `Null`, at any depth. `Null` has no values; writers without values write it.
     ///
     /// ```
     /// use floe_frame::TypeDifference;
@@ -112,7 +112,7 @@ impl TypeDifference {
         }
     }
 
-    /// That one side lacks what the other has.
+    /// The error of a field that one side lacks.
     ///
     /// ```
     /// use floe_frame::TypeDifference;
@@ -263,6 +263,7 @@ const MAX_CHARACTERS: usize = 60;
 fn shown(text: &str) -> String {
     match text.char_indices().nth(MAX_CHARACTERS) {
         None => format!("{text:?}"),
+        // `char_indices` gives boundaries of characters.
         Some((end, _)) => format!("{:?}...", text.get(..end).unwrap_or_default()),
     }
 }

@@ -1,5 +1,5 @@
 //! The format's types to Polars'. Every type of the format has a Polars dtype; where Polars lacks
-//! it, the nearest one that loses nothing (the table is in the README).
+//! it, the nearest one that loses nothing (the table is in docs/types.md).
 // A new type has to be thought about here: it does not fall under the others.
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -38,7 +38,7 @@ impl Slots {
         dtype(field, self)
     }
 
-    /// By slot: what the dictionary becomes, and the way to its field.
+    /// By slot: the target of the dictionary, and the way to its field.
     pub(super) fn into_parts(self) -> (Vec<CategoryTarget>, Vec<Box<[u32]>>) {
         (self.targets, self.paths)
     }

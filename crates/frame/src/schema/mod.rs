@@ -1,4 +1,4 @@
-//! Between Polars' types and the format's: what a dtype is written as, and what a type is read as.
+//! Between Polars' types and the format's: the wire type of a dtype, and the dtype of a wire type.
 
 mod arrow_schema;
 mod category_target;

@@ -29,7 +29,7 @@ pub(crate) struct ReadSchema {
     /// As it is read: the entries of maps are called `key` and `value`, whatever they were called.
     pub(crate) wire: Arc<WireSchema>,
     pub(crate) columns: Vec<ReadColumn>,
-    /// By slot: what the dictionary becomes.
+    /// By slot: the target of the dictionary.
     pub(crate) targets: Vec<CategoryTarget>,
     /// The types of columns, where there is a choice.
     pub(crate) types: TypeOptions,
@@ -162,8 +162,8 @@ fn name_map_entries(field: &mut WireField) {
 #[doc(hidden)]
 pub const HIVE_SCHEMA_KEY: &str = "floe.hive_schema";
 
-/// Keys under which floe and Polars keep what is about the bytes, not about the data. Of schemas and footers users find
-/// them in [`MetadataBytes`], not among their own metadata.
+/// Keys under which floe and Polars keep metadata about the bytes, not about the data. Of schemas and footers users
+/// find them in [`MetadataBytes`], not among their own metadata.
 const OWN_KEYS: [&str; 3] = [crate::statistics::KEY, crate::cumulative::KEY, HIVE_SCHEMA_KEY];
 
 /// Custom metadata as Polars has it. Of repeated keys the last counts.

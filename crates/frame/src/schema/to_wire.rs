@@ -29,7 +29,7 @@ pub(crate) enum CategorySource {
     None(Arc<()>),
 }
 
-/// The schema of what is written: for Polars and on the wire.
+/// The schema to write: for Polars and on the wire.
 #[derive(Clone)]
 pub(crate) struct WriteSchema {
     pub(crate) polars: SchemaRef,
@@ -66,6 +66,7 @@ impl WriteSchema {
                 field.metadata.push((key.as_str().into(), value.as_str().into()));
             }
         }
+        // Mostly a field has none.
         let metadata = custom.map(key_values).unwrap_or_default();
         let mut wire = WireSchema { fields, metadata, ..WireSchema::default() };
         let slots = wire.assign_slots();

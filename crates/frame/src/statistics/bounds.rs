@@ -1,8 +1,8 @@
 //! The smallest and the largest value of an array, as text and back.
 //!
-//! Types without bounds have their nulls counted and nothing else: those whose order is not that
-//! of what is stored (categoricals, enums), and nested ones. Floats have none either where a NaN
-//! occurs: it is above all numbers in one of Polars' orders and ignored in another.
+//! Types without bounds have only their nulls counted: nested ones, and those whose order is not that of the stored
+//! values (categoricals, enums). Floats have none either where a NaN occurs: it is above all numbers in one of Polars'
+//! orders and ignored in another.
 // A new type has to be thought about here: it does not fall under the others.
 #![warn(clippy::wildcard_enum_match_arm)]
 
@@ -47,7 +47,7 @@ pub(crate) fn bounds(array: &dyn Array, dtype: &DataType) -> Bounds {
             Some(array) => strings(array),
             None => Bounds::default(),
         },
-        // No order, or another one than that of what is stored.
+        // No order, or another one than that of the stored values.
         D::Float16 | D::Binary | D::BinaryOffset | D::List(_) | D::Null | D::Unknown(_) => Bounds::default(),
         #[cfg(feature = "dtype-array")]
         D::Array(..) => Bounds::default(),
@@ -143,6 +143,7 @@ fn strings(array: &Utf8ViewArray) -> Bounds {
 /// As much of the text as is kept: not above the text.
 fn prefix(text: &str) -> &str {
     let cut = (0..=STRING_BYTES).rev().find_map(|end| text.get(..end));
+    // Text that is short enough is kept as it is.
     cut.filter(|_| text.len() > STRING_BYTES).unwrap_or(text)
 }
 

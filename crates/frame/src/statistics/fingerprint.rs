@@ -1,4 +1,4 @@
-//! Hashes that bind statistics to what they describe.
+//! Hashes that bind statistics to the bytes they describe.
 
 use std::ops::Range;
 
@@ -36,7 +36,7 @@ pub(crate) fn fingerprint(
     Ok(hash.digest())
 }
 
-/// All of a short buffer; of a long one its ends and what lies evenly between.
+/// All of a short buffer; of a long one its ends and samples spread evenly between.
 fn samples(len: u64) -> impl Iterator<Item = Range<u64>> {
     let whole = len <= SAMPLES * SAMPLE_BYTES;
     let count = if whole { u64::from(len > 0) } else { SAMPLES };

@@ -113,8 +113,8 @@ impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
         self.engine.write_more(df, &metadata)
     }
 
-    /// Writes what is left and the end, and flushes the writer. Without it the output is
-    /// incomplete, and a reader will say so. See [`BatchedWriter`] for an example.
+    /// Writes the pending batches and the end, and flushes the writer. Without it the output is incomplete, and a
+    /// reader will say so. See [`BatchedWriter`] for an example.
     ///
     /// # Errors
     /// When the writer fails, has failed before, or this has been called before.

@@ -48,7 +48,7 @@ impl BodyBuffer {
 }
 
 impl Default for BodyBuffer {
-    /// A buffer without bytes: what stands in the place of one that is still being made.
+    /// A buffer without bytes, in the place of one that is still being made.
     fn default() -> Self {
         Self::Raw(Buffer::default().into())
     }

@@ -96,6 +96,7 @@ impl Chunks {
     fn estimated_bytes(&self) -> usize {
         match self {
             Self::Arrays { arrays, .. } => arrays.iter().map(|array| estimate(array.as_ref())).sum(),
+            // An estimate of one value many times: saturation is enough.
             Self::Scalar(column) => usize::try_from(bits(column).div_ceil(8)).unwrap_or(usize::MAX),
         }
     }
@@ -128,6 +129,7 @@ impl Pieces {
     pub(crate) fn estimated_bytes(&self) -> usize {
         match self {
             Self::Arrays(arrays) => arrays.iter().map(|array| estimate(array.as_ref())).sum(),
+            // An estimate of one value many times: saturation is enough.
             Self::Scalar(column) => usize::try_from(bits(column).div_ceil(8)).unwrap_or(usize::MAX),
         }
     }

@@ -1,4 +1,4 @@
-//! The dictionaries of what is written: which categories are in them, and what their keys become.
+//! The dictionaries to write: their categories, and the renumbering of their keys.
 //!
 //! Each round of [`DictionaryBuilders::note`] adds the categories that have come into use, in ascending order of their
 //! own numbers. So positions never depend on threads.
@@ -222,6 +222,7 @@ impl DictionaryBuilders {
     /// The renumbering of the keys of each slot.
     pub(crate) fn remaps(&self) -> Vec<Option<Remap>> {
         let remap = |dictionary: &DictionaryBuilder| {
+            // Before the first batch nothing is renumbered: no key has a position yet.
             if dictionary.is_fixed() { None } else { Some(dictionary.shared.clone().unwrap_or_default()) }
         };
         self.0.iter().map(remap).collect()

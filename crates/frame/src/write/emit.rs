@@ -1,4 +1,4 @@
-//! Messages in order: what stands before and behind the batches, and where each of them lies.
+//! Messages in order: those before and behind the batches, and where each of them lies.
 
 use std::io::Write;
 

@@ -53,8 +53,9 @@ pub(crate) fn column(
 /// of one, and everything waits for the writing thread.
 const MIN_PIECE_BYTES: usize = 16 << 10;
 
-/// Whether uncompressed numbers are written from the buffers they lie in: those of one array, or of several that have no
-/// nulls and are long enough not to be joined. `bytes` is what all values take; `parallel` says whether the pool encodes.
+/// Whether uncompressed numbers are written from the buffers they lie in: those of one array, or of several that have
+/// no nulls and are long enough not to be joined. `bytes` is the size of all values; `parallel` says whether the pool
+/// encodes.
 pub(crate) fn are_as_written(field: &Field, arrays: &[ArrayRef], bytes: usize, parallel: bool) -> bool {
     let min_bytes = if parallel { MIN_PIECE_BYTES } else { MAX_COPIED_PIECE_BYTES };
     let has_nulls = || arrays.iter().any(|array| array.null_count() > 0);

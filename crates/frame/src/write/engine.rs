@@ -271,6 +271,7 @@ pub(crate) fn write_frame<W: Write>(
 }
 
 fn footer_key_values(custom: Option<&Metadata>, rows: &[u64], statistics: Option<Text>) -> KeyValues {
+    // Mostly the caller sets none.
     let mut out: KeyValues = custom.map(crate::schema::key_values).unwrap_or_default();
     out.retain(|(key, _)| key != KEY);
     out.extend(statistics.map(|text| (KEY.into(), text)));

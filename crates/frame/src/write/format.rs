@@ -1,4 +1,4 @@
-//! The two formats, as types: what a writer writes is known when it is compiled.
+//! The two formats, as types: the format of a writer is known when it is compiled.
 
 /// The file format: a stream with a footer, in which any batch can be found.
 ///

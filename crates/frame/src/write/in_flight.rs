@@ -111,6 +111,7 @@ impl InFlight {
         let columns = tasks.into_iter().map(Task::wait).collect::<PolarsResult<Vec<_>>>()?;
         self.bytes -= bytes;
         let took: u64 = columns.iter().map(|columns| columns.raw_bytes).sum();
+        // An estimate: saturation is enough.
         self.last_size = (usize::try_from(took).unwrap_or(usize::MAX), bytes);
         Ok(Some(Encoded { rows, columns, metadata }))
     }

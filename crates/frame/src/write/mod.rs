@@ -1,8 +1,8 @@
 //! DataFrames to bytes.
 //!
 //! One engine serves the file, the stream and any other sink. [`engine::Engine`] cuts frames into record batches, has
-//! them encoded on the pool and emits them in order. [`emit::Emitter`] knows where the bytes go and what stands before
-//! and behind them.
+//! them encoded on the pool and emits them in order. [`emit::Emitter`] knows where the bytes go and which messages
+//! stand before and behind them.
 
 mod batch;
 mod batched;

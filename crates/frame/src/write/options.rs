@@ -47,7 +47,7 @@ impl Options {
         }
     }
 
-    /// Sets metadata of a column, in place of what was set before.
+    /// Sets metadata of a column, in place of earlier metadata.
     pub(crate) fn set_field_metadata(&mut self, column: &str, metadata: Metadata) {
         self.field_metadata.retain(|(known, _)| known != column);
         self.field_metadata.push((column.into(), metadata));

@@ -154,7 +154,7 @@ impl<W: Write> Output<W> {
         result
     }
 
-    /// Hands over what is gathered, and flushes the writer.
+    /// Hands over the gathered bytes, and flushes the writer.
     pub(super) fn flush(&mut self) -> PolarsResult<()> {
         self.flush_gathered()?;
         self.writer.flush().map_err(|e| io_error(e, "flushing Arrow IPC output"))

@@ -40,6 +40,7 @@ impl<W: Write> Engine<W> {
     /// such a frame, preparing tasks would cost more than encoding it.
     pub(super) fn small<'d>(&self, df: &'d DataFrame, waits: bool) -> Option<Vec<&'d ArrayRef>> {
         let rows = df.height();
+        // The size that `chunk` takes without the option.
         let max_rows = self.batch_size.unwrap_or(chunk::DEFAULT_ROWS);
         if rows == 0
             || rows > max_rows

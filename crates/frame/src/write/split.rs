@@ -25,7 +25,7 @@ impl SplitQueue<'_> {
         self.queue.push(self.batch, Priority::of_bytes(bytes), work)
     }
 
-    /// Has deferred buffers made while what comes before them is written.
+    /// Has deferred buffers made while the bytes before them are written.
     pub(super) fn make(&self, buffers: DeferredBuffers) -> PendingBuffers {
         let first = buffers.first();
         let task = self.queue.push(self.batch, Priority::InOrder { column: self.column }, move || {

@@ -102,7 +102,7 @@ fn mark_keys<K: NativeType + Into<u32>>(set: &mut [bool], keys: &PrimitiveArray<
     }
 }
 
-/// The key arrays within an array, with their slots: only what rows refer to, as they will be encoded.
+/// The key arrays within an array, with their slots: only keys that rows refer to, as they will be encoded.
 pub(super) fn collect_keys(
     field: &Field,
     array: &dyn Array,

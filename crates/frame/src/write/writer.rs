@@ -109,8 +109,8 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
         self
     }
 
-    /// Rows per record batch: all batches have exactly that many, the last has what is left. By default about
-    /// 262,144 rows, fewer if they take more than 32 MiB.
+    /// Rows per record batch: all batches have exactly that many, the last one has the rest. By default about 262,144
+    /// rows, fewer if they take more than 32 MiB.
     ///
     /// ```
     /// # use floe_frame::IpcWriter;
@@ -268,8 +268,8 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
 }
 
 impl<W> FrameWriter<W, StreamFormat> {
-    /// When categories grow between batches, send what is new instead of the whole dictionary
-    /// again. Defaults to false: Polars' own reader rejects deltas.
+    /// When categories grow between batches, send the new ones instead of the whole dictionary again. Defaults to
+    /// false: Polars' own reader rejects deltas.
     ///
     /// ```
     /// # use floe_frame::IpcStreamWriter;

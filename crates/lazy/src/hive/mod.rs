@@ -19,8 +19,8 @@ const NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 /// it for null, as they would any other way to write it.
 const NULL_AS_TEXT: &str = "%5F_HIVE_DEFAULT_PARTITION__";
 
-/// What is encoded in a name: what parts names, values and folders, and what is taken for a pattern. As
-/// little as possible, because Polars does not decode names.
+/// Characters encoded in a name: those that separate names, values and folders, and those of patterns. As little as
+/// possible, because Polars does not decode names.
 const IN_NAMES: &AsciiSet = &CONTROLS
     .add(b'/')
     .add(b'\\')
@@ -37,8 +37,8 @@ const IN_NAMES: &AsciiSet = &CONTROLS
     .add(b'{')
     .add(b'}');
 
-/// What is encoded in a value: what Hive encodes, and what Polars does (which has the space as well).
-/// Readers decode whatever is encoded, so more is safe.
+/// Characters encoded in a value: those that Hive encodes, and those that Polars does (which adds the space). Readers
+/// decode whatever is encoded, so more is safe.
 const IN_VALUES: &AsciiSet = &IN_NAMES.add(b':').add(b' ').add(b'\'').add(b'#').add(b'^');
 
 /// `name=value`, encoded; null without a value.

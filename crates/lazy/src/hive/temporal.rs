@@ -1,7 +1,7 @@
 //! Dates and times as text and back, over the whole range of the integers that they are.
 //!
-//! The text is Polars' own. Polars panics on days that its calendar does not have, and writes neither the
-//! fractions of a time nor a duration when it casts to text: so this is done here.
+//! The text is Polars' own. Polars panics on days that its calendar does not have. Its casts to text write neither the
+//! fractions of a time nor a duration. So this is done here.
 
 use polars_core::prelude::TimeUnit;
 
@@ -103,14 +103,14 @@ pub(super) fn duration(value: i64, unit: TimeUnit) -> String {
     text.trim_end_matches('T').to_owned()
 }
 
-/// What follows digits, and their number.
+/// The rest behind leading digits, and their number.
 fn digits(text: &str) -> Option<(i64, &str)> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, rest) = text.split_at(end);
     Some((number.parse().ok()?, rest))
 }
 
-/// Two digits, and what follows.
+/// Two digits, and the rest.
 fn two(text: &str) -> Option<(i64, &str)> {
     let (number, rest) = text.split_at_checked(2)?;
     number.bytes().all(|b| b.is_ascii_digit()).then_some((number.parse().ok()?, rest))
@@ -127,7 +127,7 @@ fn fraction(text: &str, places: usize) -> Option<(i64, &str)> {
     (!written.is_empty() && lost.bytes().all(|digit| digit == b'0')).then_some((fraction, rest))
 }
 
-/// Days, and what follows the date.
+/// Days, and the rest behind the date.
 fn leading_date(text: &str) -> Option<(i64, &str)> {
     let (sign, text) = match text.strip_prefix(['+', '-']) {
         Some(rest) => (if text.starts_with('-') { -1 } else { 1 }, rest),
@@ -142,7 +142,7 @@ fn leading_date(text: &str) -> Option<(i64, &str)> {
     Some((days(sign * year, month, day)?, rest))
 }
 
-/// Seconds, a fraction in units of which there are `places` digits, and what follows.
+/// Seconds, a fraction in units of which there are `places` digits, and the rest.
 fn leading_clock(text: &str, places: usize) -> Option<(i64, i64, &str)> {
     let (hour, rest) = two(text)?;
     let (minute, rest) = two(rest.strip_prefix(':')?)?;

@@ -29,7 +29,7 @@ pub(super) struct Staged {
     pub(super) target: PathBuf,
 }
 
-/// What has been done, and can be taken back.
+/// A step that has been done, and can be taken back.
 enum Done {
     /// Where nothing was.
     Placed(PathBuf),
@@ -59,8 +59,8 @@ impl<'a, D: Disk> Commit<'a, D> {
     /// those of files that were overwritten.
     ///
     /// # Errors
-    /// When a step fails. What was done before it has been taken back; if that failed too, the error says
-    /// which files are new.
+    /// When a step fails. The steps before it have been taken back; if that failed too, the error says which files are
+    /// new.
     pub(super) fn run(mut self, files: &[Staged], outdated: &[PathBuf]) -> PolarsResult<Vec<PathBuf>> {
         let placed = files.iter().try_for_each(|file| self.place(file));
         let hidden = placed.and_then(|()| outdated.iter().try_for_each(|path| self.hide(path)));
@@ -120,7 +120,7 @@ impl<'a, D: Disk> Commit<'a, D> {
         Ok(())
     }
 
-    /// Takes back what was done, the last first; returns what could not be.
+    /// Takes steps back, the last first; returns those that could not be.
     fn take_back(&mut self) -> Vec<String> {
         let mut kept = Vec::new();
         for done in std::mem::take(&mut self.done).into_iter().rev() {
@@ -152,7 +152,7 @@ impl Done {
     }
 }
 
-/// What an error says about the folder.
+/// The part of an error that is about the folder.
 fn state(kept: &[String]) -> String {
     if kept.is_empty() {
         return "all files are as they were before".to_owned();
@@ -206,7 +206,7 @@ mod tests {
     }
 
     const FILES: [&str; 4] = ["a", "b", "c", "d"];
-    /// What of those is there before.
+    /// Those of the files that exist before.
     const OLD: [&str; 2] = ["b", "d"];
     const OUTDATED: [&str; 2] = ["x", "y"];
 
@@ -277,7 +277,7 @@ mod tests {
                     let found = content(folder.join(name));
                     let old = OLD.contains(&name).then_some("old");
                     assert!(found.as_deref() == old || found.as_deref() == Some("new"), "{name}: {found:?}");
-                    // The error says what is new.
+                    // The error names the new files.
                     if let Some(error) = &error {
                         let told = error
                             .to_string()
@@ -285,7 +285,7 @@ mod tests {
                         assert_eq!(told, found.as_deref() == Some("new"), "{name}: {error}");
                     }
                 }
-                // What is to go is there as long as anything old is.
+                // Files to be removed are there as long as any old one is.
                 let new = FILES.iter().all(|name| content(folder.join(name)).as_deref() == Some("new"));
                 for name in OUTDATED {
                     assert!(new || content(folder.join(name)).as_deref() == Some("old"), "{name}");

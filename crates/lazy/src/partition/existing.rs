@@ -1,4 +1,4 @@
-//! What is in a folder already, and what becomes of it.
+//! The files that are in a folder already, and their fate.
 
 use std::fs;
 use std::io;
@@ -49,14 +49,14 @@ fn is_key(folder: &std::ffi::OsStr) -> bool {
     folder.as_encoded_bytes().contains(&b'=')
 }
 
-/// Shows all files that are not hidden, until one is enough. Links are not followed. What killed
-/// processes have left behind, long ago, is removed on the way.
+/// Shows all files that are not hidden, until one is enough. Links are not followed. Files that killed processes left
+/// behind long ago are removed on the way.
 fn walk(base: &Path, each: &mut dyn FnMut(&Path) -> bool) -> PolarsResult<()> {
     let mut folders = vec![base.to_path_buf()];
     while let Some(folder) = folders.pop() {
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
-            // Not there yet, or no more; a file in its place is an error of whoever makes the folder.
+            // Not there yet, or no more; a file in its place is an error where the folder is made.
             Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
             Err(error) => return Err(io_error(error, &folder)),
         };

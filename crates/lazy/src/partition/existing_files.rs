@@ -1,6 +1,6 @@
-//! The choice of what becomes of files that are in a folder already.
+//! The choice for files that are in a folder already.
 
-/// What a partitioned sink does about a folder that is not empty.
+/// How a partitioned sink treats a folder that is not empty.
 ///
 /// A folder is empty if it has no file, at any depth, but for those whose names begin with a dot, or are
 /// below folders whose names do.

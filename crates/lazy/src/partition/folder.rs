@@ -21,7 +21,7 @@ use crate::error::io_error;
 /// Threads that wait for the disk, which can make many files durable at a time.
 const COMMITTERS: usize = 8;
 
-/// Dropped before [`commit`](Self::commit), it takes back what it has made.
+/// Dropped before [`commit`](Self::commit), it removes the files that it has made.
 pub(super) struct Folder {
     base: PathBuf,
     existing: ExistingFiles,
@@ -35,7 +35,7 @@ pub(super) struct Folder {
 /// A file that is complete, but for its name.
 pub(super) struct Finished {
     pub(super) file: AtomicFile,
-    /// What it is called until all others are complete as well.
+    /// Its hidden name, until all others are complete as well.
     pub(super) hidden: PathBuf,
     pub(super) summary: PartitionSummary,
 }
@@ -117,7 +117,7 @@ impl Folder {
         Ok(summaries)
     }
 
-    /// Looks at what the new files will find, before any of it changes: returns the files that are to go.
+    /// Checks the places of the new files, before any of it changes: returns the files that are to go.
     fn prepare(&self, staged: &mut [Staged], private: &[PathBuf]) -> PolarsResult<Vec<PathBuf>> {
         if self.existing == ExistingFiles::Error {
             existing::check_empty(&self.base)?;
@@ -145,7 +145,7 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
 }
 
-/// What a new file finds in its place must be a file, whose mode and owner are kept. A link is followed.
+/// A file that a new one replaces must be a regular one, whose mode and owner are kept. A link is followed.
 fn prepare_one(
     hidden: &Path,
     target: &mut PathBuf,
@@ -171,7 +171,7 @@ fn prepare_one(
             let text = "this is no regular file, which a new one could take the place of";
             Err(io::Error::new(io::ErrorKind::AlreadyExists, text))
         },
-        // What it was to replace has gone, or it has got another name.
+        // The file to be replaced has gone, or has got another name.
         Err(_) if is_private => {
             let probe = hidden.with_extension("mode");
             let created = OpenOptions::new().write(true).create_new(true).open(&probe);

@@ -1,8 +1,8 @@
 //! Files by keys: thousands of them, in bounded memory.
 //!
-//! A frame's rows are brought into the order of their keys, and each run copied to its key's builder:
-//! copied, so that a few rows never keep a large frame alive. Builders are written as batches when they
-//! are large enough. When all of them together exceed [`BUDGET`], the largest are written, however small.
+//! A frame's rows are brought into the order of their keys, and each run is copied to its key's builder. They are
+//! copied so that a few rows never keep a large frame alive. Builders are written as batches when they are large
+//! enough. When all of them together exceed [`BUDGET`], the largest are written, however small.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -175,14 +175,14 @@ impl Keyed {
         submitted?;
         // The batch before this one has been encoded meanwhile.
         if self.under_way.is_some_and(|other| other != index) {
-            self.settle()?;
+            self.drain()?;
         }
         self.under_way = Some(index);
         Ok(())
     }
 
-    /// Writes what is on its way, and parks its file.
-    fn settle(&mut self) -> PolarsResult<()> {
+    /// Writes the batches on their way, and parks its file.
+    fn drain(&mut self) -> PolarsResult<()> {
         if let Some(index) = self.under_way.take()
             && let Some(Partition { part: Some(part), .. }) = self.partitions.get_mut(index)
         {
@@ -245,7 +245,7 @@ impl Consumer for Keyed {
         for index in 0..self.partitions.len() {
             self.write(index, true)?;
         }
-        self.settle()?;
+        self.drain()?;
         let Self { mut parts, partitions, .. } = self;
         let mut finished = Vec::with_capacity(partitions.len());
         for Partition { values, part, .. } in partitions {

@@ -6,11 +6,10 @@
 //!                                                              without buffers while it waits)
 //! ```
 //!
-//! By keys ([`keyed`]), rows are collected for each key until they make a batch worth writing, or until
-//! all keys together exceed a budget: then the largest are written. By size ([`rolling`]), one file follows
-//! another. Either way all files are hidden until the query has ended well and all of them are on disk
-//! ([`folder`]); then they appear together ([`commit`]), and if anything goes wrong until then, nothing of
-//! this call is left in the folder.
+//! By keys ([`keyed`]), rows are collected for each key until they make a batch worth writing, or until all keys
+//! together exceed a budget: then the largest are written. By size ([`rolling`]), one file follows another. Either way
+//! all files are hidden until the query has ended well and all of them are on disk ([`folder`]). Then they appear
+//! together ([`commit`]). If anything goes wrong until then, nothing of this call is left in the folder.
 
 mod commit;
 mod disk;
@@ -39,7 +38,7 @@ use crate::batch_sizing::BatchSizing;
 use crate::options::{self, IpcSinkOptions};
 use crate::query::consume;
 
-/// What makes rows go into the same file.
+/// The rule by which rows share a file.
 ///
 /// ```
 /// use floe_lazy::PartitionBy;
@@ -51,21 +50,19 @@ use crate::query::consume;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PartitionBy<'a> {
-    /// The same values in these columns. The file is `<key>=<value>/.../part-0.arrow`, as Hive names
-    /// folders: the value as Polars prints it, percent-encoded where it has characters that mean
-    /// something in a path, as is the name, and `__HIVE_DEFAULT_PARTITION__` for null. (That text itself
-    /// begins with `%5F`: floe's scans tell it from null, others do not. Datetimes with a zone are in
-    /// UTC.) The columns themselves are left out unless
-    /// [`with_include_keys`](IpcSinkOptions::with_include_keys) was set; if every column is a key, the
-    /// files have rows without columns. The types of the keys are in the metadata of each file's schema,
-    /// under `floe.hive_schema`, so that floe's scans read the values as they were: as an Arrow IPC
-    /// stream without batches, in hexadecimal digits. A result without rows has no files. Where batches
-    /// begin within a file depends on the query's rows in their order, also
-    /// those of other keys, with which they share a budget of memory; not on the number of threads.
+    /// The same values in these columns. The file is `<key>=<value>/.../part-0.arrow`, as Hive names folders. The value
+    /// is text as Polars prints it, and `__HIVE_DEFAULT_PARTITION__` for null. Name and value are percent-encoded where
+    /// they have characters that mean something in a path. (That text itself begins with `%5F`: floe's scans tell it
+    /// from null, others do not. Datetimes with a zone are in UTC.) The columns themselves are left out unless
+    /// [`with_include_keys`](IpcSinkOptions::with_include_keys) was set; if every column is a key, the files have rows
+    /// without columns. The types of the keys are in the metadata of each file's schema, under `floe.hive_schema`: an
+    /// Arrow IPC stream without batches, in hexadecimal digits. So floe's scans read the values with their types. A
+    /// result without rows has no files. Where batches begin within a file depends on the query's rows in their order.
+    /// Rows of other keys count too, since all keys share a budget of memory; the number of threads does not.
     Keys(Vec<&'a str>),
-    /// Exactly that many rows per file, but for the last: `part-0.arrow`, `part-1.arrow`, and so on. The
-    /// numbers have as many digits as the last one (`part-00.arrow` if there are more than ten files), so
-    /// that the order of the names is the order of the rows. A result without rows is one file.
+    /// Exactly that many rows per file, but for the last: `part-0.arrow`, `part-1.arrow`, and so on. The numbers have
+    /// as many digits as the last one (`part-00.arrow` if there are more than ten files). So the order of the names is
+    /// the order of the rows. A result without rows is one file.
     MaxRows(usize),
     /// At most that many bytes per file, named as for `MaxRows`. A file has one row at least. The
     /// dictionaries of categorical columns, which are known only at a file's end, come on top.

@@ -1,4 +1,4 @@
-//! What the files of a partitioned sink are called, before and after they have appeared.
+//! The names of a partitioned sink's files, before and after they have appeared.
 
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::existing_files::ExistingFiles;
 
-/// A commit takes seconds. What is older than this was left behind by a process that was killed.
+/// A commit takes seconds. A hidden file that is older than this was left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Hexadecimal digits of an id: 12 of the time in milliseconds, 20 at random.
 const ID_DIGITS: usize = 32;

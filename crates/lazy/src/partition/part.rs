@@ -11,7 +11,7 @@ use crate::error::{at_path, io_error};
 use crate::options::{Encoding, Progress, Reporter};
 use crate::writer::{Format, Writer};
 
-/// What all files of a sink have in common.
+/// The state that all files of a sink share.
 pub(super) struct Parts {
     pub(super) folder: Folder,
     pub(super) encoding: Encoding,
@@ -33,7 +33,7 @@ impl Parts {
     pub(super) fn start(&mut self, folder: &str, number: usize) -> PolarsResult<Part> {
         let folder = self.folder.subfolder(folder)?;
         let path = folder.join(self.folder.names.part(number, 1));
-        // What is called by that name, which may be anything, is not touched before the end.
+        // A file of that name, which may be anything, is not touched before the end.
         let hidden = self.folder.hidden(&folder, &path).map_err(|error| io_error(error, &path))?;
         let file = AtomicFile::create(&hidden).map_err(|error| io_error(error, &path))?;
         let writer = self.encoding.start(Format::File, file, &self.schema);
@@ -42,7 +42,7 @@ impl Parts {
         Ok(Part { path, hidden, writer })
     }
 
-    /// Does something with a file, and counts what that wrote.
+    /// Does something with a file, and counts the bytes that it wrote.
     pub(super) fn on<T>(
         &mut self,
         part: &mut Part,
@@ -87,7 +87,7 @@ impl Part {
     }
 }
 
-/// What has been written to all files together.
+/// The counters of all files together.
 pub(super) struct ProgressTotal {
     progress: Progress,
     reporter: Reporter,

@@ -115,7 +115,7 @@ impl Rolling {
             let (head, rest) = split(&df, rows.max(1));
             df = rest;
             current.rows += head.height();
-            // Written at once: what it has become says how much is free.
+            // Written at once: its size in the file says how much is free.
             self.parts.on(&mut current.part, |writer| writer.write(&head))?;
             self.current = Some(current);
         }

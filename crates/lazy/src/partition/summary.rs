@@ -1,4 +1,4 @@
-//! What a partitioned sink tells about its files.
+//! The report of a partitioned sink about its files.
 
 use std::path::PathBuf;
 
@@ -28,6 +28,6 @@ pub struct PartitionSummary {
     /// The key columns' names and values, as in the path but not encoded; `None` is null. Empty if
     /// the sink has no keys.
     pub keys: Vec<(String, Option<String>)>,
-    /// What was written.
+    /// The counters of the writer.
     pub summary: WriteSummary,
 }

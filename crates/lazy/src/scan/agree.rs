@@ -1,8 +1,7 @@
 //! One schema for all sources.
 //!
-//! Columns go together by name, and so do the fields of structs. Types must be equal, but for `Null`,
-//! which has no values that another type could not hold: a column without any values is written as that
-//! by those who do not know what it would have held.
+//! Columns go together by name, and so do the fields of structs. Types must be equal, but for `Null`, which has no
+//! values that another type could not hold. Writers that do not know the type of a column without values write `Null`.
 
 use std::sync::Arc;
 
@@ -88,7 +87,7 @@ fn no_more_columns(indexes: &[Arc<IpcIndex>], sources: &Sources, source: usize) 
     let known: PlHashSet<&PlSmallStr> = first.column_names().collect();
     for (i, name) in index.column_names().enumerate() {
         if !known.contains(name) {
-            // What Polars cannot hold is told as that.
+            // A type that Polars cannot hold is reported as such.
             let schema = index.schema(Some(&[i])).map_err(|e| sources.place(source, e))?;
             let dtype = schema.get_at_index(0).map_or(DataType::Null, |(_, dtype)| dtype.clone());
             return Err(differ(&TypeDifference::missing_on_the_left(&dtype), name, sources, 0, source));

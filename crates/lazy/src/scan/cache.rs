@@ -17,13 +17,13 @@ use super::source::Sources;
 /// Indexes that are kept.
 static CACHE: Mutex<Cache> = Mutex::new(Cache::new());
 
-/// What all indexes that are kept weigh at most, at about 50 bytes each: see [`weight`].
+/// The most that all kept indexes weigh, at about 50 bytes a unit: see [`weight`].
 const MAX_WEIGHT: usize = 1 << 19;
 /// A file changed less than this ago is not kept: a change that comes at once might not show in its
 /// time of modification.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// How sources are read: what they may claim, and what their columns become.
+/// How sources are read: the limits on their claims, and the types of their columns.
 type How = (IpcLimits, TypeOptions);
 
 /// Indexes every source.
@@ -57,7 +57,7 @@ pub(super) fn open_all(
             all.iter().enumerate().map(|(i, bytes)| index(bytes).map_err(|e| sources.place(i, e))).collect()
         },
         Sources::Files { paths, .. } => {
-            // The first alone: it keeps alive what the others share (the categories of categoricals).
+            // The first alone: it keeps alive the parts that the others share (the categories of categoricals).
             let mut indexes = Vec::with_capacity(paths.len());
             if let Some((first, rest)) = paths.split_first() {
                 indexes.push(open(first.as_std_path())?);
@@ -92,7 +92,7 @@ fn keep(path: &Path, how: &How, index: &Arc<IpcIndex>) {
     }
 }
 
-/// What an index weighs: its batches, its schema, itself.
+/// The weight of an index: its batches, its schema, itself.
 fn weight(index: &IpcIndex) -> usize {
     index.num_record_batches() + 8 * index.column_names().len() + 16
 }

@@ -9,7 +9,7 @@ use polars_io::RowIndex;
 use super::agree::{adapt, agree};
 use super::source::{Sources, place};
 
-/// What a scan is to have beside the sources' columns.
+/// The columns that a scan adds to the sources'.
 pub(super) struct Request {
     pub(super) columns: Option<Vec<PlSmallStr>>,
     pub(super) row_index: Option<RowIndex>,
@@ -22,7 +22,7 @@ pub(super) enum Origin {
     /// The sources: the n-th of those that are read.
     Stored(usize),
     RowIndex,
-    /// The n-th of what folders' names say.
+    /// The n-th key of folders' names.
     Hive(usize),
     Path,
     /// No values at all, for counting rows.
@@ -35,7 +35,7 @@ pub(super) struct ScanSource {
     pub(super) name: PlSmallStr,
     /// The position of each stored column in this source.
     pub(super) positions: Arc<[usize]>,
-    /// What messages call it.
+    /// Its name in messages.
     pub(super) place: String,
     /// Whether stored columns are of other types here than in the scan.
     pub(super) differs: bool,

@@ -13,21 +13,20 @@
 //!       ..
 //! ```
 //!
-//! Polars has no door for a reader of one's own that every engine takes: its streaming engine panics
-//! on an anonymous scan. So a scan is put together from nodes that all engines run. In a large one, a group's
-//! input is a tiny frame of *part numbers*: it has a column for every column of the scan, so that those which
-//! Polars' projection pushdown leaves over say which to decode, and a row for every part, so that the
-//! streaming engine, which deals out rows to its threads, decodes parts at the same time. (The
-//! in-memory engine hands over all of a group at once: it is decoded on Polars' pool.) Nothing is read
-//! before the engine asks, and `head(5)` stops it from asking.
+//! Polars has no door for a reader of one's own that every engine takes: its streaming engine panics on an anonymous
+//! scan. So a scan is put together from nodes that all engines run. In a large one, a group's input is a tiny frame of
+//! *part numbers*. It has a column for every column of the scan: those that Polars' projection pushdown leaves over say
+//! which to decode. It has a row for every part: the streaming engine deals out rows to its threads, which then decode
+//! parts at the same time. (The in-memory engine hands over all of a group at once: it is decoded on Polars' pool.)
+//! Nothing is read before the engine asks, and `head(5)` stops it from asking.
 //!
 //! A column that is in no result, of dtype Null, is there for `select(len())`: Polars then asks for the
 //! cheapest column, which is that one, and no body is read.
 //!
-//! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`agree`] makes one
-//! schema of theirs, [`layout`] says which column comes from where, [`parts`] and [`row_numbers`] cut. [`scan`] holds all
-//! that, [`plan`] and [`rows`] put the nodes together, and [`read`] is what they do. [`prune`] leaves out what a predicate
-//! cannot match, [`pushed`] finds the predicates of queries.
+//! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`agree`] makes one schema of
+//! theirs, [`layout`] says which column comes from where, [`parts`] and [`row_numbers`] cut. [`scan`] holds all that,
+//! [`plan`] and [`rows`] put the nodes together, and [`read`] is their work. [`prune`] leaves out batches that a
+//! predicate cannot match, [`pushed`] finds the predicates of queries.
 
 mod agree;
 mod cache;
@@ -61,9 +60,9 @@ use self::layout::Layout;
 use self::scan::Scan;
 use self::source::Sources;
 
-/// Scans Arrow IPC files and streams alike, each source as what it is: a path, a glob, a folder, a list
-/// of paths, or bytes in memory. As [`scan_ipc_stream`] and [`scan_ipc_file`], for sources of which one
-/// does not know, or which are of both formats.
+/// Scans Arrow IPC files and streams alike, each source by its own format: a path, a glob, a folder, a list of paths,
+/// or bytes in memory. As [`scan_ipc_stream`] and [`scan_ipc_file`], for sources of which one does not know, or which
+/// are of both formats.
 ///
 /// ```
 /// use floe_frame::{IpcStreamWriter, IpcWriter};
@@ -115,10 +114,10 @@ pub fn scan_ipc(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> Po
 /// ```
 ///
 /// # Errors
-/// When a source is missing ([`PolarsError::IO`], of the kind `NotFound`), is a file rather than a
-/// stream, is cut off or malformed, when the schemas of several differ, or an option names a column that
-/// is not there. Errors name the path, or the number of the bytes among those given, from 0 on. What
-/// is wrong inside of a body is found when the query runs.
+/// When a source is missing ([`PolarsError::IO`], of the kind `NotFound`), is a file rather than a stream, is cut off
+/// or malformed. Also when the schemas of several differ, or an option names a column that is not there. Errors name
+/// the path, or the number of the bytes among those given, from 0 on. Errors inside of a body are found when the query
+/// runs.
 pub fn scan_ipc_stream(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
     scan(source.into(), options, Some(IpcKind::Stream))
 }

@@ -1,4 +1,4 @@
-//! What to scan, and what to add to it.
+//! The options of a scan.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -99,9 +99,9 @@ impl IpcScanOptions {
         self
     }
 
-    /// Keep the rows for which this holds. As `filter` on the LazyFrame, which works as well; this one
-    /// also skips batches of which their [statistics](floe_frame::IpcWriter::with_statistics) say that
-    /// no row can match, and sources of which their folder's name says so.
+    /// Keep the rows for which this holds. As `filter` on the LazyFrame, which works as well. This one also skips
+    /// batches whose [statistics](floe_frame::IpcWriter::with_statistics) rule all rows out, and sources whose folder's
+    /// name does.
     ///
     /// ```
     /// use floe_lazy::{IpcScanOptions, col, lit};
@@ -127,15 +127,15 @@ impl IpcScanOptions {
         self
     }
 
-    /// Add columns for what folders are called: `year=2013/month=1/part.arrow` has the columns `year`
-    /// and `month`. They stand behind the sources' own; one that a source has as well replaces it. Names
-    /// and values are percent-decoded; the value `__HIVE_DEFAULT_PARTITION__` is null. Defaults to false.
+    /// Add columns for the keys in folders' names: `year=2013/month=1/part.arrow` has the columns `year` and `month`.
+    /// They stand behind the sources' own; one that a source has as well replaces it. Names and values are
+    /// percent-decoded; the value `__HIVE_DEFAULT_PARTITION__` is null. Defaults to false.
     ///
-    /// What floe has written is read as it was: the files say which types the keys have. Those of others
-    /// get the type of the sources' own column of that name, or else are inferred from all values as
-    /// Polars does: integers, floats, booleans, dates, strings. But numbers that would not come back as
-    /// they are written, such as `01`, are strings, since `01` and `1` are two folders.
-    /// [`with_hive_schema`](Self::with_hive_schema) says otherwise.
+    /// Folders that floe has written are read with their types: the files say which types the keys have. Those of
+    /// others get the type of the sources' own column of that name, or else are inferred from all values as Polars
+    /// does: integers, floats, booleans, dates, strings. But numbers that would not come back as they are written, such
+    /// as `01`, are strings, since `01` and `1` are two folders. [`with_hive_schema`](Self::with_hive_schema) says
+    /// otherwise.
     ///
     /// ```
     /// use floe_lazy::IpcScanOptions;
@@ -217,7 +217,7 @@ impl IpcScanOptions {
         self
     }
 
-    /// What becomes of values that Polars has no place for: decimals of more than 38 digits, seconds that overflow its
+    /// How values are read that Polars has no place for: decimals of more than 38 digits, seconds that overflow its
     /// milliseconds. Defaults to an error.
     ///
     /// ```

@@ -1,9 +1,8 @@
 //! Where a scan is cut.
 //!
-//! A *part* is some batches of one source, decoded at once; a *group* is some parts, one node of the
-//! plan. Parts are large enough that their number does not matter (an engine spends about 0.2 ms on a
-//! group), and small enough that a few at a time are no memory to speak of; the first ones are small,
-//! for queries that stop early.
+//! A *part* is some batches of one source, decoded at once; a *group* is some parts, one node of the plan. Parts are
+//! large enough that their number does not matter: an engine spends about 0.2 ms on a group. They are small enough that
+//! a few at a time take little memory. The first ones are small, for queries that stop early.
 
 use std::ops::Range;
 

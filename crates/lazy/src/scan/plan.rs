@@ -56,9 +56,9 @@ impl Scan {
         })
     }
 
-    /// Frames without rows, as many as there may have been before. Of those that lie before a slice from the
-    /// end, the streaming engine of Polars 0.55.2 drops one for each frame that arrives; if any is left at
-    /// the end, the slice has rows too many.
+    /// Frames without rows, as many as there may have been before. The streaming engine of Polars 0.55.2 drops one of
+    /// the frames before a slice from the end for each frame that arrives. If any is left at the end, the slice has
+    /// rows too many.
     fn end(self: &Arc<Self>, frames: usize) -> PolarsResult<DslPlan> {
         let rows = frames.saturating_mul(rows::MORSEL_ROWS);
         let none = |name: &PlSmallStr| Column::new_scalar(name.clone(), Scalar::null(DataType::Null), rows);
@@ -110,10 +110,9 @@ impl Scan {
     }
 }
 
-/// Counting the rows of a union, Polars 0.55.2 replaces its inputs by their lengths, also where a slice
-/// has been pushed into the union, which then slices the lengths: `concat(..).limit(5).select(len())`
-/// is wrong. A hint about the hidden column keeps it from that: nothing but counting asks for the
-/// column, in all other queries Polars drops the hint.
+/// Counting the rows of a union, Polars 0.55.2 replaces its inputs by their lengths. A slice that was pushed into the
+/// union then slices the lengths: `concat(..).limit(5).select(len())` is wrong. A hint about the hidden column keeps it
+/// from that: nothing but counting asks for the column, in all other queries Polars drops the hint.
 fn counted(union: DslPlan, hidden: &PlSmallStr) -> DslPlan {
     let hint = Sorted { column: hidden.clone(), descending: None, nulls_last: None };
     let function = DslFunction::FunctionIR(FunctionIR::Hint(HintIR::Sorted(Arc::new([hint]))));

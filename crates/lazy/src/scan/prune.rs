@@ -1,9 +1,9 @@
-//! Leaving out what a predicate cannot match.
+//! Leaving out batches that a predicate cannot match.
 //!
-//! Polars knows how to turn a predicate into one over statistics, which holds for batches that have no
-//! matching row. What is left in is filtered all the same: pruning may leave too much, never too
-//! little, and where anything is not known or not understood nothing is left out. (Nor is by `>` on
-//! floats: Polars allows for NaN there.)
+//! Polars knows how to turn a predicate into one over statistics, which holds for batches that have no matching row.
+//! Batches that are left in are filtered all the same. Pruning may leave too much, never too little: nothing is left
+//! out on account of a statistic that is missing or not understood. (Nor is by `>` on floats: Polars allows for NaN
+//! there.)
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -28,7 +28,7 @@ pub(super) fn keep(
     read_counter: Option<&AtomicU64>,
 ) -> PolarsResult<Vec<Part>> {
     let Some(skip) = Skip::new(predicate, empty) else { return Ok(parts) };
-    // What folders' names say first: then other sources' statistics need not be read.
+    // Folders' names first: then other sources' statistics need not be read.
     for read in [false, true] {
         let mut statistics = Statistics { layout, read, read_counter, frame: Vec::new() };
         let frame = statistics.frame(&skip.columns, &parts)?;
@@ -76,7 +76,7 @@ impl Skip {
         Some(Self { predicate: skips?, columns: columns.into_iter().collect() })
     }
 
-    /// For each batch whether it can be skipped; what cannot be evaluated skips none.
+    /// For each batch whether it can be skipped; a predicate that cannot be evaluated skips none.
     fn batches(&self, statistics: DataFrame) -> Vec<bool> {
         let height = statistics.height();
         let skip = statistics.lazy().select([self.predicate.clone().alias("skip")]).collect();
@@ -195,7 +195,7 @@ impl Statistics<'_> {
         DataFrame::new(height, columns)
     }
 
-    /// What the sources say of the columns that come from them.
+    /// The statistics of the columns that come from the sources.
     fn stored(&self, columns: &[PlSmallStr], parts: &[Part]) -> PolarsResult<Option<DataFrame>> {
         if !self.read {
             return Ok(None);

@@ -1,9 +1,9 @@
 //! Predicates that a query has beside those that a scan was given.
 //!
-//! Polars shows an opaque node nothing of the filters above it. But a plan can be optimised without
-//! being run: then the filters stand right above the scan's nodes, pushed down through joins, sorts and
-//! what else. What they leave of each node goes into a scan of fewer parts, which takes the place of the
-//! old one in the query as it was written. The filters stay where they are.
+//! Polars shows an opaque node nothing of the filters above it. But a plan can be optimised without being run: then the
+//! filters stand right above the scan's nodes, pushed down through joins, sorts and what else. The parts that they
+//! leave of each node go into a scan of fewer parts, which takes the place of the old one in the query as it was
+//! written. The filters stay where they are.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -24,12 +24,12 @@ use crate::rewrite::{MAX_DEPTH, with_inputs};
 /// Skipping batches by the filters of a query. See [`prune_ipc`](Self::prune_ipc) for an example.
 pub trait LazyIpcPrune {
     /// Leaves out of all scans of [`scan_ipc_file`](crate::scan_ipc_file) and
-    /// [`scan_ipc_stream`](crate::scan_ipc_stream) in this query the batches that none of its filters
-    /// lets through, as far as statistics and folders' names tell: as
-    /// [`with_predicate`](crate::IpcScanOptions::with_predicate) does, for filters that Polars pushes down
-    /// to the scans. The result is the same; floe's own sinks do this by themselves.
+    /// [`scan_ipc_stream`](crate::scan_ipc_stream) in this query the batches that none of its filters lets through.
+    /// Statistics and folders' names tell which those are, as for
+    /// [`with_predicate`](crate::IpcScanOptions::with_predicate), but by the filters that Polars pushes down to the
+    /// scans. The result is the same; floe's own sinks do this by themselves.
     ///
-    /// What cannot be pruned is returned as it is: an invalid query has its errors when it runs.
+    /// A query that cannot be pruned is returned as it is: an invalid one has its errors when it runs.
     ///
     /// ```
     /// use floe_frame::IpcWriter;
@@ -82,11 +82,11 @@ fn pruned(lf: &LazyFrame) -> Option<DslPlan> {
     replace(&lf.logical_plan, &mut |id| smaller.get(&id).cloned(), 0)
 }
 
-/// What the filters above a scan's nodes leave of it.
+/// The parts that the filters above a scan's nodes leave of it.
 fn kept(scan: &Arc<Scan>, nodes: &HashMap<usize, Vec<Option<Expr>>>) -> Option<Vec<Part>> {
     let mut singles = scan.parts.iter();
     let mut out = Vec::new();
-    // A predicate is usually above all nodes: it is looked at once.
+    // A predicate is usually above all nodes: it is evaluated once.
     let mut known: Vec<(Expr, Vec<Part>)> = Vec::new();
     for (number, group) in scan.groups().iter().enumerate() {
         let count = group.iter().map(|part| part.batches.len()).sum();

@@ -1,4 +1,4 @@
-//! What the nodes of a scan do when an engine runs them: decode parts, add columns.
+//! The work of a scan's nodes when an engine runs them: decode parts, add columns.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

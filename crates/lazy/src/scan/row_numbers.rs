@@ -1,4 +1,4 @@
-//! The numbers of a scan's rows: what an engine slices in place of the rows themselves.
+//! The numbers of a scan's rows, which an engine slices in place of the rows themselves.
 
 use std::ops::Range;
 

@@ -7,9 +7,9 @@
 //!         DataFrameScan: a bit for each row, all of them zero
 //! ```
 //!
-//! Polars pushes slices, of either sign, through these nodes into a frame, and slices it when it plans
-//! the query. So no engine meets the slice, and what it leaves out is not read. The frame's bits are
-//! memory that nobody writes to; where in it a column begins says which rows are left.
+//! Polars pushes slices, of either sign, through these nodes into a frame, and slices it when it plans the query. So no
+//! engine meets the slice, and the rows that it leaves out are not read. The frame's bits are memory that nobody writes
+//! to; where in it a column begins says which rows are left.
 //!
 //! Filters must not get there, as there is nothing to filter: they stop at columns that are the result
 //! of a function. This keeps all columns of a scan in memory, under the in-memory engine, before they are
@@ -37,7 +37,7 @@ const MAX_MORSELS: usize = 256;
 /// Pieces that are read together, and for each thread how many are read by themselves before.
 const MAX_PIECES: usize = 64;
 const EARLY_BLOCKS: usize = 8;
-/// What an early piece may have, before pieces grow: queries may stop early.
+/// The rows that an early piece may have, before pieces grow: queries may stop early.
 const FIRST_ROWS: usize = 1 << 12;
 const FIRST_BYTES: u64 = 64 << 10;
 /// The name of the function that columns are a result of.

@@ -1,4 +1,4 @@
-//! What is scanned: paths and what they stand for, or bytes.
+//! The sources of a scan: paths and their expansions, or bytes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use polars_utils::pl_path::PlRefPath;
 
 use crate::error::io_error;
 
-/// What a scan reads: a path, a glob, a folder (with all that is below it), a list of those, or bytes
-/// in memory. Files whose names begin with a dot are left out of folders and globs.
+/// The source of a scan: a path, a glob, a folder (with all that is below it), a list of those, or bytes in memory.
+/// Files whose names begin with a dot are left out of folders and globs.
 ///
 /// ```
 /// use floe_lazy::IpcScanSource;
@@ -31,7 +31,7 @@ enum Source {
     Bytes(Vec<Buffer<u8>>),
 }
 
-/// `From` for one path, and for lists of it.
+/// `From` for one path, and for lists of it. One impl over all that is a path would overlap with those of bytes.
 macro_rules! from_paths {
     ($($path:ty),*) => {$(
         impl From<$path> for IpcScanSource {
@@ -98,7 +98,7 @@ impl From<floe_frame::OwnedBytes> for IpcScanSource {
     }
 }
 
-/// What there is to scan, one by one.
+/// The sources to scan, one by one.
 pub(super) enum Sources {
     Files {
         paths: Buffer<PlRefPath>,
@@ -146,7 +146,7 @@ impl Sources {
         place(error, &self.place_of(source))
     }
 
-    /// What messages call a source.
+    /// The name of a source in messages.
     pub(super) fn place_of(&self, source: usize) -> String {
         match self {
             Self::Files { .. } => self.name(source).to_owned(),
@@ -154,7 +154,7 @@ impl Sources {
         }
     }
 
-    /// What a source is called.
+    /// The name of a source.
     pub(super) fn name(&self, source: usize) -> &str {
         match self {
             Self::Files { paths, .. } => paths.get(source).map_or("", PlRefPath::as_str),
@@ -184,7 +184,7 @@ fn local(path: &Path) -> PolarsResult<PlRefPath> {
     }
 }
 
-/// An error with what it is about in front of its text, unless that is there already.
+/// An error with its subject in front of its text, unless that is there already.
 pub(super) fn place(error: PolarsError, place: &str) -> PolarsError {
     error.wrap_msg(|msg| if msg.starts_with(place) { msg.to_owned() } else { format!("{place}: {msg}") })
 }

@@ -1,7 +1,7 @@
 //! The frames that floe writes for the others: every dtype, and the shapes that readers trip over.
 //!
-//! What some readers do not know (128-bit integers, half floats, lists of width 0, ...) has a frame of its own,
-//! so that the rest is read.
+//! Types that some readers do not know (128-bit integers, half floats, lists of width 0, ... has a frame of its own, so
+//! that the rest is read.
 
 mod flat;
 mod nested;
@@ -15,7 +15,7 @@ pub(super) struct Frame {
     /// Starts the file names.
     pub(super) name: &'static str,
     pub(super) df: DataFrame,
-    /// Rows a record batch.
+    /// Rows per record batch.
     pub(super) batch_size: Option<usize>,
     pub(super) how: How,
     pub(super) schema_metadata: Metadata,

@@ -25,10 +25,10 @@ use super::index::{Index, IpcIndex};
 use super::options::{IpcIndexOptions, Profile};
 use super::origin::Origin;
 use super::request::Request;
-use super::streams::{StreamWalk, Walked};
+use super::streams::{StreamWalk, WalkStep};
 use super::sweep::HeadSweep;
 use crate::error::format_error;
-use crate::read::footer::{SNIFFED, footer_range, parse_footer};
+use crate::read::footer::{SNIFFED_BYTES, footer_range, parse_footer};
 use crate::read::ranged::RangedSource;
 
 /// Makes an [`IpcIndex`] without any I/O of its own: it says which ranges of the source it needs, and is given them. For
@@ -80,7 +80,7 @@ pub struct IpcIndexBuilder {
 enum State {
     /// The end of the source is needed, and mostly its start.
     Ends,
-    /// Its start tells the format. If that is a file's, this is what is wrong with its end.
+    /// Its start tells the format. If that is a file's, this is the error of its end.
     Start(Option<PolarsError>),
     /// The rest of the footer is needed.
     Footer(Range<u64>),
@@ -92,6 +92,8 @@ enum State {
 
 impl IpcIndexBuilder {
     /// For a source of `len` bytes.
+    ///
+    /// See [`IpcIndexBuilder`] for an example.
     pub fn new(len: u64, options: IpcIndexOptions) -> Self {
         let profile = Profile::requests(&options);
         Self::with_profile(len, options, profile)
@@ -117,6 +119,8 @@ impl IpcIndexBuilder {
 
     /// The ranges that are needed next, ascending and apart; none when [`finish`](Self::finish) can be called.
     /// They may be read at once. [`join_ranges`](crate::join_ranges) makes fewer of them.
+    ///
+    /// See [`IpcIndexBuilder`] for an example.
     #[must_use]
     pub fn needed(&self) -> Vec<Range<u64>> {
         self.request.needed().to_vec()
@@ -124,6 +128,8 @@ impl IpcIndexBuilder {
 
     /// Takes the bytes of one of the ranges that are needed, or of a longer one that holds it: `Vec<u8>`, `Bytes`,
     /// `Buffer<u8>`. They are not copied.
+    ///
+    /// See [`IpcIndexBuilder`] for an example.
     ///
     /// # Errors
     /// When they are not as many as the range has, or were not asked for: nothing has happened then. When the bytes are
@@ -144,7 +150,9 @@ impl IpcIndexBuilder {
         }
     }
 
-    /// The index. It has no source of its own: [`IpcIndex::plan`] says what reading takes.
+    /// The index. It has no source of its own: [`IpcIndex::plan`] names the ranges that a read takes.
+    ///
+    /// See [`IpcIndexBuilder`] for an example.
     ///
     /// # Errors
     /// When bytes are still needed, or those given were not valid.
@@ -160,6 +168,7 @@ impl IpcIndexBuilder {
             },
             State::Failed(error) => Err(error),
             _ => {
+                // For the text of the error only.
                 let needed = self.request.needed().first().cloned().unwrap_or_default();
                 polars_bail!(
                     ComputeError: "the index is not complete: bytes {} to {} are needed next", needed.start, needed.end
@@ -181,7 +190,7 @@ impl IpcIndexBuilder {
         }
     }
 
-    /// Goes on as far as it gets with what has been given.
+    /// Goes on as far as the given bytes allow.
     fn go_on(&mut self) {
         while self.request.needed().is_empty() && !matches!(self.state, State::Done(..) | State::Failed(_)) {
             let state = std::mem::replace(&mut self.state, State::Ends);
@@ -232,14 +241,15 @@ impl IpcIndexBuilder {
         self.request.given.get(len.saturating_sub(FILE_SUFFIX_LEN as u64)..len).unwrap_or_default()
     }
 
-    /// Asks for the first bytes, by which other formats are told as well.
+    /// Asks for the first bytes, by which other formats are recognised as well.
     fn ask_start(&mut self, error: Option<PolarsError>) -> State {
-        self.request.ask(std::slice::from_ref(&(0..self.len().min(SNIFFED as u64))));
+        self.request.ask(std::slice::from_ref(&(0..self.len().min(SNIFFED_BYTES as u64))));
         State::Start(error)
     }
 
     fn start(&mut self, error: Option<PolarsError>) -> PolarsResult<State> {
-        let start = self.request.given.get(0..self.len().min(SNIFFED as u64)).unwrap_or_default();
+        // Asked for by the state before; without bytes the format is unknown, which is an error.
+        let start = self.request.given.get(0..self.len().min(SNIFFED_BYTES as u64)).unwrap_or_default();
         if start.starts_with(&FILE_MAGIC) {
             return match error {
                 Some(error) => Err(error),
@@ -306,8 +316,8 @@ impl IpcIndexBuilder {
             walk.put(start, bytes);
         }
         match walk.walk()? {
-            Walked::Done(found) => Ok(State::Done(IpcKind::Stream, found)),
-            Walked::Needs(range) => {
+            WalkStep::Done(found) => Ok(State::Done(IpcKind::Stream, found)),
+            WalkStep::Needs(range) => {
                 self.request.ask(std::slice::from_ref(&range));
                 Ok(State::Stream(walk))
             },

@@ -26,11 +26,11 @@ pub(super) struct DictionaryIndex {
     /// The headers of the dictionary batches, once they have been read.
     ids: OnceLock<Vec<DictionaryId>>,
     /// Dictionaries decoded lately.
-    known: Mutex<VecDeque<Known>>,
+    known: Mutex<VecDeque<KeptState>>,
 }
 
 /// Dictionaries as they were after some messages of one stream, for some slots.
-struct Known {
+struct KeptState {
     slots: Vec<usize>,
     /// From the first of the stream.
     messages: Range<usize>,
@@ -38,7 +38,7 @@ struct Known {
 }
 
 /// Snapshots of dictionaries that are kept. A file needs one for each projection.
-const MAX_KNOWN: usize = 8;
+const MAX_KEPT_STATES: usize = 8;
 
 /// The inputs of a read of dictionaries, beside the source.
 pub(super) struct DictionaryRead<'a> {
@@ -96,10 +96,10 @@ impl DictionaryIndex {
         }
         let dictionaries = store.snapshot();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() == MAX_KNOWN {
+        if known.len() == MAX_KEPT_STATES {
             known.pop_front();
         }
-        known.push_back(Known { slots: projection.slots.clone(), messages, store });
+        known.push_back(KeptState { slots: projection.slots.clone(), messages, store });
         Ok(dictionaries)
     }
 
@@ -154,6 +154,7 @@ impl DictionaryIndex {
         if range.is_empty() || store.is_empty() {
             return Ok(Vec::new());
         }
+        // Ranges are of messages that were indexed, each of which has an id.
         let messages = self.ids(source)?.get(range.clone()).unwrap_or_default();
         let wanted = range.zip(messages).filter(|(_, entry)| store.wants(entry.id));
         // The values of a dictionary may be keys of another, as it was when they were sent.

@@ -9,6 +9,18 @@ use crate::read::types::TypeOptions;
 use crate::schema::ReadSchema;
 
 /// Which of the two formats an index is of.
+///
+/// ```
+/// use floe_frame::{IpcIndex, IpcKind, IpcLimits, IpcStreamWriter};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+///
+/// let mut df = DataFrame::new(1, vec![Column::new("a".into(), [1i64])])?;
+/// let mut bytes = Vec::new();
+/// IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
+/// assert_eq!(IpcIndex::from_bytes(bytes, IpcLimits::default())?.kind(), IpcKind::Stream);
+/// # PolarsResult::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IpcKind {
     /// Messages one after another.

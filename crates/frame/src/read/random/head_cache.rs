@@ -27,7 +27,7 @@ impl HeadCache {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts what is known of some heads into a source.
+    /// Puts the known ones of some heads into a source.
     pub(super) fn fill(&self, blocks: &[Block], source: &mut SparseSource) {
         let heads = self.lock();
         for block in blocks {
@@ -37,7 +37,7 @@ impl HeadCache {
         }
     }
 
-    /// Keeps heads that are in a source: copies, which do not hold on to what was read along with them.
+    /// Keeps heads that are in a source: copies, which do not hold on to the bytes read along with them.
     pub(super) fn keep(&self, blocks: &[Block], source: &SparseSource) {
         let mut heads = self.lock();
         for block in blocks {

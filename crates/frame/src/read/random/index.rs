@@ -108,7 +108,7 @@ impl Index {
         })
     }
 
-    /// Opens the source, and adds what `read` reads of it to the sum.
+    /// Opens the source, and adds the bytes that `read` reads to the sum.
     pub(super) fn reading<T>(
         &self,
         read: impl FnOnce(&Counted) -> PolarsResult<T>,
@@ -145,6 +145,7 @@ impl Index {
                 },
             }
         }
+        // There is a run for any range, so there is a frame.
         Ok(all.unwrap_or_default())
     }
 
@@ -167,7 +168,7 @@ impl Index {
         for head in &heads {
             budget.charge(head.metadata_bytes()).map_err(format_error)?;
         }
-        // Contiguous columns, unless that would copy what can be seen where it lies.
+        // Contiguous columns, unless that would copy buffers that can be views.
         options.rechunk = source.read_cost() != ReadCost::Memory
             || heads.iter().any(|head| head.header.compression.is_some());
         let mut pending = Vec::with_capacity(entries.len());
@@ -209,6 +210,7 @@ impl Index {
         let mut out = Vec::new();
         let mut start = batches.start;
         let later = self.streams.partition_point(|stream| stream.first_batch <= start);
+        // `partition_point` is at most the length.
         for stream in self.streams.get(later..).unwrap_or_default() {
             if stream.first_batch >= batches.end {
                 break;
@@ -242,6 +244,7 @@ impl Index {
 
     /// The blocks of batches.
     pub(super) fn blocks(&self, batches: &Range<usize>) -> Vec<Block> {
+        // `entries` has checked the range.
         let entries = self.batches.get(batches.clone()).unwrap_or_default();
         entries.iter().map(|entry| entry.block).collect()
     }

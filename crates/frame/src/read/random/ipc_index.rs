@@ -1,4 +1,4 @@
-//! Opening an index, what it says, and reading by it: the methods of [`IpcIndex`].
+//! Opening an index, its contents, and reading by it: the methods of [`IpcIndex`].
 
 use std::ops::Range;
 use std::path::Path;
@@ -33,6 +33,21 @@ impl IpcIndex {
     /// The file is opened anew for each read, and must not change meanwhile: a read of a file whose
     /// length or time of modification differs is an error.
     ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// # let path = std::env::temp_dir().join(format!("floe-index-open-{}.arrow", std::process::id()));
+    /// # std::fs::write(&path, bytes)?;
+    /// let index = IpcIndex::open(&path, IpcLimits::default())?;
+    /// assert_eq!(index.read(0..2, &[0, 1], true)?, df);
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the file cannot be read, is neither format, is cut off, or exceeds the limits. Also when the end of a
     /// stream is followed by something else than a stream of the same columns. The error names the path.
@@ -41,6 +56,22 @@ impl IpcIndex {
     }
 
     /// As [`open`](Self::open), with the given choice of column types.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter, TypeOptions};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// # let path = std::env::temp_dir().join(format!("floe-index-types-{}.arrow", std::process::id()));
+    /// # std::fs::write(&path, bytes)?;
+    /// let types = TypeOptions::default().with_text_as_binary(["b"]);
+    /// let index = IpcIndex::open_with_types(&path, IpcLimits::default(), types)?;
+    /// assert_eq!(index.schema(None)?.get("b"), Some(&DataType::Binary));
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -103,6 +134,18 @@ impl IpcIndex {
     /// Indexes a file or a stream in memory: `Vec<u8>`, `Bytes`, `Buffer<u8>`, a memory map. Buffers
     /// that are not compressed become views into it, without a copy.
     ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.read(1..2, &[0], true)?.height(), 1);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// As [`open`](Self::open), but for those of the disk.
     pub fn from_bytes<B: AsRef<[u8]> + Send + Sync + 'static>(
@@ -112,7 +155,20 @@ impl IpcIndex {
         Self::from_bytes_with_types(bytes, limits, TypeOptions::default())
     }
 
-    /// As [`from_bytes`](Self::from_bytes), of columns that become what is said.
+    /// As [`from_bytes`](Self::from_bytes), with the given choice of column types.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter, TypeOptions};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let types = TypeOptions::default().with_text_as_binary(true);
+    /// let index = IpcIndex::from_bytes_with_types(bytes, IpcLimits::default(), types)?;
+    /// assert_eq!(index.schema(None)?.get("b"), Some(&DataType::Binary));
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`from_bytes`](Self::from_bytes).
@@ -126,30 +182,101 @@ impl IpcIndex {
     }
 
     /// Which format it is.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcKind, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.kind(), IpcKind::File);
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> IpcKind {
         self.0.kind
     }
 
     /// The file that is indexed, if it is one on disk.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// # let path = std::env::temp_dir().join(format!("floe-index-path-{}.arrow", std::process::id()));
+    /// # std::fs::write(&path, bytes)?;
+    /// let index = IpcIndex::open(&path, IpcLimits::default())?;
+    /// assert_eq!(index.path(), Some(path.as_path()));
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.0.origin.as_path()
     }
 
     /// Whether the file on disk is still the one that was indexed. Bytes in memory always are.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// # let path = std::env::temp_dir().join(format!("floe-index-current-{}.arrow", std::process::id()));
+    /// # std::fs::write(&path, bytes)?;
+    /// let index = IpcIndex::open(&path, IpcLimits::default())?;
+    /// assert!(index.is_current());
+    /// std::fs::write(&path, "something else")?;
+    /// assert!(!index.is_current());
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.0.origin.is_current()
     }
 
     /// When the file on disk that was indexed had been changed last, if the system says so.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// # let path = std::env::temp_dir().join(format!("floe-index-modified-{}.arrow", std::process::id()));
+    /// # std::fs::write(&path, bytes)?;
+    /// let index = IpcIndex::open(&path, IpcLimits::default())?;
+    /// assert_eq!(index.modified(), Some(std::fs::metadata(&path)?.modified()?));
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn modified(&self) -> Option<SystemTime> {
         self.0.origin.modified()
     }
 
     /// The schema of some columns, by position, in the order given; of all without.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.schema(Some(&[1]))?, Schema::from_iter([("b".into(), DataType::String)]));
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When one of them is of a type that Polars cannot hold, is given twice, or is not there.
@@ -160,11 +287,36 @@ impl IpcIndex {
     }
 
     /// The names of all columns.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert!(index.column_names().eq(["a", "b"]));
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn column_names(&self) -> impl ExactSizeIterator<Item = &PlSmallStr> {
         self.0.schema.columns.iter().map(|column| &column.name)
     }
 
     /// The positions of columns.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.column_indices(&["b", "a"])?, [1, 0]);
+    /// assert!(index.column_indices(&["c"]).is_err());
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When one of them is not there (the error names those that are), is given twice, or is of a type
@@ -176,30 +328,99 @@ impl IpcIndex {
     }
 
     /// The custom metadata of the schema.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter, Metadata};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # use std::sync::Arc;
+    /// # let mut df = DataFrame::new(1, vec![Column::new("a".into(), [1i64])])?;
+    /// # let mut bytes = Vec::new();
+    /// let mut writer = IpcWriter::new(&mut bytes);
+    /// writer.set_custom_schema_metadata(Arc::new(Metadata::from([("origin".into(), "sensor 7".into())])));
+    /// writer.finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.custom_metadata()["origin"], "sensor 7");
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn custom_metadata(&self) -> Metadata {
         user_metadata(&self.0.schema.wire.metadata)
     }
 
-    /// The same as bytes, in its order: also what is not UTF-8, which is missing there.
+    /// The same as bytes, in its order, including entries that are not UTF-8, which are missing there.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter, Metadata};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # use std::sync::Arc;
+    /// # let mut df = DataFrame::new(1, vec![Column::new("a".into(), [1i64])])?;
+    /// # let mut bytes = Vec::new();
+    /// let mut writer = IpcWriter::new(&mut bytes);
+    /// writer.set_custom_schema_metadata(Arc::new(Metadata::from([("origin".into(), "sensor 7".into())])));
+    /// writer.finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert!(index.custom_metadata_bytes().contains(&(b"origin".to_vec(), b"sensor 7".to_vec())));
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn custom_metadata_bytes(&self) -> MetadataBytes {
         self.0.schema.written.metadata_bytes()
     }
 
     /// Rows of all batches.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.num_rows(), 3);
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn num_rows(&self) -> usize {
+        // Without batches there are no rows.
         self.0.row_ends.last().copied().unwrap_or(0)
     }
 
     /// Record batches.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.num_record_batches(), 2);
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn num_record_batches(&self) -> usize {
         self.0.batches.len()
     }
 
     /// Rows and bytes (as stored, all columns) of a record batch, if there is one of that number.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// let (rows, bytes) = index.batch_size(1).expect("there are two batches");
+    /// assert!(rows == 1 && bytes >= 8 + 16); // an integer, and a view of a string
+    /// assert_eq!(index.batch_size(2), None);
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn batch_size(&self, batch: usize) -> Option<(usize, u64)> {
         self.0.batches.get(batch).map(|entry| (entry.rows, entry.block.body_len))
@@ -207,12 +428,38 @@ impl IpcIndex {
 
     /// Whether any batch says that it has statistics. See
     /// [`IpcWriter::with_statistics`](crate::IpcWriter::with_statistics).
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).with_statistics(true).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert!(index.has_statistics());
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn has_statistics(&self) -> bool {
         self.0.has_statistics
     }
 
     /// Bytes read so far, of headers and of bodies; of memory those looked at.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// let opening = index.bytes_read();
+    /// index.read(0..2, &[0], true)?;
+    /// assert!(index.bytes_read() > opening);
+    /// # PolarsResult::Ok(())
+    /// ```
     #[must_use]
     pub fn bytes_read(&self) -> u64 {
         self.0.bytes_read.load(Ordering::Relaxed)
@@ -224,6 +471,18 @@ impl IpcIndex {
     /// With `parallel` the columns are decoded on Polars' thread pool, otherwise on the calling
     /// thread alone.
     ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.read(0..2, &[1, 0], true)?.get_column_names(), ["b", "a"]);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When the range or a column is not there, the file has changed, or a batch is not valid.
     pub fn read(&self, batches: Range<usize>, columns: &[usize], parallel: bool) -> PolarsResult<DataFrame> {
@@ -231,6 +490,20 @@ impl IpcIndex {
     }
 
     /// As [`read`](Self::read), and how many bytes that took.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// let (_, all) = index.read_counted(0..2, &[0, 1], true)?;
+    /// let (df, one) = index.read_counted(0..2, &[0], true)?;
+    /// assert!(df.width() == 1 && one < all);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`read`](Self::read).
@@ -295,6 +568,8 @@ impl IpcIndex {
 
     /// A plan for reading some columns, by position and in that order, of a range of batches: without I/O.
     ///
+    /// See [`IpcIndexBuilder`] for an example.
+    ///
     /// # Errors
     /// When the range or a column is not there.
     pub fn plan(&self, batches: Range<usize>, columns: &[usize]) -> PolarsResult<ReadPlan> {
@@ -302,6 +577,22 @@ impl IpcIndex {
     }
 
     /// As [`plan`](Self::plan), for a range of rows, counted over all batches.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes.clone(), IpcLimits::default())?;
+    /// let mut plan = index.plan_rows(1..3, &[0])?;
+    /// while let Some(range) = plan.needed().first().cloned() {
+    ///     plan.give(range.clone(), bytes[range.start as usize..range.end as usize].to_vec())?;
+    /// }
+    /// assert_eq!(plan.decode()?.column("a")?.i64()?.to_vec(), [Some(2), Some(3)]);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// When the rows or a column are not there.
@@ -322,6 +613,7 @@ impl IpcIndex {
         }
         let first = ends.partition_point(|end| *end <= rows.start);
         let last = ends.partition_point(|end| *end < rows.end);
+        // No rows come before the first batch.
         let before = first.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
         Ok((first..last + 1, rows.start - before))
     }

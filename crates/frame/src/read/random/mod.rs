@@ -7,7 +7,7 @@
 //!   IpcIndex::read(batches, columns) -- heads again, bytes of those columns --> DataFrame
 //! ```
 //!
-//! An index is small: it keeps where messages are, not what is in them, and no file is held open. Neighbours:
+//! An index is small: it keeps where messages are, not their contents, and no file is held open. Neighbours:
 //! [`builder`] makes it, without I/O; [`ipc_index`] opens sources for it. [`index`] reads by it, [`plan`] does so
 //! without I/O, and [`origin`] is where bytes come from. [`dictionaries`] keeps state that batches share;
 //! [`statistics`] rules batches out.

@@ -32,12 +32,21 @@ impl Default for IpcIndexOptions {
 
 impl IpcIndexOptions {
     /// Caps on what the source may claim.
+    ///
+    /// See [`IpcIndexOptions`] for an example.
     pub fn with_limits(mut self, limits: IpcLimits) -> Self {
         self.limits = limits;
         self
     }
 
     /// The types of columns, where there is a choice.
+    ///
+    /// ```
+    /// use floe_frame::{IpcIndexOptions, TypeOptions};
+    ///
+    /// let options = IpcIndexOptions::default().with_types(TypeOptions::default().with_text_as_binary(true));
+    /// assert_ne!(options, IpcIndexOptions::default());
+    /// ```
     pub fn with_types(mut self, types: TypeOptions) -> Self {
         self.types = types;
         self
@@ -45,20 +54,24 @@ impl IpcIndexOptions {
 
     /// Bytes at the end of the source that are read at once, to find the footer of a file in them. Defaults to 256 KiB. A
     /// source that is no longer is read as a whole.
+    ///
+    /// See [`IpcIndexOptions`] for an example.
     pub fn with_tail_bytes(mut self, tail_bytes: u64) -> Self {
         self.tail_bytes = tail_bytes;
         self
     }
 
-    /// Ranges with at most this many bytes between them are read by one request. Defaults to 64 KiB: about what a store
-    /// sends in the time that another request takes.
+    /// Ranges with at most this many bytes between them are read by one request. Defaults to 64 KiB: about the bytes
+    /// that a store sends in the time of another request.
+    ///
+    /// See [`IpcIndexOptions`] for an example.
     pub fn with_gap_bytes(mut self, gap_bytes: u64) -> Self {
         self.gap_bytes = gap_bytes;
         self
     }
 }
 
-/// How a source is indexed, which depends on what a read costs.
+/// How a source is indexed, which depends on the cost of a read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Profile {
     /// Bytes at the end that are read first.
@@ -67,7 +80,7 @@ pub(super) struct Profile {
     pub(super) whole_bytes: u64,
     /// Bytes between ranges that are read along.
     pub(super) gap_bytes: u64,
-    /// Whether the first bytes are read in any case. Otherwise a file is told by its last ones.
+    /// Whether the first bytes are read in any case. Otherwise a file is recognised by its last ones.
     pub(super) sees_start: bool,
     /// Of files of up to this many batches all heads are read. Of others the rows may come from the footer, if the
     /// heads of three batches agree; of `None` they come from the footer without a look at heads.
@@ -77,7 +90,7 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// For memory: nothing is read but what is needed.
+    /// For memory: only the bytes needed are read.
     pub(super) const MEMORY: Self = Self {
         tail_bytes: 16,
         whole_bytes: 0,

@@ -1,4 +1,4 @@
-//! A read by an index without I/O: which bytes it takes, and what they become.
+//! A read by an index without I/O: the ranges it takes, and the frame they become.
 //!
 //! ```text
 //!   plan --> heads of batches, unless they are known --> buffers of the columns, dictionaries --> decode
@@ -25,6 +25,8 @@ use crate::read::segments::exact_ranges;
 ///
 /// First come the heads of the batches, unless the index knows them from an earlier read. Then come the buffers of the
 /// columns and the dictionaries that those need: exactly their bytes, and the padding between neighbours.
+///
+/// See [`IpcIndexBuilder`](crate::IpcIndexBuilder) for an example.
 #[must_use]
 pub struct ReadPlan {
     index: Arc<Index>,
@@ -56,6 +58,22 @@ impl ReadPlan {
     }
 
     /// Decode on Polars' thread pool. Defaults to true.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes.clone(), IpcLimits::default())?;
+    /// let mut plan = index.plan(0..2, &[0, 1])?.with_parallel(false);
+    /// while let Some(range) = plan.needed().first().cloned() {
+    ///     plan.give(range.clone(), bytes[range.start as usize..range.end as usize].to_vec())?;
+    /// }
+    /// assert_eq!(plan.decode()?, df);
+    /// # PolarsResult::Ok(())
+    /// ```
     pub fn with_parallel(mut self, parallel: bool) -> Self {
         self.parallel = parallel;
         self
@@ -63,6 +81,8 @@ impl ReadPlan {
 
     /// The ranges that are needed next, ascending and apart; none when [`decode`](Self::decode) can be called. They may
     /// be read at once. [`join_ranges`](crate::join_ranges) makes fewer of them.
+    ///
+    /// See [`IpcIndexBuilder`](crate::IpcIndexBuilder) for an example.
     #[must_use]
     pub fn needed(&self) -> Vec<Range<u64>> {
         self.request.needed().to_vec()
@@ -70,6 +90,8 @@ impl ReadPlan {
 
     /// Takes the bytes of one of the ranges that are needed, or of a longer one that holds it: `Vec<u8>`, `Bytes`,
     /// `Buffer<u8>`. They are not copied: buffers that are not compressed become views into them.
+    ///
+    /// See [`IpcIndexBuilder`](crate::IpcIndexBuilder) for an example.
     ///
     /// # Errors
     /// When they are not as many as the range has, or were not asked for: nothing has happened then. When the head of a
@@ -84,6 +106,8 @@ impl ReadPlan {
     }
 
     /// The columns, in the order in which they were asked for.
+    ///
+    /// See [`IpcIndexBuilder`](crate::IpcIndexBuilder) for an example.
     ///
     /// # Errors
     /// When bytes are still needed, or a batch is not valid.

@@ -20,7 +20,7 @@ impl Request {
         Self { given: SparseSource::new(len), needed: Vec::new() }
     }
 
-    /// Asks for ranges, but for what of them is there.
+    /// Asks for ranges, without the parts that are there.
     pub(super) fn ask(&mut self, ranges: &[Range<u64>]) {
         let missing: Vec<Range<u64>> =
             ranges.iter().filter(|range| !self.given.has(range)).cloned().collect();
@@ -56,7 +56,7 @@ impl Request {
         Ok(())
     }
 
-    /// Reads what is needed by one call of a source, and says how many bytes came.
+    /// Reads the needed ranges by one call of a source, and returns how many bytes came.
     pub(super) fn read_from(&mut self, source: &dyn RangedSource, gap: u64) -> PolarsResult<u64> {
         let mut read = 0;
         for (range, bytes) in read_joined_ranges(source, &self.needed, gap)? {
@@ -67,7 +67,7 @@ impl Request {
     }
 }
 
-/// A body of which it is only noted what would be read.
+/// A body that only records which ranges would be read.
 #[derive(Default)]
 pub(super) struct Recorder(pub(super) std::sync::Mutex<Vec<Range<u64>>>);
 

@@ -19,7 +19,7 @@ use crate::statistics::bounds::parse;
 use crate::statistics::{BatchStatistics, ColumnStatistics, KEY, fingerprint, schema_fingerprint};
 
 /// The statistics of one batch's columns.
-type Known = Vec<Option<ColumnStatistics>>;
+type KnownStatistics = Vec<Option<ColumnStatistics>>;
 
 impl IpcIndex {
     /// Statistics of some columns: a row for each batch of the range. It has the columns `len` (its rows) and, for each
@@ -29,6 +29,20 @@ impl IpcIndex {
     /// Reads each batch's header, and samples of the columns asked for, which the statistics must match. Statistics of
     /// another batch, edited ones, and ones left by a tool that rewrote the values count as unknown.
     ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).with_statistics(true).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// let statistics = index.statistics(0..2, &[0])?;
+    /// assert_eq!(statistics.get_column_names(), ["len", "a_min", "a_max", "a_nc"]);
+    /// assert_eq!(statistics.column("a_max")?.i64()?.to_vec(), [Some(2), Some(3)]);
+    /// # PolarsResult::Ok(())
+    /// ```
+    ///
     /// # Errors
     /// When a column or batch is not there, or a header cannot be read. Statistics that cannot be
     /// understood are no error.
@@ -37,6 +51,19 @@ impl IpcIndex {
     }
 
     /// As [`statistics`](Self::statistics), and how many bytes had to be read.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [1i64, 2, 3]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcWriter::new(&mut bytes).with_record_batch_size(2).with_statistics(true).finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// let (statistics, bytes) = index.statistics_counted(0..1, &[0])?;
+    /// assert!(statistics.height() == 1 && bytes > 0);
+    /// # PolarsResult::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`statistics`](Self::statistics).
@@ -49,13 +76,14 @@ impl IpcIndex {
         let known = self.0.known_statistics(batches.clone(), columns);
         let (known, bytes) = known.map_err(|e| self.0.place(e))?;
         let rows = batches.clone().map(|batch| {
+            // `known_statistics` has checked the range.
             let rows = self.batch_size(batch).map_or(0, |(rows, _)| rows);
             IdxSize::try_from(rows).ok()
         });
         let rows: IdxCa = rows.collect_ca("len".into());
         let mut frame = vec![rows.into_column()];
         for (i, (name, dtype)) in schema.iter().enumerate() {
-            let of = |batch: &Known| batch.get(i).cloned().flatten();
+            let of = |batch: &KnownStatistics| batch.get(i).cloned().flatten();
             let of: Vec<Option<ColumnStatistics>> = known.iter().map(of).collect();
             let bound = |pick: fn(&ColumnStatistics) -> Option<&String>, suffix: &str| {
                 let value = |known: &Option<ColumnStatistics>| {
@@ -63,6 +91,7 @@ impl IpcIndex {
                         .as_ref()
                         .and_then(pick)
                         .and_then(|text| parse(text, dtype))
+                        // Null stands for a bound that is not known.
                         .unwrap_or(AnyValue::Null)
                 };
                 let values: Vec<AnyValue<'_>> = of.iter().map(value).collect();
@@ -80,17 +109,21 @@ impl IpcIndex {
 }
 
 impl Index {
-    fn known_statistics(&self, batches: Range<usize>, columns: &[usize]) -> PolarsResult<(Vec<Known>, u64)> {
+    fn known_statistics(
+        &self,
+        batches: Range<usize>,
+        columns: &[usize],
+    ) -> PolarsResult<(Vec<KnownStatistics>, u64)> {
         let n = batches.len();
         if !self.has_statistics {
-            return Ok((vec![Known::new(); n], 0));
+            return Ok((vec![KnownStatistics::new(); n], 0));
         }
         // Of all streams that lie one behind another, which mostly have one schema.
         let own = schema_fingerprint(&self.schema.written);
         let known_in = |source: &dyn RangedSource| {
             let known =
                 pool::executor(true).map(n, |i| self.known_of(source, batches.start + i, columns, own));
-            known.into_iter().collect::<PolarsResult<Vec<Known>>>()
+            known.into_iter().collect::<PolarsResult<Vec<KnownStatistics>>>()
         };
         self.reading(|source| {
             if source.read_cost() == ReadCost::Request {
@@ -100,7 +133,7 @@ impl Index {
         })
     }
 
-    /// Reads what statistics have to be held against by two requests: heads, unless they are known, and samples.
+    /// Reads the bytes to check statistics against by two requests: heads, unless they are known, and samples.
     fn fetch_for_statistics(
         &self,
         source: &dyn RangedSource,
@@ -136,8 +169,8 @@ impl Index {
         batch: usize,
         columns: &[usize],
         schema: u64,
-    ) -> PolarsResult<Known> {
-        let Some(entry) = self.batches.get(batch) else { return Ok(Known::new()) };
+    ) -> PolarsResult<KnownStatistics> {
+        let Some(entry) = self.batches.get(batch) else { return Ok(KnownStatistics::new()) };
         let stream = self.stream_of(batch)?;
         let schema = if Arc::ptr_eq(&stream.schema, &self.schema) {
             schema
@@ -147,17 +180,19 @@ impl Index {
         let head = self.head(source, entry, batch)?;
         let text = head.metadata.iter().find(|(key, _)| key == KEY);
         let Some(said) = text.and_then(|(_, text)| BatchStatistics::from_text(text)) else {
-            return Ok(Known::new());
+            return Ok(KnownStatistics::new());
         };
         let width = stream.schema.written.fields.len();
         let about_this =
             said.batch == batch - stream.first_batch && said.rows == entry.rows && said.schema == schema;
         if !about_this || said.columns.len() != width {
-            return Ok(Known::new());
+            return Ok(KnownStatistics::new());
         }
         let body = SourceBody { source, start: body_start(entry.block) };
         // A batch that cannot be understood is an error when it is read, which it will be then.
-        let Ok(prints) = prints(&stream.schema, &head, &body, columns) else { return Ok(Known::new()) };
+        let Ok(prints) = prints(&stream.schema, &head, &body, columns) else {
+            return Ok(KnownStatistics::new());
+        };
         let known = columns.iter().zip(prints).map(|(column, print)| {
             let said = said.columns.get(*column)?;
             (said.fingerprint == print && said.nulls <= entry.rows).then(|| said.clone())
@@ -181,8 +216,11 @@ fn prints(
             Some([from, to]) => [from, to],
             _ => polars_bail!(OutOfBounds: "column {column} is out of range"),
         };
-        let nodes = header.nodes.get(from.node..to.node).unwrap_or_default();
-        let buffers = header.buffers.get(from.buffer..to.buffer).unwrap_or_default();
+        let nodes = header.nodes.get(from.node..to.node);
+        let buffers = header.buffers.get(from.buffer..to.buffer);
+        let (Some(nodes), Some(buffers)) = (nodes, buffers) else {
+            polars_bail!(ComputeError: "a batch has fewer nodes or buffers than column {column} needs");
+        };
         let lens: Vec<u64> = buffers.iter().map(|buffer| buffer.len).collect();
         let print = fingerprint(nodes, &lens, |i, range, out| match buffers.get(i) {
             Some(spec) => body.read_into(spec.offset + range.start..spec.offset + range.end, out),

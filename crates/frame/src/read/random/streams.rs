@@ -15,7 +15,7 @@ use polars_core::prelude::*;
 
 use super::found::{BatchEntry, DictionaryId, Found, StreamPlace};
 use crate::error::format_error;
-use crate::read::footer::SNIFFED;
+use crate::read::footer::SNIFFED_BYTES;
 use crate::read::read_ahead::ReadAhead;
 use crate::read::types::TypeOptions;
 use crate::schema::{ReadColumn, ReadSchema, TypeDifference};
@@ -41,7 +41,7 @@ pub(super) struct StreamWalk {
 }
 
 /// The result of a step of a walk.
-pub(super) enum Walked {
+pub(super) enum WalkStep {
     /// These bytes are needed.
     Needs(Range<u64>),
     /// The end of the source.
@@ -62,7 +62,7 @@ impl StreamWalk {
     }
 
     /// Goes on as far as the bytes reach.
-    pub(super) fn walk(&mut self) -> PolarsResult<Walked> {
+    pub(super) fn walk(&mut self) -> PolarsResult<WalkStep> {
         loop {
             if let Some(error) = self.failed.take() {
                 return Err(self.behind_another(error));
@@ -71,14 +71,16 @@ impl StreamWalk {
                 Err(error) if self.passed > 0 => {
                     // Bytes there that are no stream are examined for the message of the error.
                     self.failed = Some(error);
-                    let sniffed = self.from..self.len.min(self.from + SNIFFED as u64);
+                    let sniffed = self.from..self.len.min(self.from + SNIFFED_BYTES as u64);
                     if let Some(missing) = self.heads.missing(&sniffed, self.len) {
-                        return Ok(Walked::Needs(missing));
+                        return Ok(WalkStep::Needs(missing));
                     }
                 },
                 Err(error) => return Err(error),
-                Ok(Some(needed)) => return Ok(Walked::Needs(needed)),
-                Ok(None) if self.at == self.len => return Ok(Walked::Done(std::mem::take(&mut self.found))),
+                Ok(Some(needed)) => return Ok(WalkStep::Needs(needed)),
+                Ok(None) if self.at == self.len => {
+                    return Ok(WalkStep::Done(std::mem::take(&mut self.found)));
+                },
                 Ok(None) => {
                     self.passed = self.found.streams.len();
                     (self.from, self.start) = (self.at, self.at);
@@ -91,7 +93,7 @@ impl StreamWalk {
     /// The error of a stream behind others, or of the bytes in its place.
     fn behind_another(&mut self, error: PolarsError) -> PolarsError {
         let (at, before) = (self.from, self.passed);
-        let sniffed = at..self.len.min(at + SNIFFED as u64);
+        let sniffed = at..self.len.min(at + SNIFFED_BYTES as u64);
         let missing = |_| Ok(Buffer::default());
         let begin = self.heads.get(sniffed, self.len, missing);
         match begin.as_ref().map(|begin| check_stream(begin)) {

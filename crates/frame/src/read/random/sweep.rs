@@ -23,13 +23,13 @@ const MAX_BYTES_AT_ONCE: u64 = 64 << 20;
 
 /// A message whose head is wanted: its number among those of its kind.
 #[derive(Debug, Clone, Copy)]
-enum Wanted {
+enum WantedHead {
     Dictionary(usize),
     Batch(usize),
 }
 
 /// The contents of a head.
-enum Said {
+enum HeadContents {
     Dictionary(DictionaryId),
     Batch { rows: usize, has_statistics: bool },
 }
@@ -40,7 +40,7 @@ pub(super) struct HeadSweep {
     limits: IpcLimits,
     /// The rows of batches as the footer says, if some heads or none are enough to believe it.
     rows: Option<Vec<usize>>,
-    wanted: Vec<Wanted>,
+    wanted: Vec<WantedHead>,
     /// How many of them have been asked for, and have been looked at.
     asked: usize,
     seen: usize,
@@ -64,7 +64,8 @@ impl HeadSweep {
         // Where no heads are read for the rows, those of dictionaries are read when a column needs one.
         let is_lazy = rows.is_some() && profile.checked_batches.is_none();
         let dictionaries = if is_lazy { 0 } else { footer.dictionaries.len() };
-        let wanted = (0..dictionaries).map(Wanted::Dictionary).chain(sampled.into_iter().map(Wanted::Batch));
+        let wanted =
+            (0..dictionaries).map(WantedHead::Dictionary).chain(sampled.into_iter().map(WantedHead::Batch));
         let has_statistics = footer.metadata.iter().any(|(key, _)| key == statistics::KEY);
         Self {
             limits,
@@ -79,12 +80,13 @@ impl HeadSweep {
         }
     }
 
-    fn block(&self, wanted: Wanted) -> Block {
+    fn block(&self, wanted: WantedHead) -> Block {
         let block = match wanted {
-            Wanted::Dictionary(number) => self.footer.dictionaries.get(number),
-            Wanted::Batch(number) => self.footer.batches.get(number),
+            WantedHead::Dictionary(number) => self.footer.dictionaries.get(number),
+            WantedHead::Batch(number) => self.footer.batches.get(number),
         };
-        // Numbers are counted off those lists.
+        // Numbers are counted off those lists. A block of no bytes would be an error where its head is read.
+        debug_assert!(block.is_some(), "the footer lists no {wanted:?}");
         block.copied().unwrap_or_default()
     }
 
@@ -101,25 +103,31 @@ impl HeadSweep {
         ranges
     }
 
-    /// The blocks of what was asked for last.
+    /// The blocks asked for last.
     pub(super) fn asked_blocks(&self) -> Vec<Block> {
+        // `seen` never passes `asked`, nor that the end.
         let wanted = self.wanted.get(self.seen..self.asked).unwrap_or_default();
         wanted.iter().map(|wanted| self.block(*wanted)).collect()
     }
 
-    /// Looks at what was asked for, in parallel.
+    /// Decodes the heads asked for, in parallel.
     pub(super) fn look(&mut self, given: &SparseSource) -> PolarsResult<()> {
+        // `seen` never passes `asked`, nor that the end.
         let wanted = self.wanted.get(self.seen..self.asked).unwrap_or_default();
-        let tasks: Vec<&[Wanted]> = wanted.chunks(HEADS_PER_TASK).collect();
-        let said = pool::executor(true).map(tasks.len(), |task| {
+        let tasks: Vec<&[WantedHead]> = wanted.chunks(HEADS_PER_TASK).collect();
+        let contents = pool::executor(true).map(tasks.len(), |task| {
+            // The executor was given the number of tasks.
             let wanted = tasks.get(task).copied().unwrap_or_default();
-            wanted.iter().map(|wanted| self.said(*wanted, given)).collect::<PolarsResult<Vec<Said>>>()
+            wanted
+                .iter()
+                .map(|wanted| self.contents(*wanted, given))
+                .collect::<PolarsResult<Vec<HeadContents>>>()
         });
-        let said = said.into_iter().collect::<PolarsResult<Vec<Vec<Said>>>>()?;
-        for said in said.into_iter().flatten() {
-            match said {
-                Said::Dictionary(id) => self.dictionary_ids.push(id),
-                Said::Batch { rows, has_statistics } => {
+        let contents = contents.into_iter().collect::<PolarsResult<Vec<Vec<HeadContents>>>>()?;
+        for head in contents.into_iter().flatten() {
+            match head {
+                HeadContents::Dictionary(id) => self.dictionary_ids.push(id),
+                HeadContents::Batch { rows, has_statistics } => {
                     self.batch_rows.push(rows);
                     self.has_statistics |= has_statistics;
                 },
@@ -130,34 +138,35 @@ impl HeadSweep {
         Ok(())
     }
 
-    fn said(&self, wanted: Wanted, given: &SparseSource) -> PolarsResult<Said> {
+    fn contents(&self, wanted: WantedHead, given: &SparseSource) -> PolarsResult<HeadContents> {
         let block = self.block(wanted);
         let lost = || polars_err!(ComputeError: "the head of a message was not read");
         let head = given.get(head_range(block)).ok_or_else(lost)?;
         match wanted {
-            Wanted::Dictionary(number) => {
+            WantedHead::Dictionary(number) => {
                 let (header, _) = dictionary_of(&head, block, number, &self.limits)?;
-                Ok(Said::Dictionary(DictionaryId { id: header.id, is_delta: header.is_delta }))
+                Ok(HeadContents::Dictionary(DictionaryId { id: header.id, is_delta: header.is_delta }))
             },
-            Wanted::Batch(number) => {
+            WantedHead::Batch(number) => {
                 let head = batch_of(&head, block, number, &self.limits)?;
                 let has_statistics = head.metadata.iter().any(|(key, _)| key == statistics::KEY);
-                Ok(Said::Batch { rows: head.header.rows, has_statistics })
+                Ok(HeadContents::Batch { rows: head.header.rows, has_statistics })
             },
         }
     }
 
     /// Once all is seen, takes the footer by its word if the heads of some batches agree; otherwise wants all of them.
     fn believe(&mut self) {
+        // Not yet: heads are missing, or the footer has no rows.
         let Some(rows) = self.rows.as_ref().filter(|_| self.seen == self.wanted.len()) else { return };
         let sampled = self.wanted.iter().filter_map(|wanted| match wanted {
-            Wanted::Batch(number) => Some(*number),
-            Wanted::Dictionary(_) => None,
+            WantedHead::Batch(number) => Some(*number),
+            WantedHead::Dictionary(_) => None,
         });
         let agrees = sampled.zip(&self.batch_rows).all(|(batch, said)| rows.get(batch) == Some(said));
         if !agrees {
             (self.rows, self.batch_rows) = (None, Vec::new());
-            self.wanted = (0..self.footer.batches.len()).map(Wanted::Batch).collect();
+            self.wanted = (0..self.footer.batches.len()).map(WantedHead::Batch).collect();
             (self.asked, self.seen) = (0, 0);
         }
     }
@@ -165,6 +174,7 @@ impl HeadSweep {
     /// The results so far. A batch that has other rows than the footer says is an error when it is read.
     pub(super) fn finish(self, types: &TypeOptions) -> Found {
         let dictionaries = self.footer.dictionaries;
+        // Without rows in the footer all heads were read.
         let rows = self.rows.unwrap_or(self.batch_rows);
         let entry = |(block, rows)| BatchEntry { block, rows, dictionaries: dictionaries.len() };
         let batches = self.footer.batches.into_iter().zip(rows).map(entry).collect();

@@ -36,6 +36,8 @@ pub struct FileSource {
 impl FileSource {
     /// A file of the length that it has now.
     ///
+    /// See [`FileSource`] for an example.
+    ///
     /// # Errors
     /// When the length cannot be read, or it is no regular file.
     pub fn new(file: File) -> io::Result<Self> {

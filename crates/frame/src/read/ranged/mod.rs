@@ -6,8 +6,8 @@
 //!   RangedSource: a file | memory | a reader that seeks | what a user brings
 //! ```
 //!
-//! To add a source, implement [`RangedSource`]: `len` and `read_ranges` are enough. Neighbours: [`file`], [`memory`] and
-//! [`reader`] are the sources that floe has, [`sparse`] is what a caller without I/O has handed over.
+//! To add a source, implement [`RangedSource`]: `len` and `read_ranges` are enough. Neighbours: [`file`], [`memory`]
+//! and [`reader`] are the sources that floe has, [`sparse`] the ranges that a caller without I/O has handed over.
 
 mod exact;
 mod file;

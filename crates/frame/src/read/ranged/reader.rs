@@ -36,6 +36,8 @@ pub struct SeekSource<R> {
 impl<R: Read + Seek> SeekSource<R> {
     /// A source of the bytes that the reader has now, from its start to its end.
     ///
+    /// See [`SeekSource`] for an example.
+    ///
     /// # Errors
     /// When the reader cannot seek to its end.
     pub fn new(mut reader: R) -> io::Result<Self> {
@@ -103,6 +105,7 @@ impl<R: MmapBytesReader> RangedSource for ReaderSource<R> {
     fn len(&self) -> u64 {
         match self {
             Self::Shared(bytes) => bytes.len() as u64,
+            // `open` has seen the bytes; if they are gone, every read is an error.
             Self::Borrowed(reader) => reader.to_bytes().map_or(0, <[u8]>::len) as u64,
             Self::File { len, .. } => *len,
             Self::Seek(source) => source.len(),
@@ -119,6 +122,7 @@ impl<R: MmapBytesReader> RangedSource for ReaderSource<R> {
     fn read_into(&self, start: u64, out: &mut [u8]) -> io::Result<()> {
         match self {
             Self::Shared(bytes) => copy_from(bytes, start, out),
+            // Without bytes the copy is an error.
             Self::Borrowed(reader) => copy_from(reader.to_bytes().unwrap_or_default(), start, out),
             Self::File { reader, .. } => match reader.to_file() {
                 Some(file) => read_exact_at(file, out, start),

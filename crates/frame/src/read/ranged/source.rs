@@ -8,6 +8,13 @@ use floe_format::Result as WireResult;
 use polars_buffer::Buffer;
 
 /// The cost of a read of a [`RangedSource`], which decides how it is read.
+///
+/// ```
+/// use floe_frame::{OwnedBytes, RangedSource, ReadCost};
+///
+/// let source = OwnedBytes::new(b"0123456789".to_vec());
+/// assert_eq!(source.read_cost(), ReadCost::Memory);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadCost {
@@ -57,9 +64,18 @@ pub enum ReadCost {
 /// ```
 pub trait RangedSource: Send + Sync {
     /// Bytes of the whole source. They must not change while it is in use.
+    ///
+    /// See [`RangedSource`] for an example.
     fn len(&self) -> u64;
 
     /// Whether there are no bytes.
+    ///
+    /// ```
+    /// use floe_frame::{OwnedBytes, RangedSource};
+    ///
+    /// let source = OwnedBytes::new(b"0123456789".to_vec());
+    /// assert!(!source.is_empty() && OwnedBytes::new(b"").is_empty());
+    /// ```
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -67,12 +83,24 @@ pub trait RangedSource: Send + Sync {
     /// The bytes of each of some ranges, in the order of the ranges. Those are not empty, lie within the source, ascend
     /// and do not overlap; ranges that are near each other have been joined. They may be read at once.
     ///
+    /// See [`RangedSource`] for an example.
+    ///
     /// # Errors
     /// When the bytes cannot be read. Fewer bytes than a range has are an error of the source.
     fn read_ranges(&self, ranges: &[Range<u64>]) -> io::Result<Vec<Buffer<u8>>>;
 
     /// Fills `out` with the bytes from `start` on. Worth to be implemented by sources that can do so without a buffer of
     /// their own.
+    ///
+    /// ```
+    /// use floe_frame::{OwnedBytes, RangedSource};
+    ///
+    /// let source = OwnedBytes::new(b"0123456789".to_vec());
+    /// let mut out = [0; 2];
+    /// source.read_into(4, &mut out)?;
+    /// assert_eq!(&out, b"45");
+    /// # std::io::Result::Ok(())
+    /// ```
     ///
     /// # Errors
     /// As [`read_ranges`](Self::read_ranges).
@@ -89,24 +117,42 @@ pub trait RangedSource: Send + Sync {
     }
 
     /// A range as memory that arrays may be views into, if it is in memory already.
+    ///
+    /// ```
+    /// use floe_frame::{OwnedBytes, RangedSource};
+    ///
+    /// let source = OwnedBytes::new(b"0123456789".to_vec());
+    /// assert_eq!(source.shared(2..4).as_deref(), Some(&b"23"[..]));
+    /// ```
     fn shared(&self, range: Range<u64>) -> Option<Buffer<u8>> {
         let _ = range;
         None
     }
 
     /// A range as memory that is only lent, which is enough to decompress from.
+    ///
+    /// ```
+    /// use floe_frame::{RangedSource, SeekSource};
+    /// use std::io::Cursor;
+    ///
+    /// // A reader has no memory to lend: its bytes are copied.
+    /// assert!(SeekSource::new(Cursor::new(b"0123456789"))?.lent(2..4).is_none());
+    /// # std::io::Result::Ok(())
+    /// ```
     fn lent(&self, range: Range<u64>) -> Option<&[u8]> {
         let _ = range;
         None
     }
 
     /// The cost of a read. Defaults to [`ReadCost::Request`].
+    ///
+    /// See [`ReadCost`] for an example.
     fn read_cost(&self) -> ReadCost {
         ReadCost::Request
     }
 }
 
-/// A body: what lies behind `start`.
+/// A body: the bytes behind `start`.
 pub(in crate::read) struct SourceBody<'a> {
     pub(in crate::read) source: &'a dyn RangedSource,
     pub(in crate::read) start: u64,
