@@ -138,7 +138,7 @@ fn append_with(prefs: &LZ4FPreferences, input: &[u8], out: &mut Vec<u8>) -> Resu
     // SAFETY: `prefs` is a valid struct of liblz4's layout; the call only computes.
     let bound = unsafe { LZ4F_compressFrameBound(input.len(), prefs) };
     let write = |dst: &mut [MaybeUninit<u8>]| {
-        debug_assert_eq!(dst.len(), bound);
+        debug_assert_eq!(dst.len(), bound, "liblz4 gets the room of its bound");
         // SAFETY: pointers and lengths are those of two live slices, which do not overlap (one is borrowed
         // mutably); liblz4 itself checks `dst.len()` against the bound.
         let code = unsafe {
@@ -175,7 +175,7 @@ pub(crate) fn decompress(frame: &[u8], dst: &mut [MaybeUninit<u8>]) -> Result<()
             Block::Uncompressed(block) => copy(block, &mut dst[done..])?,
             Block::Compressed(block) => inflate(block, header, dst, done)?,
         };
-        debug_assert!(done <= dst.len());
+        debug_assert!(done <= dst.len(), "liblz4 wrote {done} of {} bytes", dst.len());
     }
     if done != dst.len() {
         return Err(wrong_len(dst.len()));
@@ -270,7 +270,7 @@ fn inflate(block: &[u8], header: Header, dst: &mut [MaybeUninit<u8>], done: usiz
     let history = if header.linked { done.min(WINDOW_BYTES) } else { 0 };
     let c_len = |len: usize| c_int::try_from(len).map_err(|_| corrupt("an LZ4 block is too large"));
     let (block_len, capacity, history_len) = (c_len(block.len())?, c_len(room)?, c_len(history)?);
-    debug_assert!(history <= done && done + room <= dst.len());
+    debug_assert!(history <= done && done + room <= dst.len(), "a block of {room} bytes at {done}");
     // One pointer for both: the history must lie right in front of the output.
     let base = dst.as_mut_ptr();
     // SAFETY: `block` is a live slice that does not overlap `dst`, which is borrowed mutably. `done + room <=

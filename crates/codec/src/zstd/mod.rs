@@ -99,7 +99,7 @@ unsafe impl WriteBuf for Dst<'_> {
     }
 
     unsafe fn filled_until(&mut self, n: usize) {
-        debug_assert!(n <= self.bytes.len());
+        debug_assert!(n <= self.bytes.len(), "libzstd wrote {n} of {} bytes", self.bytes.len());
         self.filled = n;
     }
 }

@@ -16,7 +16,7 @@ mod body_reader;
 mod bytes;
 mod decoder_options;
 mod decoding;
-mod dictionaries;
+mod dictionary_store;
 mod enclosed;
 mod fetch;
 mod file;

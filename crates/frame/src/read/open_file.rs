@@ -8,7 +8,7 @@ use polars_core::prelude::*;
 use polars_io::mmap::MmapBytesReader;
 
 use super::assemble::decode_frame;
-use super::dictionaries::Store;
+use super::dictionary_store::Store;
 use super::fetch::fetch;
 use super::flags;
 use super::footer::read_footer;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::dictionaries::Store;
+use super::dictionary_store::Store;
 use super::frame_builder::FrameBuilder;
 use super::in_place::InPlace;
 use super::options::{ColumnCounts, Projection};

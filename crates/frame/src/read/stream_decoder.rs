@@ -285,7 +285,7 @@ impl StreamDecoder {
     /// # IpcStreamWriter::new(&mut bytes).finish(&mut df)?;
     /// let mut decoder = StreamDecoder::new();
     /// decoder.push(bytes[..100].to_vec())?;
-    /// assert_eq!(decoder.buffered_bytes(), 100); // a part of the schema
+    /// assert!((1..=100).contains(&decoder.buffered_bytes())); // a part of the schema
     /// decoder.push(bytes[100..].to_vec())?;
     /// assert_eq!(decoder.buffered_bytes(), 0);
     /// # PolarsResult::Ok(())

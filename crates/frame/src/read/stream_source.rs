@@ -8,7 +8,7 @@ use polars_core::prelude::*;
 
 use super::begin::{Begin, begin};
 use super::decoding::Decoding;
-use super::dictionaries::Store;
+use super::dictionary_store::Store;
 use super::enclosed::Enclosed;
 use super::health::Health;
 use super::message_source::{BodyRequest, Item, MessageSource};

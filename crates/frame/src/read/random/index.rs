@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use floe_format::{Block, IpcLimits};
 use polars_core::prelude::*;
 
-use super::dictionaries::{DictionaryIndex, DictionaryRead};
+use super::dictionary_index::{DictionaryIndex, DictionaryRead};
 use super::found::{BatchEntry, Found, IpcKind, SchemaRun, StreamPlace};
 use super::head_cache::HeadCache;
 use super::options::Profile;

@@ -9,11 +9,11 @@
 //!
 //! An index is small: it keeps where messages are, not their contents, and no file is held open. Neighbours:
 //! [`builder`] makes it, without I/O; [`ipc_index`] opens sources for it. [`index`] reads by it, [`plan`] does so
-//! without I/O, and [`origin`] is where bytes come from. [`dictionaries`] keeps state that batches share;
+//! without I/O, and [`origin`] is where bytes come from. [`dictionary_index`] keeps state that batches share;
 //! [`statistics`] rules batches out.
 
 mod builder;
-mod dictionaries;
+mod dictionary_index;
 mod found;
 mod head_cache;
 mod index;

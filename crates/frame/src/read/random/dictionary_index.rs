@@ -12,7 +12,7 @@ use polars_core::prelude::*;
 use super::found::{DictionaryId, IpcKind};
 use crate::error::format_error;
 use crate::pool;
-use crate::read::dictionaries::Store;
+use crate::read::dictionary_store::Store;
 use crate::read::heads::{body_start, dictionary_at};
 use crate::read::options::{Projection, ReadOptions};
 use crate::read::ranged::{RangedSource, SourceBody};
