@@ -142,6 +142,7 @@
 //!
 //! The default is every dtype of Polars' `dtype-full`, `dtype-extension`, time zones, and both codecs (`lz4`, `zstd`).
 //! `object` is off, as in Polars; all `dtype-*` features forward to Polars' own.
+//! `cloud` adds [`cloud`](https://docs.rs/floe/latest/floe/cloud/): object stores, and asynchronous readers and writers.
 //! `lazy` adds [`lazy`](https://docs.rs/floe/latest/floe/lazy/): LazyFrames into streams and files, and out of them.
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
@@ -159,6 +160,12 @@ pub use floe_frame::{
 };
 #[cfg(feature = "lazy")]
 pub use floe_lazy as lazy;
+#[cfg(feature = "cloud")]
+pub use floe_object_store as cloud;
+#[cfg(feature = "cloud")]
+pub use floe_object_store::{
+    AsyncFrameWriter, AsyncIpcStreamReader, AsyncIpcStreamWriter, AsyncIpcWriter, IpcObject, ObjectFile,
+};
 
 // The examples of the README and of pages run with the tests, which turn `lazy` on.
 #[cfg(all(doctest, feature = "lazy"))]

@@ -54,6 +54,11 @@ impl Pushed {
         self.len
     }
 
+    /// Bytes that have to come before anything can be taken, as far as that is known.
+    pub(super) fn missing_bytes(&self) -> usize {
+        self.wanted.saturating_sub(self.len)
+    }
+
     /// Says that no more will come.
     pub(super) fn complete(&mut self) {
         self.is_complete = true;

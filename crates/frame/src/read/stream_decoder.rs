@@ -1,5 +1,6 @@
 //! Decoding a stream without I/O.
 
+use floe_format::constants::CONTINUATION;
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 
@@ -293,6 +294,37 @@ impl StreamDecoder {
     #[must_use]
     pub fn buffered_bytes(&self) -> usize {
         self.stream.input.buffered_bytes()
+    }
+
+    /// Bytes that have to come before anything more can be decoded, at least; 0 behind the end marker. Whoever reads no
+    /// more than these stands right behind the stream afterwards.
+    ///
+    /// ```
+    /// use floe_frame::StreamDecoder;
+    ///
+    /// let mut decoder = StreamDecoder::new();
+    /// assert_eq!(decoder.needed_bytes(), 4); // a marker
+    /// decoder.push(vec![0xFF, 0xFF, 0xFF, 0xFF, 16, 0, 0, 0])?;
+    /// assert_eq!(decoder.needed_bytes(), 16); // the rest of a head
+    /// # polars_core::prelude::PolarsResult::Ok(())
+    /// ```
+    #[must_use]
+    pub fn needed_bytes(&self) -> usize {
+        if self.saw_end_marker() {
+            return 0;
+        }
+        match self.stream.input.missing_bytes() {
+            0 if self.is_begun => 1,
+            0 => CONTINUATION.len(),
+            missing => missing,
+        }
+    }
+
+    /// Whether the stream lies in a file, whose footer follows its end marker.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn is_in_file(&self) -> bool {
+        self.stream.current.file.is_some()
     }
 
     /// All that is complete, one frame for each batch.

@@ -445,6 +445,14 @@ impl IpcIndex {
         self.0.has_statistics
     }
 
+    /// Whether any of some columns, by position, needs dictionaries. False for columns that are not there.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn has_dictionaries(&self, columns: &[usize]) -> bool {
+        let options = ReadOptions { projection: Some(columns.to_vec()), ..ReadOptions::default() };
+        Projection::new(&self.0.schema, &options).is_ok_and(|projection| !projection.slots.is_empty())
+    }
+
     /// Bytes read so far, of headers and of bodies; of memory those looked at.
     ///
     /// ```

@@ -69,6 +69,18 @@ impl IpcIndexOptions {
         self.gap_bytes = gap_bytes;
         self
     }
+
+    /// Bytes at the end of the source that are read at once.
+    #[must_use]
+    pub fn tail_bytes(&self) -> u64 {
+        self.tail_bytes
+    }
+
+    /// The longest gap between ranges that are read by one request.
+    #[must_use]
+    pub fn gap_bytes(&self) -> u64 {
+        self.gap_bytes
+    }
 }
 
 /// How a source is indexed, which depends on the cost of a read.
