@@ -143,13 +143,88 @@ fn one_of_eight_columns_takes_its_bytes_and_few_requests() {
         assert_eq!(frames.len(), 16);
         let all = frames.into_iter().reduce(|all, frame| all.vstack(&frame).unwrap()).unwrap();
         assert_frames_equal(&all, &df.select(["c5"]).unwrap());
-        let (first, _) = store.take_gets();
-        // The heads are known from now on: one request for each batch, of the column's bytes.
-        object.read().columns(["c2"]).collect().await.unwrap();
         let (requests, read) = store.take_gets();
         let column = 16 * 16_384 * 8;
-        assert_eq!(requests, 16);
-        assert!(read <= column + column / 10, "{read} bytes of {column}");
-        assert!(first <= 1 + 16 + 16, "{first} requests at first");
+        assert_eq!(requests, 17, "one for the end, one for each batch");
+        assert!(read - (256 << 10) <= column + column / 10, "{read} bytes of {column}");
+
+        // Without a layout heads are read first, and then are known.
+        let mut bytes = Vec::new();
+        let writer = IpcWriter::new(&mut bytes).with_layout(false).with_record_batch_size(16_384);
+        { writer }.finish(&mut df.clone()).unwrap();
+        let store = store_of(bytes).await;
+        let object = open(&store, IpcIndexOptions::default()).await.unwrap();
+        object.read().columns(["c5"]).collect().await.unwrap();
+        assert_eq!(store.take_gets().0, 1 + 16 + 16);
+        let again = object.read().columns(["c2"]).collect().await.unwrap();
+        assert_frames_equal(&again, &df.select(["c2"]).unwrap());
+        let (requests, read) = store.take_gets();
+        assert!(requests == 16 && read <= column + column / 10, "{requests} requests, {read} bytes");
+    });
+}
+
+#[test]
+fn what_the_footer_says_of_heads_is_what_they_say() {
+    run(async {
+        // Every kind of column, compressed and not, in batches of several heights.
+        let mut arbitrary = floe_tests::arbitrary::Arbitrary::new(21);
+        let dtypes = floe_tests::arbitrary::dtypes();
+        let fields: Vec<_> =
+            dtypes.into_iter().map(|(name, dtype)| (PlSmallStr::from_str(name), dtype)).collect();
+        let df = arbitrary.frame_of(&fields, 3_000);
+        for compression in [None, Some(IpcCompression::LZ4), Some(IpcCompression::ZSTD(Default::default()))] {
+            let bytes = file(&df, 700, compression);
+            let layout = IpcReader::from_bytes(bytes.clone()).footer_metadata_bytes().unwrap();
+            let has_layout = layout.iter().any(|(key, _)| key == b"floe:layout");
+            assert!(has_layout, "{} bytes", bytes.len());
+            let store = store_of(bytes.clone()).await;
+            let options = IpcIndexOptions::default().with_tail_bytes(64 << 10).with_gap_bytes(0);
+            let object = open(&store, options).await.unwrap();
+            assert_frames_equal(&object.read().collect().await.unwrap(), &df);
+            // No byte of a head is read.
+            let index = IpcIndex::from_bytes(bytes, IpcLimits::default()).unwrap();
+            let heads = index.num_record_batches();
+            store.take_requests();
+            object.read().columns([0]).collect().await.unwrap();
+            assert!(store.take_gets().0 <= heads * 3);
+        }
+    });
+}
+
+#[test]
+fn small_files_have_no_layout_and_users_do_not_see_it() {
+    let df = numbers(100, 3);
+    let keys = |bytes: &[u8]| {
+        let reader = IpcReader::from_bytes(bytes.to_vec());
+        let all = reader.footer_metadata_bytes().unwrap();
+        let shown = reader.footer_metadata().unwrap();
+        (all.iter().any(|(key, _)| key == b"floe:layout"), shown.is_empty())
+    };
+    assert_eq!(keys(&file(&df, 10, None)), (false, true));
+    let large = numbers(20_000, 3);
+    assert_eq!(keys(&file(&large, 1_000, None)), (true, true));
+    let mut bytes = Vec::new();
+    IpcWriter::new(&mut bytes).with_layout(false).finish(&mut large.clone()).unwrap();
+    assert_eq!(keys(&bytes), (false, true));
+}
+
+#[test]
+fn statistics_of_the_footer_take_no_request_if_they_are_trusted() {
+    run(async {
+        let df = numbers(4_000, 2);
+        let mut bytes = Vec::new();
+        let mut writer = IpcWriter::new(&mut bytes).with_statistics(true).with_record_batch_size(500);
+        writer.finish(&mut df.clone()).unwrap();
+        let store = store_of(bytes.clone()).await;
+        let expected = IpcIndex::from_bytes(bytes, IpcLimits::default()).unwrap();
+        let expected = expected.statistics(1..8, &[1, 0]).unwrap();
+        assert_eq!(expected.column("c0_min").unwrap().null_count(), 0);
+        let options = IpcIndexOptions::default().with_trusted_statistics(true);
+        let object = open(&store, options).await.unwrap();
+        store.take_requests();
+        assert_eq!(object.index().statistics(1..8, &[1, 0]).unwrap(), expected);
+        assert!(store.take_requests().is_empty());
+        let object = open(&store, IpcIndexOptions::default()).await.unwrap();
+        assert!(object.index().statistics(1..8, &[1, 0]).is_err(), "there is nothing to hold them against");
     });
 }

@@ -16,6 +16,7 @@
 
 mod cumulative;
 mod error;
+mod layout;
 mod options;
 mod pool;
 mod read;

@@ -55,6 +55,10 @@ impl<W: Write> Writer<W> {
         either!(self, writer => writer.shrink_to_fit());
     }
 
+    pub(crate) fn set_max_bytes(&mut self, max_bytes: u64) {
+        either!(self, writer => writer.set_max_bytes(max_bytes));
+    }
+
     pub(crate) fn get_mut(&mut self) -> &mut W {
         either!(self, writer => writer.get_mut())
     }

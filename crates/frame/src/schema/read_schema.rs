@@ -164,7 +164,8 @@ pub const HIVE_SCHEMA_KEY: &str = "floe.hive_schema";
 
 /// Keys under which floe and Polars keep metadata about the bytes, not about the data. Of schemas and footers users
 /// find them in [`MetadataBytes`], not among their own metadata.
-const OWN_KEYS: [&str; 3] = [crate::statistics::KEY, crate::cumulative::KEY, HIVE_SCHEMA_KEY];
+const OWN_KEYS: [&str; 4] =
+    [crate::statistics::KEY, crate::cumulative::KEY, crate::layout::KEY, HIVE_SCHEMA_KEY];
 
 /// Custom metadata as Polars has it. Of repeated keys the last counts.
 pub(crate) fn metadata_map(metadata: &KeyValues) -> Metadata {

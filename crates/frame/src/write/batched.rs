@@ -173,6 +173,11 @@ impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
         self.engine.shrink_to_fit();
     }
 
+    /// Leaves the layout out of the footer if the file has more bytes with it.
+    pub fn set_max_bytes(&mut self, max_bytes: u64) {
+        self.engine.emitter.set_max_bytes(max_bytes);
+    }
+
     /// The writer below. Writing to it corrupts the output.
     pub fn get_mut(&mut self) -> &mut W {
         self.engine.get_mut()

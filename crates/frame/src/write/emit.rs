@@ -2,13 +2,15 @@
 
 use std::io::Write;
 
-use floe_format::constants::{END_OF_STREAM, FILE_MAGIC, FILE_PREFIX};
+use floe_format::constants::{END_OF_STREAM, FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
 use floe_format::{Block, DictionaryHeader, KeyValues, MessageEncoder, Schema, Version, write_head};
 use polars_error::{PolarsResult, polars_bail};
 
 use super::batch::EncodedBatch;
 use super::output::Output;
+use super::statistics::FLAGS_KEY;
 use crate::error::format_error;
+use crate::layout::{self, LayoutLog};
 use crate::summary::WriteSummary;
 
 /// Stream or file.
@@ -27,6 +29,10 @@ pub(crate) struct Emitter<W> {
     dictionaries: Vec<Block>,
     batches: Vec<Block>,
     rows: Vec<u64>,
+    /// Where buffers are, if the footer is to say so.
+    layout: Option<LayoutLog>,
+    /// Bytes that a file must not exceed for the sake of its layout.
+    max_bytes: u64,
     state: State,
     summary: WriteSummary,
 }
@@ -40,7 +46,7 @@ enum State {
 }
 
 impl<W: Write> Emitter<W> {
-    pub(crate) fn new(writer: W, container: Container) -> Self {
+    pub(crate) fn new(writer: W, container: Container, layout: bool) -> Self {
         Self {
             output: Output::new(writer),
             container,
@@ -48,6 +54,8 @@ impl<W: Write> Emitter<W> {
             dictionaries: Vec::new(),
             batches: Vec::new(),
             rows: Vec::new(),
+            layout: (layout && container == Container::File).then(LayoutLog::default),
+            max_bytes: u64::MAX,
             state: State::New,
             summary: WriteSummary::default(),
         }
@@ -63,6 +71,11 @@ impl<W: Write> Emitter<W> {
 
     pub(crate) fn get_mut(&mut self) -> &mut W {
         self.output.get_mut()
+    }
+
+    /// Leaves out the layout if the file has more bytes with it.
+    pub(crate) fn set_max_bytes(&mut self, max_bytes: u64) {
+        self.max_bytes = max_bytes;
     }
 
     /// Gives back memory that only the next message needs.
@@ -136,6 +149,13 @@ impl<W: Write> Emitter<W> {
             let message =
                 this.encoder.batch(&batch.header, batch.body_len, metadata).map_err(format_error)?;
             let block = this.output.head(message, batch.body_len)?;
+            if metadata.iter().any(|(key, _)| key == FLAGS_KEY) {
+                // Those who read by the layout would miss the flags, which the heads have.
+                this.layout = None;
+            }
+            if let Some(layout) = &mut this.layout {
+                layout.note(&batch.header);
+            }
             this.body(batch)?;
             this.batches.push(block);
             this.rows.push(rows);
@@ -171,20 +191,36 @@ impl<W: Write> Emitter<W> {
             this.output.put(&END_OF_STREAM)?;
             if this.container == Container::File {
                 let metadata = footer_metadata(&this.rows);
-                let bytes = this
-                    .encoder
-                    .footer_of(schema, &this.dictionaries, &this.batches, &metadata, Version::V5)
-                    .map_err(format_error)?;
-                let Ok(len) = i32::try_from(bytes.len()) else {
-                    polars_bail!(ComputeError: "the footer takes {} bytes, more than the format allows", bytes.len());
-                };
-                // One write for the end marker, the footer and its length.
-                this.output.gather(bytes);
-                this.output.put(&len.to_le_bytes())?;
-                this.output.put(&FILE_MAGIC)?;
+                this.footer(schema, metadata)?;
             }
             this.output.flush()
         })
+    }
+
+    /// The footer of a file, its length and the magic: one write, with the end marker before them.
+    fn footer(&mut self, schema: &Schema, mut metadata: KeyValues) -> PolarsResult<()> {
+        metadata.retain(|(key, _)| key != layout::KEY);
+        let before = self.output.position();
+        let layout = self.layout.take().filter(|_| before > layout::FROM_BYTES);
+        let layout = layout.and_then(|layout| layout.finish(schema, &self.batches));
+        let has_layout = layout.is_some();
+        metadata.extend(layout.map(|text| (layout::KEY.into(), text)));
+        let Self { encoder, dictionaries, batches, max_bytes, .. } = self;
+        let mut encode = |metadata: &KeyValues| {
+            let bytes = encoder.footer_of(schema, dictionaries, batches, metadata, Version::V5);
+            bytes.map(<[u8]>::to_vec).map_err(format_error)
+        };
+        let mut bytes = encode(&metadata)?;
+        if has_layout && before.saturating_add((bytes.len() + FILE_SUFFIX_LEN) as u64) > *max_bytes {
+            metadata.pop();
+            bytes = encode(&metadata)?;
+        }
+        let Ok(len) = i32::try_from(bytes.len()) else {
+            polars_bail!(ComputeError: "the footer takes {} bytes, more than the format allows", bytes.len());
+        };
+        self.output.gather(&bytes);
+        self.output.put(&len.to_le_bytes())?;
+        self.output.put(&FILE_MAGIC)
     }
 
     /// The body behind the head that has been gathered last. A buffer that is still being made is waited for when all

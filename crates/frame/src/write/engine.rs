@@ -76,6 +76,7 @@ impl<W: Write> Engine<W> {
             unreferenced_data,
             parallel,
             dictionary_deltas,
+            layout,
             schema_metadata,
             field_metadata,
         } = options;
@@ -86,7 +87,7 @@ impl<W: Write> Engine<W> {
             floe_codec::compress_always(compression, &[], &mut Vec::new())
                 .map_err(|e| polars_err!(InvalidOperation: "{e}"))?;
         }
-        let mut emitter = Emitter::new(writer, *container);
+        let mut emitter = Emitter::new(writer, *container, *layout);
         emitter.start(&schema.wire)?;
         let dictionaries = DictionaryBuilders::new(&schema);
         let remaps = dictionaries.remaps().into();

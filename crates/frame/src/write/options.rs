@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) unreferenced_data: bool,
     pub(crate) parallel: bool,
     pub(crate) dictionary_deltas: bool,
+    /// Whether a file's footer says where buffers are.
+    pub(crate) layout: bool,
     pub(crate) schema_metadata: Option<Arc<Metadata>>,
     pub(crate) field_metadata: Vec<(PlSmallStr, Metadata)>,
 }
@@ -42,6 +44,7 @@ impl Options {
             unreferenced_data: false,
             parallel: true,
             dictionary_deltas: false,
+            layout: true,
             schema_metadata: None,
             field_metadata: Vec::new(),
         }

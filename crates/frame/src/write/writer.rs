@@ -267,6 +267,23 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
     }
 }
 
+impl<W> FrameWriter<W, FileFormat> {
+    /// Whether the footer of a file of more than 256 KiB says where the buffers of each batch are: some bytes for each
+    /// column and batch, by which readers of object stores need no request for each batch's head. Other readers ignore
+    /// it. Defaults to true.
+    ///
+    /// ```
+    /// # use floe_frame::IpcWriter;
+    /// # use polars_io::SerWriter;
+    /// let writer = IpcWriter::new(Vec::new()).with_layout(false);
+    /// # let _ = writer;
+    /// ```
+    pub fn with_layout(mut self, layout: bool) -> Self {
+        self.options.layout = layout;
+        self
+    }
+}
+
 impl<W> FrameWriter<W, StreamFormat> {
     /// When categories grow between batches, send the new ones instead of the whole dictionary again. Defaults to
     /// false: Polars' own reader rejects deltas.

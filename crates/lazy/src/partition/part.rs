@@ -82,6 +82,11 @@ impl Part {
         self.writer.shrink_to_fit();
     }
 
+    /// The file must not have more bytes for the sake of what its footer may leave out.
+    pub(super) fn set_max_bytes(&mut self, max_bytes: u64) {
+        self.writer.set_max_bytes(max_bytes);
+    }
+
     pub(super) fn written(&self) -> WriteSummary {
         self.writer.summary()
     }

@@ -48,7 +48,10 @@ impl Rolling {
     }
 
     fn start(&mut self) -> PolarsResult<Current> {
-        let part = self.parts.start("", self.finished.len())?;
+        let mut part = self.parts.start("", self.finished.len())?;
+        if let Limit::Bytes(most) = self.limit {
+            part.set_max_bytes(most);
+        }
         let schema_bytes = part.written().written_bytes;
         Ok(Current { part, rows: 0, schema_bytes })
     }

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use floe_format::Block;
+use floe_format::{BatchHeader, Block};
 
 use crate::read::types::TypeOptions;
 use crate::schema::ReadSchema;
+use crate::statistics::BatchStatistics;
 
 /// Which of the two formats an index is of.
 ///
@@ -61,6 +62,10 @@ pub(super) struct Found {
     /// One for each dictionary message, or none: then their heads have not been read yet.
     pub(super) dictionary_ids: Vec<DictionaryId>,
     pub(super) has_statistics: bool,
+    /// What the footer says of the batches' heads, if those need not be read.
+    pub(super) layout: Option<Vec<Arc<BatchHeader>>>,
+    /// What the footer says of values, if that is to be believed.
+    pub(super) trusted: Option<Vec<Option<BatchStatistics>>>,
     /// The types of columns, where there is a choice.
     pub(super) types: TypeOptions,
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use floe_format::{Block, IpcLimits};
+use floe_format::{BatchHeader, Block, IpcLimits, KeyValues, Version};
 use polars_core::prelude::*;
 
 use super::dictionary_index::{DictionaryIndex, DictionaryRead};
@@ -22,6 +22,7 @@ use crate::read::options::{Projection, ReadOptions};
 use crate::read::pending::{BatchBody, BatchHead, PendingBatch};
 use crate::read::ranged::{RangedSource, ReadCost};
 use crate::schema::ReadSchema;
+use crate::statistics::BatchStatistics;
 
 /// An Arrow IPC file or stream, indexed by its headers: any batch and any column can be read, from
 /// any thread, without reading the rest.
@@ -59,6 +60,8 @@ pub(super) struct Index {
     pub(super) dictionaries: DictionaryIndex,
     pub(super) limits: IpcLimits,
     pub(super) has_statistics: bool,
+    layout: Option<Vec<Arc<BatchHeader>>>,
+    pub(super) trusted: Option<Vec<Option<BatchStatistics>>>,
     pub(super) profile: Profile,
     pub(super) heads: HeadCache,
     /// Bytes of the source.
@@ -77,7 +80,16 @@ impl Index {
         heads: HeadCache,
         len: u64,
     ) -> PolarsResult<Self> {
-        let Found { streams, batches, dictionaries, dictionary_ids, has_statistics, types: _ } = found;
+        let Found {
+            streams,
+            batches,
+            dictionaries,
+            dictionary_ids,
+            has_statistics,
+            layout,
+            trusted,
+            types: _,
+        } = found;
         let Some(first) = streams.first() else {
             polars_bail!(ComputeError: "the Arrow IPC stream is empty: it has no schema message");
         };
@@ -100,6 +112,8 @@ impl Index {
             dictionaries: DictionaryIndex::new(kind, limits, dictionaries, dictionary_ids),
             limits,
             has_statistics,
+            layout,
+            trusted,
             profile,
             heads,
             len,
@@ -163,7 +177,7 @@ impl Index {
         let projection = Projection::new(&schema, &options)?;
         let account = self.ledger.open(&self.limits, self.len, batches.clone()).map_err(format_error)?;
         let budget = &account.budget;
-        let heads = entries.iter().zip(batches.clone()).map(|(entry, i)| self.head(source, entry, i));
+        let heads = entries.iter().zip(batches.clone()).map(|(entry, i)| self.known_head(source, entry, i));
         let heads = heads.collect::<PolarsResult<Vec<_>>>()?;
         for head in &heads {
             budget.charge(head.metadata_bytes()).map_err(format_error)?;
@@ -240,6 +254,31 @@ impl Index {
             ComputeError: "record batch {index} has {rows} rows, and had {} when it was indexed", entry.rows
         );
         Ok(head)
+    }
+
+    /// What the footer says of a batch's head.
+    fn head_of_footer(&self, index: usize) -> Option<BatchHead> {
+        let header = self.layout.as_ref()?.get(index)?;
+        let (header, metadata, not_utf8) = (BatchHeader::clone(header), KeyValues::new(), Vec::new());
+        Some(BatchHead { header, version: Version::V5, metadata, not_utf8 })
+    }
+
+    /// As [`head`](Self::head), but that it need not be read where the footer has it.
+    pub(super) fn known_head(
+        &self,
+        source: &dyn RangedSource,
+        entry: &BatchEntry,
+        index: usize,
+    ) -> PolarsResult<BatchHead> {
+        match self.head_of_footer(index) {
+            Some(head) => Ok(head),
+            None => self.head(source, entry, index),
+        }
+    }
+
+    /// The blocks of batches whose heads have to be read.
+    pub(super) fn blocks_to_read(&self, batches: &Range<usize>) -> Vec<Block> {
+        if self.layout.is_some() { Vec::new() } else { self.blocks(batches) }
     }
 
     /// The blocks of batches.

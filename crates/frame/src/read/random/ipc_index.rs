@@ -119,11 +119,12 @@ impl IpcIndex {
 
     fn of(origin: Origin, options: IpcIndexOptions) -> PolarsResult<Self> {
         let source = origin.open()?;
-        let profile = match source.read_cost() {
+        let mut profile = match source.read_cost() {
             ReadCost::Memory => Profile::MEMORY,
             ReadCost::Call => Profile::DISK,
             ReadCost::Request => Profile::requests(&options),
         };
+        profile.trusts_statistics = options.trusted_statistics;
         let mut builder = IpcIndexBuilder::with_profile(source.len(), options, profile);
         let read = builder.read_from(&source)?;
         let index = builder.into_index(origin)?;

@@ -21,12 +21,13 @@ pub struct IpcIndexOptions {
     pub(super) types: TypeOptions,
     pub(super) tail_bytes: u64,
     pub(super) gap_bytes: u64,
+    pub(super) trusted_statistics: bool,
 }
 
 impl Default for IpcIndexOptions {
     fn default() -> Self {
         let (limits, types) = (IpcLimits::default(), TypeOptions::default());
-        Self { limits, types, tail_bytes: 256 << 10, gap_bytes: 64 << 10 }
+        Self { limits, types, tail_bytes: 256 << 10, gap_bytes: 64 << 10, trusted_statistics: false }
     }
 }
 
@@ -70,6 +71,21 @@ impl IpcIndexOptions {
         self
     }
 
+    /// Whether the statistics in a file's footer are taken by their word. Otherwise they are held against the head and
+    /// samples of the columns of each batch, which are requests of their own. Statistics that are wrong leave rows out
+    /// of what a predicate finds. Defaults to false.
+    ///
+    /// ```
+    /// use floe_frame::IpcIndexOptions;
+    ///
+    /// let options = IpcIndexOptions::default().with_trusted_statistics(true);
+    /// # let _ = options;
+    /// ```
+    pub fn with_trusted_statistics(mut self, trusted: bool) -> Self {
+        self.trusted_statistics = trusted;
+        self
+    }
+
     /// Bytes at the end of the source that are read at once.
     #[must_use]
     pub fn tail_bytes(&self) -> u64 {
@@ -97,6 +113,8 @@ pub(super) struct Profile {
     /// Of files of up to this many batches all heads are read. Of others the rows may come from the footer, if the
     /// heads of three batches agree; of `None` they come from the footer without a look at heads.
     pub(super) checked_batches: Option<usize>,
+    /// Whether statistics in the footer are believed.
+    pub(super) trusts_statistics: bool,
     /// Whether heads that have been read are kept for the reads to come.
     pub(super) keeps_heads: bool,
 }
@@ -109,6 +127,7 @@ impl Profile {
         gap_bytes: 0,
         sees_start: true,
         checked_batches: Some(1024),
+        trusts_statistics: false,
         keeps_heads: false,
     };
 
@@ -120,6 +139,7 @@ impl Profile {
         gap_bytes: 0,
         sees_start: true,
         checked_batches: Some(16),
+        trusts_statistics: false,
         keeps_heads: false,
     };
 
@@ -131,6 +151,7 @@ impl Profile {
             gap_bytes: options.gap_bytes,
             sees_start: false,
             checked_batches: None,
+            trusts_statistics: options.trusted_statistics,
             keeps_heads: true,
         }
     }

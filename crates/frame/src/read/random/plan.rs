@@ -23,8 +23,8 @@ use crate::read::segments::exact_ranges;
 /// given them, and decodes them. [`IpcIndex::plan`](crate::IpcIndex::plan) makes one, and
 /// [`IpcIndexBuilder`](crate::IpcIndexBuilder) has an example.
 ///
-/// First come the heads of the batches, unless the index knows them from an earlier read. Then come the buffers of the
-/// columns and the dictionaries that those need: exactly their bytes, and the padding between neighbours.
+/// First come the heads of the batches, unless the index knows them from the footer or an earlier read. Then come the
+/// buffers of the columns and the dictionaries that those need: exactly their bytes, and the padding between neighbours.
 ///
 /// See [`IpcIndexBuilder`](crate::IpcIndexBuilder) for an example.
 #[must_use]
@@ -155,7 +155,7 @@ impl ReadPlan {
             return Ok(());
         }
         let options = index.options(&self.columns, self.parallel);
-        let mut blocks = index.blocks(&self.batches);
+        let mut blocks = index.blocks_to_read(&self.batches);
         for run in index.by_schema(self.batches.clone())? {
             if !Projection::new(&run.schema, &options)?.slots.is_empty() {
                 blocks.extend_from_slice(index.dictionaries.blocks_without_ids());
@@ -175,7 +175,7 @@ impl ReadPlan {
     fn ask_bodies(&mut self) -> PolarsResult<()> {
         let index = Arc::clone(&self.index);
         if index.profile.keeps_heads {
-            let mut blocks = index.blocks(&self.batches);
+            let mut blocks = index.blocks_to_read(&self.batches);
             blocks.extend_from_slice(index.dictionaries.blocks_without_ids());
             index.heads.keep(&blocks, &self.request.given);
         }
@@ -186,7 +186,7 @@ impl ReadPlan {
             let projection = Projection::new(&run.schema, &options)?;
             let mut counts = ColumnCounts::default();
             for (entry, number) in index.entries(&run.batches)?.iter().zip(run.batches.clone()) {
-                let head = index.head(&self.request.given, entry, number)?;
+                let head = index.known_head(&self.request.given, entry, number)?;
                 let starts = counts.starts(&run.schema, &head.header, head.version);
                 let starts = starts.map_err(format_error)?;
                 let header: &BatchHeader = &head.header;

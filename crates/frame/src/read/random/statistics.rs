@@ -118,6 +118,9 @@ impl Index {
         if !self.has_statistics {
             return Ok((vec![KnownStatistics::new(); n], 0));
         }
+        if let Some(trusted) = &self.trusted {
+            return Ok((self.trusted_of(trusted, batches, columns), 0));
+        }
         // Of all streams that lie one behind another, which mostly have one schema.
         let own = schema_fingerprint(&self.schema.written);
         let known_in = |source: &dyn RangedSource| {
@@ -131,6 +134,31 @@ impl Index {
             }
             known_in(source)
         })
+    }
+
+    /// What the footer says, of batches that have as many rows as that says, and columns of these names and types.
+    fn trusted_of(
+        &self,
+        trusted: &[Option<BatchStatistics>],
+        batches: Range<usize>,
+        columns: &[usize],
+    ) -> Vec<KnownStatistics> {
+        let schema = schema_fingerprint(&self.schema.written);
+        let width = self.schema.written.fields.len();
+        let of = |batch: usize| {
+            let said = trusted.get(batch)?.as_ref()?;
+            let rows = self.batches.get(batch)?.rows;
+            let is_about_this = said.batch == batch && said.rows == rows && said.schema == schema;
+            (is_about_this && said.columns.len() == width).then_some((said, rows))
+        };
+        let known = |batch: usize| match of(batch) {
+            Some((said, rows)) => {
+                let column = |column: &usize| said.columns.get(*column).filter(|c| c.nulls <= rows).cloned();
+                columns.iter().map(column).collect()
+            },
+            None => KnownStatistics::new(),
+        };
+        batches.map(known).collect()
     }
 
     /// Reads the bytes to check statistics against by two requests: heads, unless they are known, and samples.

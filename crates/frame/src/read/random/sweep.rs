@@ -3,18 +3,19 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use floe_format::{Block, Footer, IpcLimits};
+use floe_format::{BatchHeader, Block, Footer, IpcLimits};
 use polars_core::prelude::*;
 
 use super::found::{BatchEntry, DictionaryId, Found, StreamPlace};
 use super::options::Profile;
 use crate::cumulative;
+use crate::layout;
 use crate::pool;
 use crate::read::heads::{batch_of, dictionary_of, head_range};
 use crate::read::ranged::SparseSource;
 use crate::read::types::TypeOptions;
 use crate::schema::ReadSchema;
-use crate::statistics;
+use crate::statistics::{self, BatchStatistics};
 
 /// Heads that one task decodes.
 const HEADS_PER_TASK: usize = 64;
@@ -38,6 +39,10 @@ enum HeadContents {
 pub(super) struct HeadSweep {
     footer: Footer,
     limits: IpcLimits,
+    /// The heads of batches as the footer says, where reading them costs requests.
+    layout: Option<Vec<Arc<BatchHeader>>>,
+    /// Statistics as the footer says, if that is to be believed.
+    trusted: Option<Vec<Option<BatchStatistics>>>,
     /// The rows of batches as the footer says, if some heads or none are enough to believe it.
     rows: Option<Vec<usize>>,
     wanted: Vec<WantedHead>,
@@ -67,8 +72,17 @@ impl HeadSweep {
         let wanted =
             (0..dictionaries).map(WantedHead::Dictionary).chain(sampled.into_iter().map(WantedHead::Batch));
         let has_statistics = footer.metadata.iter().any(|(key, _)| key == statistics::KEY);
+        let layout = match &rows {
+            Some(rows) if profile.checked_batches.is_none() => {
+                layout::find(&footer.metadata, &footer.schema, &footer.batches, rows, &limits)
+            },
+            _ => None,
+        };
+        let trusted = profile.trusts_statistics.then(|| statistics_of_footer(&footer)).flatten();
         Self {
             limits,
+            layout,
+            trusted,
             rows,
             wanted: wanted.collect(),
             asked: 0,
@@ -185,6 +199,8 @@ impl HeadSweep {
             dictionaries,
             dictionary_ids: self.dictionary_ids,
             has_statistics: self.has_statistics,
+            layout: self.layout,
+            trusted: self.trusted,
             types: types.clone(),
         }
     }
@@ -195,4 +211,11 @@ fn rows_of_footer(footer: &Footer) -> Option<Vec<usize>> {
     let ends = cumulative::find(&footer.metadata, footer.batches.len())?;
     let starts = std::iter::once(0).chain(ends.iter().copied());
     starts.zip(&ends).map(|(start, end)| usize::try_from(end - start).ok()).collect()
+}
+
+/// The statistics of each batch as the footer says, if it has a line for each.
+fn statistics_of_footer(footer: &Footer) -> Option<Vec<Option<BatchStatistics>>> {
+    let (_, text) = footer.metadata.iter().rev().find(|(key, _)| key == statistics::KEY)?;
+    let lines: Vec<_> = text.lines().map(BatchStatistics::from_text).collect();
+    (lines.len() == footer.batches.len()).then_some(lines)
 }
