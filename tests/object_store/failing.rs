@@ -35,7 +35,15 @@ fn whichever_request_fails_the_error_says_so() {
                 (Fault::Cut(0), ErrorKind::UnexpectedEof, "cut off: 0 of"),
                 (Fault::Short, ErrorKind::UnexpectedEof, "asked for bytes"),
             ] {
-                let error = read_with(&store, number, fault).await.unwrap_err();
+                let error = match read_with(&store, number, fault).await {
+                    Err(error) => error,
+                    Ok(read) => {
+                        // All that was asked for had come before the body broke off.
+                        assert_eq!(fault, Fault::Broken(100), "request {number}");
+                        assert_frames_equal(&read, &df);
+                        continue;
+                    },
+                };
                 let found = match &error {
                     PolarsError::IO { error, .. } => error.kind(),
                     _ => panic!("{error}"),

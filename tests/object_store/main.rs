@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use floe::IpcIndexOptions;
 use floe::cloud::IpcObject;
+use floe::cloud::object_store::ObjectStoreExt;
 use floe::cloud::object_store::memory::InMemory;
 use floe::cloud::object_store::path::Path;
-use floe::cloud::object_store::{ObjectStore, ObjectStoreExt};
 use floe::prelude::*;
 use polars_core::prelude::*;
 
