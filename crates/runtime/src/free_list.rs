@@ -2,6 +2,9 @@
 //!
 //! One list for the process, under one lock. Allocating, offering and freeing are system calls: none of them happens while
 //! the lock is held.
+//!
+//! What to watch when changing this: the system may replace the pages of an offered block by zeros until they are written
+//! to. So elements of such a block count as initialised only after [`prefault`](crate::pages::prefault).
 
 use std::alloc::Layout;
 use std::collections::VecDeque;

@@ -1,5 +1,10 @@
 //! Buffers of all parts as values: one view into the source where there is one part, else one allocation that each
 //! part's buffer is decompressed, read or copied into.
+//!
+//! What to watch when changing this: threads fill the parts at the same time, each only its own slice of the
+//! allocation. `set_len` rests on every slice being written as a whole. After a failed attempt a stretch is
+//! decompressed and transformed again. So a transform may depend on its stretch alone, and the last result for a
+//! stretch counts.
 
 use std::sync::{Mutex, PoisonError};
 

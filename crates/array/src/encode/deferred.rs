@@ -4,6 +4,9 @@
 //! written while others are still being made. This is done where lengths are found much faster than bytes, as those of
 //! strings by adding up views, and if the context [asks for it](super::EncodeCtx::with_deferred_buffers). Such a buffer is
 //! an [`EncodedBuffer::Deferred`], and a [`DeferredBuffers`] makes it later, on any thread.
+//!
+//! What to watch when changing this: the stated lengths are written before the bytes exist. A buffer that comes out
+//! longer or shorter is an error ([`DeferredBuffers::materialize`]), and the output is incomplete then.
 
 use std::fmt;
 

@@ -11,6 +11,10 @@
 //!
 //! `ZSTD_compressSequences` is of libzstd's experimental interface, there since 1.5.0 and exported by static and shared
 //! builds alike. It is told to validate its input, so that a wrong sequence is an error and no more than that.
+//!
+//! What to watch when changing this: the sequences must cover the input exactly, and each block ends with a delimiter and
+//! holds at most 128 KiB. `fill` therefore leaves room for two values in each block: for the bytes before the first
+//! value, and for those behind the last one. Debug builds assert the sum, and libzstd validates every sequence.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -234,6 +238,11 @@ fn fill<V: Value, const USE_HASH_TABLE: bool>(
         Some(end) => end.litLength += rest,
         None => out.push(delimiter(rest)),
     }
+    debug_assert_eq!(
+        out.iter().map(|sequence| (sequence.litLength + sequence.matchLength) as usize).sum::<usize>(),
+        input.len(),
+        "the sequences cover the input"
+    );
     Ok(())
 }
 

@@ -12,6 +12,10 @@
 //! Some batches do not suit: compressed ones, and those whose buffers lie in another order or have other lengths. Such
 //! a batch is read as segments, and its numbers are decoded before anything else is read, so that rows stay in their
 //! order. So are all that follow it.
+//!
+//! What to watch when changing this: values are read in the order in which they lie in the body, behind their bitmap.
+//! They never overlap a range that becomes a segment. Once a batch did not suit, no later one may be read in place: its
+//! rows would come before those of that batch.
 
 use std::collections::VecDeque;
 use std::ops::Range;
