@@ -1,4 +1,4 @@
-//! What opening an object takes.
+//! The requests that opening an object takes.
 
 use floe_tests::equal::assert_frames_equal;
 

@@ -1,4 +1,4 @@
-//! What reading columns, batches and rows takes.
+//! The requests that reading columns, batches and rows takes.
 
 use floe::cloud::ObjectColumns;
 use floe_tests::equal::assert_frames_equal;

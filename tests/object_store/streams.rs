@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::*;
 
-/// Gives so many bytes at a time, and nothing every other time.
+/// Gives this many bytes at a time, and nothing every other time.
 struct Dripping<'a> {
     rest: &'a [u8],
     most: usize,

@@ -17,7 +17,7 @@ use floe::cloud::object_store::{
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 
-/// What has been asked of a store.
+/// The requests to a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
     Head,
@@ -35,9 +35,9 @@ pub(crate) enum Request {
 pub(crate) enum Fault {
     /// As a server says that is overloaded.
     Unavailable,
-    /// The body ends after so many bytes, without an error.
+    /// The body ends after this many bytes, without an error.
     Cut(usize),
-    /// The body breaks off after so many bytes.
+    /// The body breaks off after this many bytes.
     Broken(usize),
     /// The answer is about fewer bytes than were asked for.
     Short,
@@ -71,7 +71,7 @@ impl Watched {
         Arc::new(Self { inner, shared: Arc::default() })
     }
 
-    /// What has been asked for since this was asked last.
+    /// The requests since the last call.
     pub(crate) fn take_requests(&self) -> Vec<Request> {
         std::mem::take(&mut *self.shared.requests.lock().unwrap())
     }
@@ -86,7 +86,7 @@ impl Watched {
         (requests.len(), requests.iter().map(bytes).sum())
     }
 
-    /// Fails as that says of the number of a request, from now on, and of what it is.
+    /// Fails as that says by the number and the kind of a request, from now on.
     pub(crate) fn fail(&self, faults: impl Fn(usize, &str) -> Option<Fault> + Send + Sync + 'static) {
         self.shared.count.store(0, Ordering::SeqCst);
         *self.shared.faults.lock().unwrap() = Some(Box::new(faults));

@@ -7,12 +7,12 @@
 //!                 =                                                 the same as the line before
 //! ```
 //!
-//! The codec is `-`, `lz4` or `zstd`. A node is its null count, and behind a `/` its length where that is not the batch's
-//! rows. A buffer is its length; each begins at the next multiple of 64, as floe lays bodies out. The hash is of the text
-//! behind it, the footer's blocks and the schema: so a layout that stands in another file, or in one whose batches have been
-//! written anew, is ignored.
+//! The codec is `-`, `lz4` or `zstd`. A node is its null count, and behind a `/` its length where that is not the
+//! batch's rows. A buffer is its length; each begins at the next multiple of 64, as floe lays bodies out. The hash is
+//! of the text behind it, the footer's blocks and the schema. So a layout in another file, or in one whose batches have
+//! been written anew, is ignored.
 //!
-//! A layout says what the heads say, and is believed as they are: what is decoded by it is validated like everything else.
+//! A layout repeats the heads, and is trusted like them: values decoded by it are validated like all others.
 //!
 //! Neighbours: [`write::emit`](crate::write) makes it, `read::random` reads by it.
 
@@ -116,7 +116,8 @@ fn hash(text: &str, schema: &Schema, blocks: &[Block]) -> u64 {
     hash.digest()
 }
 
-/// The headers of all batches as the footer says, if it does, and if that is about these blocks, which have so many rows.
+/// The headers of all batches by the footer, if it has a layout and that is about these blocks, which have these
+/// numbers of rows.
 pub(crate) fn find(
     metadata: &KeyValues,
     schema: &Schema,

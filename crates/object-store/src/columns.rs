@@ -3,8 +3,8 @@
 use floe_frame::IpcIndex;
 use polars_core::prelude::*;
 
-/// Columns of an object, in the order in which they are wanted: names, positions, or all. What
-/// [`IpcObjectRead::columns`](crate::IpcObjectRead::columns) takes.
+/// Columns of an object, in the order in which they are wanted: names, positions, or all. The argument of
+/// [`IpcObjectRead::columns`](crate::IpcObjectRead::columns).
 ///
 /// ```
 /// use floe_object_store::ObjectColumns;

@@ -7,7 +7,7 @@ use object_store::Error as StoreError;
 use object_store::path::Path;
 use polars_core::prelude::*;
 
-/// What kind of I/O error it is.
+/// The kind of I/O error.
 fn kind(error: &StoreError) -> io::ErrorKind {
     match error {
         StoreError::NotFound { .. } => io::ErrorKind::NotFound,

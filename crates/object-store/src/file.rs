@@ -31,9 +31,9 @@ const PARTS_IN_FLIGHT: usize = 4;
 /// Writes an object that [`commit`](Self::commit) makes visible: the twin of [`AtomicFile`](floe_frame::AtomicFile) for object
 /// stores.
 ///
-/// What is written goes to the store in parts, a few at a time, as a multipart upload; what fits in one part is put at once
-/// by the commit. Until then the store shows nothing, or the old object. Memory is bounded by the parts in flight and one
-/// that is being filled.
+/// Written bytes go to the store in parts, a few at a time, as a multipart upload; bytes that fit in one part are put
+/// at once by the commit. Until then the store shows nothing, or the old object. Memory is bounded by the parts in
+/// flight and one that is being filled.
 ///
 /// It is [`AsyncWrite`], and is written inside of a tokio runtime, on which the parts are sent. Flushing it or shutting it
 /// down does not make it visible.
@@ -58,10 +58,10 @@ const PARTS_IN_FLIGHT: usize = 4;
 ///
 /// # When it is not committed
 ///
-/// After an error, and when it is dropped, there is no object, and its upload is aborted, which frees the parts that the
-/// store has. [`abort`](Self::abort) waits for that. Dropped, it leaves that to the runtime: one that shuts down at that
-/// moment, and a process that is killed, leave parts which the store keeps unseen (and bills) until a lifecycle rule of the
-/// bucket removes them.
+/// After an error, and when it is dropped, there is no object, and its upload is aborted, which frees the parts that
+/// the store has. [`abort`](Self::abort) waits for that. Dropped, it leaves that to the runtime. A runtime that shuts
+/// down at that moment, and a process that is killed, leave parts in the store. It keeps them unseen (and bills them)
+/// until a lifecycle rule of the bucket removes them.
 pub struct ObjectFile {
     store: Arc<dyn ObjectStore>,
     path: Path,
@@ -139,7 +139,7 @@ impl ObjectFile {
     pub async fn commit(mut self) -> io::Result<()> {
         let committed = self.try_commit().await;
         if committed.is_err() {
-            // What went wrong first is what is told.
+            // The first error is the one reported.
             let _ = self.abort_upload().await;
         }
         committed
@@ -235,7 +235,7 @@ impl ObjectFile {
     }
 }
 
-/// What became of a part.
+/// The result of a part.
 fn outcome(sent: Result<object_store::Result<()>, JoinError>) -> io::Result<()> {
     match sent {
         Ok(sent) => sent.map_err(store_error),

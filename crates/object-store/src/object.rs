@@ -139,7 +139,7 @@ impl IpcObject {
         }
     }
 
-    /// What is known of its batches and columns. It has no source of its own: reads go through [`read`](Self::read).
+    /// The index of its batches and columns. It has no source of its own: reads go through [`read`](Self::read).
     #[must_use]
     pub fn index(&self) -> &IpcIndex {
         &self.index
@@ -165,7 +165,7 @@ impl IpcObject {
         self.index.num_record_batches()
     }
 
-    /// What the store said of the object when it was opened: its length, its ETag, when it was written.
+    /// The object as the store described it when it was opened: its length, its ETag, when it was written.
     #[must_use]
     pub fn meta(&self) -> &ObjectMeta {
         &self.remote.meta

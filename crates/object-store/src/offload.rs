@@ -1,4 +1,4 @@
-//! Work that takes a processor for long, done on Polars' pool: a runtime's thread that did it would keep all its other
+//! Work that takes a processor for long, done on Polars' pool. A runtime's thread that did it would keep all its other
 //! tasks waiting, and a current-thread runtime has no other thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -86,7 +86,7 @@ impl IpcObjectRead {
     }
 
     /// Requests at a time, and batches (or groups of small ones) on their way. Defaults to 8; 0 counts as 1. Memory is
-    /// bounded by the columns of so many batches.
+    /// bounded by the columns of this many batches.
     ///
     /// ```
     /// # use floe_object_store::IpcObject;
@@ -109,7 +109,7 @@ impl IpcObjectRead {
         let Self { object, columns, batches, rows, concurrency } = self;
         let index = &object.index;
         let started = columns.positions(index).and_then(|columns| {
-            // What is not there is said before anything is read.
+            // A missing column or batch is an error before anything is read.
             index.schema(Some(&columns))?;
             let batches = bounded(&batches, index.num_record_batches(), "record batches")?;
             let rows = bounded(&rows, index.num_rows(), "rows")?;
@@ -164,7 +164,7 @@ impl IpcObjectRead {
     }
 }
 
-/// What the reads of all groups share.
+/// The state that the reads of all groups share.
 #[derive(Debug)]
 struct Reader {
     object: IpcObject,

@@ -17,7 +17,8 @@ use crate::offload::{Offloaded, offload};
 
 /// Bytes that are read at once at most where it is not known how many there are, and that are set aside before any came.
 const PIECE_BYTES: usize = 64 << 10;
-/// Messages of so many bytes are decoded on Polars' pool, shorter ones at once: that takes less time than handing them over.
+/// Messages of at least this many bytes are decoded on Polars' pool, shorter ones at once: that takes less time than
+/// handing them over.
 const OFFLOADED_BYTES: usize = 64 << 10;
 
 /// Reads an Arrow IPC stream from whatever is [`AsyncRead`]: a socket, a pipe, the body of an HTTP response.
@@ -52,7 +53,7 @@ const OFFLOADED_BYTES: usize = 64 << 10;
 ///
 /// # Cancelling
 ///
-/// A call of `next` that is dropped loses nothing: what has been read stays in the reader, and the next call goes on.
+/// A call of `next` that is dropped loses nothing: bytes read so far stay in the reader, and the next call goes on.
 ///
 /// # Errors
 ///
@@ -63,7 +64,7 @@ const OFFLOADED_BYTES: usize = 64 << 10;
 pub struct AsyncIpcStreamReader<R> {
     reader: R,
     stage: Stage,
-    /// What has been read of the bytes that are wanted next.
+    /// The part that has been read of the bytes wanted next.
     piece: Vec<u8>,
     frames: VecDeque<DataFrame>,
     saw_end_marker: bool,
@@ -121,7 +122,7 @@ impl<R> AsyncIpcStreamReader<R> {
         self.decoder(|decoder| decoder.with_columns(columns))
     }
 
-    /// Stop when so many rows have been read. The rest is left in the reader.
+    /// Stop when this many rows have been read. The rest is left in the reader.
     pub fn with_n_rows(mut self, n_rows: impl Into<Option<usize>>) -> Self {
         self.n_rows = n_rows.into();
         let n_rows = self.n_rows;
@@ -233,7 +234,7 @@ impl<R: AsyncRead + Unpin> AsyncIpcStreamReader<R> {
         }
     }
 
-    /// Reads until the piece has so many bytes; true if there are no more.
+    /// Reads until the piece has `len` bytes; true if there are no more.
     fn poll_fill(&mut self, cx: &mut Context<'_>, needed: usize) -> Poll<PolarsResult<bool>> {
         while let Some(missing) = needed.checked_sub(self.piece.len()).filter(|missing| *missing > 0) {
             // No memory for what a head merely claims: it grows as bytes come.

@@ -139,7 +139,7 @@ impl<W, F: WriteFormat> AsyncFrameWriter<W, F> {
         }
     }
 
-    /// What has been encoded so far.
+    /// The counters so far.
     #[must_use]
     pub fn summary(&self) -> WriteSummary {
         self.summary
@@ -281,7 +281,7 @@ impl<W: AsyncWrite + Unpin, F: WriteFormat + Send + 'static> AsyncFrameWriter<W,
                     self.pending = std::mem::take(writer.get_mut());
                     self.summary = writer.summary();
                     self.stage = Stage::Open(writer);
-                    // What cannot be written has left nothing behind, or its writer fails from now on.
+                    // A frame that cannot be written has left nothing behind, or its writer fails from now on.
                     if let Err(error) = result {
                         return Poll::Ready(Err(error));
                     }

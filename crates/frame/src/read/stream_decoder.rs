@@ -296,8 +296,8 @@ impl StreamDecoder {
         self.stream.input.buffered_bytes()
     }
 
-    /// Bytes that have to come before anything more can be decoded, at least; 0 behind the end marker. Whoever reads no
-    /// more than these stands right behind the stream afterwards.
+    /// Bytes that have to come before anything more can be decoded, at least; 0 behind the end marker. A caller that
+    /// reads no more than these stands right behind the stream afterwards.
     ///
     /// ```
     /// use floe_frame::StreamDecoder;

@@ -268,9 +268,9 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
 }
 
 impl<W> FrameWriter<W, FileFormat> {
-    /// Whether the footer of a file of more than 256 KiB says where the buffers of each batch are: some bytes for each
-    /// column and batch, by which readers of object stores need no request for each batch's head. Other readers ignore
-    /// it. Defaults to true.
+    /// Whether the footer of a file of more than 256 KiB says where the buffers of each batch are. It takes some bytes
+    /// for each column and batch, and saves readers of object stores a request for each batch's head. Other readers
+    /// ignore it. Defaults to true.
     ///
     /// ```
     /// # use floe_frame::IpcWriter;

@@ -62,9 +62,9 @@ pub(super) struct Found {
     /// One for each dictionary message, or none: then their heads have not been read yet.
     pub(super) dictionary_ids: Vec<DictionaryId>,
     pub(super) has_statistics: bool,
-    /// What the footer says of the batches' heads, if those need not be read.
+    /// The batches' heads by the footer, if they need not be read.
     pub(super) layout: Option<Vec<Arc<BatchHeader>>>,
-    /// What the footer says of values, if that is to be believed.
+    /// The statistics by the footer, if they can be trusted.
     pub(super) trusted: Option<Vec<Option<BatchStatistics>>>,
     /// The types of columns, where there is a choice.
     pub(super) types: TypeOptions,

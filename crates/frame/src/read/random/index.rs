@@ -256,7 +256,7 @@ impl Index {
         Ok(head)
     }
 
-    /// What the footer says of a batch's head.
+    /// A batch's head by the footer.
     fn head_of_footer(&self, index: usize) -> Option<BatchHead> {
         let header = self.layout.as_ref()?.get(index)?;
         let (header, metadata, not_utf8) = (BatchHeader::clone(header), KeyValues::new(), Vec::new());

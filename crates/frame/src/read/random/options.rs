@@ -87,12 +87,19 @@ impl IpcIndexOptions {
     }
 
     /// Bytes at the end of the source that are read at once.
+    ///
+    /// ```
+    /// let options = floe_frame::IpcIndexOptions::default();
+    /// assert_eq!((options.tail_bytes(), options.gap_bytes()), (256 << 10, 64 << 10));
+    /// ```
     #[must_use]
     pub fn tail_bytes(&self) -> u64 {
         self.tail_bytes
     }
 
-    /// The longest gap between ranges that are read by one request.
+    /// The longest gap between ranges that are read by one request, in bytes.
+    ///
+    /// See [`tail_bytes`](Self::tail_bytes) for an example.
     #[must_use]
     pub fn gap_bytes(&self) -> u64 {
         self.gap_bytes

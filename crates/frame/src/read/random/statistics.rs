@@ -136,7 +136,7 @@ impl Index {
         })
     }
 
-    /// What the footer says, of batches that have as many rows as that says, and columns of these names and types.
+    /// The footer's statistics, of batches that have as many rows as stated, and columns of these names and types.
     fn trusted_of(
         &self,
         trusted: &[Option<BatchStatistics>],
