@@ -153,6 +153,7 @@ pub(crate) fn find(
 
 /// Bytes of the body behind the last buffer, padding included.
 fn body_len(header: &BatchHeader) -> u64 {
+    // Without buffers the body is empty; an end beyond 64 bits fits no file.
     let end = header.buffers.last().map_or(0, |last| last.offset.saturating_add(last.len));
     end.checked_next_multiple_of(floe_format::constants::ALIGNMENT as u64).unwrap_or(u64::MAX)
 }

@@ -78,13 +78,15 @@ mod attributes {
         let (mut names, mut value) = (vec![0u8; MOST], vec![0u8; MOST]);
         let listed = copy_list(from, to, &mut value);
         let Ok(len) = llistxattr(from, names.as_mut_slice()) else { return listed };
+        // The system reports no more than fits into `names`.
         for name in names.get(..len).unwrap_or_default().split_inclusive(|byte| *byte == 0) {
             let Ok(name) = CStr::from_bytes_with_nul(name) else { continue };
             if name == LIST || LEFT_OUT.iter().any(|left_out| name.to_bytes().starts_with(left_out)) {
                 continue;
             }
-            if let Ok(len) = lgetxattr(from, name, value.as_mut_slice()) {
-                let value = value.get(..len).unwrap_or_default();
+            if let Ok(len) = lgetxattr(from, name, value.as_mut_slice())
+                && let Some(value) = value.get(..len)
+            {
                 // Attributes that the system does not let this process set are the system's own.
                 let _ = fsetxattr(to, name, value, XattrFlags::empty());
             }
@@ -95,8 +97,8 @@ mod attributes {
     fn copy_list(from: &Path, to: &File, value: &mut [u8]) -> bool {
         match lgetxattr(from, LIST, &mut *value) {
             Ok(len) => {
-                let value = value.get(..len).unwrap_or_default();
-                fsetxattr(to, LIST, value, XattrFlags::empty()).is_ok()
+                // Never an empty list in place of one that did not fit.
+                value.get(..len).is_some_and(|value| fsetxattr(to, LIST, value, XattrFlags::empty()).is_ok())
             },
             // None: not even the one that the folder gives to new files.
             Err(Errno::NODATA) => matches!(fremovexattr(to, LIST), Ok(()) | Err(Errno::NODATA)),

@@ -112,6 +112,7 @@ static FOLDERS: LazyLock<Mutex<HashMap<PathBuf, usize>>> = LazyLock::new(Mutex::
 /// happens if that fails: somebody else may have been faster, or will be.
 pub(in crate::write::sink) fn sweep(target: &Path, file: &File) {
     let folder = folder_of(target);
+    // Without knowing this process and its user, no file can be told to be a leftover of theirs.
     let (Some(this), Ok(own)) = (Process::this(), file.metadata()) else { return };
     let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(left) = folders.get_mut(folder)
