@@ -12,6 +12,7 @@ mod runtimes;
 mod schemas;
 mod slices;
 mod sources;
+mod wide;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -343,3 +343,22 @@ fn sinks_prune_by_themselves() {
     assert_eq!(summary.rows, 2_500);
     assert!(read < bytes.len() as u64 / 3, "{read} of {} bytes", bytes.len());
 }
+
+/// What `docs/polars.md` says.
+#[test]
+fn a_filter_of_a_day_reads_all_days_unless_it_prunes() {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = file(&DataFrame::new(3, vec![Column::new("n".into(), [1i64, 2, 3])]).unwrap(), 3);
+    for (day, part) in (1..=100).flat_map(|day| (0..10).map(move |part| (day, part))) {
+        put(folder.path(), &format!("day={day}/{part}.arrow"), &bytes);
+    }
+    let (options, counter) = counted();
+    let query = scan_ipc_file(folder.path(), options.with_hive(true)).unwrap().filter(col("day").eq(lit(7)));
+    for engine in [Engine::InMemory, Engine::Streaming] {
+        let collect = |lf: LazyFrame| lf.collect_with_engine(engine).unwrap().unwrap_single();
+        let (all, read) = read_by(&counter, || collect(query.clone()));
+        let (pruned, read_pruned) = read_by(&counter, || collect(query.clone().prune_ipc()));
+        assert_same(&all, &pruned);
+        assert_eq!((all.height(), read), (30, 100 * read_pruned));
+    }
+}

@@ -19,17 +19,25 @@ struct Agreed {
     source: usize,
 }
 
-/// The columns to read, of these names, and where they are in each source. With a projection further
+/// The columns to read, of these names or all, and where they are in each source. With a projection further
 /// columns of the sources do not matter.
 pub(super) fn agree(
     indexes: &[Arc<IpcIndex>],
     sources: &Sources,
-    names: &[&PlSmallStr],
+    names: Option<&[&PlSmallStr]>,
     projected: bool,
 ) -> PolarsResult<(Schema, Vec<ScanSource>)> {
     let Some(first) = indexes.first() else { polars_bail!(ComputeError: "there is nothing to scan") };
-    let positions: Arc<[usize]> = first.column_indices(names).map_err(|e| sources.place(0, e))?.into();
+    let positions: Arc<[usize]> = match names {
+        Some(names) => first.column_indices(names).map_err(|e| sources.place(0, e))?.into(),
+        None => (0..first.column_names().len()).collect(),
+    };
     let stored = first.schema(Some(&positions)).map_err(|e| sources.place(0, e))?;
+    if indexes.len() == 1 {
+        let (name, place) = (sources.name(0).into(), sources.place_of(0));
+        let source = ScanSource { index: Arc::clone(first), name, positions, place, differs: false };
+        return Ok((stored, vec![source]));
+    }
     let mut agreed: Vec<Agreed> = stored
         .iter()
         .map(|(name, dtype)| Agreed { name: name.clone(), dtype: dtype.clone(), source: 0 })

@@ -7,6 +7,7 @@ use polars_core::prelude::*;
 use polars_io::RowIndex;
 
 use super::agree::{adapt, agree};
+use super::row_numbers::MAX_COLUMNS;
 use super::source::{Sources, place};
 
 /// The columns that a scan adds to the sources'.
@@ -60,7 +61,7 @@ impl ScanSource {
 /// The columns of a scan and its sources.
 pub(super) struct Layout {
     pub(super) sources: Vec<ScanSource>,
-    /// All columns, the hidden one last.
+    /// All columns, the hidden one last, unless there are too many.
     pub(super) schema: SchemaRef,
     pub(super) origins: Vec<Origin>,
     /// A row for each source.
@@ -77,47 +78,58 @@ impl Layout {
     ) -> PolarsResult<Self> {
         let Request { columns, row_index, include_file_paths } = wanted;
         let Some(first) = indexes.first() else { polars_bail!(ComputeError: "there is nothing to scan") };
+        let projected = columns.is_some();
         let in_hive = |name: &PlSmallStr| hive.as_ref().and_then(|hive| hive.get_column_index(name));
-        // The columns without row index and path, as they will stand.
-        let names: Vec<PlSmallStr> = match &columns {
-            Some(columns) => columns.clone(),
-            None => {
+        // The columns without row index and path, as they will stand; nothing for those of the sources.
+        let names: Option<Vec<PlSmallStr>> = match (columns, &hive) {
+            (Some(columns), _) => Some(columns),
+            (None, None) => None,
+            (None, Some(hive)) => {
                 let mut names: PlIndexSet<PlSmallStr> = first.column_names().cloned().collect();
-                names.extend(hive.iter().flat_map(DataFrame::columns).map(|column| column.name().clone()));
-                names.into_iter().collect()
+                names.extend(hive.columns().iter().map(|column| column.name().clone()));
+                Some(names.into_iter().collect())
             },
         };
-        let read: Vec<&PlSmallStr> = names.iter().filter(|name| in_hive(name).is_none()).collect();
-        let (stored, sources) = agree(&indexes, sources, &read, columns.is_some())?;
+        let read = names.as_ref().map(|names| names.iter().filter(|name| in_hive(name).is_none()));
+        let read: Option<Vec<&PlSmallStr>> = read.map(Iterator::collect);
+        let (stored, sources) = agree(&indexes, sources, read.as_deref(), projected)?;
 
-        let mut columns = Columns::default();
         let row_offset = row_index.as_ref().map_or(0, |index| index.offset);
-        if let Some(index) = row_index {
-            columns.push(index.name, IDX_DTYPE, Origin::RowIndex)?;
-        }
-        for name in names {
-            match in_hive(&name).and_then(|at| Some((at, hive.as_ref()?.columns().get(at)?.dtype().clone())))
-            {
-                Some((at, dtype)) => columns.push(name, dtype, Origin::Hive(at))?,
-                None => {
-                    let (at, _, dtype) = stored.try_get_full(&name)?;
-                    columns.push(name, dtype.clone(), Origin::Stored(at))?;
-                },
-            }
-        }
+        let mut columns = match (names, &row_index) {
+            (None, None) => Columns::stored(stored),
+            (names, _) => {
+                let mut columns = Columns::default();
+                if let Some(index) = row_index {
+                    columns.push(index.name, IDX_DTYPE, Origin::RowIndex)?;
+                }
+                let names = names.unwrap_or_else(|| stored.iter_names_cloned().collect());
+                for name in names {
+                    let key = in_hive(&name).and_then(|at| Some((at, hive.as_ref()?.columns().get(at)?)));
+                    if let Some((at, key)) = key {
+                        columns.push(name, key.dtype().clone(), Origin::Hive(at))?;
+                    } else {
+                        let (at, _, dtype) = stored.try_get_full(&name)?;
+                        columns.push(name, dtype.clone(), Origin::Stored(at))?;
+                    }
+                }
+                columns
+            },
+        };
         if let Some(name) = include_file_paths {
             columns.push(name, DataType::String, Origin::Path)?;
         }
-        let hidden = columns.unused("__floe_rows");
-        columns.push(hidden, DataType::Null, Origin::Hidden)?;
+        if columns.origins.len() < MAX_COLUMNS {
+            let hidden = columns.unused("__floe_rows");
+            columns.push(hidden, DataType::Null, Origin::Hidden)?;
+        }
         let Columns { schema, origins } = columns;
         Ok(Self { sources, schema: Arc::new(schema), origins, hive, row_offset })
     }
 
-    /// The name of the hidden column.
-    pub(super) fn hidden(&self) -> &PlSmallStr {
-        let last = self.schema.len().saturating_sub(1);
-        self.schema.get_at_index(last).map_or(PlSmallStr::EMPTY_REF, |(name, _)| name)
+    /// The name of the hidden column, if there is one.
+    pub(super) fn hidden(&self) -> Option<&PlSmallStr> {
+        self.origins.last().filter(|origin| **origin == Origin::Hidden)?;
+        Some(self.schema.get_at_index(self.schema.len().checked_sub(1)?)?.0)
     }
 
     /// The type of the n-th column that is read.
@@ -144,6 +156,11 @@ struct Columns {
 }
 
 impl Columns {
+    /// The columns that are read, as they are.
+    fn stored(schema: Schema) -> Self {
+        Self { origins: (0..schema.len()).map(Origin::Stored).collect(), schema }
+    }
+
     fn push(&mut self, name: PlSmallStr, dtype: DataType, origin: Origin) -> PolarsResult<()> {
         polars_ensure!(
             !self.schema.contains(&name),

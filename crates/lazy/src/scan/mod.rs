@@ -8,20 +8,21 @@
 //!
 //!   Select                                          pushed through: projection, filter, slice
 //!     Union, in order                                                       a larger one
-//!       Map (reads the parts it is given) <- DataFrameScan: a row a part   (group 0)
-//!       Map                               <- DataFrameScan                 (group 1)
+//!       Map (reads the parts it is given) <- Map: to all columns <- DataFrameScan: a row a part   (group 0)
+//!       Map                               <- Map                 <- DataFrameScan                 (group 1)
 //!       ..
 //! ```
 //!
 //! Polars has no door for a reader of one's own that every engine takes: its streaming engine panics on an anonymous
 //! scan. So a scan is put together from nodes that all engines run. In a large one, a group's input is a tiny frame of
-//! *part numbers*. It has a column for every column of the scan: those that Polars' projection pushdown leaves over say
-//! which to decode. It has a row for every part: the streaming engine deals out rows to its threads, which then decode
-//! parts at the same time. (The in-memory engine hands over all of a group at once: it is decoded on Polars' pool.)
+//! *part numbers*. It has a row for every part: the streaming engine deals out rows to its threads, which then decode
+//! parts at the same time. [`columns`] makes a column of it for every column of the scan: those that Polars' projection
+//! pushdown leaves over say which to decode. (The in-memory engine hands over all of a group at once: it is decoded on Polars' pool.)
 //! Nothing is read before the engine asks, and `head(5)` stops it from asking.
 //!
 //! A column that is in no result, of dtype Null, is there for `select(len())`: Polars then asks for the
-//! cheapest column, which is that one, and no body is read.
+//! cheapest column, which is that one, and no body is read. Scans of more than [`MAX_COLUMNS`](row_numbers::MAX_COLUMNS)
+//! go without it, since to leave it out takes an expression for every other column: there a count reads one column.
 //!
 //! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`agree`] makes one schema of
 //! theirs, [`layout`] says which column comes from where, [`parts`] and [`row_numbers`] cut. [`scan`] holds all that,
@@ -30,6 +31,7 @@
 
 mod agree;
 mod cache;
+mod columns;
 mod hive;
 mod layout;
 mod node_name;

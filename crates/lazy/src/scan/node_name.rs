@@ -8,15 +8,25 @@ pub(super) fn name(scan: u64, node: usize, of: usize) -> PlSmallStr {
     format!("IPC SCAN {scan} [{} of {of}]", node + 1).into()
 }
 
-/// The scan and the node that have a name.
-fn parse(name: &str) -> Option<(u64, usize)> {
-    let (scan, node) = name.strip_prefix("IPC SCAN ")?.split_once(" [")?;
-    let (node, _) = node.split_once(" of ")?;
-    Some((scan.parse().ok()?, node.parse::<usize>().ok()?.checked_sub(1)?))
+/// A node of a scan.
+pub(super) struct NodeOf {
+    pub(super) scan: u64,
+    /// Its number, from 0 on.
+    pub(super) number: usize,
+    /// How many nodes the scan has.
+    pub(super) of: usize,
 }
 
-/// The scan and the number of the node, if the function is a node of a scan.
-pub(super) fn node_of(function: &FunctionIR) -> Option<(u64, usize)> {
+/// The node that has a name.
+fn parse(name: &str) -> Option<NodeOf> {
+    let (scan, node) = name.strip_prefix("IPC SCAN ")?.split_once(" [")?;
+    let (number, of) = node.strip_suffix(']')?.split_once(" of ")?;
+    let number = number.parse::<usize>().ok()?.checked_sub(1)?;
+    Some(NodeOf { scan: scan.parse().ok()?, number, of: of.parse().ok()? })
+}
+
+/// The node of a scan that a function is, if it is one.
+pub(super) fn node_of(function: &FunctionIR) -> Option<NodeOf> {
     match function {
         // Other functions may be called alike, but do not call themselves so.
         FunctionIR::Opaque { function, fmt_str, .. } if function.display_str() == *fmt_str => parse(fmt_str),

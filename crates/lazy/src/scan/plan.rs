@@ -5,8 +5,9 @@ use std::sync::Arc;
 use polars_core::prelude::*;
 use polars_lazy::prelude::{Expr, IntoLazy, LazyFrame, UnionArgs};
 use polars_plan::dsl::DslPlan;
-use polars_plan::plans::{DslFunction, FunctionIR, HintIR, Sorted};
+use polars_plan::plans::{DataFrameUdf, DslFunction, FunctionIR, HintIR, Sorted};
 
+use super::columns::Columns;
 use super::node_name;
 use super::parts::Part;
 use super::read::Group;
@@ -16,8 +17,8 @@ use super::scan::Scan;
 impl Scan {
     /// The scan as a LazyFrame.
     pub(super) fn lazy_frame(self: &Arc<Self>) -> PolarsResult<LazyFrame> {
-        let visible = self.visible();
-        if visible.is_empty() {
+        let layout = &self.layout;
+        if layout.schema.len() == usize::from(layout.hidden().is_some()) {
             // Without columns there is nothing to read, and no column to count.
             return Ok(DataFrame::new(self.height(), Vec::new())?.lazy());
         }
@@ -25,8 +26,11 @@ impl Scan {
         if self.rows.is_some() {
             lf = lf.select(self.layout.schema.iter_names_cloned().map(rows::column).collect::<Vec<_>>());
         }
+        if layout.hidden().is_none() {
+            return Ok(lf);
+        }
         // Not `col`, for which `*` and what stands between `^` and `$` are patterns.
-        let columns: Vec<Expr> = visible.into_iter().map(Expr::Column).collect();
+        let columns: Vec<Expr> = self.visible().into_iter().map(Expr::Column).collect();
         Ok(lf.select(columns))
     }
 
@@ -38,9 +42,13 @@ impl Scan {
         let groups = self.groups();
         let count = groups.len();
         let frames: usize = groups.iter().map(Vec::len).sum();
+        // A copy: to hash all names once more would take longer.
+        let mut columns = (*self.layout.schema).clone();
+        columns.iter_values_mut().for_each(|dtype| *dtype = DataType::UInt64);
+        let columns = Arc::new(columns);
         let mut inputs = Vec::with_capacity(count);
         for (number, parts) in groups.into_iter().enumerate() {
-            inputs.push(self.group(parts, node_name::name(self.id, number, count))?);
+            inputs.push(self.group(parts, node_name::name(self.id, number, count), &columns)?);
         }
         Ok(match inputs.len() {
             0 => {
@@ -50,8 +58,12 @@ impl Scan {
             },
             1 => inputs.remove(0),
             _ => {
-                inputs.push(self.end(frames + count)?);
-                counted(DslPlan::Union { inputs, args: UnionArgs::default() }, self.layout.hidden())
+                inputs.push(self.end(frames + count, &columns)?);
+                let union = DslPlan::Union { inputs, args: UnionArgs::default() };
+                match self.layout.hidden() {
+                    Some(hidden) => counted(union, hidden),
+                    None => self.passed_on(union),
+                }
             },
         })
     }
@@ -59,24 +71,14 @@ impl Scan {
     /// Frames without rows, as many as there may have been before. The streaming engine of Polars 0.55.2 drops one of
     /// the frames before a slice from the end for each frame that arrives. If any is left at the end, the slice has
     /// rows too many.
-    fn end(self: &Arc<Self>, frames: usize) -> PolarsResult<DslPlan> {
+    fn end(self: &Arc<Self>, frames: usize, columns: &SchemaRef) -> PolarsResult<DslPlan> {
         let rows = frames.saturating_mul(rows::MORSEL_ROWS);
-        let none = |name: &PlSmallStr| Column::new_scalar(name.clone(), Scalar::null(DataType::Null), rows);
-        let df = DataFrame::new(rows, self.layout.schema.iter_names().map(none).collect())?;
-        let schema = Arc::clone(df.schema());
+        let none = Column::new_scalar(PlSmallStr::EMPTY, Scalar::null(DataType::Null), rows);
         let scan = Arc::clone(self);
         let function = move |df: DataFrame| scan.no_rows(&df.get_column_names_owned());
-        Ok(DslPlan::MapFunction {
-            input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
-            function: DslFunction::FunctionIR(FunctionIR::Opaque {
-                fmt_str: format!("END OF IPC SCAN {}", self.id).into(),
-                function: Arc::new(function),
-                schema: Some(self.output()),
-                predicate_pd: false,
-                projection_pd: true,
-                streamable: true,
-            }),
-        })
+        let name: PlSmallStr = format!("END OF IPC SCAN {}", self.id).into();
+        let input = Columns::plan(none, columns, &name)?;
+        Ok(self.reading(input, Arc::new(function), name, columns))
     }
 
     /// No rows, all visible columns.
@@ -89,24 +91,53 @@ impl Scan {
         self.part(&Part::empty(), names, false)
     }
 
-    fn group(self: &Arc<Self>, parts: Vec<Part>, name: PlSmallStr) -> PolarsResult<DslPlan> {
+    fn group(
+        self: &Arc<Self>,
+        parts: Vec<Part>,
+        name: PlSmallStr,
+        columns: &SchemaRef,
+    ) -> PolarsResult<DslPlan> {
         let numbers = (0u32..).take(parts.len()).collect::<Vec<u32>>();
-        let numbers = UInt32Chunked::from_vec(PlSmallStr::EMPTY, numbers).into_series();
-        let names = self.layout.schema.iter_names();
-        let columns = names.map(|name| numbers.clone().with_name(name.clone()).into_column()).collect();
-        let df = DataFrame::new(parts.len(), columns)?;
-        let schema = Arc::clone(df.schema());
-        Ok(DslPlan::MapFunction {
-            input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
+        let numbers = UInt32Chunked::from_vec(PlSmallStr::EMPTY, numbers).into_column();
+        let input = Columns::plan(numbers, columns, &name)?;
+        let group = Group { scan: Arc::clone(self), parts, name: name.clone() };
+        Ok(self.reading(input, Arc::new(group), name, columns))
+    }
+
+    /// A node that reads the columns which its input has.
+    fn reading(
+        self: &Arc<Self>,
+        input: DslPlan,
+        function: Arc<dyn DataFrameUdf>,
+        name: PlSmallStr,
+        columns: &SchemaRef,
+    ) -> DslPlan {
+        DslPlan::MapFunction {
+            input: Arc::new(input),
             function: DslFunction::FunctionIR(FunctionIR::Opaque {
-                fmt_str: name.clone(),
-                function: Arc::new(Group { scan: Arc::clone(self), parts, name }),
-                schema: Some(self.output()),
+                fmt_str: name,
+                function,
+                schema: Some(self.output(Some(Arc::clone(columns)))),
                 predicate_pd: false,
                 projection_pd: true,
                 streamable: true,
             }),
-        })
+        }
+    }
+
+    /// The rows of a union as they are: what [`counted`] does for a scan without a hidden column.
+    fn passed_on(&self, union: DslPlan) -> DslPlan {
+        DslPlan::MapFunction {
+            input: Arc::new(union),
+            function: DslFunction::FunctionIR(FunctionIR::Opaque {
+                fmt_str: format!("ALL OF IPC SCAN {}", self.id).into(),
+                function: Arc::new(|df: DataFrame| Ok(df)),
+                schema: None,
+                predicate_pd: true,
+                projection_pd: true,
+                streamable: true,
+            }),
+        }
     }
 }
 

@@ -11,11 +11,11 @@ use std::sync::{Arc, Weak};
 use polars_lazy::prelude::{Expr, LazyFrame};
 use polars_plan::dsl::DslPlan;
 use polars_plan::plans::{
-    DslFunction, FunctionIR, IR, IRPlan, is_elementwise_rec, is_inherently_nondeterministic, node_to_expr,
+    DslFunction, IR, IRPlan, is_elementwise_rec, is_inherently_nondeterministic, node_to_expr,
 };
 use polars_utils::arena::Node;
 
-use super::node_name::node_of;
+use super::node_name::{NodeOf, node_of};
 use super::parts::Part;
 use super::prune;
 use super::scan::{Scan, scans};
@@ -151,7 +151,7 @@ impl Filtered {
             },
             IR::SimpleProjection { input, .. } => open.push((*input, filter)),
             IR::MapFunction { input, function } => match node_of(function) {
-                Some((scan, number)) => {
+                Some(NodeOf { scan, number, .. }) => {
                     // The filter is on the rows that slices have left.
                     let sliced = self.height(*input).is_some_and(|height| {
                         let scan = scans().get(&scan).and_then(Weak::upgrade);
@@ -208,17 +208,16 @@ pub(crate) fn rows_of(plan: &DslPlan) -> Option<usize> {
 /// The scan whose nodes begin here.
 fn scan_of(plan: &DslPlan) -> Option<u64> {
     match plan {
-        DslPlan::MapFunction { input, function: DslFunction::FunctionIR(FunctionIR::Hint(_)) } => {
-            scan_of(input).filter(|_| matches!(**input, DslPlan::Union { .. }))
-        },
-        DslPlan::Union { inputs, .. } => match inputs.first()? {
-            DslPlan::MapFunction { function: DslFunction::FunctionIR(function), .. } => {
-                node_of(function).map(|(scan, _)| scan)
+        // What is above the union of a scan's nodes.
+        DslPlan::MapFunction { input, function: DslFunction::FunctionIR(function) } => match &**input {
+            DslPlan::Union { inputs, .. } => match inputs.first()? {
+                DslPlan::MapFunction { function: DslFunction::FunctionIR(function), .. } => {
+                    // A union of several scans may have one as its first that is a single node.
+                    node_of(function).filter(|node| node.of > 1).map(|node| node.scan)
+                },
+                _ => None,
             },
-            _ => None,
-        },
-        DslPlan::MapFunction { function: DslFunction::FunctionIR(function), .. } => {
-            node_of(function).map(|(scan, _)| scan)
+            _ => node_of(function).map(|node| node.scan),
         },
         _ => None,
     }

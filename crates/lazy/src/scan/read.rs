@@ -8,6 +8,7 @@ use polars_core::runtime::THREAD_POOL;
 use polars_plan::plans::DataFrameUdf;
 use rayon::prelude::*;
 
+use super::columns;
 use super::layout::Origin;
 use super::parts::Part;
 use super::scan::Scan;
@@ -31,17 +32,15 @@ impl DataFrameUdf for Group {
 }
 
 impl Group {
-    /// Reads the parts whose numbers are the rows of a frame, of the columns that it has.
+    /// Reads the parts whose numbers a frame has, of its columns.
     fn read(&self, numbers: &DataFrame) -> PolarsResult<DataFrame> {
         let names: Vec<PlSmallStr> = numbers.get_column_names_owned();
-        let Some(first) = numbers.columns().first() else {
-            polars_bail!(ComputeError: "a scan was asked for no column at all");
-        };
-        let part = |number: u32| {
-            let part = usize::try_from(number).ok().and_then(|number| self.parts.get(number));
+        let part = |number: usize| {
+            let part = self.parts.get(number);
             part.ok_or_else(|| polars_err!(ComputeError: "the scan has no part {number}"))
         };
-        let parts = first.u32()?.iter().flatten().map(part).collect::<PolarsResult<Vec<&Part>>>()?;
+        let ranges = columns::ranges(numbers)?;
+        let parts = ranges.into_iter().flatten().map(part).collect::<PolarsResult<Vec<&Part>>>()?;
         // If the engine asks for all parts at once, none of its threads decodes others at the same time.
         let alone = parts.len() == self.parts.len();
         self.scan.read(&parts, &names, alone)

@@ -13,7 +13,7 @@ use crate::size;
 const MAX_BYTES: u64 = 512 << 20;
 /// Rows that it may have, and columns: each costs an expression.
 const MAX_ROWS: usize = 1 << 28;
-const MAX_COLUMNS: usize = 1024;
+pub(super) const MAX_COLUMNS: usize = 1024;
 /// The rows of a scan, by number.
 pub(super) struct RowNumbers {
     pub(super) zeros: Bitmap,
@@ -24,6 +24,9 @@ pub(super) struct RowNumbers {
 impl RowNumbers {
     /// The rows of some parts, if there are neither too many rows nor too many bytes.
     pub(super) fn new(layout: &Layout, parts: &[Part]) -> Option<Self> {
+        if layout.schema.len() > MAX_COLUMNS {
+            return None;
+        }
         let mut starts = Vec::with_capacity(parts.len() + 1);
         let (mut rows, mut stored) = (0usize, 0u64);
         starts.push(0);
@@ -37,8 +40,7 @@ impl RowNumbers {
         });
         let bits = bits.fold(0u64, u64::saturating_add);
         let decoded = u64::try_from(rows).ok()?.saturating_mul(bits) / 8;
-        let few = rows <= MAX_ROWS && layout.schema.len() <= MAX_COLUMNS;
-        if !few || decoded.max(stored) > MAX_BYTES {
+        if rows > MAX_ROWS || decoded.max(stored) > MAX_BYTES {
             return None;
         }
         let zeros = Bitmap::from_u8_vec(vec![0; rows.div_ceil(8)], rows);

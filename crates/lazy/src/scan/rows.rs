@@ -74,7 +74,7 @@ impl Scan {
             function: DslFunction::FunctionIR(FunctionIR::Opaque {
                 fmt_str: name.clone(),
                 function: Arc::new(ReadPieces { scan: Arc::clone(self), name }),
-                schema: Some(self.output()),
+                schema: Some(self.output(None)),
                 predicate_pd: true,
                 projection_pd: true,
                 streamable: true,
@@ -223,14 +223,14 @@ impl DataFrameUdf for ReadPieces {
 }
 
 /// The first row and the number of rows of a piece, which has rows.
-fn pack(start: usize, rows: usize) -> PolarsResult<u64> {
+pub(super) fn pack(start: usize, rows: usize) -> PolarsResult<u64> {
     match (u32::try_from(start), u32::try_from(rows)) {
         (Ok(start), Ok(rows)) => Ok(u64::from(start) << 32 | u64::from(rows)),
         _ => polars_bail!(ComputeError: "the scan has too many rows: {start} and {rows}"),
     }
 }
 
-fn unpack(number: u64) -> PolarsResult<Range<usize>> {
+pub(super) fn unpack(number: u64) -> PolarsResult<Range<usize>> {
     let of =
         |bits: u64| usize::try_from(bits).map_err(|_| polars_err!(ComputeError: "{bits} rows are too many"));
     let start = of(number >> 32)?;

@@ -67,13 +67,17 @@ impl Scan {
     /// The columns that the scan is seen to have.
     pub(super) fn visible(&self) -> Vec<PlSmallStr> {
         let layout = &self.layout;
-        layout.schema.iter_names().filter(|name| *name != layout.hidden()).cloned().collect()
+        layout.schema.iter_names().filter(|name| Some(*name) != layout.hidden()).cloned().collect()
     }
 
-    /// The types of the columns that are asked for.
-    pub(super) fn output(&self) -> Arc<dyn UdfSchema> {
+    /// The types of the columns that are asked for. `all` is a schema of all columns, whatever their types: of wide
+    /// scans, Polars asks for theirs again and again.
+    pub(super) fn output(&self, all: Option<SchemaRef>) -> Arc<dyn UdfSchema> {
         let layout = Arc::clone(&self.layout);
         Arc::new(move |input: &Schema| {
+            if all.as_deref().is_some_and(|all| std::ptr::eq(all, input)) {
+                return Ok(Arc::clone(&layout.schema));
+            }
             let dtype =
                 |name: &PlSmallStr| Ok(Field::new(name.clone(), layout.schema.try_get(name)?.clone()));
             Ok(Arc::new(input.iter_names().map(dtype).collect::<PolarsResult<Schema>>()?))
