@@ -348,7 +348,7 @@ fn sinks_prune_by_themselves() {
 #[test]
 fn a_filter_of_a_day_reads_all_days_unless_it_prunes() {
     let folder = tempfile::tempdir().unwrap();
-    let bytes = file(&DataFrame::new(3, vec![Column::new("n".into(), [1i64, 2, 3])]).unwrap(), 3);
+    let bytes = stream(&DataFrame::new(3, vec![Column::new("n".into(), [1i64, 2, 3])]).unwrap(), 3);
     for (day, part) in (1..=100).flat_map(|day| (0..10).map(move |part| (day, part))) {
         put(folder.path(), &format!("day={day}/{part}.arrow"), &bytes);
     }
@@ -359,6 +359,7 @@ fn a_filter_of_a_day_reads_all_days_unless_it_prunes() {
         let (all, read) = read_by(&counter, || collect(query.clone()));
         let (pruned, read_pruned) = read_by(&counter, || collect(query.clone().prune_ipc()));
         assert_same(&all, &pruned);
-        assert_eq!((all.height(), read), (30, 100 * read_pruned));
+        assert_eq!(all.height(), 30);
+        assert!(read > 90 * read_pruned, "{read} and {read_pruned} bytes");
     }
 }
