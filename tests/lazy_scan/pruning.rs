@@ -353,7 +353,8 @@ fn a_filter_of_a_day_reads_all_days_unless_it_prunes() {
         put(folder.path(), &format!("day={day}/{part}.arrow"), &bytes);
     }
     let (options, counter) = counted();
-    let query = scan_ipc_file(folder.path(), options.with_hive(true)).unwrap().filter(col("day").eq(lit(7)));
+    let query =
+        scan_ipc_stream(folder.path(), options.with_hive(true)).unwrap().filter(col("day").eq(lit(7)));
     for engine in [Engine::InMemory, Engine::Streaming] {
         let collect = |lf: LazyFrame| lf.collect_with_engine(engine).unwrap().unwrap_single();
         let (all, read) = read_by(&counter, || collect(query.clone()));
