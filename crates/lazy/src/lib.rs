@@ -38,6 +38,7 @@
 
 mod batch_sizing;
 mod batches;
+mod cloud;
 mod error;
 mod hive;
 mod options;
@@ -56,10 +57,12 @@ pub use batches::IpcBatches;
 pub use floe_frame::prelude::{CompatLevel, IpcCompression, Metadata, WriteSummary, ZstdLevel};
 pub use options::{IpcSinkOptions, Progress};
 pub use partition::{ExistingFiles, PartitionBy, PartitionSummary};
+#[cfg(feature = "cloud")]
+pub use polars_io::cloud::CloudOptions;
 pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
 pub use scan::{
     HiveSchema, IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns, scan_ipc,
     scan_ipc_file, scan_ipc_stream,
 };
 pub use sink::LazyIpcExt;
-pub use target::SinkTarget;
+pub use target::{CommitWrite, SinkTarget};

@@ -9,6 +9,7 @@ use polars_core::prelude::*;
 use polars_io::SerWriter;
 use polars_io::ipc::IpcCompression;
 
+use crate::cloud::Cloud;
 use crate::partition::ExistingFiles;
 use crate::writer::{Format, Writer};
 
@@ -65,6 +66,7 @@ pub struct IpcSinkOptions {
     include_keys: bool,
     existing: ExistingFiles,
     progress: Option<OnProgress>,
+    cloud: Cloud,
 }
 
 impl Default for IpcSinkOptions {
@@ -81,6 +83,7 @@ impl Default for IpcSinkOptions {
             include_keys: false,
             existing: ExistingFiles::Error,
             progress: None,
+            cloud: None,
         }
     }
 }
@@ -235,6 +238,42 @@ impl IpcSinkOptions {
         self.progress = Some(Arc::new(progress));
         self
     }
+
+    /// How the object store of a target is reached, if that is a URL: credentials, endpoint, retries. Without, the
+    /// environment says.
+    ///
+    /// ```
+    /// use floe_lazy::{CloudOptions, IpcSinkOptions};
+    ///
+    /// let options = IpcSinkOptions::default().with_cloud_options(CloudOptions::default());
+    /// # let _ = options;
+    /// ```
+    #[cfg(feature = "cloud")]
+    pub fn with_cloud_options(mut self, cloud: impl Into<Option<polars_io::cloud::CloudOptions>>) -> Self {
+        self.cloud = cloud.into();
+        self
+    }
+}
+
+/// What a sink to a store has to know.
+#[cfg(feature = "cloud")]
+impl IpcSinkOptions {
+    pub(crate) fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    pub(crate) fn existing(&self) -> ExistingFiles {
+        self.existing
+    }
+
+    /// The same for a folder on this machine, which is empty: files get names as there would be others, if there are.
+    pub(crate) fn for_local_files(mut self) -> Self {
+        self.cloud = None;
+        if self.existing == ExistingFiles::Replace {
+            self.existing = ExistingFiles::Error;
+        }
+        self
+    }
 }
 
 impl fmt::Debug for IpcSinkOptions {
@@ -251,6 +290,8 @@ impl fmt::Debug for IpcSinkOptions {
             include_keys,
             existing,
             progress,
+            // It has credentials.
+            cloud: _,
         } = self;
         f.debug_struct("IpcSinkOptions")
             .field("compression", compression)
@@ -275,6 +316,7 @@ pub(crate) struct Parts {
     pub(crate) include_keys: bool,
     pub(crate) existing: ExistingFiles,
     pub(crate) progress: Reporter,
+    pub(crate) cloud: Cloud,
 }
 
 /// The options that shape the bytes.
@@ -303,6 +345,7 @@ impl IpcSinkOptions {
             include_keys,
             existing,
             progress,
+            cloud,
         } = self;
         let record_batch_size = record_batch_size.map(|rows| rows.max(1));
         let encoding = Encoding {
@@ -315,7 +358,7 @@ impl IpcSinkOptions {
             schema_metadata,
         };
         let progress = Reporter { report: progress, last: 0 };
-        Parts { encoding, maintain_order, include_keys, existing, progress }
+        Parts { encoding, maintain_order, include_keys, existing, progress, cloud }
     }
 }
 

@@ -169,11 +169,12 @@ fn sink(
     format: Format,
 ) -> PolarsResult<WriteSummary> {
     // Without keys there is nothing to leave out, and there is no folder.
-    let Parts { encoding, maintain_order, include_keys: _, existing: _, progress } = options.into_parts();
+    let Parts { encoding, maintain_order, include_keys: _, existing: _, progress, cloud } =
+        options.into_parts();
     let schema = lf.collect_schema()?;
     let sizing = BatchSizing::for_batches(encoding.record_batch_size, &schema);
     let path = target.path().map(Path::to_path_buf);
-    let output = target.open()?;
+    let output = target.open(&cloud)?;
     let started = encoding.start(format, output, &schema);
     let named = |error| match &path {
         // The query's errors are its own.

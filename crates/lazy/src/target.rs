@@ -3,13 +3,17 @@
 use std::fmt;
 use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use floe_frame::AtomicFile;
-use polars_error::PolarsResult;
+use polars_error::{PolarsError, PolarsResult};
 
+use crate::cloud::{self, Cloud};
 use crate::error::io_error;
 
 /// Where a sink writes to: a path, or any [`Write`] that may go to another thread.
+///
+/// A path may be the URL of an object in a store (`s3://bucket/key`), with the feature `cloud`: it appears as a file does.
 ///
 /// A file appears under its path when it is complete, and not at all when something fails: see [`AtomicFile`]. A target
 /// that is no regular file (a FIFO, a device, `/dev/stdout`) and a `Write` get the bytes as they come. They need no
@@ -24,20 +28,74 @@ use crate::error::io_error;
 /// ```
 pub struct SinkTarget(Kind);
 
+/// A [`Write`] whose bytes appear only when all of them have been written: what sinks commit in the end. Dropped before
+/// that, it leaves nothing.
+///
+/// ```
+/// use floe_lazy::{CommitWrite, SinkTarget};
+/// use std::io::{self, Write};
+///
+/// struct Letter(Vec<u8>);
+///
+/// impl Write for Letter {
+///     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+///         self.0.write(bytes)
+///     }
+///     fn flush(&mut self) -> io::Result<()> {
+///         Ok(())
+///     }
+/// }
+///
+/// impl CommitWrite for Letter {
+///     fn commit(self: Box<Self>) -> io::Result<()> {
+///         println!("posted: {} bytes", self.0.len());
+///         Ok(())
+///     }
+/// }
+///
+/// let target = SinkTarget::from(Box::new(Letter(Vec::new())) as Box<dyn CommitWrite>);
+/// # let _ = target;
+/// ```
+pub trait CommitWrite: Write + Send {
+    /// All has been written and flushed: lets it appear.
+    ///
+    /// # Errors
+    /// When it cannot appear. It does not then.
+    fn commit(self: Box<Self>) -> io::Result<()>;
+}
+
+impl CommitWrite for AtomicFile {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        Self::commit(*self)
+    }
+}
+
+#[cfg(feature = "cloud")]
+impl CommitWrite for floe_object_store::BlockingObjectFile {
+    fn commit(self: Box<Self>) -> io::Result<()> {
+        Self::commit(*self)
+    }
+}
+
 enum Kind {
     Path(PathBuf),
     Writer(Box<dyn Write + Send>),
+    Committed(Box<dyn CommitWrite>),
 }
 
 impl SinkTarget {
     /// Opens the target: of a path, a file that gets its name in the end.
-    pub(crate) fn open(self) -> PolarsResult<Output> {
+    pub(crate) fn open(self, cloud: &Cloud) -> PolarsResult<Output> {
         match self.0 {
-            Kind::Path(path) => match AtomicFile::create(&path) {
-                Ok(file) => Ok(Output::File(file, path)),
-                Err(error) => Err(io_error(error, &path)),
+            Kind::Path(path) => match (cloud::url(&path), &path) {
+                (Some(url), _) => Ok(Output::Committed(cloud::create(&url, cloud)?, Some(path))),
+                (None, at) => match AtomicFile::create(at) {
+                    Ok(file) => Ok(Output::File(file, path)),
+                    Err(error) => Err(io_error(error, at)),
+                },
             },
             Kind::Writer(writer) => Ok(Output::Writer(writer)),
+            Kind::Committed(writer) => Ok(Output::Committed(writer, None)),
         }
     }
 
@@ -45,7 +103,7 @@ impl SinkTarget {
     pub(crate) fn path(&self) -> Option<&Path> {
         match &self.0 {
             Kind::Path(path) => Some(path),
-            Kind::Writer(_) => None,
+            Kind::Writer(_) | Kind::Committed(_) => None,
         }
     }
 }
@@ -54,6 +112,7 @@ impl SinkTarget {
 pub(crate) enum Output {
     File(AtomicFile, PathBuf),
     Writer(Box<dyn Write + Send>),
+    Committed(Box<dyn CommitWrite>, Option<PathBuf>),
 }
 
 impl Output {
@@ -62,6 +121,10 @@ impl Output {
         match self {
             Self::File(file, path) => file.commit().map_err(|error| io_error(error, &path)),
             Self::Writer(_) => Ok(()),
+            Self::Committed(writer, path) => writer.commit().map_err(|error| match &path {
+                Some(path) => io_error(error, path),
+                None => PolarsError::IO { error: Arc::new(error), msg: None },
+            }),
         }
     }
 }
@@ -71,6 +134,7 @@ impl Write for Output {
         match self {
             Self::File(file, _) => file.write(bytes),
             Self::Writer(writer) => writer.write(bytes),
+            Self::Committed(writer, _) => writer.write(bytes),
         }
     }
 
@@ -78,6 +142,7 @@ impl Write for Output {
         match self {
             Self::File(file, _) => file.write_vectored(pieces),
             Self::Writer(writer) => writer.write_vectored(pieces),
+            Self::Committed(writer, _) => writer.write_vectored(pieces),
         }
     }
 
@@ -85,6 +150,7 @@ impl Write for Output {
         match self {
             Self::File(file, _) => file.flush(),
             Self::Writer(writer) => writer.flush(),
+            Self::Committed(writer, _) => writer.flush(),
         }
     }
 }
@@ -94,6 +160,7 @@ impl fmt::Debug for SinkTarget {
         match &self.0 {
             Kind::Path(path) => f.debug_tuple("SinkTarget").field(path).finish(),
             Kind::Writer(_) => f.write_str("SinkTarget(dyn Write)"),
+            Kind::Committed(_) => f.write_str("SinkTarget(dyn CommitWrite)"),
         }
     }
 }
@@ -131,6 +198,19 @@ impl From<PathBuf> for SinkTarget {
 impl From<&PathBuf> for SinkTarget {
     fn from(path: &PathBuf) -> Self {
         Self(Kind::Path(path.clone()))
+    }
+}
+
+impl From<Box<dyn CommitWrite>> for SinkTarget {
+    fn from(writer: Box<dyn CommitWrite>) -> Self {
+        Self(Kind::Committed(writer))
+    }
+}
+
+#[cfg(feature = "cloud")]
+impl From<floe_object_store::BlockingObjectFile> for SinkTarget {
+    fn from(object: floe_object_store::BlockingObjectFile) -> Self {
+        Self(Kind::Committed(Box::new(object)))
     }
 }
 

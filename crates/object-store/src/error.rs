@@ -28,7 +28,11 @@ pub(crate) fn store_error(error: StoreError) -> io::Error {
 
 /// An error while an object was read or written.
 pub(crate) fn at(path: &Path, doing: &str, error: io::Error) -> PolarsError {
-    let msg = format!("{path}: {doing}: {error}");
+    // What is behind an HTTP URL has no path of its own.
+    let msg = match path.as_ref() {
+        "" => format!("{doing}: {error}"),
+        path => format!("{path}: {doing}: {error}"),
+    };
     PolarsError::IO { error: Arc::new(error), msg: Some(msg.into()) }
 }
 
@@ -41,5 +45,8 @@ pub(crate) fn io_error(error: io::Error, doing: &str) -> PolarsError {
 /// An error with the object that it is about.
 pub(crate) fn placed(path: &Path, error: PolarsError) -> PolarsError {
     let place = path.to_string();
+    if place.is_empty() {
+        return error;
+    }
     error.wrap_msg(|msg| if msg.starts_with(&place) { msg.to_owned() } else { format!("{place}: {msg}") })
 }

@@ -173,6 +173,26 @@ impl ObjectFile {
         }
     }
 
+    /// Whether the part that is being filled is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.buffer.len() >= self.part_bytes
+    }
+
+    /// Sends the part that is being filled.
+    pub(crate) async fn send(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_send(cx)).await
+    }
+
+    /// Takes as many bytes as fit into the part that is being filled.
+    pub(crate) fn fill(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.failed {
+            return Err(io::Error::other("an earlier write to this object failed"));
+        }
+        let fits = bytes.len().min(self.part_bytes.saturating_sub(self.buffer.len()));
+        self.buffer.extend_from_slice(bytes.get(..fits).unwrap_or_default());
+        Ok(fits)
+    }
+
     /// Gives up: the store shows what it showed before, and keeps no parts.
     ///
     /// # Errors
@@ -258,15 +278,10 @@ async fn abort(upload: Upload) -> object_store::Result<()> {
 impl AsyncWrite for ObjectFile {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        if this.failed {
-            return Poll::Ready(Err(io::Error::other("an earlier write to this object failed")));
-        }
-        if this.buffer.len() >= this.part_bytes {
+        if this.is_full() && !this.failed {
             ready!(this.poll_send(cx))?;
         }
-        let fits = bytes.len().min(this.part_bytes - this.buffer.len());
-        this.buffer.extend_from_slice(bytes.get(..fits).unwrap_or_default());
-        Poll::Ready(Ok(fits))
+        Poll::Ready(this.fill(bytes))
     }
 
     /// Nothing: a part is sent when it is full.

@@ -35,6 +35,8 @@
 //! # }
 //! ```
 //!
+//! Threads that wait have [`open_index`] and [`BlockingObjectFile`].
+//!
 //! # What cancelling does
 //!
 //! Any future and any stream of this crate may be dropped at any time. A read that is dropped ends its requests; the object
@@ -44,6 +46,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
+mod blocking;
 mod columns;
 mod error;
 mod file;
@@ -55,6 +58,7 @@ mod reader;
 mod remote;
 mod writer;
 
+pub use blocking::{BlockingObjectFile, delete, list, open_index, open_indexes, wait};
 pub use columns::ObjectColumns;
 pub use file::ObjectFile;
 pub use floe_frame::IpcIndexOptions;

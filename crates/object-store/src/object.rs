@@ -110,18 +110,32 @@ impl IpcObject {
     ) -> PolarsResult<Self> {
         let ObjectPath(path) = path.into();
         let gap_bytes = options.gap_bytes();
-        let (remote, range, tail) = Remote::open(store, path.clone(), options.tail_bytes().max(16)).await?;
-        let index = Self::build(&remote, range.start, tail, options).await.map_err(|e| placed(&path, e))?;
+        let (remote, builder, _) = Self::build(store, &path, options).await?;
+        let index = builder.finish().map_err(|e| placed(&path, e))?;
         Ok(Self { remote, index, gap_bytes })
     }
 
-    async fn build(
+    /// Gives an index builder all that it needs, and says how many bytes that took.
+    pub(crate) async fn build(
+        store: Arc<dyn ObjectStore>,
+        path: &Path,
+        options: IpcIndexOptions,
+    ) -> PolarsResult<(Remote, IpcIndexBuilder, u64)> {
+        let tail_bytes = options.tail_bytes().max(16);
+        let (remote, range, tail) = Remote::open(store, path.clone(), tail_bytes).await?;
+        let fed = Self::feed(&remote, range.start, tail, options).await;
+        let (builder, bytes) = fed.map_err(|e| placed(path, e))?;
+        Ok((remote, builder, bytes))
+    }
+
+    async fn feed(
         remote: &Remote,
         start: u64,
         tail: bytes::Bytes,
         options: IpcIndexOptions,
-    ) -> PolarsResult<IpcIndex> {
+    ) -> PolarsResult<(IpcIndexBuilder, u64)> {
         let gap = options.gap_bytes();
+        let mut bytes = tail.len() as u64;
         let size = remote.meta.size;
         let mut builder = IpcIndexBuilder::new(size, options);
         if !builder.needed().is_empty() {
@@ -130,8 +144,9 @@ impl IpcObject {
         loop {
             let ranges = join_ranges(&builder.needed(), gap);
             if ranges.is_empty() {
-                return builder.finish();
+                return Ok((builder, bytes));
             }
+            bytes += ranges.iter().map(|range| range.end - range.start).sum::<u64>();
             let parts = try_join_all(ranges.iter().map(|range| remote.get(range.clone()))).await?;
             for (range, part) in ranges.into_iter().zip(parts) {
                 builder.give(range, part)?;

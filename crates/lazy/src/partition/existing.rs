@@ -21,11 +21,24 @@ pub(super) fn check_empty(base: &Path) -> PolarsResult<()> {
     })?;
     let Some(found) = found else { return Ok(()) };
     let found = found.strip_prefix(base).unwrap_or(&found).display();
-    let text = format!(
+    let text = not_empty(&found.to_string());
+    Err(io_error(io::Error::new(io::ErrorKind::DirectoryNotEmpty, text), base))
+}
+
+/// The text of the error about a folder that has a file.
+pub(super) fn not_empty(found: &str) -> String {
+    format!(
         "the folder is not empty, it has {found}; choose `ExistingFiles::Replace` or `ExistingFiles::Add` with \
         `IpcSinkOptions::with_existing`, or another folder"
-    );
-    Err(io_error(io::Error::new(io::ErrorKind::DirectoryNotEmpty, text), base))
+    )
+}
+
+/// Whether a file of this name, in these folders below the base, is replaced.
+#[cfg(feature = "cloud")]
+pub(super) fn is_replaced(name: &Path, folders: &[String]) -> bool {
+    let suffix = name.extension().and_then(|suffix| suffix.to_str());
+    folders.iter().all(|folder| is_key(folder.as_ref()))
+        && suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix))
 }
 
 /// The files that are to be replaced. Those that a killed process has left behind are removed at once.

@@ -217,7 +217,10 @@ fn keep(_: &Path, _: &fs::Metadata) -> io::Result<()> {
 }
 
 /// Does something with each, several at a time, until all are done or one fails.
-fn in_parallel<T: Send>(items: Vec<T>, each: impl Fn(T) -> PolarsResult<()> + Sync) -> PolarsResult<()> {
+pub(super) fn in_parallel<T: Send>(
+    items: Vec<T>,
+    each: impl Fn(T) -> PolarsResult<()> + Sync,
+) -> PolarsResult<()> {
     let threads = items.len().min(COMMITTERS);
     let queue = Mutex::new(items.into_iter());
     let failed = Mutex::new(None);

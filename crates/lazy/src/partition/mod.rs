@@ -21,6 +21,8 @@ mod keys;
 mod names;
 mod part;
 mod rolling;
+#[cfg(feature = "cloud")]
+mod stored;
 mod summary;
 
 use std::path::Path;
@@ -35,6 +37,7 @@ use self::part::{Parts, ProgressTotal};
 use self::rolling::{Limit, Rolling};
 pub use self::summary::PartitionSummary;
 use crate::batch_sizing::BatchSizing;
+use crate::cloud;
 use crate::options::{self, IpcSinkOptions};
 use crate::query::consume;
 
@@ -76,7 +79,14 @@ pub(crate) fn sink(
     by: PartitionBy<'_>,
     options: IpcSinkOptions,
 ) -> PolarsResult<Vec<PartitionSummary>> {
-    let options::Parts { encoding, maintain_order, include_keys, existing, progress } = options.into_parts();
+    if let Some(url) = cloud::url(base) {
+        #[cfg(feature = "cloud")]
+        return stored::sink(lf, &url, by, options);
+        #[cfg(not(feature = "cloud"))]
+        return Err(cloud::missing(&url));
+    }
+    let options::Parts { encoding, maintain_order, include_keys, existing, progress, cloud: _ } =
+        options.into_parts();
     let schema = lf.collect_schema()?;
     let limit = match by {
         PartitionBy::Keys(keys) => {

@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use floe_frame::{IpcIndex, IpcLimits, TypeOptions};
+use floe_frame::{IpcIndex, IpcIndexOptions, IpcLimits, TypeOptions};
 use polars_buffer::Buffer;
 use polars_core::prelude::*;
 use polars_core::runtime::THREAD_POOL;
+use polars_utils::pl_path::PlRefPath;
 use rayon::prelude::*;
 
-use super::source::Sources;
+use super::source::{Sources, place};
+use crate::cloud::{self, Cloud};
 
 /// Indexes that are kept.
 static CACHE: Mutex<Cache> = Mutex::new(Cache::new());
@@ -26,12 +28,19 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// How sources are read: the limits on their claims, and the types of their columns.
 type How = (IpcLimits, TypeOptions);
 
+/// How sources in object stores are read.
+pub(super) struct Stores {
+    pub(super) cloud: Cloud,
+    pub(super) trusted_statistics: bool,
+}
+
 /// Indexes every source.
 pub(super) fn open_all(
     sources: &Sources,
     how: How,
     cached: bool,
     read_counter: Option<&AtomicU64>,
+    stores: &Stores,
 ) -> PolarsResult<Vec<Arc<IpcIndex>>> {
     let count = |index: &IpcIndex| {
         if let Some(counter) = read_counter {
@@ -39,7 +48,13 @@ pub(super) fn open_all(
         }
     };
     let fresh = |index: PolarsResult<IpcIndex>| index.inspect(count).map(Arc::new);
-    let open = |path: &Path| {
+    let open_objects = |paths: &[PlRefPath]| -> PolarsResult<Vec<Arc<IpcIndex>>> {
+        let options = IpcIndexOptions::default().with_limits(how.0).with_types(how.1.clone());
+        let options = options.with_trusted_statistics(stores.trusted_statistics);
+        let opened = cloud::open_indexes(paths, options, &stores.cloud)?.into_iter().zip(paths);
+        opened.map(|(index, path)| fresh(index).map_err(|e| place(e, path.as_str()))).collect()
+    };
+    let open_file = |path: &Path| {
         if cached && let Some(index) = known(path, &how) {
             return Ok(index);
         }
@@ -48,6 +63,12 @@ pub(super) fn open_all(
             keep(path, &how, &index);
         }
         Ok(index)
+    };
+    let open = |path: &PlRefPath| {
+        if cloud::is_url(path) {
+            return open_objects(std::slice::from_ref(path));
+        }
+        open_file(path.as_std_path()).map(|index| vec![index])
     };
     match sources {
         Sources::Bytes(all) => {
@@ -60,9 +81,13 @@ pub(super) fn open_all(
             // The first alone: it keeps alive the parts that the others share (the categories of categoricals).
             let mut indexes = Vec::with_capacity(paths.len());
             if let Some((first, rest)) = paths.split_first() {
-                indexes.push(open(first.as_std_path())?);
-                let open_rest = || rest.par_iter().map(|path| open(path.as_std_path()));
-                indexes.extend(THREAD_POOL.install(|| open_rest().collect::<PolarsResult<Vec<_>>>())?);
+                indexes.extend(open(first)?);
+                if rest.iter().all(cloud::is_url) {
+                    indexes.extend(open_objects(rest)?);
+                } else {
+                    let open_rest = || rest.par_iter().map(open).collect::<PolarsResult<Vec<_>>>();
+                    indexes.extend(THREAD_POOL.install(open_rest)?.into_iter().flatten());
+                }
             }
             Ok(indexes)
         },

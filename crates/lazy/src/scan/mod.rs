@@ -161,9 +161,12 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
         limits,
         types,
         read_counter,
+        mut cloud,
+        trusted_statistics,
     } = options;
-    let sources = Sources::find(source, glob, kind.is_none())?;
-    let indexes = cache::open_all(&sources, (limits, types), index_cache, read_counter.as_deref())?;
+    let sources = Sources::find(source, glob, kind.is_none(), &mut cloud)?;
+    let stores = cache::Stores { cloud, trusted_statistics };
+    let indexes = cache::open_all(&sources, (limits, types), index_cache, read_counter.as_deref(), &stores)?;
     if let Some(kind) = kind {
         for (i, index) in indexes.iter().enumerate() {
             check_kind(index, kind).map_err(|e| sources.place(i, e))?;

@@ -8,6 +8,8 @@ use polars_core::prelude::*;
 use polars_io::RowIndex;
 use polars_lazy::prelude::Expr;
 
+use crate::cloud::Cloud;
+
 /// Options of [`scan_ipc`](crate::scan_ipc), [`scan_ipc_stream`](crate::scan_ipc_stream) and
 /// [`scan_ipc_file`](crate::scan_ipc_file).
 ///
@@ -38,6 +40,8 @@ pub struct IpcScanOptions {
     pub(super) limits: IpcLimits,
     pub(super) types: TypeOptions,
     pub(super) read_counter: Option<Arc<AtomicU64>>,
+    pub(super) cloud: Cloud,
+    pub(super) trusted_statistics: bool,
 }
 
 impl Default for IpcScanOptions {
@@ -55,6 +59,8 @@ impl Default for IpcScanOptions {
             limits: IpcLimits::default(),
             types: TypeOptions::default(),
             read_counter: None,
+            cloud: None,
+            trusted_statistics: false,
         }
     }
 }
@@ -245,6 +251,35 @@ impl IpcScanOptions {
     /// ```
     pub fn with_read_counter(mut self, read_counter: impl Into<Option<Arc<AtomicU64>>>) -> Self {
         self.read_counter = read_counter.into();
+        self
+    }
+
+    /// How the object stores of URLs are reached: credentials, endpoints, retries. Without, the environment says.
+    ///
+    /// ```
+    /// use floe_lazy::{CloudOptions, IpcScanOptions};
+    ///
+    /// let options = IpcScanOptions::default().with_cloud_options(CloudOptions::default());
+    /// # let _ = options;
+    /// ```
+    #[cfg(feature = "cloud")]
+    pub fn with_cloud_options(mut self, cloud: impl Into<Option<polars_io::cloud::CloudOptions>>) -> Self {
+        self.cloud = cloud.into();
+        self
+    }
+
+    /// Whether the statistics in the footers of files in object stores are taken by their word, as
+    /// [`IpcIndexOptions::with_trusted_statistics`](floe_frame::IpcIndexOptions::with_trusted_statistics) says. Otherwise
+    /// a predicate costs two requests for each object. Defaults to false.
+    ///
+    /// ```
+    /// use floe_lazy::IpcScanOptions;
+    /// let options = IpcScanOptions::default().with_trusted_statistics(true);
+    /// # let _ = options;
+    /// ```
+    #[cfg(feature = "cloud")]
+    pub fn with_trusted_statistics(mut self, trusted: bool) -> Self {
+        self.trusted_statistics = trusted;
         self
     }
 }

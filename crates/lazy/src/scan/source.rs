@@ -8,6 +8,7 @@ use polars_core::runtime::ASYNC;
 use polars_io::path_utils::expand_paths_hive;
 use polars_utils::pl_path::PlRefPath;
 
+use crate::cloud::{Cloud, is_url};
 use crate::error::io_error;
 
 /// The source of a scan: a path, a glob, a folder (with all that is below it), a list of those, or bytes in memory.
@@ -111,7 +112,12 @@ pub(super) enum Sources {
 impl Sources {
     /// Expands folders and, with `glob`, patterns, as Polars does. With `mixed` the names of a folder's
     /// files may end in several ways.
-    pub(super) fn find(source: IpcScanSource, glob: bool, mixed: bool) -> PolarsResult<Self> {
+    pub(super) fn find(
+        source: IpcScanSource,
+        glob: bool,
+        mixed: bool,
+        cloud: &mut Cloud,
+    ) -> PolarsResult<Self> {
         let paths = match source.0 {
             Source::Bytes(bytes) if bytes.is_empty() => {
                 polars_bail!(ComputeError: "no source to scan was given")
@@ -120,7 +126,7 @@ impl Sources {
             Source::Paths(paths) => paths,
         };
         polars_ensure!(!paths.is_empty(), ComputeError: "no path to scan was given");
-        let paths = paths.iter().map(|path| local(path)).collect::<PolarsResult<Vec<PlRefPath>>>()?;
+        let paths = paths.iter().map(|path| reachable(path)).collect::<PolarsResult<Vec<PlRefPath>>>()?;
         let names_hidden = |path: &PlRefPath| {
             let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
             hidden && !path.as_std_path().is_dir()
@@ -128,7 +134,7 @@ impl Sources {
         // One that is asked for by name is not hidden.
         let hidden: &[PlSmallStr] =
             if paths.iter().any(names_hidden) { &[] } else { &[PlSmallStr::from_static(".")] };
-        let (found, hive_start) = expand(&paths, glob, hidden, mixed)?;
+        let (found, hive_start) = expand(&paths, glob, hidden, mixed, cloud)?;
         if found.is_empty() {
             let given: Vec<&str> = paths.iter().map(PlRefPath::as_str).collect();
             let taken = |path: &&PlRefPath| glob && is_pattern(path) && path.as_std_path().is_file();
@@ -172,15 +178,16 @@ fn apart<T: Send>(work: impl FnOnce() -> PolarsResult<T> + Send) -> PolarsResult
     })
 }
 
-/// A path on this machine.
-fn local(path: &Path) -> PolarsResult<PlRefPath> {
+/// A path on this machine, or a URL.
+fn reachable(path: &Path) -> PolarsResult<PlRefPath> {
     let path = PlRefPath::try_from_path(path)?;
     match path.scheme() {
         None => Ok(path),
         Some(scheme) if scheme.is_file() => Ok(PlRefPath::new(path.strip_scheme())),
-        Some(_) => polars_bail!(
-            InvalidOperation: "{path}: only local paths can be scanned; download it, or pass its bytes"
-        ),
+        #[cfg(feature = "cloud")]
+        Some(_) => Ok(path),
+        #[cfg(not(feature = "cloud"))]
+        Some(_) => Err(crate::cloud::missing(&path)),
     }
 }
 
@@ -205,6 +212,7 @@ fn expand(
     glob: bool,
     hidden: &[PlSmallStr],
     mixed: bool,
+    cloud: &mut Cloud,
 ) -> PolarsResult<(Vec<PlRefPath>, usize)> {
     let mut found = Vec::with_capacity(paths.len());
     let mut hive_start = usize::MAX;
@@ -218,10 +226,11 @@ fn expand(
                 one_extension(own)?;
             }
             hive_start = hive_start.min(path.as_str().len());
-        } else if glob && is_pattern(path) {
-            let (one, no_cloud) = (std::slice::from_ref(path), &mut None);
+        } else if is_url(path) || (glob && is_pattern(path)) {
+            // As Polars does: of a URL that ends with a slash all below, of a pattern what fits, of another that object.
+            let one = std::slice::from_ref(path);
             let (more, start) =
-                apart(|| ASYNC.block_in_place_on(expand_paths_hive(one, true, hidden, no_cloud, false)))
+                apart(|| ASYNC.block_in_place_on(expand_paths_hive(one, glob, hidden, cloud, false)))
                     .map_err(|e| place(e, path.as_str()))?;
             found.extend(more.iter().cloned());
             hive_start = hive_start.min(start);

@@ -160,6 +160,18 @@ impl IpcIndexBuilder {
         self.into_index(Origin::None).map(|index| IpcIndex(Arc::new(index)))
     }
 
+    /// The index, which reads from a source by itself; so many bytes of it have been read already.
+    #[doc(hidden)]
+    pub fn finish_with_source(
+        self,
+        source: Arc<dyn RangedSource>,
+        bytes_read: u64,
+    ) -> PolarsResult<IpcIndex> {
+        let index = self.into_index(Origin::Source(source))?;
+        index.bytes_read.store(bytes_read, std::sync::atomic::Ordering::Relaxed);
+        Ok(IpcIndex(Arc::new(index)))
+    }
+
     pub(super) fn into_index(self, origin: Origin) -> PolarsResult<Index> {
         match self.state {
             State::Done(kind, found) => {
