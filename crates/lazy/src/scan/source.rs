@@ -13,6 +13,7 @@ use crate::error::io_error;
 
 /// The source of a scan: a path, a glob, a folder (with all that is below it), a list of those, or bytes in memory.
 /// Files whose names begin with a dot are left out of folders and globs.
+/// With the feature `cloud` a path may be the URL of a store, where a folder ends with a slash.
 ///
 /// ```
 /// use floe_lazy::IpcScanSource;
