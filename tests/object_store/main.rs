@@ -20,6 +20,7 @@ use polars_core::prelude::*;
 mod cancelling;
 mod failing;
 mod files;
+mod http;
 mod lazy;
 mod opening;
 mod reading;
