@@ -107,7 +107,11 @@ fn one_column_takes_few_requests() {
     assert!(read - (256 << 10) <= column + column / 10, "{read} bytes of {column}");
     let lf = scan_ipc_file("hdfs://few/a.arrow", IpcScanOptions::default()).unwrap();
     assert_eq!(
-        lf.select([len()]).collect().unwrap().columns()[0].get(0).unwrap().try_extract::<u32>().unwrap(),
+        lf.select([polars_lazy::prelude::len()]).collect().unwrap().columns()[0]
+            .get(0)
+            .unwrap()
+            .try_extract::<u32>()
+            .unwrap(),
         16 * 16_384
     );
     assert_eq!(store.take_gets().0, 1, "rows are in the footer");
@@ -176,7 +180,7 @@ fn a_sink_to_a_url_appears_whole_or_not_at_all() {
     let before = keys(&store);
     let failing = df.clone().lazy().map(
         |_| polars_bail!(ComputeError: "the query failed"),
-        polars_lazy::dsl::AllowedOptimizations::default(),
+        polars_lazy::prelude::AllowedOptimizations::default(),
         None,
         None,
     );

@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
+use bytes::Bytes;
 use floe_frame::{Buffer, IpcIndex, IpcIndexOptions, RangedSource};
+use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use polars_core::prelude::*;
@@ -72,10 +74,12 @@ pub fn open_indexes(
     objects: Vec<(Arc<dyn ObjectStore>, ObjectPath)>,
     options: IpcIndexOptions,
 ) -> PolarsResult<Vec<PolarsResult<IpcIndex>>> {
-    let opening = async move {
-        let opened = objects.into_iter().map(|(store, path)| open(store, path, options.clone()));
-        stream::iter(opened).buffered(OPENED).collect::<Vec<_>>().await
-    };
+    // Boxed, since the compiler takes closures that make futures for less than they are.
+    let mut opened: Vec<BoxFuture<'static, PolarsResult<IpcIndex>>> = Vec::with_capacity(objects.len());
+    for (store, path) in objects {
+        opened.push(Box::pin(open(store, path, options.clone())));
+    }
+    let opening = stream::iter(opened).buffered(OPENED).collect::<Vec<_>>();
     Ok(wait(opening)?)
 }
 
@@ -99,15 +103,13 @@ impl RangedSource for Waiting {
     }
 
     fn read_ranges(&self, ranges: &[Range<u64>]) -> io::Result<Vec<Buffer<u8>>> {
-        let (remote, ranges) = (self.0.clone(), ranges.to_vec());
-        let parts = wait(async move {
-            let get = |range: Range<u64>| {
-                let remote = &remote;
-                async move { remote.get(range).await }
-            };
-            let parts = stream::iter(ranges).map(get).buffered(REQUESTS);
-            parts.map_ok(Buffer::from_owner).try_collect::<Vec<Buffer<u8>>>().await
-        })?;
+        let mut parts: Vec<BoxFuture<'static, PolarsResult<Bytes>>> = Vec::with_capacity(ranges.len());
+        for range in ranges.iter().cloned() {
+            let remote = self.0.clone();
+            parts.push(Box::pin(async move { remote.get(range).await }));
+        }
+        let parts = stream::iter(parts).buffered(REQUESTS).map_ok(Buffer::from_owner);
+        let parts = wait(parts.try_collect::<Vec<Buffer<u8>>>())?;
         parts.map_err(|error| match &error {
             PolarsError::IO { error: source, .. } => io::Error::new(source.kind(), error),
             _ => io::Error::other(error),
