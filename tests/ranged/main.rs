@@ -81,7 +81,8 @@ fn frame(rows: usize) -> DataFrame {
 
 fn file(df: &DataFrame, rows_per_batch: usize, compression: Option<IpcCompression>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let writer = IpcWriter::new(&mut bytes).with_compression(compression);
+    // Heads are what these tests are about.
+    let writer = IpcWriter::new(&mut bytes).with_compression(compression).with_layout(false);
     writer.with_record_batch_size(Some(rows_per_batch)).finish(&mut df.clone()).unwrap();
     bytes
 }
