@@ -173,7 +173,8 @@ impl Shared {
             range.end.max(1) - 1,
             bytes.len()
         )?;
-        let sent = if mood == Mood::Cutting && number % 2 == 0 { body.len() / 2 } else { body.len() };
+        let sent =
+            if mood == Mood::Cutting && number.is_multiple_of(2) { body.len() / 2 } else { body.len() };
         self.bytes.fetch_add(sent, Ordering::SeqCst);
         socket.write_all(&body[..sent])
     }
