@@ -56,9 +56,11 @@ need_npm() {
 }
 
 mkdir -p "$cache" || exit 1
-(cd "$root" && cargo build -p floe-tests --bin interop) || exit 1
+# The features of the whole workspace, as the tests have them: Polars is not compiled once more.
+(cd "$root" && cargo build --workspace --bin interop --bin floe) || exit 1
 target=${CARGO_TARGET_DIR:-target}
 interop=$(cd "$root" && cd "$target/debug" && pwd)/interop
+floe=$(dirname "$interop")/floe
 
 cd "$here"
 run "$interop" write "$out/floe"
@@ -76,6 +78,7 @@ if need_python; then
     run "$python" polars_py.py write "$out/polars"
     run "$interop" read "$out/polars"
     run "$python" nanoarrow_read.py "$out/floe"
+    run "$python" cli_goldens.py "$floe"
 fi
 if need_npm; then
     run node arrow_js.mjs read "$out/floe"

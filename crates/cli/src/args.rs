@@ -51,6 +51,16 @@ pub(crate) enum Command {
     Diff(cmd::diff::Args),
     #[cfg(feature = "frame")]
     Follow(cmd::follow::Args),
+    #[cfg(feature = "query")]
+    Sql(cmd::sql::Args),
+    /// A command that this build is without.
+    #[cfg(all(feature = "frame", not(feature = "query")))]
+    #[command(hide = true, disable_help_flag = true)]
+    Sql {
+        /// The query.
+        #[arg(num_args = 0.., trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<std::ffi::OsString>,
+    },
     #[cfg(feature = "frame")]
     Stats(cmd::stats::Args),
     Completions(cmd::completions::Args),

@@ -25,6 +25,18 @@ pub(crate) enum Failure {
     ClosedPipe,
 }
 
+/// How a build with all features is had.
+#[cfg(not(feature = "query"))]
+pub(crate) const INSTALL: &str = "`cargo install --path crates/cli`";
+
+/// The message about a command, an option or a format that this build is without.
+#[cfg(not(feature = "query"))]
+pub(crate) fn built_without(what: &str, feature: &str) -> Failure {
+    Failure::new(format!(
+        "this floe was built without {what}, which needs the feature `{feature}`: {INSTALL}"
+    ))
+}
+
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
@@ -52,16 +64,22 @@ impl Failure {
         match error {
             CopyError::Fault(fault) => Self::fault(name, fault),
             CopyError::Write(_, io::ErrorKind::BrokenPipe) => Self::ClosedPipe,
+            CopyError::Write(text, _) if text.contains(WRITING_FAILED) => Self::Message(text.clone()),
             other => Self::of(name, other),
         }
     }
 }
 
+/// The message about an output that takes no more.
+pub(crate) const WRITING_FAILED: &str = "writing failed";
+
+/// Errors of writing to standard output; errors of reading name their file before they get here.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::ClosedPipe,
-            _ => Self::Message(format!("writing failed: {}", plain(&error))),
+            _ if error.to_string().contains(WRITING_FAILED) => Self::Message(error.to_string()),
+            _ => Self::Message(format!("{WRITING_FAILED}: {}", plain(&error))),
         }
     }
 }
@@ -100,8 +118,8 @@ pub(crate) fn wrong_format(found: SourceFormat) -> String {
         SourceFormat::FeatherV1 => {
             "not Arrow IPC, but a Feather V1 file, which only old pyarrow and R write; write it again as version 2".into()
         },
-        #[cfg(feature = "formats")]
-        found if crate::formats::is_readable(found) => {
+        #[cfg(feature = "query")]
+        found if crate::query::is_readable(found) && found != SourceFormat::Json => {
             format!("not Arrow IPC, but {found}: `floe convert IN OUT.arrow` makes Arrow IPC of it")
         },
         found => format!("not Arrow IPC, but {found}"),

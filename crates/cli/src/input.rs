@@ -51,7 +51,7 @@ impl Input {
         };
         let found = file.metadata().map_err(|error| failed(&error))?;
         if found.is_dir() {
-            return Err(Failure::of(&name, "it is a folder"));
+            return Err(Failure::of(&name, "it is a folder, and this command takes a file: name one in it"));
         }
         if !found.is_file() {
             return if name == "-" {
@@ -88,21 +88,55 @@ impl Input {
         Self { name, path: temporary.to_path_buf(), source, spool: Some(temporary) }
     }
 
-    /// As [`open`](Self::open), for commands about rows: CSV and Parquet will do as well, in builds that read them.
+    /// The first bytes, which tell the format.
+    #[cfg(feature = "query")]
+    pub(crate) fn start_bytes(&self) -> io::Result<Vec<u8>> {
+        let len = usize::try_from(self.source.len()).unwrap_or(usize::MAX).min(SNIFFED);
+        let mut start = vec![0; len];
+        self.source.read_exact_at(&mut start, 0)?;
+        Ok(start)
+    }
+
+    #[cfg(feature = "query")]
+    pub(crate) fn start(&self) -> Result<Vec<u8>> {
+        self.start_bytes().map_err(|error| Failure::of(&self.name, crate::error::plain(&error)))
+    }
+
+    #[cfg(feature = "query")]
+    pub(crate) fn format(&self) -> Result<SourceFormat> {
+        Ok(sniff(&self.start()?))
+    }
+
+    /// As [`open`](Self::open), for commands about rows: other formats will do as well, in builds that read them.
     pub(crate) fn open_rows(path: &Path) -> Result<Self> {
         let input = Self::open(path)?;
-        #[cfg(feature = "formats")]
+        #[cfg(feature = "query")]
         {
-            let len = usize::try_from(input.source.len()).unwrap_or(usize::MAX).min(4 << 10);
-            let mut start = vec![0; len];
-            let read = input.source.read_exact_at(&mut start, 0);
-            read.map_err(|error| Failure::of(&input.name, crate::error::plain(&error)))?;
-            let format = sniff(&start);
-            if crate::formats::is_readable(format) {
-                return crate::formats::as_ipc(input, format);
+            let format = input.format()?;
+            if crate::query::is_readable(format) {
+                let rows = crate::query::scan_one(&input, format)?;
+                return crate::query::spool(rows, &input.name);
             }
         }
         Ok(input)
+    }
+
+    /// As [`open_rows`](Self::open_rows), of all that the paths name: more than one file are one table.
+    #[cfg(feature = "frame")]
+    pub(crate) fn open_all_rows(paths: &[PathBuf]) -> Result<Self> {
+        match paths {
+            [path] if !is_many(path) => Self::open_rows(path),
+            #[cfg(feature = "query")]
+            paths => {
+                let table = crate::query::table(paths)?;
+                crate::query::spool(table.lf, &names(paths))
+            },
+            #[cfg(not(feature = "query"))]
+            paths => Err(Failure::of(
+                names(paths),
+                format!("several files as one table need the feature `query`: {}", crate::error::INSTALL),
+            )),
+        }
     }
 
     /// Bytes of it.
@@ -126,20 +160,82 @@ impl Input {
     }
 }
 
-/// Files of what the user named: folders are looked through, patterns that no shell has expanded as well.
+/// Bytes at the start that tell the format.
+const SNIFFED: usize = 4 << 10;
+
+/// The name of several paths in messages.
+#[cfg(feature = "frame")]
+pub(crate) fn names(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
+}
+
+/// Whether a path stands for the files in a folder, or for those that a pattern matches which no shell has expanded.
+pub(crate) fn is_many(path: &Path) -> bool {
+    path.is_dir() || is_pattern(path)
+}
+
+fn is_pattern(path: &Path) -> bool {
+    !path.exists() && path.to_str().is_some_and(|text| text.contains(['*', '?', '[']))
+}
+
+/// A file in a folder or of a pattern.
+pub(crate) struct Found {
+    pub(crate) path: PathBuf,
+    pub(crate) format: SourceFormat,
+}
+
+/// The files of a folder or a pattern in the order of their names, each with its format; empty ones are left out.
+pub(crate) fn find(path: &Path) -> Result<Vec<Found>> {
+    let mut found = Vec::new();
+    if path.is_dir() {
+        walk(path, &mut found)?;
+    } else {
+        pattern(path, &mut found)?;
+    }
+    Ok(found)
+}
+
+/// Whether a folder between a path and one of its files is called `key=value`.
+#[cfg(feature = "query")]
+pub(crate) fn is_partitioned(path: &Path) -> Result<bool> {
+    Ok(find(path)?.iter().any(|file| has_key(path, &file.path)))
+}
+
+/// Whether a folder between the two is called `key=value`.
+#[cfg(feature = "query")]
+pub(crate) fn has_key(root: &Path, file: &Path) -> bool {
+    let below = file.strip_prefix(root).unwrap_or(file);
+    let mut folders = below.parent().into_iter().flat_map(Path::components);
+    folders.any(|folder| folder.as_os_str().to_string_lossy().contains('='))
+}
+
+/// Whether a path, or one of a pattern's files, is of another format that floe reads.
+#[cfg(feature = "query")]
+pub(crate) fn is_other(path: &Path) -> bool {
+    match path.is_dir() || is_pattern(path) {
+        true => find(path).is_ok_and(|found| {
+            let is_ipc =
+                |file: &Found| matches!(file.format, SourceFormat::IpcFile | SourceFormat::IpcStream);
+            !found.iter().any(is_ipc) && found.iter().any(|file| crate::query::is_readable(file.format))
+        }),
+        false => path.is_file() && format_of(path).is_ok_and(crate::query::is_readable),
+    }
+}
+
+/// Files of what the user named; of folders those that are Arrow IPC.
 pub(crate) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
-        if path == Path::new("-") {
-            files.push(path.clone());
-        } else if path.is_dir() {
+        if path != Path::new("-") && is_many(path) {
+            let is_folder = path.is_dir();
+            let is_ipc = |format| matches!(format, SourceFormat::IpcFile | SourceFormat::IpcStream);
             let before = files.len();
-            walk(path, &mut files)?;
+            let found = find(path)?.into_iter().filter(|file| !is_folder || is_ipc(file.format));
+            files.extend(found.map(|file| file.path));
             if files.len() == before {
                 return Err(Failure::of(path.display(), "the folder has no Arrow IPC in it"));
             }
-        } else if !path.exists() && path.to_str().is_some_and(|text| text.contains(['*', '?', '['])) {
-            pattern(path, &mut files)?;
         } else {
             files.push(path.clone());
         }
@@ -147,25 +243,31 @@ pub(crate) fn expand(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn pattern(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn pattern(path: &Path, files: &mut Vec<Found>) -> Result<()> {
     let text = path.to_str().unwrap_or_default();
     let found = glob::glob(text).map_err(|error| Failure::of(text, error))?;
-    let before = files.len();
     for path in found {
         let path = path.map_err(|error| Failure::io(error.path(), error.error()))?;
         if path.is_file() {
-            files.push(path);
+            files.push(Found { format: format_of(&path)?, path });
         }
     }
-    match files.len() == before {
+    match files.is_empty() {
         true => Err(Failure::of(text, "the pattern matches no file")),
         false => Ok(()),
     }
 }
 
-/// The files of a folder that are Arrow IPC, in the order of their names. Hidden files are left out, as hive has it,
-/// and so are links to folders: their files would be counted twice, or again and again.
-fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn format_of(path: &Path) -> Result<SourceFormat> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(SNIFFED as u64).read_to_end(&mut start));
+    read.map_err(|error| Failure::io(path, &error))?;
+    Ok(sniff(&start))
+}
+
+/// The files of a folder, in the order of their names. Hidden and empty ones are left out, as hive has it, and so are
+/// links to folders: their files would be counted twice, or again and again.
+fn walk(folder: &Path, files: &mut Vec<Found>) -> Result<()> {
     let entries = std::fs::read_dir(folder).map_err(|error| Failure::io(folder, &error))?;
     let mut paths = Vec::new();
     for entry in entries {
@@ -182,11 +284,9 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
                 walk(&path, files)?;
             }
         } else if path.is_file() {
-            let mut start = Vec::new();
-            let read = File::open(&path).and_then(|file| file.take(4 << 10).read_to_end(&mut start));
-            read.map_err(|error| Failure::io(&path, &error))?;
-            if matches!(sniff(&start), SourceFormat::IpcFile | SourceFormat::IpcStream) {
-                files.push(path);
+            match format_of(&path)? {
+                SourceFormat::Empty => {},
+                format => files.push(Found { path, format }),
             }
         }
     }

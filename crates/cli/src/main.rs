@@ -11,10 +11,10 @@
 mod args;
 mod cmd;
 mod error;
-#[cfg(feature = "formats")]
-mod formats;
 mod input;
 mod output;
+#[cfg(feature = "query")]
+mod query;
 #[cfg(feature = "frame")]
 mod rows;
 mod signals;
@@ -36,7 +36,18 @@ fn main() -> ExitCode {
         message(info);
     }));
     signals::listen();
-    match run(Args::parse()) {
+    #[cfg(feature = "query")]
+    query::quiet_warnings();
+    let args = Args::try_parse().map_err(|error| match cmd::missing_option(&error) {
+        Some(text) => Failure::new(text),
+        // Help, or an error of the arguments with its usage.
+        None => error.exit(),
+    });
+    let done = args.and_then(run);
+    if let (Err(_), Some(code)) = (&done, signals::came()) {
+        return ExitCode::from(code);
+    }
+    match done {
         Ok(Outcome::Good) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         Err(Failure::Message(message)) => {
@@ -73,6 +84,10 @@ fn run(args: Args) -> Result<Outcome> {
         Command::Diff(args) => args.run(),
         #[cfg(feature = "frame")]
         Command::Follow(args) => args.run(),
+        #[cfg(feature = "query")]
+        Command::Sql(args) => args.run(),
+        #[cfg(all(feature = "frame", not(feature = "query")))]
+        Command::Sql { words: _ } => cmd::missing(&["sql".into()]),
         #[cfg(feature = "frame")]
         Command::Stats(args) => args.run(),
         Command::Completions(args) => args.run(),

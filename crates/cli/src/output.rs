@@ -9,12 +9,14 @@ use std::path::{Path, PathBuf};
 use floe_tools::{ReadAt, Sink};
 use tempfile::TempPath;
 
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, WRITING_FAILED, plain};
 use crate::signals;
 
 /// An output that is being written.
 pub(crate) struct Output {
     to: To,
+    /// Its name in errors.
+    name: String,
 }
 
 enum To {
@@ -34,6 +36,7 @@ enum To {
 impl Output {
     /// Opens an output; `-` is standard output. A file that exists is an error without `force`.
     pub(crate) fn create(path: &Path, force: bool, is_binary: bool) -> Result<Self> {
+        let name = if path == Path::new("-") { "standard output".into() } else { path.display().to_string() };
         if path == Path::new("-") {
             let stdout = io::stdout();
             if is_binary && stdout.is_terminal() && !force {
@@ -41,7 +44,7 @@ impl Output {
                     "binary output is not written to a terminal: name a file, or ask for it with `-f arrows`",
                 ));
             }
-            return Ok(Self { to: To::Stdout(stdout.lock()) });
+            return Ok(Self { to: To::Stdout(stdout.lock()), name });
         }
         let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let before = std::fs::metadata(&target).ok();
@@ -52,7 +55,7 @@ impl Output {
             Some(found) if !found.is_file() => {
                 let file =
                     File::options().write(true).open(&target).map_err(|error| Failure::io(path, &error))?;
-                return Ok(Self { to: To::Straight(BufWriter::new(file)) });
+                return Ok(Self { to: To::Straight(BufWriter::new(file)), name });
             },
             Some(_) if !force => {
                 return Err(Failure::of(path.display(), "it exists already: `--force` replaces it"));
@@ -76,19 +79,17 @@ impl Output {
         })?;
         let (file, temporary) = made.into_parts();
         signals::keep(&temporary);
-        Ok(Self { to: To::File { file: BufWriter::new(file), temporary, target, replace: force } })
+        Ok(Self { to: To::File { file: BufWriter::new(file), temporary, target, replace: force }, name })
     }
 
     /// Gives a file its name; without it the output is gone.
     pub(crate) fn commit(mut self) -> Result<()> {
+        self.flush()?;
         match std::mem::replace(&mut self.to, To::Nothing(io::sink())) {
-            To::Nothing(_) => Ok(()),
-            To::Stdout(mut stdout) => Ok(stdout.flush()?),
-            To::Straight(mut file) => Ok(file.flush()?),
-            To::File { mut file, temporary, target, replace } => {
-                file.flush()?;
+            To::Nothing(_) | To::Stdout(_) | To::Straight(_) => Ok(()),
+            To::File { file, temporary, target, replace } => {
                 // On disk before it takes the place of another one.
-                file.get_ref().sync_all()?;
+                file.get_ref().sync_all().map_err(|error| failed(&self.name, &error))?;
                 let name = temporary.to_path_buf();
                 let done =
                     if replace { temporary.persist(&target) } else { temporary.persist_noclobber(&target) };
@@ -122,16 +123,21 @@ impl Drop for Output {
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.writer().write(bytes)
+        self.writer().write(bytes).map_err(|error| failed(&self.name, &error))
     }
 
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.writer().write_all(bytes)
+        self.writer().write_all(bytes).map_err(|error| failed(&self.name, &error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.writer().flush()
+        self.writer().flush().map_err(|error| failed(&self.name, &error))
     }
+}
+
+/// An error with the name of the output, which the writers in between do not know.
+fn failed(name: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{name}: {WRITING_FAILED}: {}", plain(error)))
 }
 
 impl Sink for Output {
@@ -141,9 +147,10 @@ impl Sink for Output {
         if let (To::File { file, .. }, Some(mut from)) = (&mut self.to, source.as_file())
             && len >= 64 << 10
         {
-            file.flush()?;
+            file.flush().map_err(|error| failed(&self.name, &error))?;
             from.seek(SeekFrom::Start(range.start))?;
-            let copied = io::copy(&mut from.take(len), file.get_mut())?;
+            let copied = io::copy(&mut from.take(len), file.get_mut());
+            let copied = copied.map_err(|error| failed(&self.name, &error))?;
             return if copied == len { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
         }
         let mut through = Through(self);
@@ -185,6 +192,8 @@ pub(crate) enum Format {
     Arrow,
     /// An Arrow IPC stream
     Arrows,
+    /// Parquet, in builds with the feature `query`
+    Parquet,
 }
 
 impl Format {
@@ -199,12 +208,25 @@ impl Format {
             "json" => Self::Json,
             "ndjson" | "jsonl" => Self::Ndjson,
             "md" => Self::Md,
+            "parquet" | "pq" => Self::Parquet,
             _ => return None,
         })
     }
 
     #[cfg(feature = "frame")]
     pub(crate) fn is_binary(self) -> bool {
-        matches!(self, Self::Arrow | Self::Arrows)
+        matches!(self, Self::Arrow | Self::Arrows | Self::Parquet)
+    }
+
+    /// The format asked for, or that of the output's name; nothing for standard output.
+    pub(crate) fn of(asked: Option<Self>, output: &Path) -> Result<Option<Self>> {
+        match asked.or_else(|| Self::of_path(output)) {
+            #[cfg(not(feature = "query"))]
+            Some(Self::Parquet) => Err(crate::error::built_without("Parquet", "query")),
+            None if output != Path::new("-") => {
+                Err(Failure::of(output.display(), "the name does not tell a format: say it with `-f`"))
+            },
+            format => Ok(format),
+        }
     }
 }

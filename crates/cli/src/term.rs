@@ -105,6 +105,40 @@ pub(crate) fn printable(text: &str) -> String {
     }
 }
 
+/// How a text stands out on a terminal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Paint {
+    #[cfg(feature = "frame")]
+    Bold,
+    #[cfg(feature = "frame")]
+    Dim,
+    Good,
+    Bad,
+}
+
+/// Whether standard output is a terminal, and nobody asks for it to be plain (<https://no-color.org>).
+fn has_colors() -> bool {
+    let is_plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !is_plain && std::io::stdout().is_terminal()
+}
+
+/// A text as it goes to standard output.
+pub(crate) fn painted(text: &str, paint: Paint) -> String {
+    if !has_colors() {
+        return text.to_owned();
+    }
+    let code = match paint {
+        #[cfg(feature = "frame")]
+        Paint::Bold => "1",
+        #[cfg(feature = "frame")]
+        Paint::Dim => "2",
+        Paint::Good => "32",
+        Paint::Bad => "1;31",
+    };
+    format!("\u{1b}[{code}m{text}\u{1b}[0m")
+}
+
 /// A line for people beside the output. Standard error may be closed, which is no reason to fail.
 pub(crate) fn tell(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");

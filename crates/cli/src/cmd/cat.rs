@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::convert::{Job, Options};
+use super::convert::{self, Options};
 use crate::error::{Outcome, Result};
 use crate::output::Format;
 
@@ -28,6 +28,6 @@ pub(crate) struct Args {
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
         let Self { files, output, format, force } = self;
-        Job::new(&files, output, format, force, Options::default())?.run()
+        convert::run(&files, output, format, force, Options::default())
     }
 }

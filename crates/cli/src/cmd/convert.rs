@@ -14,8 +14,8 @@ use crate::output::{Format, Output};
 ///
 /// From IPC to IPC nothing is lost, of any type: messages are copied, and with `--compression` buffers are compressed
 /// anew without decoding arrays. Conversions that need rows go through Polars' types, and changes of types are
-/// reported. With the feature `formats`, CSV (also with gzip or zstd) and Parquet are read as well; dates in CSV stay
-/// text.
+/// reported. With the feature `query`, CSV and NDJSON (also with gzip or zstd) and Parquet are read as well, and Parquet
+/// is written; folders called `key=value` become columns.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The inputs, and last the output; `-` is standard input or output
@@ -53,6 +53,18 @@ pub(crate) struct Options {
     #[cfg(feature = "frame")]
     #[arg(long)]
     pub(crate) statistics: bool,
+    /// The rows for which this holds: an expression in SQL, as in "delay > 60 AND origin = 'JFK'"
+    #[cfg(feature = "query")]
+    #[arg(long = "where", value_name = "SQL")]
+    pub(crate) filter: Option<String>,
+    /// Sort by these columns; `-a` is from large to small. Nulls come last, and equal rows stay in their order
+    #[cfg(feature = "query")]
+    #[arg(long, value_delimiter = ',', value_name = "A,-B", allow_hyphen_values = true)]
+    pub(crate) sort_by: Option<Vec<String>>,
+    /// Write a folder OUT with a file for each value of these columns, as in OUT/year=2013/part-0.arrow
+    #[cfg(feature = "query")]
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    pub(crate) partition_by: Option<Vec<String>>,
 }
 
 /// Levels of compatibility, as Polars counts them.
@@ -79,15 +91,18 @@ fn codec(text: &str) -> std::result::Result<Recompression, String> {
 
 impl Options {
     /// The first option that needs rows, and not messages alone.
-    fn row_option(&self) -> Option<&'static str> {
+    pub(crate) fn row_option(&self) -> Option<&'static str> {
+        #[cfg(feature = "query")]
+        if let Some(option) = self.query_option() {
+            return Some(option);
+        }
         #[cfg(feature = "frame")]
         {
-            let Self { compression: _, batch_rows, columns, compat, statistics } = self;
             let asked = [
-                (batch_rows.is_some(), "--batch-rows"),
-                (columns.is_some(), "--columns"),
-                (compat.is_some(), "--compat"),
-                (*statistics, "--statistics"),
+                (self.batch_rows.is_some(), "--batch-rows"),
+                (self.columns.is_some(), "--columns"),
+                (self.compat.is_some(), "--compat"),
+                (self.statistics, "--statistics"),
             ];
             asked.into_iter().find_map(|(is_asked, name)| is_asked.then_some(name))
         }
@@ -97,6 +112,27 @@ impl Options {
             None
         }
     }
+
+    /// The first option that needs a query.
+    #[cfg(feature = "query")]
+    pub(crate) fn query_option(&self) -> Option<&'static str> {
+        let Self {
+            compression: _,
+            batch_rows: _,
+            columns: _,
+            compat: _,
+            statistics: _,
+            filter,
+            sort_by,
+            partition_by,
+        } = self;
+        let asked = [
+            (filter.is_some(), "--where"),
+            (sort_by.is_some(), "--sort-by"),
+            (partition_by.is_some(), "--partition-by"),
+        ];
+        asked.into_iter().find_map(|(is_asked, name)| is_asked.then_some(name))
+    }
 }
 
 impl Args {
@@ -104,8 +140,23 @@ impl Args {
         let Self { mut paths, format, force, options } = self;
         // clap has seen to it that there are two.
         let output = paths.pop().unwrap_or_default();
-        Job::new(&paths, output, format, force, options)?.run()
+        run(&paths, output, format, force, options)
     }
+}
+
+/// Converts, or concatenates.
+pub(crate) fn run(
+    files: &[PathBuf],
+    output: PathBuf,
+    format: Option<Format>,
+    force: bool,
+    options: Options,
+) -> Result<Outcome> {
+    #[cfg(feature = "query")]
+    if let Some(why) = super::convert_query::why(files, &options)? {
+        return super::convert_query::run(files, output, format, force, options, &why);
+    }
+    Job::new(files, output, format, force, options)?.run()
 }
 
 /// How far something has come, on a terminal.
@@ -125,8 +176,11 @@ pub(crate) fn progress(len: u64) -> ProgressBar {
 /// Why rows are needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// The output is text.
-    Text,
+    /// The output is no Arrow IPC, or an input is none.
+    Format,
+    /// Folders are called `key=value`, which are columns.
+    #[cfg(feature = "query")]
+    Keys,
     /// An option asks for them.
     Option(&'static str),
     /// Messages cannot be copied.
@@ -151,16 +205,7 @@ impl Job {
         options: Options,
     ) -> Result<Self> {
         let is_stdout = output == Path::new("-");
-        let chosen = match format.or_else(|| Format::of_path(&output)) {
-            Some(format) => format,
-            None if is_stdout => Format::Arrows,
-            None => {
-                return Err(Failure::of(
-                    output.display(),
-                    "the name does not tell a format: say it with `-f`",
-                ));
-            },
-        };
+        let chosen = Format::of(format, &output)?.unwrap_or(Format::Arrows);
         let mut inputs = Vec::new();
         for file in expand(files)? {
             let input = Input::open_rows(&file)?;
@@ -176,7 +221,7 @@ impl Job {
         let target = match self.format {
             Format::Arrow => Target::File,
             Format::Arrows => Target::Stream,
-            _ => return self.rows(Why::Text),
+            _ => return self.rows(Why::Format),
         };
         if let Some(option) = self.options.row_option() {
             return self.rows(Why::Option(option));
@@ -227,7 +272,7 @@ impl Job {
     #[cfg(not(feature = "frame"))]
     fn rows(self, why: Why) -> Result<Outcome> {
         let why = match why {
-            Why::Text => "text is made of rows".to_owned(),
+            Why::Format => "other formats are made of rows".to_owned(),
             Why::Option(option) => format!("{option} needs rows"),
             Why::Impossible(why) => format!("messages cannot be copied ({why})"),
         };

@@ -1,18 +1,21 @@
 //! Conversions that need rows: through frames, a batch in memory at a time.
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use floe::prelude::*;
+use floe_format::KeyValues;
 use floe_tools::{Compression, Contents, Recompression};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use polars_core::prelude::*;
 
 use super::convert::{Compat, Job, Options, Why};
 use crate::error::{Failure, Outcome, Result};
 use crate::input::Input;
 use crate::output::{Format, Output};
-use crate::{rows, term};
-
-type Frames<'a> = Box<dyn Iterator<Item = Result<DataFrame>> + 'a>;
+use crate::rows::{self, Frames, Regroup};
+use crate::term;
 
 /// Tells what copying would not have done: that rows are decoded, and what changes its type.
 pub(crate) fn run(job: Job, why: &Why) -> Result<Outcome> {
@@ -33,32 +36,124 @@ pub(crate) fn run(job: Job, why: &Why) -> Result<Outcome> {
     if let Why::Impossible(why) = why {
         term::tell(&format!("floe: messages cannot be copied ({why}): rows are decoded and written anew"));
     }
-    if format.is_binary()
-        && let Some((input, contents)) = inputs.first()
-    {
-        tell_types(input, contents, &schema, why);
-    }
     let frames: Frames<'_> = Box::new(all.into_iter().flatten());
-    let mut frames: Frames<'_> = match options.batch_rows {
-        Some(rows) => Box::new(Regroup { frames, rows: rows as usize, held: None, done: false }),
+    let frames: Frames<'_> = match options.batch_rows {
+        Some(rows) => Box::new(Regroup::new(frames, rows as usize)),
         None => frames,
     };
-    if !format.is_binary() {
-        return no_compression(&options)
-            .and_then(|()| rows::write_frames(&mut frames, &schema, Some(format), &output, force))
-            .map(|()| Outcome::Good);
+    let first = inputs.first().map(|(input, contents)| (input, contents));
+    finish(frames, &schema, &Target { output: &output, format, force }, &options, first, why)
+}
+
+/// Where rows go.
+pub(crate) struct Target<'a> {
+    pub(crate) output: &'a Path,
+    pub(crate) format: Format,
+    pub(crate) force: bool,
+}
+
+/// Writes the frames. `first` is the input that codec and metadata come from.
+pub(crate) fn finish(
+    frames: Frames<'_>,
+    schema: &Schema,
+    target: &Target<'_>,
+    options: &Options,
+    first: Option<(&Input, &Contents)>,
+    why: &Why,
+) -> Result<Outcome> {
+    let Target { output, format, force } = *target;
+    options.check(format)?;
+    if format.is_binary()
+        && let Some((input, contents)) = first
+    {
+        tell_types(input, contents, schema, why);
     }
-    let codec = codec(&options, inputs.first().map(|(_, contents)| contents))?;
-    let out = Output::create(&output, force, true)?;
-    write(out, format, &schema, codec, &options, inputs.first(), &mut frames)?;
+    let mut frames = Counted::new(frames);
+    if !format.is_binary() {
+        rows::write_frames(&mut frames, schema, Some(format), output, force)?;
+        return Ok(Outcome::Good);
+    }
+    let out = Output::create(output, force, true)?;
+    #[cfg(feature = "query")]
+    if format == Format::Parquet {
+        write_parquet(out, schema, options, first, frames)?;
+        return Ok(Outcome::Good);
+    }
+    let codec = codec(options, first.map(|(_, contents)| contents))?;
+    write(out, format, schema, codec, options, first, &mut frames)?;
     Ok(Outcome::Good)
 }
 
-fn no_compression(options: &Options) -> Result<()> {
-    let Options { compression, batch_rows: _, columns: _, compat, statistics } = options;
-    match compression.is_some() || compat.is_some() || *statistics {
-        true => Err(Failure::new("--compression, --compat and --statistics are for Arrow IPC, not for text")),
-        false => Ok(()),
+#[cfg(feature = "query")]
+fn write_parquet(
+    mut out: Output,
+    schema: &Schema,
+    options: &Options,
+    first: Option<(&Input, &Contents)>,
+    frames: Counted<'_>,
+) -> Result<()> {
+    let rows = options.batch_rows.map_or(rows::ROW_GROUP, |rows| rows as usize);
+    let mut groups = Regroup::new(Box::new(frames), rows);
+    let metadata = first.and_then(|(_, contents)| contents.streams.first());
+    let metadata = metadata.map(|stream| own_metadata(&stream.schema.metadata).cloned().collect());
+    let metadata: KeyValues = metadata.unwrap_or_default();
+    crate::query::write_parquet(&mut out, schema, options.compression, &metadata, &mut groups)?;
+    out.commit()
+}
+
+/// Frames with a count of their rows on a terminal.
+struct Counted<'a> {
+    frames: Frames<'a>,
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl<'a> Counted<'a> {
+    fn new(frames: Frames<'a>) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let style = ProgressStyle::with_template("{spinner} {human_pos} rows, {per_sec}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        Self { frames, bar, started: Instant::now() }
+    }
+}
+
+impl Iterator for Counted<'_> {
+    type Item = Result<DataFrame>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let frame = self.frames.next();
+        if let Some(Ok(frame)) = &frame {
+            self.bar.inc(frame.height() as u64);
+            // A conversion that takes no time needs no bar.
+            if self.bar.is_hidden() && self.started.elapsed() > Duration::from_secs(2) {
+                self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        }
+        frame
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Options {
+    /// Options that a format has no place for.
+    pub(crate) fn check(&self, format: Format) -> Result<()> {
+        let is_ipc = matches!(format, Format::Arrow | Format::Arrows);
+        let misplaced = match format {
+            _ if is_ipc => None,
+            _ if self.compat.is_some() => Some("--compat"),
+            _ if self.statistics => Some("--statistics"),
+            Format::Parquet => None,
+            _ => self.compression.is_some().then_some("--compression"),
+        };
+        match misplaced {
+            Some(option) => Err(Failure::new(format!("{option} is for Arrow IPC, not for what is written"))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -84,7 +179,7 @@ fn tell_types(input: &Input, contents: &Contents, schema: &Schema, why: &Why) {
         {
             let why = match why {
                 Why::Option(option) => format!(", since {option} needs rows"),
-                Why::Text | Why::Impossible(_) => String::new(),
+                _ => String::new(),
             };
             term::tell(&format!(
                 "{}: column {:?}: {} becomes {dtype}{why}",
@@ -94,8 +189,15 @@ fn tell_types(input: &Input, contents: &Contents, schema: &Schema, why: &Why) {
     }
 }
 
+/// The user's metadata of a schema. The keys of folders are in columns now.
+pub(crate) fn own_metadata<'a>(
+    metadata: &'a KeyValues,
+) -> impl Iterator<Item = &'a <KeyValues as IntoIterator>::Item> + 'a {
+    metadata.iter().filter(|(key, _)| key != "floe.hive_schema")
+}
+
 /// As asked, or as the input is.
-fn codec(options: &Options, contents: Option<&Contents>) -> Result<Option<IpcCompression>> {
+pub(crate) fn codec(options: &Options, contents: Option<&Contents>) -> Result<Option<IpcCompression>> {
     let found = contents.and_then(|contents| contents.batches.first()).and_then(|batch| batch.codec);
     let asked = options.compression.or(match found {
         None => None,
@@ -117,10 +219,10 @@ fn write(
     schema: &Schema,
     codec: Option<IpcCompression>,
     options: &Options,
-    first: Option<&(Input, Contents)>,
+    first: Option<(&Input, &Contents)>,
     frames: &mut dyn Iterator<Item = Result<DataFrame>>,
 ) -> Result<()> {
-    let Options { compression: _, batch_rows, columns: _, compat, statistics } = options;
+    let Options { batch_rows, compat, statistics, .. } = options;
     let fields = first.and_then(|(_, contents)| contents.streams.first()).map(|stream| &stream.schema);
     macro_rules! write {
         ($writer:ident) => {{
@@ -135,8 +237,8 @@ fn write(
                 None => writer,
             };
             if let Some(wire) = fields {
-                let pairs =
-                    wire.metadata.iter().map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+                let pairs = own_metadata(&wire.metadata)
+                    .map(|(key, value)| (key.as_str().into(), value.as_str().into()));
                 writer.set_custom_schema_metadata(Arc::new(pairs.collect::<Metadata>()));
                 for field in wire.fields.iter().filter(|field| schema.contains(&field.name)) {
                     let own = field
@@ -162,39 +264,4 @@ fn write(
         _ => write!(IpcStreamWriter),
     }
     out.commit()
-}
-
-/// Frames of this many rows each; the last one has the rest.
-struct Regroup<'a> {
-    frames: Frames<'a>,
-    rows: usize,
-    held: Option<DataFrame>,
-    done: bool,
-}
-
-impl Iterator for Regroup<'_> {
-    type Item = Result<DataFrame>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.done && self.held.as_ref().map_or(0, DataFrame::height) < self.rows {
-            match self.frames.next() {
-                None => self.done = true,
-                Some(Err(error)) => return Some(Err(error)),
-                Some(Ok(frame)) => match &mut self.held {
-                    None => self.held = Some(frame),
-                    Some(held) => {
-                        if let Err(error) = held.vstack_mut(&frame) {
-                            return Some(Err(error.into()));
-                        }
-                    },
-                },
-            }
-        }
-        let held = self.held.take().filter(|held| held.height() > 0)?;
-        if held.height() > self.rows {
-            let cut = i64::try_from(self.rows).unwrap_or(i64::MAX);
-            self.held = Some(held.slice(cut, held.height()));
-        }
-        Some(Ok(held.head(Some(self.rows))))
-    }
 }

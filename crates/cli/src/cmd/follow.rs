@@ -92,12 +92,19 @@ struct Growing {
 impl Growing {
     /// Opens a file, and passes over the magic, for which it waits if need be.
     fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|error| Failure::io(path, &error))?;
+        let failed = |error: std::io::Error| Failure::io(path, &error);
+        let file = File::open(path).map_err(failed)?;
+        if file.metadata().map_err(failed)?.is_dir() {
+            return Err(Failure::of(
+                path.display(),
+                "it is a folder, and `follow` takes a file: name one in it",
+            ));
+        }
         let mut growing = Self { file, path: path.to_path_buf(), position: 0 };
         let mut start = [0; FILE_MAGIC.len()];
-        growing.read_exact(&mut start)?;
+        growing.read_exact(&mut start).map_err(failed)?;
         let skip = if start == FILE_MAGIC { FILE_PREFIX.len() as u64 } else { 0 };
-        growing.file.seek(SeekFrom::Start(skip))?;
+        growing.file.seek(SeekFrom::Start(skip)).map_err(failed)?;
         growing.position = skip;
         Ok(growing)
     }

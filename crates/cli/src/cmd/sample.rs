@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use polars_core::prelude::*;
 
-use crate::error::{Outcome, Result};
+use crate::error::{Failure, Outcome, Result};
 use crate::input::Input;
 use crate::output::Format;
 use crate::rows;
@@ -13,8 +13,9 @@ use crate::rows;
 /// Show rows from all over a file, in their order
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The file; `-` is standard input
-    file: PathBuf,
+    /// Files, folders and patterns, as one table; `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
     /// Number of rows
     #[arg(short, long, default_value_t = 10)]
     n: usize,
@@ -24,6 +25,13 @@ pub(crate) struct Args {
     /// These columns only, in this order
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     columns: Option<Vec<String>>,
+    /// Of this record batch, counted from 0
+    #[arg(long, value_name = "I")]
+    batch: Option<usize>,
+    /// Of the rows for which this holds: an expression in SQL, as in "delay > 60 AND origin = 'JFK'"
+    #[cfg(feature = "query")]
+    #[arg(long = "where", value_name = "SQL")]
+    filter: Option<String>,
     /// How rows are shown: by default a table on a terminal, and CSV into a pipe
     #[arg(short, long, value_enum)]
     format: Option<Format>,
@@ -31,10 +39,14 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
-        let Self { file, n, seed, columns, format } = self;
-        let input = Input::open_rows(&file)?;
+        if let Some(number) = self.batch {
+            return self.of_batch(number);
+        }
+        let input = self.input()?;
+        let Self { n, seed, columns, format, .. } = self;
         let contents = input.scan_whole()?;
         let wanted = choose(contents.rows(), n, seed);
+        let batches = rows::Batches::open(&input, columns.as_deref())?;
         let mut frame: Option<DataFrame> = None;
         let mut start = 0u64;
         for (number, batch) in contents.batches.iter().enumerate() {
@@ -46,8 +58,7 @@ impl Args {
             if here.is_empty() {
                 continue;
             }
-            let rows = rows::batch(&input, number, columns.as_deref())?;
-            let rows = rows.take(&IdxCa::from_vec("".into(), here))?;
+            let rows = batches.read(number)?.take(&IdxCa::from_vec("".into(), here))?;
             match &mut frame {
                 None => frame = Some(rows),
                 Some(frame) => drop(frame.vstack_mut(&rows)?),
@@ -59,6 +70,34 @@ impl Args {
         };
         rows::show(&frame, format)?;
         Ok(Outcome::Good)
+    }
+
+    fn of_batch(&self, number: usize) -> Result<Outcome> {
+        let [file] = self.files.as_slice() else {
+            return Err(Failure::new("--batch is of one file, and several are named"));
+        };
+        #[cfg(feature = "query")]
+        let filter = self.filter.as_deref();
+        #[cfg(not(feature = "query"))]
+        let filter = None;
+        let frame = rows::of_batch(&Input::open_rows(file)?, number, filter, self.columns.as_deref())?;
+        let wanted = choose(frame.height() as u64, self.n, self.seed);
+        let wanted = wanted.into_iter().filter_map(|row| IdxSize::try_from(row).ok());
+        rows::show(&frame.take(&IdxCa::from_vec("".into(), wanted.collect()))?, self.format)?;
+        Ok(Outcome::Good)
+    }
+
+    fn input(&self) -> Result<Input> {
+        #[cfg(feature = "query")]
+        if self.filter.is_some() {
+            use crate::query;
+
+            // The number of rows is known at the end of the query.
+            let table = query::table(&self.files)?;
+            let lf = query::narrowed(table.lf, self.filter.as_deref(), self.columns.as_deref())?;
+            return query::spool(lf, &crate::input::names(&self.files));
+        }
+        Input::open_all_rows(&self.files)
     }
 }
 

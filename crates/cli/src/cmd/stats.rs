@@ -6,11 +6,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use floe_format::IpcLimits;
-use floe_tools::describe;
+use floe_tools::{Description, describe};
 use polars_core::prelude::*;
 
 use crate::error::{Failure, Outcome, Result};
-use crate::input::Input;
+use crate::input::{Input, expand};
 use crate::{rows, term};
 
 /// Each column in numbers: nulls, smallest, largest, distinct values, bytes
@@ -19,8 +19,9 @@ use crate::{rows, term};
 /// and counts distinct ones.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The file; `-` is standard input
-    file: PathBuf,
+    /// Files, folders and patterns, as one table; `-` is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
     /// Read all values, also where there are statistics
     #[arg(long)]
     full: bool,
@@ -30,81 +31,147 @@ pub(crate) struct Args {
 }
 
 /// The numbers of a column.
+#[derive(Default)]
 struct Known {
     nulls: u64,
     min: Option<AnyValue<'static>>,
     max: Option<AnyValue<'static>>,
+    /// Only values tell.
     distinct: Option<Distinct>,
-    stated: bool,
+    stored: u64,
+    raw: u64,
+    /// Whether some of it comes from statistics, and some from values.
+    from: (bool, bool),
+}
+
+/// A file of several.
+struct Part {
+    input: Input,
+    index: floe::IpcIndex,
+    bytes: Description,
+    positions: Vec<usize>,
+    schema: Schema,
+}
+
+impl Part {
+    fn open(input: Input, columns: Option<&[String]>) -> Result<Self> {
+        let bytes = describe(&input.source, &IpcLimits::default(), false);
+        let bytes = bytes.map_err(|fault| Failure::fault(&input.name, &fault))?;
+        let index = rows::index(&input)?;
+        let positions = match columns {
+            Some(columns) => index.column_indices(columns),
+            None => Ok((0..index.column_names().len()).collect()),
+        };
+        let positions = rows::of(&input, positions)?;
+        let schema = rows::of(&input, index.schema(Some(&positions)))?;
+        Ok(Self { input, index, bytes, positions, schema })
+    }
+
+    /// Adds what this file says of its `i`th column.
+    fn add(&self, i: usize, name: &str, full: bool, known: &mut Known) -> Result<()> {
+        let Some(position) = self.positions.get(i).copied() else { return Ok(()) };
+        let bytes = self.bytes.columns.get(position).copied().unwrap_or_default();
+        known.stored += bytes.stored;
+        known.raw += bytes.raw;
+        if !full && rows::of(&self.input, stated(&self.index, position, name, known))? {
+            known.from.0 = true;
+            return Ok(());
+        }
+        known.from.1 = true;
+        rows::of(&self.input, read(&self.index, position, known))
+    }
 }
 
 impl Args {
     pub(crate) fn run(self) -> Result<Outcome> {
-        let Self { file, full, columns } = self;
-        let input = Input::open_rows(&file)?;
-        let bytes = describe(&input.source, &IpcLimits::default(), false);
-        let bytes = bytes.map_err(|fault| Failure::fault(&input.name, &fault))?;
-        let index = rows::index(&input)?;
-        let positions = match &columns {
-            Some(columns) => index.column_indices(columns)?,
-            None => (0..index.column_names().len()).collect(),
-        };
-        let schema = index.schema(Some(&positions))?;
+        let Self { files, full, columns } = self;
+        let mut parts: Vec<Part> = Vec::new();
+        for input in inputs(&files)? {
+            let part = Part::open(input?, columns.as_deref())?;
+            match parts.first() {
+                Some(first) if first.schema != part.schema => {
+                    return Err(Failure::of(
+                        &part.input.name,
+                        format!("its columns are not those of {}", first.input.name),
+                    ));
+                },
+                _ => parts.push(part),
+            }
+        }
+        let schema = parts.first().map(|part| part.schema.clone()).unwrap_or_default();
         let head = ["column", "type", "nulls", "min", "max", "distinct", "stored", "raw", "from"];
         let mut lines = vec![head.map(str::to_owned).to_vec()];
-        for (position, (name, dtype)) in positions.iter().zip(schema.iter()) {
-            let stated = if full { None } else { stated(&index, *position, name)? };
-            let known = match stated {
-                Some(known) => known,
-                None => read(&index, *position)?,
-            };
-            let column = bytes.columns.get(*position).copied().unwrap_or_default();
-            let bound = |value: &Option<AnyValue<'static>>| {
-                let mut text = String::new();
-                if let Some(value) = value {
-                    rows::plain(value, &mut text);
-                }
-                term::cut(&term::printable(&text), 28)
-            };
-            lines.push(vec![
-                term::printable(name),
-                term::cut(&dtype.to_string(), 28),
-                term::count(known.nulls),
-                bound(&known.min),
-                bound(&known.max),
-                known.distinct.map_or_else(|| "-".to_owned(), |distinct| distinct.text()),
-                term::bytes(column.stored),
-                term::bytes(column.raw),
-                if known.stated { "statistics" } else { "values" }.into(),
-            ]);
+        for (i, (name, dtype)) in schema.iter().enumerate() {
+            let mut known = Known::default();
+            for part in &parts {
+                part.add(i, name, full, &mut known)?;
+            }
+            lines.push(line(name, dtype, &known));
         }
         std::io::stdout().lock().write_all(term::aligned(&lines, &[2, 5, 6, 7]).as_bytes())?;
         Ok(Outcome::Good)
     }
 }
 
-/// The statistics that the batches state, if all of them do.
-fn stated(index: &floe::IpcIndex, position: usize, name: &str) -> Result<Option<Known>> {
+/// The inputs, opened one after another: a folder or pattern of other formats is one.
+fn inputs(files: &[PathBuf]) -> Result<Box<dyn Iterator<Item = Result<Input>>>> {
+    #[cfg(feature = "query")]
+    if files.iter().any(|file| crate::input::is_many(file) && crate::input::is_other(file)) {
+        return Ok(Box::new(std::iter::once(Input::open_all_rows(files))));
+    }
+    Ok(Box::new(expand(files)?.into_iter().map(|file| Input::open_rows(&file))))
+}
+
+fn line(name: &str, dtype: &DataType, known: &Known) -> Vec<String> {
+    let bound = |value: &Option<AnyValue<'static>>| {
+        let mut text = String::new();
+        if let Some(value) = value {
+            rows::plain(value, &mut text);
+        }
+        term::cut(&term::printable(&text), 28)
+    };
+    // Of values that were not looked at nobody knows whether they are among the others.
+    let distinct = known.distinct.as_ref().filter(|_| !known.from.0);
+    let from = match known.from {
+        (true, true) => "both",
+        (true, false) => "statistics",
+        _ => "values",
+    };
+    vec![
+        term::printable(name),
+        term::cut(&dtype.to_string(), 28),
+        term::count(known.nulls),
+        bound(&known.min),
+        bound(&known.max),
+        distinct.map_or_else(|| "-".to_owned(), Distinct::text),
+        term::bytes(known.stored),
+        term::bytes(known.raw),
+        from.into(),
+    ]
+}
+
+/// Adds the statistics that the batches state, if all of them do; whether they do.
+fn stated(index: &floe::IpcIndex, position: usize, name: &str, known: &mut Known) -> PolarsResult<bool> {
     if !index.has_statistics() {
-        return Ok(None);
+        return Ok(false);
     }
     let frame = index.statistics(0..index.num_record_batches(), &[position])?;
     let nulls = frame.column(&format!("{name}_nc"))?;
     if nulls.null_count() > 0 {
-        return Ok(None);
+        return Ok(false);
     }
     let nulls: u64 = (0..nulls.len()).filter_map(|i| nulls.get(i).ok()?.extract::<u64>()).sum();
     let (min, max) = (frame.column(&format!("{name}_min"))?, frame.column(&format!("{name}_max"))?);
     let rows = index.num_rows() as u64;
     if (min.null_count() > 0 || max.null_count() > 0) && nulls < rows {
-        return Ok(None);
+        return Ok(false);
     }
-    let mut known = Known { nulls, min: None, max: None, distinct: None, stated: true };
+    known.nulls += nulls;
     for i in 0..frame.height() {
-        bounds(&mut known, &min.get(i)?);
-        bounds(&mut known, &max.get(i)?);
+        bounds(known, &min.get(i)?);
+        bounds(known, &max.get(i)?);
     }
-    Ok(Some(known))
+    Ok(true)
 }
 
 /// Widens the bounds.
@@ -121,9 +188,8 @@ fn bounds(known: &mut Known, value: &AnyValue<'_>) {
 }
 
 /// Reads the values, a batch in memory at a time.
-fn read(index: &floe::IpcIndex, position: usize) -> Result<Known> {
-    let mut known =
-        Known { nulls: 0, min: None, max: None, distinct: Some(Distinct::default()), stated: false };
+fn read(index: &floe::IpcIndex, position: usize, known: &mut Known) -> PolarsResult<()> {
+    known.distinct.get_or_insert_default();
     let mut text = String::new();
     for batch in 0..index.num_record_batches() {
         let frame = index.read(batch..batch + 1, &[position], true)?;
@@ -141,11 +207,11 @@ fn read(index: &floe::IpcIndex, position: usize) -> Result<Known> {
                 distinct.add(&text);
             }
             if ordered {
-                bounds(&mut known, &value);
+                bounds(known, &value);
             }
         }
     }
-    Ok(known)
+    Ok(())
 }
 
 /// How many different values there are: exactly up to a limit, beyond it by how close the smallest hashes lie.

@@ -124,11 +124,13 @@ fn report(name: &str, found: &Verified, checked: Checked, out: &mut impl Write) 
         let rows = term::count(found.whole_rows);
         writeln!(
             out,
-            "{name}: OK: {kind}, {rows} rows in {batches} batches, {read} (the format has no checksums)"
+            "{name}: {}: {kind}, {rows} rows in {batches} batches, {read} (the format has no checksums)",
+            term::painted("OK", term::Paint::Good)
         )?;
     } else {
         let whole = term::count(found.whole_batches as u64);
-        writeln!(out, "{name}: FAULTY: {kind}, {whole} of the {batches} batches looked at are whole")?;
+        let faulty = term::painted("FAULTY", term::Paint::Bad);
+        writeln!(out, "{name}: {faulty}: {kind}, {whole} of the {batches} batches looked at are whole")?;
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! Rows: frames out of inputs, and out again.
 
 mod read;
+mod regroup;
 mod value;
 mod write;
 
-pub(crate) use read::{batch, dtypes, first, frames, index, last, value_faults};
+pub(crate) use read::{Batches, dtypes, first, frames, index, last, of, of_batch, value_faults};
+pub(crate) use regroup::{Frames, Regroup};
 pub(crate) use value::{json, plain};
 pub(crate) use write::{TextWriter, write_table};
 
@@ -22,6 +24,10 @@ use crate::term;
 pub(crate) fn format_or_default(format: Option<Format>) -> Format {
     format.unwrap_or(if std::io::stdout().is_terminal() { Format::Table } else { Format::Csv })
 }
+
+/// Rows of a row group of Parquet: as many as Polars has by default.
+#[cfg(feature = "query")]
+pub(crate) const ROW_GROUP: usize = 1 << 18;
 
 /// Writes one frame to standard output.
 pub(crate) fn show(frame: &DataFrame, format: Option<Format>) -> Result<()> {
@@ -53,6 +59,13 @@ pub(crate) fn write_frames(
             }
             writer.finish()?;
         },
+        #[cfg(feature = "query")]
+        Format::Parquet => {
+            let mut groups = Regroup::new(Box::new(frames), ROW_GROUP);
+            crate::query::write_parquet(&mut out, schema, None, &Default::default(), &mut groups)?;
+        },
+        #[cfg(not(feature = "query"))]
+        Format::Parquet => return Err(crate::error::built_without("Parquet", "query")),
         format => {
             let width = (path == Path::new("-") && std::io::stdout().is_terminal()).then(term::width);
             let mut writer = TextWriter::new(&mut out, format, width);

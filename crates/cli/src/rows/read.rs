@@ -15,7 +15,7 @@ use crate::input::Input;
 type Frames = Box<dyn Iterator<Item = Result<DataFrame>>>;
 
 /// Names the input in an error.
-fn of<T>(input: &Input, result: PolarsResult<T>) -> Result<T> {
+pub(crate) fn of<T>(input: &Input, result: PolarsResult<T>) -> Result<T> {
     result.map_err(|error| named(&input.name, &input.path.display().to_string(), error))
 }
 
@@ -121,11 +121,49 @@ pub(crate) fn first(
     Ok(all.head(Some(n)))
 }
 
-/// The rows of one batch.
-pub(crate) fn batch(input: &Input, number: usize, columns: Option<&[String]>) -> Result<DataFrame> {
-    let index = index(input)?;
-    let columns = positions(input, &index, columns)?;
-    of(input, index.read(number..number.saturating_add(1), &columns, true))
+/// The rows of one batch for which a predicate holds, which builds without `query` do not have.
+pub(crate) fn of_batch(
+    input: &Input,
+    number: usize,
+    filter: Option<&str>,
+    columns: Option<&[String]>,
+) -> Result<DataFrame> {
+    let contents = input.scan()?;
+    let n = contents.batches.len();
+    let none = || Failure::of(&input.name, format!("there is no batch {number}: it has {n}, counted from 0"));
+    if number >= n {
+        return Err(none());
+    }
+    // The predicate may be about columns that are not shown.
+    let read = if filter.is_some() { None } else { columns };
+    let frame = match contents.is_whole() {
+        true => Batches::open(input, read)?.read(number)?,
+        false => frames(input, &contents, read)?.1.nth(number).ok_or_else(none)??,
+    };
+    match filter {
+        #[cfg(feature = "query")]
+        Some(filter) => crate::query::of_frame(frame, Some(filter), columns),
+        _ => Ok(frame),
+    }
+}
+
+/// The batches of a whole input, each of which is read alone.
+pub(crate) struct Batches<'a> {
+    input: &'a Input,
+    index: IpcIndex,
+    columns: Vec<usize>,
+}
+
+impl<'a> Batches<'a> {
+    pub(crate) fn open(input: &'a Input, columns: Option<&[String]>) -> Result<Self> {
+        let index = index(input)?;
+        let columns = positions(input, &index, columns)?;
+        Ok(Self { input, index, columns })
+    }
+
+    pub(crate) fn read(&self, number: usize) -> Result<DataFrame> {
+        of(self.input, self.index.read(number..number.saturating_add(1), &self.columns, true))
+    }
 }
 
 /// The last rows.

@@ -198,7 +198,14 @@ pub(crate) fn write_table(frame: &DataFrame, out: &mut impl Write, width: Option
         .filter(|(_, column)| is_number(column.dtype()))
         .map(|(i, _)| i)
         .collect();
-    out.write_all(term::aligned(&lines, &right).as_bytes())?;
+    let text = term::aligned(&lines, &right);
+    for (i, line) in text.split_inclusive('\n').enumerate() {
+        match (i, width) {
+            (0, Some(_)) => writeln!(out, "{}", term::painted(line.trim_end(), term::Paint::Bold))?,
+            (1, Some(_)) => writeln!(out, "{}", term::painted(line.trim_end(), term::Paint::Dim))?,
+            _ => out.write_all(line.as_bytes())?,
+        }
+    }
     if shown < frame.width() {
         let hidden: Vec<String> =
             frame.columns().iter().skip(shown).map(|column| term::printable(column.name())).collect();

@@ -1,7 +1,8 @@
-//! CSV and Parquet as inputs.
+//! CSV, NDJSON and Parquet as inputs, Parquet as output.
 
 use polars_core::prelude::*;
-use polars_io::prelude::ParquetWriter;
+use polars_io::SerReader;
+use polars_io::prelude::{ParquetReader, ParquetWriter};
 
 use crate::support::*;
 
@@ -32,6 +33,7 @@ fn compressed_csv_of_real_flights() {
     }
     folder.good(&["convert", flights, "flights.arrow"]);
     assert_eq!(folder.good(&["count", "flights.arrow"]), "27004\n");
+    assert!(folder.good(&["schema", "flights.arrow"]).contains("timestamp[us, UTC]"));
 }
 
 #[test]
@@ -50,21 +52,74 @@ fn parquet_is_read() {
     );
 }
 
-#[test]
-fn what_is_compressed_has_to_be_csv() {
+fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write;
 
+    let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    writer.write_all(bytes).unwrap();
+    writer.finish().unwrap()
+}
+
+#[test]
+fn what_is_compressed_is_text() {
     let folder = Folder::new();
-    let put = |name: &str, bytes: &[u8]| {
-        let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        writer.write_all(bytes).unwrap();
-        folder.put(name, &writer.finish().unwrap());
-    };
-    put("a.tsv.gz", b"a\tb\n1\tx\n");
+    folder.put("a.tsv.gz", &gzip(b"a\tb\n1\tx\n"));
     assert_eq!(folder.good(&["head", "a.tsv.gz"]), "a,b\n1,x\n");
-    put("a.arrow.gz", &file(&frame(), 10, None));
-    put("a.ndjson.gz", b"{\"a\":1}\n{\"a\":2}\n");
-    for name in ["a.arrow.gz", "a.ndjson.gz"] {
-        assert!(folder.failure(&["head", name]).contains("not CSV"), "{name}");
+    let lines = b"{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":null}\n";
+    folder.put("lines.gz", &gzip(lines));
+    folder.put("lines.zst", &zstd::stream::encode_all(&lines[..], 3).unwrap());
+    folder.put("lines", lines);
+    folder.put("lines[1].ndjson", lines);
+    folder.put("a.csv.zst", &zstd::stream::encode_all(&b"a,b\n1,x\n2,\n"[..], 3).unwrap());
+    for name in ["lines", "lines[1].ndjson", "lines.gz", "lines.zst", "a.csv.zst"] {
+        assert_eq!(folder.good(&["head", name]), "a,b\n1,x\n2,\n", "{name}");
+        folder.good(&["convert", "--force", name, "out.arrow"]);
+        assert_eq!(folder.good(&["count", "out.arrow"]), "2\n", "{name}");
     }
+    let piped = folder.piped(&["head", "-"], &gzip(lines));
+    assert_eq!(out(&piped), "a,b\n1,x\n2,\n", "{}", err(&piped));
+    folder.put("a.arrow.gz", &gzip(&file(&frame(), 10, None)));
+    assert!(folder.failure(&["head", "a.arrow.gz"]).contains("an Arrow IPC file"));
+    folder.put("one", b"{\"a\":1}");
+    assert_eq!(folder.good(&["head", "one"]), "a\n1\n");
+    folder.put("a.json", b"[{\"a\":1}]");
+    assert!(folder.failure(&["head", "a.json"]).contains("JSON"));
+}
+
+/// Dates, times and instants of CSV have types, also where there are many rows (which several threads read).
+#[test]
+fn dates_in_csv_have_types() {
+    let folder = Folder::new();
+    let rows: String = (0..20_000)
+        .map(|i| {
+            let late = if i == 19_999 { "never".to_owned() } else { format!("2013-02-{:02}", i % 28 + 1) };
+            format!("2013-01-{:02},2013-01-01T00:00:{:02},{i},{late}\n", i % 31 + 1, i % 60)
+        })
+        .collect();
+    folder.put("a.csv", format!("day,at,n,late\n{rows}").as_bytes());
+    folder.good(&["convert", "a.csv", "a.arrow"]);
+    let frame = read(&folder.path("a.arrow"));
+    let at = DataType::Datetime(TimeUnit::Microseconds, None);
+    // One value that is no date, and the column stays text.
+    assert_eq!(frame.dtypes(), [DataType::Date, at, DataType::Int64, DataType::String]);
+    assert_eq!(frame.height(), 20_000);
+    let text = folder.good(&["sql", "SELECT count(*) FROM 'a.csv' WHERE day >= DATE '2013-01-31'"]);
+    assert_eq!(text, "count(*)\n645\n");
+}
+
+#[test]
+fn parquet_is_written() {
+    let folder = Folder::new();
+    folder.put("a.arrow", &file(&frame(), 4, None));
+    folder.good(&["convert", "a.arrow", "a.parquet"]);
+    let back = ParquetReader::new(std::fs::File::open(folder.path("a.parquet")).unwrap()).finish().unwrap();
+    assert!(back.equals_missing(&frame()));
+    let raw = ["convert", "--force", "--compression", "none", "a.arrow", "raw.parquet"];
+    folder.good(&raw);
+    folder.good(&["convert", "raw.parquet", "b.arrow"]);
+    assert!(read(&folder.path("b.arrow")).equals_missing(&frame()));
+    assert!(
+        folder.failure(&["convert", "a.arrow", "b.parquet", "--statistics"]).contains("--statistics is for")
+    );
+    assert_eq!(folder.names(), ["a.arrow", "a.parquet", "b.arrow", "raw.parquet"]);
 }

@@ -3,10 +3,16 @@
 
 mod broken;
 mod copies;
-#[cfg(feature = "formats")]
+#[cfg(feature = "query")]
 mod formats;
 mod goldens;
 mod manners;
+#[cfg(feature = "query")]
+mod query;
+#[cfg(feature = "query")]
+mod readme;
 mod reports;
 mod rows;
+#[cfg(feature = "query")]
+mod sql;
 mod support;

@@ -150,6 +150,100 @@ fn a_terminal_gets_tables_and_no_binary() {
     assert!(text.lines().nth(1).unwrap().contains("i64  str"), "a table with types: {text}");
 }
 
+/// Colours are for people, unless they ask for none.
+#[test]
+fn colors_are_on_terminals_only() {
+    let folder = Folder::new();
+    folder.put("a.arrow", &file(&frame(), 4, None));
+    let Some((text, _)) = on_a_terminal(&folder, "verify a.arrow") else { return };
+    assert!(text.contains("\u{1b}[32mOK\u{1b}[0m"), "{text:?}");
+    let (text, _) = on_a_terminal(&folder, "head --columns id a.arrow").unwrap();
+    assert!(text.contains("\u{1b}[1m"), "{text:?}");
+    for command in ["verify a.arrow | cat", "head -f table a.arrow | cat"] {
+        let (text, _) = on_a_terminal(&folder, command).unwrap();
+        assert!(!text.contains('\u{1b}'), "{command}: {text:?}");
+    }
+    let plain = Command::new("script")
+        .args(["-qec", &format!("{} verify a.arrow", env!("CARGO_BIN_EXE_floe")), "/dev/null"])
+        .current_dir(folder.path(""))
+        .stdin(Stdio::null())
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&plain.stdout).into_owned();
+    assert!(text.contains("OK") && !text.contains('\u{1b}'), "{text:?}");
+}
+
+/// A file system of a few pages, gone with the value.
+#[cfg(target_os = "linux")]
+struct Small(std::path::PathBuf);
+
+#[cfg(target_os = "linux")]
+impl Small {
+    /// Where mounting is not permitted, there is none: also in CI, which cannot change that.
+    fn mount(folder: &Folder) -> Option<Self> {
+        let path = folder.path("small");
+        std::fs::create_dir(&path).unwrap();
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(&path).output();
+        match done {
+            Ok(done) if done.status.success() => Some(Self(path)),
+            done => {
+                eprintln!(
+                    "\n!!!!!!!! SKIPPED: a full file system: no tmpfs can be mounted: {done:?} !!!!!!!!\n"
+                );
+                None
+            },
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Small {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// No space is an error that names the output, and nothing is left of it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_file_system_is_told_and_left_as_it_was() {
+    let folder = Folder::new();
+    folder.put("a.arrow", &file(&large(20_000), 1_000, None));
+    let Some(small) = Small::mount(&folder) else { return };
+    let mut commands = vec![
+        vec!["convert", "a.arrow", "small/b.arrow"],
+        vec!["convert", "a.arrow", "small/b.arrow", "--compression", "lz4"],
+        vec!["convert", "a.arrow", "small/b.arrow", "--batch-rows", "500"],
+        vec!["convert", "a.arrow", "small/b.csv"],
+        vec!["cat", "a.arrow", "a.arrow", "-o", "small/b.arrows"],
+        vec!["recover", "a.arrow", "small/b.arrow"],
+    ];
+    if cfg!(feature = "query") {
+        commands.push(vec!["convert", "a.arrow", "small/b.parquet", "--compression", "none"]);
+        commands.push(vec!["convert", "a.arrow", "small/b.arrow", "--sort-by", "-n"]);
+        commands.push(vec!["sql", "SELECT * FROM 'a.arrow'", "-o", "small/b.csv"]);
+        commands.push(vec!["convert", "a.arrow", "small/parts", "--partition-by", "n"]);
+    }
+    for args in commands {
+        let text = folder.failure(&args);
+        assert!(text.contains("small/") && text.contains("No space left on device"), "{args:?}: {text}");
+        assert_eq!(std::fs::read_dir(&small.0).unwrap().count(), 0, "{args:?}");
+    }
+    // Input from a pipe does not fit either: it is kept beside the other temporary files.
+    let mut command = folder.command(&["count", "-"]);
+    command.env("TMPDIR", &small.0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let bytes = std::fs::read(folder.path("a.arrow")).unwrap();
+    let feeder = std::thread::spawn(move || drop(std::io::Write::write_all(&mut stdin, &bytes)));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(err(&output).contains("No space left on device"), "{}", err(&output));
+    assert_eq!(std::fs::read_dir(&small.0).unwrap().count(), 0);
+}
+
 #[test]
 fn misuse_is_told() {
     let folder = Folder::new();

@@ -75,6 +75,59 @@ fn differences() {
     assert_eq!(out(&differs), "column \"name\": only in the first\nrows: 10 against 9\n");
 }
 
+/// Rows of the same key belong together, wherever they stand.
+#[test]
+fn differences_by_key() {
+    let folder = Folder::new();
+    let rows = |ids: &[i64], delays: &[f64]| {
+        let columns = vec![Column::new("id".into(), ids), Column::new("delay".into(), delays)];
+        DataFrame::new(ids.len(), columns).unwrap()
+    };
+    folder.put("a.arrow", &file(&rows(&[1, 3, 4, 6, 7], &[0.1, 0.3, 0.4, 0.6, 0.7]), 2, None));
+    folder.put("b.arrow", &file(&rows(&[1, 2, 4, 6, 9], &[0.1, 0.2, 0.5, 0.6, 0.9]), 3, None));
+    folder.put("shuffled.arrow", &file(&rows(&[6, 9, 1, 4, 2], &[0.6, 0.9, 0.1, 0.5, 0.2]), 3, None));
+    let summary =
+        "rows: 2 only in the first\nrows: 2 only in the second\ncolumn \"delay\": 1 values differ\n";
+    for (other, how) in [("b.arrow", "sorted"), ("shuffled.arrow", "not sorted")] {
+        let output = folder.floe(&["diff", "--key", "id", "a.arrow", other]);
+        assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+        assert!(err(&output).contains(&format!("keys are {how}")), "{}", err(&output));
+        let text = out(&output);
+        assert!(text.ends_with(summary), "{text}");
+        for line in [
+            "key 3: only in the first",
+            "key 7: only in the first",
+            "key 2: only in the second",
+            "key 9: only in the second",
+            "key 4, column \"delay\": 0.4 against 0.5",
+        ] {
+            assert!(text.contains(&format!("{line}\n")), "{text}");
+        }
+        assert_eq!(text.lines().count(), 8, "{text}");
+    }
+    let same = folder.floe(&["diff", "--key", "id", "b.arrow", "shuffled.arrow"]);
+    assert_eq!((same.status.code(), out(&same).as_str()), (Some(0), ""));
+    assert_eq!(folder.floe(&["diff", "b.arrow", "shuffled.arrow"]).status.code(), Some(1));
+    let few = out(&folder.floe(&["diff", "-n", "0", "--key", "id", "a.arrow", "b.arrow"]));
+    assert_eq!(few, summary);
+    folder.put("twice.arrow", &file(&rows(&[1, 1], &[0.1, 0.2]), 3, None));
+    for args in [["a.arrow", "twice.arrow"], ["twice.arrow", "a.arrow"]] {
+        let output = folder.floe(&["diff", "--key", "id", args[0], args[1]]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(err(&output).contains("twice.arrow: key 1 is there more than once"), "{}", err(&output));
+    }
+    let by_two = folder.floe(&["diff", "--key", "id,delay", "twice.arrow", "twice.arrow"]);
+    assert_eq!(by_two.status.code(), Some(0), "{}", err(&by_two));
+    assert!(folder.failure(&["diff", "--key", "nothing", "a.arrow", "b.arrow"]).contains("not in both"));
+    // An empty side, and two.
+    folder.put("empty.arrow", &file(&rows(&[], &[]), 3, None));
+    let output = folder.floe(&["diff", "-n", "0", "--key", "id", "empty.arrow", "a.arrow"]);
+    assert_eq!(out(&output), "rows: 5 only in the second\n");
+    let output = folder.floe(&["diff", "-n", "0", "--key", "id", "shuffled.arrow", "empty.arrow"]);
+    assert_eq!(out(&output), "rows: 5 only in the first\n");
+    assert_eq!(folder.floe(&["diff", "--key", "id", "empty.arrow", "empty.arrow"]).status.code(), Some(0));
+}
+
 /// The file grows while it is followed.
 #[test]
 fn rows_of_a_growing_file_come_as_they_are_written() {

@@ -1,0 +1,215 @@
+//! Paths as tables of a query: files by their content, folders and patterns as one table.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use floe::lazy::{IpcScanOptions, scan_ipc};
+use floe_format::{SourceFormat, sniff};
+use floe_tools::Contents;
+use polars_core::prelude::*;
+use polars_io::utils::compression::{ByteSourceReader, SupportedCompression};
+use polars_lazy::dsl::concat;
+use polars_lazy::prelude::*;
+use polars_utils::pl_path::PlRefPath;
+
+use crate::error::{Failure, Result, without_methods, wrong_format};
+use crate::input::{Found, Input, find, has_key, is_many};
+
+/// Bytes at the start that tell the format.
+const SNIFFED: usize = 4 << 10;
+
+/// Whether it is one of the formats that are read here.
+pub(crate) fn is_readable(format: SourceFormat) -> bool {
+    use SourceFormat::{Csv, Gzip, Json, NdJson, Parquet, Zstd};
+    matches!(format, Csv | Gzip | Json | NdJson | Parquet | Zstd)
+}
+
+fn is_ipc(format: SourceFormat) -> bool {
+    matches!(format, SourceFormat::IpcFile | SourceFormat::IpcStream)
+}
+
+/// A file that was named, or stands for a folder.
+type Named = (Input, Option<Contents>);
+
+/// Rows of files, to be asked for.
+pub(crate) struct Table {
+    pub(crate) lf: LazyFrame,
+    /// The inputs that were named one by one, and the first file of each folder, with the messages of Arrow IPC. The
+    /// first of them gives codec and metadata. Input from a pipe is in a temporary file, which goes with these.
+    pub(crate) inputs: Vec<Named>,
+}
+
+/// One table of all that the paths name, in their order.
+pub(crate) fn table(paths: &[PathBuf]) -> Result<Table> {
+    let mut parts = Vec::new();
+    let mut inputs = Vec::new();
+    // Files of Arrow IPC that stand one behind another are one scan, which puts columns together by name.
+    let mut ipc: Vec<PathBuf> = Vec::new();
+    for path in paths {
+        if is_many(path) {
+            scan_ipc_files(&mut ipc, &mut parts)?;
+            let (lf, first) = many(path)?;
+            parts.push(lf);
+            inputs.extend(first);
+            continue;
+        }
+        let input = Input::open(path)?;
+        let format = input.format()?;
+        if is_ipc(format) {
+            let contents = input.scan_whole()?;
+            ipc.push(input.path.clone());
+            inputs.push((input, Some(contents)));
+        } else {
+            scan_ipc_files(&mut ipc, &mut parts)?;
+            parts.push(scan_one(&input, format)?);
+            inputs.push((input, None));
+        }
+    }
+    scan_ipc_files(&mut ipc, &mut parts)?;
+    let lf = match parts.len() {
+        1 => parts.remove(0),
+        _ => concat(parts, UnionArgs::default())?,
+    };
+    Ok(Table { lf, inputs })
+}
+
+fn scan_ipc_files(paths: &mut Vec<PathBuf>, parts: &mut Vec<LazyFrame>) -> Result<()> {
+    if !paths.is_empty() {
+        let paths = std::mem::take(paths);
+        parts.push(scan_ipc(paths, IpcScanOptions::default().with_glob(false))?);
+    }
+    Ok(())
+}
+
+/// A folder or a pattern. Its files are of one format, and the names of its folders may be columns.
+fn many(path: &Path) -> Result<(LazyFrame, Option<Named>)> {
+    let found = find(path)?;
+    let of = |wanted: &dyn Fn(SourceFormat) -> bool| -> Vec<&Found> {
+        found.iter().filter(|file| wanted(file.format)).collect()
+    };
+    let options = IpcScanOptions::default();
+    let ipc = of(&is_ipc);
+    let first_of = |files: &[&Found]| -> Result<Option<Named>> {
+        match files.first() {
+            Some(file) => {
+                let input = Input::open(&file.path)?;
+                let contents = input.scan_whole()?;
+                Ok(Some((input, Some(contents))))
+            },
+            None => Ok(None),
+        }
+    };
+    if ipc.len() == found.len() {
+        return Ok((scan_ipc(path, options.with_hive(true))?, first_of(&ipc)?));
+    }
+    let parquet = of(&|format| format == SourceFormat::Parquet);
+    if ipc.is_empty() && parquet.len() == found.len() {
+        return Ok((LazyFrame::scan_parquet(pl_path(path)?, ScanArgsParquet::default())?, None));
+    }
+    // Among others: those of the format that Arrow's own tools would take.
+    let (chosen, name) = match (ipc.is_empty(), parquet.is_empty()) {
+        (false, _) => (ipc, "Arrow IPC"),
+        (true, false) => (parquet, "Parquet"),
+        (true, true) => (of(&is_readable), "a format that floe reads"),
+    };
+    let Some(first) = chosen.first() else {
+        return Err(Failure::of(path.display(), "nothing in it is of a format that floe reads"));
+    };
+    if let Some(keyed) = chosen.iter().find(|file| has_key(path, &file.path))
+        && let Some(other) = found.iter().find(|file| !chosen.iter().any(|chosen| chosen.path == file.path))
+    {
+        return Err(Failure::of(
+            path.display(),
+            format!(
+                "{} has keys in its folders' names, but {} is not {name}: name a pattern, as in '{}/**/*.arrow'",
+                keyed.path.display(),
+                other.path.display(),
+                path.display()
+            ),
+        ));
+    }
+    if is_ipc(first.format) {
+        let paths: Vec<PathBuf> = chosen.iter().map(|file| file.path.clone()).collect();
+        return Ok((scan_ipc(paths, options.with_glob(false))?, first_of(&chosen)?));
+    }
+    let parts = chosen.iter().map(|file| scan_one(&Input::open(&file.path)?, file.format));
+    Ok((concat(parts.collect::<Result<Vec<_>>>()?, UnionArgs::default())?, None))
+}
+
+/// A file that is not Arrow IPC.
+pub(crate) fn scan_one(input: &Input, format: SourceFormat) -> Result<LazyFrame> {
+    let failed = |error: PolarsError| {
+        let text = without_methods(&error.to_string());
+        Failure::of(&input.name, format!("{format}, which cannot be read: {text}"))
+    };
+    let (inside, start) = match format {
+        SourceFormat::Gzip | SourceFormat::Zstd => decompressed(input).map_err(failed)?,
+        format => (format, input.start()?),
+    };
+    let mut lf = match json_lines(inside, &start) {
+        SourceFormat::Parquet if inside == format => {
+            let args = ScanArgsParquet { glob: false, ..Default::default() };
+            LazyFrame::scan_parquet(pl_path(&input.path)?, args)
+        },
+        SourceFormat::NdJson => {
+            // This reader takes every path for a pattern.
+            let path = glob::Pattern::escape(input.path.to_str().ok_or_else(|| not_utf8(&input.path))?);
+            LazyJsonLineReader::new(PlRefPath::new(path)).with_infer_schema_length(None).finish()
+        },
+        SourceFormat::Csv => super::csv::scan(&pl_path(&input.path)?, separator(&start)),
+        // A column of text, compressed.
+        SourceFormat::Text | SourceFormat::Unknown if inside != format => {
+            super::csv::scan(&pl_path(&input.path)?, b',')
+        },
+        inside if inside != format => {
+            let text = format!(
+                "what is compressed in it is {inside}, which is only read as it is: decompress it first"
+            );
+            return Err(Failure::of(&input.name, text));
+        },
+        format => return Err(Failure::of(&input.name, wrong_format(format))),
+    }
+    .map_err(failed)?;
+    // Now is the time to say that it is broken: a query does not know the names of its files.
+    lf.collect_schema().map_err(failed)?;
+    Ok(lf)
+}
+
+/// One object is a line of NDJSON as well, and so is the beginning of a long one.
+fn json_lines(format: SourceFormat, start: &[u8]) -> SourceFormat {
+    let text = start.trim_ascii_start();
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
+    let is_cut = first.len() == text.trim_ascii_end().len();
+    match format {
+        SourceFormat::Json if first.starts_with(b"{") && (is_cut || first.ends_with(b"}")) => {
+            SourceFormat::NdJson
+        },
+        other => other,
+    }
+}
+
+/// The format inside of a compressed file, and its first decompressed bytes.
+fn decompressed(input: &Input) -> PolarsResult<(SourceFormat, Vec<u8>)> {
+    let compression = SupportedCompression::check(&input.start_bytes()?);
+    let file = BufReader::new(File::open(&input.path)?);
+    let mut reader = ByteSourceReader::try_new(file, compression)?;
+    let (start, _) = reader.read_next_slice(&polars_buffer::Buffer::new(), SNIFFED, None)?;
+    Ok((sniff(&start), start.to_vec()))
+}
+
+/// The separator that the first line has most of; a comma where that cannot be seen.
+fn separator(start: &[u8]) -> u8 {
+    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |separator: u8| line.iter().filter(|byte| **byte == separator).count();
+    let best = [b',', b'\t', b';', b'|'].into_iter().rev().max_by_key(|separator| count(*separator));
+    best.filter(|_| line.is_ascii()).unwrap_or(b',')
+}
+
+fn not_utf8(path: &Path) -> Failure {
+    Failure::of(path.display(), "a query's paths are UTF-8, and this one is not: rename it, or pipe it in")
+}
+
+fn pl_path(path: &Path) -> Result<PlRefPath> {
+    PlRefPath::try_from_path(path).map_err(|_| not_utf8(path))
+}
