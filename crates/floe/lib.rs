@@ -151,8 +151,9 @@ pub use floe_frame::prelude;
 #[cfg(feature = "trace")]
 pub use floe_frame::trace;
 pub use floe_frame::{
-    AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, Batches, Buffer, ErrorKind, ErrorPlace,
-    FileFormat, FileSource, FrameWriter, IpcIndex, IpcIndexBuilder, IpcIndexOptions, IpcKind, IpcLimits,
+    AppendFile, AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, Batches, Buffer, ErrorKind,
+    ErrorPlace, FileFormat, FileSource, Follow, FollowReader, FollowedBytes, FrameWriter, IpcIndex,
+    IpcIndexBuilder, IpcIndexOptions, IpcKind, IpcLimits, IpcMessage, IpcMessageEncoder, IpcMessageKind,
     IpcReader, IpcStreamReader, IpcStreamWriter, IpcStreamWriterOption, IpcWriter, IpcWriterOptions,
     Metadata, MetadataBytes, OwnedBytes, Place, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource,
     SourceFormat, StreamBatches, StreamDecoder, StreamFormat, TextAsBinary, TypeOptions, Unrepresentable,

@@ -87,7 +87,8 @@ impl Categories {
     }
 
     /// All categories, in the form that has room for nulls.
-    fn nullable(&self) -> Vec<Option<u32>> {
+    #[must_use]
+    pub fn nullable(&self) -> Vec<Option<u32>> {
         match &self.list {
             List::U8(list) => list.as_slice().iter().map(|category| Some((*category).into())).collect(),
             List::U16(list) => list.as_slice().iter().map(|category| Some((*category).into())).collect(),

@@ -20,7 +20,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use floe_codec::Codec;
-use floe_format::{BatchHeader, Block, BodyLayout, FieldNode, IpcLimits, KeyValues, Schema, Text};
+use floe_format::{
+    BatchHeader, Block, BodyLayout, BufferSpec, FieldNode, IpcLimits, KeyValues, Schema, Text,
+};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::statistics::schema_fingerprint;
@@ -57,6 +59,17 @@ impl LayoutLog {
             self.text.push_str(&line);
             self.last = line;
         }
+    }
+
+    /// Whether the next batch can be described: its buffers lie as floe lays bodies out, and its codec is that of the
+    /// batches before it. Files that are appended to may have others.
+    pub(crate) fn has_room_for(&self, header: &BatchHeader) -> bool {
+        let mut layout = BodyLayout::default();
+        let lies_so = |buffer: &BufferSpec| {
+            let len = usize::try_from(buffer.len);
+            len.is_ok_and(|len| layout.push(len).offset == buffer.offset)
+        };
+        (self.batches == 0 || self.codec == header.compression) && header.buffers.iter().all(lies_so)
     }
 
     /// The text for a footer of these blocks, if it is about all of them and there is room for it.

@@ -36,17 +36,17 @@ pub use floe_format::{ErrorKind, IpcLimits, Place, SourceFormat, sniff};
 pub use options::{IpcStreamWriterOption, IpcWriterOptions, Metadata, MetadataBytes};
 pub use polars_buffer::Buffer;
 pub use read::{
-    Batches, FileSource, IpcIndex, IpcIndexBuilder, IpcIndexOptions, IpcKind, IpcReader, IpcStreamReader,
-    OwnedBytes, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource, StreamBatches, StreamDecoder,
-    TextAsBinary, TypeOptions, Unrepresentable, join_ranges, read_ipc,
+    Batches, FileSource, Follow, FollowReader, FollowedBytes, IpcIndex, IpcIndexBuilder, IpcIndexOptions,
+    IpcKind, IpcReader, IpcStreamReader, OwnedBytes, RangedSource, ReadCost, ReadPlan, Recovered, SeekSource,
+    StreamBatches, StreamDecoder, TextAsBinary, TypeOptions, Unrepresentable, join_ranges, read_ipc,
 };
 #[doc(hidden)]
 pub use schema::HIVE_SCHEMA_KEY;
 pub use schema::TypeDifference;
 pub use summary::WriteSummary;
 pub use write::{
-    AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, FileFormat, FrameWriter, IpcStreamWriter,
-    IpcWriter, StreamFormat, WriteFormat,
+    AppendFile, AtomicFile, BatchWriter, BatchedStreamWriter, BatchedWriter, FileFormat, FrameWriter,
+    IpcMessage, IpcMessageEncoder, IpcMessageKind, IpcStreamWriter, IpcWriter, StreamFormat, WriteFormat,
 };
 
 pub(crate) use write::flags_key as write_flags_key;

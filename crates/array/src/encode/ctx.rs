@@ -129,6 +129,14 @@ impl<'a> EncodeCtx<'a> {
         self.out
     }
 
+    /// Runs work that needs its buffers at once.
+    pub(super) fn undeferred<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let deferred = std::mem::replace(&mut self.deferred, false);
+        let done = work(self);
+        self.deferred = deferred;
+        done
+    }
+
     pub(super) fn node(&mut self, array: &dyn Array) {
         self.out.nodes.push(FieldNode { len: array.len(), null_count: array.null_count() });
     }

@@ -2,13 +2,14 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 use arrow::array::{Array, Utf8Array};
-use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Place, Result};
+use arrow::bitmap::Bitmap;
+use floe_format::{DataType, Error, Field, FieldNode, FloatType, IntType, Place, Result, TimeUnit};
 use polars_utils::float16::pf16;
 
 use super::bytes::down;
 use super::ctx::EncodeCtx;
 use super::remap::Remap;
-use super::{binary, boolean, keys, list, primitive, struct_, view, view_to_offsets};
+use super::{binary, boolean, keys, list, narrow, primitive, struct_, view, view_to_offsets};
 
 impl<'a> EncodeCtx<'a> {
     /// A context with nothing encoded yet. `remaps[slot]` says what the keys of a
@@ -26,7 +27,27 @@ impl<'a> EncodeCtx<'a> {
 /// # Errors
 /// When it is not, or holds values the wire type cannot.
 pub fn encode_column(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<()> {
-    encode(ctx, field, array).map_err(|error| error.at(Place::Column(field.name.to_string())))
+    let encoded = check_nulls(field, array, None).and_then(|()| encode(ctx, field, array));
+    encoded.map_err(|error| error.at(Place::Column(field.name.to_string())))
+}
+
+/// Checks that no row is null of a field that has no nulls, unless the row of its parent is.
+pub(super) fn check_nulls(field: &Field, array: &dyn Array, outer: Option<&Bitmap>) -> Result<()> {
+    if field.nullable || matches!(field.data_type, DataType::Null) {
+        return Ok(());
+    }
+    let Some(own) = array.validity().filter(|own| own.unset_bits() > 0) else { return Ok(()) };
+    let row = match outer {
+        None => own.iter().position(|valid| !valid),
+        Some(outer) => own.iter().zip(outer).position(|(valid, outer)| outer && !valid),
+    };
+    match row {
+        None => Ok(()),
+        Some(row) => Err(Error::invalid(format!(
+            "row {row} is null, and field \"{}\" is not nullable in the schema that is written to",
+            field.name
+        ))),
+    }
 }
 
 fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<()> {
@@ -45,30 +66,38 @@ fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<(
         DataType::Float(FloatType::Double) => primitive::encode::<f64>(ctx, array),
         DataType::Decimal { bits: 128, .. } => primitive::encode::<i128>(ctx, array),
         DataType::Date32 => primitive::encode::<i32>(ctx, array),
-        DataType::Time { bits: 64, .. } | DataType::Timestamp { .. } | DataType::Duration(_) => {
-            primitive::encode::<i64>(ctx, array)
+        // Polars has no seconds, and times in nanoseconds only.
+        DataType::Timestamp { unit: TimeUnit::Second, .. } | DataType::Duration(TimeUnit::Second) => {
+            narrow::divided::<i64>(ctx, 1_000, array)
         },
-        DataType::LargeBinary => match array.as_any().downcast_ref() {
-            Some(offsets) => binary::encode(ctx, offsets),
-            None => view_to_offsets::encode::<[u8]>(ctx, down(array)?),
+        DataType::Time { unit: TimeUnit::Microsecond, bits: 64 } => narrow::divided::<i64>(ctx, 1_000, array),
+        DataType::Time { unit: TimeUnit::Millisecond, bits: 32 } => {
+            narrow::divided::<i32>(ctx, 1_000_000, array)
         },
-        DataType::LargeUtf8 => match array.as_any().downcast_ref::<Utf8Array<i64>>() {
-            Some(offsets) => binary::encode(ctx, &offsets.to_binary()),
-            None => view_to_offsets::encode::<str>(ctx, down(array)?),
+        DataType::Time { unit: TimeUnit::Second, bits: 32 } => {
+            narrow::divided::<i32>(ctx, 1_000_000_000, array)
         },
+        DataType::Time { unit: TimeUnit::Nanosecond, bits: 64 }
+        | DataType::Timestamp { .. }
+        | DataType::Duration(_)
+        | DataType::Date64 => primitive::encode::<i64>(ctx, array),
+        DataType::LargeBinary => large_binary(ctx, array),
+        DataType::Binary => narrow::with_narrow_offsets(ctx, |ctx| large_binary(ctx, array)),
+        DataType::LargeUtf8 => large_utf8(ctx, array),
+        DataType::Utf8 => narrow::with_narrow_offsets(ctx, |ctx| large_utf8(ctx, array)),
+        DataType::FixedSizeBinary(width) => narrow::fixed_size_binary(ctx, *width, array),
         DataType::BinaryView => view::encode::<[u8]>(ctx, down(array)?),
         DataType::Utf8View => view::encode::<str>(ctx, down(array)?),
         DataType::LargeList => list::encode(ctx, field, down(array)?),
+        DataType::List => {
+            let array = down(array)?;
+            narrow::with_narrow_offsets(ctx, |ctx| list::encode(ctx, field, array))
+        },
         DataType::FixedSizeList(_) => list::encode_fixed(ctx, field, down(array)?),
         DataType::Struct => struct_::encode(ctx, &field.children, down(array)?),
         other @ (DataType::Decimal { .. }
-        | DataType::Date64
         | DataType::Time { .. }
         | DataType::Interval(_)
-        | DataType::Binary
-        | DataType::Utf8
-        | DataType::FixedSizeBinary(_)
-        | DataType::List
         | DataType::ListView
         | DataType::LargeListView
         | DataType::Union { .. }
@@ -76,6 +105,20 @@ fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<(
         | DataType::RunEndEncoded) => {
             Err(Error::unsupported(format!("{other:?} is not a type that floe writes")))
         },
+    }
+}
+
+fn large_binary(ctx: &mut EncodeCtx<'_>, array: &dyn Array) -> Result<()> {
+    match array.as_any().downcast_ref() {
+        Some(offsets) => binary::encode(ctx, offsets),
+        None => view_to_offsets::encode::<[u8]>(ctx, down(array)?),
+    }
+}
+
+fn large_utf8(ctx: &mut EncodeCtx<'_>, array: &dyn Array) -> Result<()> {
+    match array.as_any().downcast_ref::<Utf8Array<i64>>() {
+        Some(offsets) => binary::encode(ctx, &offsets.to_binary()),
+        None => view_to_offsets::encode::<str>(ctx, down(array)?),
     }
 }
 

@@ -19,12 +19,67 @@ pub(super) fn encode(
     encoding: &DictionaryEncoding,
     array: &dyn Array,
 ) -> Result<()> {
+    let (any, own) = (array.as_any(), !encoding.index.signed);
     match encoding.index.bits {
-        8 => encode_keys::<u8>(ctx, encoding, array),
-        16 => encode_keys::<u16>(ctx, encoding, array),
-        32 => encode_keys::<u32>(ctx, encoding, array),
-        bits => Err(Error::invalid(format!("category keys of {bits} bits do not exist"))),
+        8 if own && any.is::<PrimitiveArray<u8>>() => encode_keys::<u8>(ctx, encoding, array),
+        16 if own && any.is::<PrimitiveArray<u16>>() => encode_keys::<u16>(ctx, encoding, array),
+        32 if own && any.is::<PrimitiveArray<u32>>() => encode_keys::<u32>(ctx, encoding, array),
+        // Keys as other writers have them.
+        _ => {
+            if let Some(keys) = any.downcast_ref::<PrimitiveArray<u8>>() {
+                other_keys(ctx, encoding, keys)
+            } else if let Some(keys) = any.downcast_ref::<PrimitiveArray<u16>>() {
+                other_keys(ctx, encoding, keys)
+            } else {
+                other_keys::<u32>(ctx, encoding, down(array)?)
+            }
+        },
     }
+}
+
+/// Keys of another type than categories have.
+fn other_keys<K: NativeType + Into<u32>>(
+    ctx: &mut EncodeCtx<'_>,
+    encoding: &DictionaryEncoding,
+    array: &PrimitiveArray<K>,
+) -> Result<()> {
+    ctx.node_and_validity(array);
+    let remap = ctx.remaps.get(encoding.slot).and_then(Option::as_ref);
+    let position = |key: &K| {
+        let category: u32 = (*key).into();
+        match remap {
+            None => Some(category),
+            Some(remap) => remap.positions.get(category as usize).copied().filter(|at| *at != u32::MAX),
+        }
+    };
+    let positions = array.iter().map(|key| key.map_or(Some(0), position));
+    let keys = match (encoding.index.bits, encoding.index.signed) {
+        (8, true) => as_keys::<i8>(positions),
+        (16, true) => as_keys::<i16>(positions),
+        (32, true) => as_keys::<i32>(positions),
+        (64, true) => as_keys::<i64>(positions),
+        (8, false) => as_keys::<u8>(positions),
+        (16, false) => as_keys::<u16>(positions),
+        (32, false) => as_keys::<u32>(positions),
+        (64, false) => as_keys::<u64>(positions),
+        (bits, _) => Err(Error::invalid(format!("category keys of {bits} bits do not exist"))),
+    };
+    ctx.bytes(keys?);
+    Ok(())
+}
+
+fn as_keys<T: NativeType + TryFrom<u32>>(positions: impl Iterator<Item = Option<u32>>) -> Result<Buffer<u8>> {
+    let mut out = try_with_capacity::<T>(positions.size_hint().0)?;
+    for position in positions {
+        let Some(position) = position else {
+            return Err(Error::invalid("a category is not among those of its dictionary"));
+        };
+        out.push(T::try_from(position).map_err(|_| {
+            let bits = 8 * size_of::<T>();
+            Error::invalid(format!("the dictionary has more values than keys of {bits} bits can tell apart"))
+        })?);
+    }
+    Ok(as_bytes(share(out)))
 }
 
 fn encode_keys<K>(ctx: &mut EncodeCtx<'_>, encoding: &DictionaryEncoding, array: &dyn Array) -> Result<()>

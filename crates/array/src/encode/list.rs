@@ -1,10 +1,11 @@
 //! Lists: offsets from zero and exactly the values they use; those behind nulls are [left out](super::under_nulls).
 
-use arrow::array::{FixedSizeListArray, ListArray};
+use arrow::array::{Array as _, FixedSizeListArray, ListArray};
 use floe_format::{Error, Field, Result};
 
 use super::binary::offsets;
 use super::ctx::EncodeCtx;
+use super::dispatch::check_nulls;
 use super::under_nulls;
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &ListArray<i64>) -> Result<()> {
@@ -14,14 +15,21 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &ListArray<i
     let values = array.values();
     let field = child(field)?;
     if used == (0..values.len()) {
+        check_nulls(field, values.as_ref(), None)?;
         return ctx.encode(field, values.as_ref());
     }
-    ctx.encode(field, values.sliced(used.start, used.len()).as_ref())
+    let values = values.sliced(used.start, used.len());
+    check_nulls(field, values.as_ref(), None)?;
+    ctx.encode(field, values.as_ref())
 }
 
 pub(super) fn encode_fixed(ctx: &mut EncodeCtx<'_>, field: &Field, array: &FixedSizeListArray) -> Result<()> {
     ctx.node_and_validity(array);
-    ctx.encode(child(field)?, under_nulls::items(array).as_ref())
+    let field = child(field)?;
+    if array.null_count() == 0 {
+        check_nulls(field, array.values().as_ref(), None)?;
+    }
+    ctx.encode(field, under_nulls::items(array).as_ref())
 }
 
 fn child(field: &Field) -> Result<&Field> {

@@ -25,6 +25,7 @@ mod gathered;
 mod joined;
 mod keys;
 mod list;
+mod narrow;
 mod primitive;
 mod remap;
 mod struct_;

@@ -4,6 +4,7 @@ use arrow::array::StructArray;
 use floe_format::{Error, Field, Place, Result};
 
 use super::ctx::EncodeCtx;
+use super::dispatch::check_nulls;
 use super::under_nulls;
 
 pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructArray) -> Result<()> {
@@ -16,7 +17,9 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, fields: &[Field], array: &StructAr
         )));
     }
     for (field, values) in fields.iter().zip(under_nulls::fields(array)) {
-        ctx.encode(field, values.as_ref()).map_err(|error| error.at(Place::Field(field.name.to_string())))?;
+        let encoded = check_nulls(field, values.as_ref(), array.validity())
+            .and_then(|()| ctx.encode(field, values.as_ref()));
+        encoded.map_err(|error| error.at(Place::Field(field.name.to_string())))?;
     }
     Ok(())
 }

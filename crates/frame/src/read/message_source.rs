@@ -43,6 +43,8 @@ pub(super) enum SourceKind {
     Reader,
     /// It comes as somebody hands it over.
     Pushed,
+    /// A regular file that is still being written.
+    Growing,
 }
 
 /// The wanted part of a body.

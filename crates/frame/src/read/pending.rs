@@ -23,6 +23,16 @@ pub(crate) struct BatchHead {
 }
 
 impl BatchHead {
+    /// Whether floe's statistics stand with the batch, whatever they say.
+    pub(crate) fn has_statistics(&self) -> bool {
+        self.metadata.iter().any(|(key, _)| key == crate::statistics::KEY)
+    }
+
+    /// Whether sortedness flags stand with the batch.
+    pub(crate) fn has_flags(&self) -> bool {
+        self.metadata.iter().any(|(key, _)| key == crate::write_flags_key())
+    }
+
     /// Bytes that the custom metadata takes.
     pub(crate) fn metadata_bytes(&self) -> u64 {
         metadata_bytes(&self.metadata, &self.not_utf8)

@@ -5,7 +5,7 @@ use polars_core::prelude::*;
 
 use super::frame_builder::FrameBuilder;
 use super::in_place::InPlace;
-use super::message_source::{BodyRequest, Item, MessageSource};
+use super::message_source::{BodyRequest, Item, MessageSource, SourceKind};
 use super::options::ReadOptions;
 use super::pending::{BatchHead, PendingBatch, metadata_bytes};
 use super::stream_source::Stream;
@@ -82,6 +82,10 @@ impl<S: MessageSource> Stream<S> {
 
     /// Compares the messages read with the footer, once, if the stream lies in a file.
     fn check_footer(&mut self, options: &ReadOptions) -> PolarsResult<()> {
+        if self.input.kind() == SourceKind::Growing {
+            // It may not be there yet, and nobody waits for it.
+            return Ok(());
+        }
         if let Some(file) = self.current.file.as_mut().filter(|file| !file.is_checked) {
             file.check(&mut self.input, &options.limits)?;
             file.is_checked = true;

@@ -75,6 +75,16 @@ impl<S: MessageSource> Stream<S> {
         self.current.schema.is_some()
     }
 
+    /// Whether it lies in a file.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.current.file.is_some()
+    }
+
+    /// The dictionaries as of now, if a batch has been asked for.
+    pub(super) fn store(&self) -> Option<&Store> {
+        self.current.plan.as_ref().map(|plan| &plan.store)
+    }
+
     /// Looks for the stream, once. False if the source ends here.
     pub(super) fn begin(&mut self) -> PolarsResult<bool> {
         if !self.current.begun {

@@ -3,6 +3,7 @@
 mod arrow_schema;
 mod category_target;
 mod difference;
+mod existing;
 mod from_wire;
 mod read_schema;
 mod to_wire;

@@ -36,8 +36,8 @@ pub(crate) struct WriteSchema {
     pub(crate) wire: WireSchema,
     /// By slot of the dictionary-encoded fields.
     pub(crate) categories: Vec<CategorySource>,
-    /// Strings and binaries go out as views.
-    pub(crate) views: bool,
+    /// By slot: the id of the dictionary, and the type of its values.
+    pub(crate) dictionaries: Vec<(i64, WireType)>,
 }
 
 impl WriteSchema {
@@ -71,8 +71,24 @@ impl WriteSchema {
         let mut wire = WireSchema { fields, metadata, ..WireSchema::default() };
         let slots = wire.assign_slots();
         debug_assert_eq!(slots, builder.categories.len());
-        Ok(Self { polars: Arc::clone(schema), wire, categories: builder.categories, views })
+        let dictionaries = dictionaries(&wire.fields);
+        Ok(Self { polars: Arc::clone(schema), wire, categories: builder.categories, dictionaries })
     }
+}
+
+/// By slot: the id of each dictionary, and the type of its values.
+pub(super) fn dictionaries(fields: &[WireField]) -> Vec<(i64, WireType)> {
+    fn walk(fields: &[WireField], out: &mut Vec<(i64, WireType)>) {
+        for field in fields {
+            if let Some(encoding) = &field.dictionary {
+                out.push((encoding.id, field.data_type.clone()));
+            }
+            walk(&field.children, out);
+        }
+    }
+    let mut out = Vec::new();
+    walk(fields, &mut out);
+    out
 }
 
 pub(crate) fn key_values(metadata: &Metadata) -> KeyValues {

@@ -4,10 +4,12 @@ use std::fmt;
 use std::io::Write;
 use std::marker::PhantomData;
 
+use floe_format::KeyValues;
 use polars_core::prelude::*;
 
 use super::engine::Engine;
 use super::format::{FileFormat, StreamFormat, WriteFormat};
+use super::output::Output;
 use crate::options::Metadata;
 use crate::schema::key_values;
 use crate::summary::WriteSummary;
@@ -71,12 +73,12 @@ pub type BatchedStreamWriter<W> = BatchWriter<W, StreamFormat>;
 /// # PolarsResult::Ok(())
 /// ```
 pub struct BatchWriter<W: Write, F> {
-    engine: Engine<W>,
+    engine: Engine<Output<W>>,
     format: PhantomData<F>,
 }
 
 impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
-    pub(super) fn new(engine: Engine<W>) -> Self {
+    pub(super) fn new(engine: Engine<Output<W>>) -> Self {
         Self { engine, format: PhantomData }
     }
 
@@ -107,10 +109,7 @@ impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
     /// As [`write_batch`](Self::write_batch).
     pub fn write_batch_with_metadata(&mut self, df: &DataFrame, metadata: Metadata) -> PolarsResult<()> {
         check_schema(self.engine.schema(), df)?;
-        let mut metadata = key_values(&metadata);
-        // Statistics are about the batch they were made for, not this one.
-        metadata.retain(|(key, _)| key != crate::statistics::KEY);
-        self.engine.write_more(df, &metadata)
+        self.engine.write_more(df, &batch_metadata(&metadata))
     }
 
     /// Writes the pending batches and the end, and flushes the writer. Without it the output is incomplete, and a
@@ -141,7 +140,7 @@ impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
     /// The writer, given back. See [`BatchedWriter`] for an example.
     #[must_use]
     pub fn into_inner(self) -> W {
-        self.engine.into_inner()
+        self.engine.into_sink().into_inner()
     }
 }
 
@@ -180,7 +179,7 @@ impl<W: Write, F: WriteFormat> BatchWriter<W, F> {
 
     /// The writer below. Writing to it corrupts the output.
     pub fn get_mut(&mut self) -> &mut W {
-        self.engine.get_mut()
+        self.engine.sink_mut().get_mut()
     }
 }
 
@@ -208,7 +207,14 @@ impl<W: Write, F: WriteFormat> fmt::Debug for BatchWriter<W, F> {
     }
 }
 
-fn check_schema(expected: &Schema, df: &DataFrame) -> PolarsResult<()> {
+/// Custom metadata of a batch. Statistics are about the batch they were made for, not this one.
+pub(super) fn batch_metadata(metadata: &Metadata) -> KeyValues {
+    let mut metadata = key_values(metadata);
+    metadata.retain(|(key, _)| key != crate::statistics::KEY);
+    metadata
+}
+
+pub(super) fn check_schema(expected: &Schema, df: &DataFrame) -> PolarsResult<()> {
     polars_ensure!(
         df.width() == expected.len(),
         SchemaMismatch: "the batch has {} columns, the schema {}", df.width(), expected.len()

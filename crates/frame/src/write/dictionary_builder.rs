@@ -22,7 +22,7 @@ pub(crate) struct DictionaryBuilder {
     /// Position of each category, `u32::MAX` if it is not in the dictionary.
     remap: Vec<u32>,
     shared: Option<Remap>,
-    /// The category at each position.
+    /// The category at each position; `u32::MAX` for a null, which other writers may have there.
     categories: Vec<u32>,
     /// How many of them have been written, if any.
     written: Option<usize>,
@@ -45,6 +45,34 @@ pub(crate) enum PendingDictionary {
 impl DictionaryBuilder {
     fn new(source: CategorySource) -> Self {
         Self { source, remap: Vec::new(), shared: None, categories: Vec::new(), written: None }
+    }
+
+    /// Goes on with a dictionary that has been written by somebody else: the category at each of its positions.
+    fn resume(&mut self, positions: &[Option<u32>]) -> PolarsResult<()> {
+        self.written = Some(positions.len());
+        #[cfg(feature = "dtype-categorical")]
+        if let CategorySource::Frozen(frozen) = &self.source {
+            let in_order = (0u32..).zip(positions).all(|(i, category)| *category == Some(i));
+            polars_ensure!(
+                in_order && positions.len() <= frozen.categories().len(),
+                InvalidOperation: "the dictionary that is there has the categories of the enum in another order, or nulls: keys of \
+                new rows would mean other categories"
+            );
+            return Ok(());
+        }
+        for (position, category) in (0u32..).zip(positions) {
+            self.categories.push(category.unwrap_or(u32::MAX));
+            let Some(category) = category.and_then(|category| usize::try_from(category).ok()) else {
+                continue;
+            };
+            self.remap.resize(self.remap.len().max(category + 1), u32::MAX);
+            // A value may be there twice: the first position serves.
+            if let Some(first) = self.remap.get_mut(category).filter(|first| **first == u32::MAX) {
+                *first = position;
+            }
+        }
+        self.shared = Some(Remap::new(&self.remap));
+        Ok(())
     }
 
     /// A set for the categories there are, unless the dictionary is known from the start.
@@ -112,7 +140,10 @@ impl DictionaryBuilder {
         self.written = Some(self.len());
         match &self.source {
             #[cfg(feature = "dtype-categorical")]
-            CategorySource::Frozen(frozen) => Ok(frozen.categories().clone().boxed()),
+            CategorySource::Frozen(frozen) => {
+                let all = frozen.categories();
+                Ok(all.clone().sliced(from, all.len().saturating_sub(from)).boxed())
+            },
             #[cfg(feature = "dtype-categorical")]
             CategorySource::Growing(mapping) => texts(mapping, &self.categories[from..], field, executor),
             #[cfg(not(feature = "dtype-categorical"))]
@@ -137,6 +168,11 @@ fn texts(
             .cat_to_str(*category)
             .ok_or_else(|| polars_err!(ComputeError: "category {category} of a column has no text"))
     };
+    if categories.contains(&u32::MAX) {
+        let text = |category: &u32| (*category != u32::MAX).then(|| text(category)).transpose();
+        let texts = categories.iter().map(text).collect::<PolarsResult<Vec<Option<&str>>>>()?;
+        return Ok(Utf8ViewArray::from_slice(texts).boxed());
+    }
     let array = |texts: Vec<&str>| match field.data_type {
         WireType::Utf8View => Utf8ViewArray::from_slice_values(texts).boxed(),
         _ => Utf8Array::<i64>::from_slice(texts).boxed(),
@@ -157,6 +193,17 @@ pub(crate) struct DictionaryBuilders(Vec<DictionaryBuilder>);
 impl DictionaryBuilders {
     pub(crate) fn new(schema: &WriteSchema) -> Self {
         Self(schema.categories.iter().cloned().map(DictionaryBuilder::new).collect())
+    }
+
+    /// Goes on with dictionaries that have been written by somebody else: by slot, the category at each position.
+    ///
+    /// # Errors
+    /// When rows of the enum would get other categories.
+    pub(crate) fn resume(&mut self, known: &[Option<Vec<Option<u32>>>]) -> PolarsResult<()> {
+        let known = known.iter().zip(&mut self.0);
+        known
+            .filter_map(|(known, dictionary)| Some((known.as_ref()?, dictionary)))
+            .try_for_each(|(known, dictionary)| dictionary.resume(known))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -235,11 +282,11 @@ pub(crate) fn has_dictionary(field: &Field) -> bool {
 }
 
 /// The values of a categorical's dictionary.
-pub(crate) fn dictionary_field(views: bool) -> Field {
+pub(crate) fn dictionary_field(data_type: WireType) -> Field {
     Field {
         name: "categories".into(),
         nullable: true,
-        data_type: if views { WireType::Utf8View } else { WireType::LargeUtf8 },
+        data_type,
         children: Vec::new(),
         dictionary: None,
         metadata: KeyValues::new(),

@@ -1,7 +1,5 @@
 //! Dictionaries, in front of the batches that use them or at the end of a file.
 
-use std::io::Write;
-
 use floe_format::Field;
 use polars_core::prelude::*;
 
@@ -11,12 +9,13 @@ use super::dictionary_builder::{PendingDictionary, dictionary_field, has_diction
 use super::emit::Container;
 use super::encode::{Encoding, column};
 use super::engine::Engine;
+use super::message_sink::MessageSink;
 use super::plans::PlanRole;
 use super::split::SplitQueue;
 use crate::error::format_error;
 use crate::pool::executor;
 
-impl<W: Write> Engine<W> {
+impl<S: MessageSink> Engine<S> {
     /// Adds the categories that a frame uses to the dictionaries.
     pub(super) fn note_categories(&mut self, columns: &Columns) -> PolarsResult<()> {
         let fields = self.config.schema.wire.fields.iter().enumerate();
@@ -32,9 +31,9 @@ impl<W: Write> Engine<W> {
     /// Writes the dictionaries that are pending. A file may have only one of each id, so with `more` batches to come it
     /// keeps those that may still grow for its end.
     pub(super) fn write_dictionaries(&mut self, more: bool) -> PolarsResult<()> {
-        let deltas = self.deltas && self.container == Container::Stream;
+        // A whole file has no room for deltas. One that is gone on with has, if its readers are known to take them.
+        let deltas = self.deltas;
         let executor = executor(self.config.parallel);
-        let field = dictionary_field(self.config.schema.views);
         for slot in 0..self.dictionaries.len() {
             let dictionary = self.dictionaries.get_mut(slot)?;
             if more && self.container == Container::File && !dictionary.is_fixed() {
@@ -45,17 +44,21 @@ impl<W: Write> Engine<W> {
                 PendingDictionary::All => 0,
                 PendingDictionary::From(position) => position,
             };
+            let Some((id, values)) = self.config.schema.dictionaries.get(slot).cloned() else {
+                polars_bail!(ComputeError: "the schema has no dictionary {slot}");
+            };
+            let field = dictionary_field(values);
             let values = dictionary.take(from, &field, executor)?;
             // Batches that use the dictionary as it was come first.
             self.drain(0)?;
-            self.write_dictionary(slot, from > 0, &field, &values)?;
+            self.write_dictionary(id, from > 0, &field, &values)?;
         }
         Ok(())
     }
 
     fn write_dictionary(
         &mut self,
-        slot: usize,
+        id: i64,
         is_delta: bool,
         field: &Field,
         values: &ArrayRef,
@@ -73,9 +76,6 @@ impl<W: Write> Engine<W> {
         let encoded = column(field, values, encoding, split, PlanRole::Independent)
             .and_then(|encoded| assemble(values.len(), vec![encoded], compression));
         let batch = encoded.map_err(format_error)?;
-        let Ok(id) = i64::try_from(slot) else {
-            polars_bail!(ComputeError: "{slot} dictionaries are more than the format has ids for");
-        };
         self.emitter.dictionary(id, is_delta, batch)
     }
 }

@@ -1,16 +1,16 @@
 //! Messages in order: those before and behind the batches, and where each of them lies.
 
-use std::io::Write;
-
 use floe_format::constants::{END_OF_STREAM, FILE_MAGIC, FILE_PREFIX, FILE_SUFFIX_LEN};
-use floe_format::{Block, DictionaryHeader, KeyValues, MessageEncoder, Schema, Version, write_head};
+use floe_format::{Block, DictionaryHeader, KeyValues, MessageEncoder, Schema, Version};
 use polars_error::{PolarsResult, polars_bail};
 
 use super::batch::EncodedBatch;
-use super::output::Output;
+use super::message::IpcMessageKind;
+use super::message_sink::MessageSink;
 use super::statistics::FLAGS_KEY;
 use crate::error::format_error;
 use crate::layout::{self, LayoutLog};
+use crate::read::Existing;
 use crate::summary::WriteSummary;
 
 /// Stream or file.
@@ -22,11 +22,14 @@ pub(crate) enum Container {
 
 /// Writes messages one after another. After a failure nothing more is written, and every later
 /// call fails: an incomplete output must not look complete.
-pub(crate) struct Emitter<W> {
-    output: Output<W>,
+pub(crate) struct Emitter<S> {
+    sink: S,
     container: Container,
     encoder: MessageEncoder,
-    dictionaries: Vec<Block>,
+    /// Where this writer began: not at 0 if it goes on with what was there.
+    start: u64,
+    /// With their ids.
+    dictionaries: Vec<(i64, Block)>,
     batches: Vec<Block>,
     rows: Vec<u64>,
     /// Where buffers are, if the footer is to say so.
@@ -45,12 +48,13 @@ enum State {
     Failed,
 }
 
-impl<W: Write> Emitter<W> {
-    pub(crate) fn new(writer: W, container: Container, layout: bool) -> Self {
+impl<S: MessageSink> Emitter<S> {
+    pub(crate) fn new(sink: S, container: Container, layout: bool) -> Self {
         Self {
-            output: Output::new(writer),
+            sink,
             container,
             encoder: MessageEncoder::new(),
+            start: 0,
             dictionaries: Vec::new(),
             batches: Vec::new(),
             rows: Vec::new(),
@@ -62,15 +66,15 @@ impl<W: Write> Emitter<W> {
     }
 
     pub(crate) fn summary(&self) -> WriteSummary {
-        WriteSummary { written_bytes: self.output.position(), ..self.summary }
+        WriteSummary { written_bytes: self.sink.position() - self.start, ..self.summary }
     }
 
-    pub(crate) fn into_inner(self) -> W {
-        self.output.into_inner()
+    pub(crate) fn into_sink(self) -> S {
+        self.sink
     }
 
-    pub(crate) fn get_mut(&mut self) -> &mut W {
-        self.output.get_mut()
+    pub(crate) fn sink_mut(&mut self) -> &mut S {
+        &mut self.sink
     }
 
     /// Leaves out the layout if the file has more bytes with it.
@@ -80,7 +84,7 @@ impl<W: Write> Emitter<W> {
 
     /// Gives back memory that only the next message needs.
     pub(crate) fn shrink_to_fit(&mut self) {
-        self.output.shrink_to_fit();
+        self.sink.shrink_to_fit();
         self.encoder = MessageEncoder::new();
     }
 
@@ -127,18 +131,30 @@ impl<W: Write> Emitter<W> {
         self.state == State::Failed
     }
 
+    /// Goes on behind messages that are there, in place of [`start`](Self::start).
+    pub(crate) fn resume(&mut self, existing: &mut Existing, position: u64) -> PolarsResult<()> {
+        let Existing { batches, dictionaries, rows, layout, .. } = existing;
+        self.step(State::Open, |this| {
+            this.sink.go_on_at(position);
+            this.start = position;
+            this.dictionaries.clone_from(dictionaries);
+            this.batches.clone_from(batches);
+            this.rows.clone_from(rows);
+            this.layout = this.layout.take().and(layout.take());
+            Ok(())
+        })
+    }
+
     /// The file's magic, and the schema message.
     pub(crate) fn start(&mut self, schema: &Schema) -> PolarsResult<()> {
         self.step(State::Open, |this| {
             schema.check_encodable().map_err(format_error)?;
             if this.container == Container::File {
-                this.output.put(&FILE_PREFIX)?;
+                this.sink.start(&FILE_PREFIX)?;
             }
-            let mut head = Vec::new();
             let message = this.encoder.schema(schema);
-            write_head(&mut head, message, this.output.position()).map_err(format_error)?;
-            this.output.put(&head)?;
-            this.output.flush_gathered()
+            this.sink.message(IpcMessageKind::Schema, message, None)?;
+            Ok(())
         })
     }
 
@@ -148,21 +164,21 @@ impl<W: Write> Emitter<W> {
             let (rows, raw_bytes) = (batch.header.rows as u64, batch.raw_bytes);
             let message =
                 this.encoder.batch(&batch.header, batch.body_len, metadata).map_err(format_error)?;
-            let block = this.output.head(message, batch.body_len)?;
             if metadata.iter().any(|(key, _)| key == FLAGS_KEY) {
                 // Those who read by the layout would miss the flags, which the heads have.
                 this.layout = None;
             }
+            this.layout = this.layout.take().filter(|layout| layout.has_room_for(&batch.header));
             if let Some(layout) = &mut this.layout {
                 layout.note(&batch.header);
             }
-            this.body(batch)?;
+            let block = this.sink.message(IpcMessageKind::RecordBatch { rows }, message, Some(batch))?;
             this.batches.push(block);
             this.rows.push(rows);
             this.summary.rows += rows;
             this.summary.batches += 1;
             this.summary.raw_bytes += raw_bytes;
-            this.output.flush_gathered()
+            Ok(())
         })
     }
 
@@ -172,12 +188,18 @@ impl<W: Write> Emitter<W> {
             let (body_len, raw_bytes) = (batch.body_len, batch.raw_bytes);
             let header = DictionaryHeader { id, is_delta, batch: batch.header };
             let message = this.encoder.dictionary(&header, body_len, &[]).map_err(format_error)?;
-            let block = this.output.head(message, body_len)?;
-            this.body(EncodedBatch { header: header.batch, ..batch })?;
-            this.dictionaries.push(block);
+            let batch = EncodedBatch { header: header.batch, ..batch };
+            let block =
+                this.sink.message(IpcMessageKind::Dictionary { id, is_delta }, message, Some(batch))?;
+            if this.container == Container::File && !is_delta {
+                // A file has one dictionary of an id, of which the footer says where it is. What was there before has the
+                // same values at the same positions, and is passed over.
+                this.dictionaries.retain(|(known, _)| *known != id);
+            }
+            this.dictionaries.push((id, block));
             this.summary.dictionaries += 1;
             this.summary.raw_bytes += raw_bytes;
-            this.output.flush_gathered()
+            Ok(())
         })
     }
 
@@ -188,26 +210,26 @@ impl<W: Write> Emitter<W> {
         footer_metadata: impl FnOnce(&[u64]) -> KeyValues,
     ) -> PolarsResult<()> {
         self.step(State::Finished, |this| {
-            this.output.put(&END_OF_STREAM)?;
-            if this.container == Container::File {
-                let metadata = footer_metadata(&this.rows);
-                this.footer(schema, metadata)?;
+            if this.container == Container::Stream {
+                return this.sink.end(&[&END_OF_STREAM]);
             }
-            this.output.flush()
+            let metadata = footer_metadata(&this.rows);
+            this.footer(schema, metadata)
         })
     }
 
-    /// The footer of a file, its length and the magic: one write, with the end marker before them.
+    /// The end marker, the footer of a file, its length and the magic.
     fn footer(&mut self, schema: &Schema, mut metadata: KeyValues) -> PolarsResult<()> {
         metadata.retain(|(key, _)| key != layout::KEY);
-        let before = self.output.position();
+        let before = self.sink.position().saturating_add(END_OF_STREAM.len() as u64);
         let layout = self.layout.take().filter(|_| before > layout::FROM_BYTES);
         let layout = layout.and_then(|layout| layout.finish(schema, &self.batches));
         let has_layout = layout.is_some();
         metadata.extend(layout.map(|text| (layout::KEY.into(), text)));
-        let Self { encoder, dictionaries, batches, max_bytes, .. } = self;
+        let dictionaries: Vec<Block> = self.dictionaries.iter().map(|(_, block)| *block).collect();
+        let Self { encoder, batches, max_bytes, .. } = self;
         let mut encode = |metadata: &KeyValues| {
-            let bytes = encoder.footer_of(schema, dictionaries, batches, metadata, Version::V5);
+            let bytes = encoder.footer_of(schema, &dictionaries, batches, metadata, Version::V5);
             bytes.map(<[u8]>::to_vec).map_err(format_error)
         };
         let mut bytes = encode(&metadata)?;
@@ -218,28 +240,6 @@ impl<W: Write> Emitter<W> {
         let Ok(len) = i32::try_from(bytes.len()) else {
             polars_bail!(ComputeError: "the footer takes {} bytes, more than the format allows", bytes.len());
         };
-        self.output.gather(&bytes);
-        self.output.put(&len.to_le_bytes())?;
-        self.output.put(&FILE_MAGIC)
-    }
-
-    /// The body behind the head that has been gathered last. A buffer that is still being made is waited for when all
-    /// before it is written.
-    fn body(&mut self, batch: EncodedBatch) -> PolarsResult<()> {
-        let start = self.output.position();
-        let EncodedBatch { header, body_len, mut buffers, pending, .. } = batch;
-        let mut from = 0;
-        for pending in pending {
-            if !pending.is_done() {
-                let ready = buffers.get(from..pending.first());
-                self.output.buffers(start, ready.expect("pending buffers are in order and in range"))?;
-                from = pending.first();
-            }
-            pending.place(&mut buffers).map_err(format_error)?;
-        }
-        self.output.buffers(start, &buffers[from..])?;
-        debug_assert_eq!(self.output.position() - start, body_len, "the body is as long as its head says");
-        debug_assert_eq!(buffers.len(), header.buffers.len(), "the head has each buffer");
-        Ok(())
+        self.sink.end(&[&END_OF_STREAM, &bytes, &len.to_le_bytes(), &FILE_MAGIC])
     }
 }

@@ -24,6 +24,7 @@ use floe_array::encode::Remap;
 use floe_format::{KeyValues, Text};
 use polars_core::prelude::*;
 
+use super::append::{Appending, Opening};
 use super::batch::{EncodedColumns, assemble};
 use super::chunk;
 use super::convert::Columns;
@@ -31,7 +32,9 @@ use super::dictionary_builder::DictionaryBuilders;
 use super::emit::{Container, Emitter};
 use super::group::EncodeConfig;
 use super::in_flight::{Encoded, InFlight};
+use super::message_sink::MessageSink;
 use super::options::{Options, codec};
+use super::output::Output;
 use super::plans::ColumnPlans;
 use super::statistics::StatisticsLog;
 use crate::cumulative;
@@ -43,13 +46,17 @@ use crate::statistics::KEY;
 use crate::summary::WriteSummary;
 
 /// A writer of one stream or file.
-pub(crate) struct Engine<W> {
-    pub(super) emitter: Emitter<W>,
+pub(crate) struct Engine<S> {
+    pub(super) emitter: Emitter<S>,
     pub(super) config: Arc<EncodeConfig>,
     pub(super) dictionaries: DictionaryBuilders,
     /// The renumbering of the keys of each dictionary.
     pub(super) remaps: Arc<[Option<Remap>]>,
     footer_metadata: Option<Metadata>,
+    /// The metadata of the old footer, if this writer goes on with a file.
+    footer_before: KeyValues,
+    /// The file that this writer goes on with, if any.
+    appending: Option<Appending>,
     pub(super) batch_size: Option<usize>,
     /// Whether sortedness flags are written.
     pub(super) flags: bool,
@@ -62,9 +69,9 @@ pub(crate) struct Engine<W> {
     pub(super) in_flight: InFlight,
 }
 
-impl<W: Write> Engine<W> {
+impl<S: MessageSink> Engine<S> {
     /// Writes the schema.
-    pub(crate) fn start(writer: W, schema: &SchemaRef, options: &Options) -> PolarsResult<Self> {
+    pub(crate) fn start(sink: S, schema: &SchemaRef, options: &Options) -> PolarsResult<Self> {
         let Options {
             container,
             compression,
@@ -79,17 +86,31 @@ impl<W: Write> Engine<W> {
             layout,
             schema_metadata,
             field_metadata,
+            append,
         } = options;
-        let schema = WriteSchema::new(schema, *compat_level, schema_metadata.as_deref(), field_metadata)?;
+        let existing = append.as_ref().map(|append| append.open(schema, options)).transpose()?;
+        let schema = match &existing {
+            None => WriteSchema::new(schema, *compat_level, schema_metadata.as_deref(), field_metadata)?,
+            Some(opening) => opening.schema.clone(),
+        };
         let compression = compression.map(codec);
         if let Some(compression) = compression {
             // A codec that is not there, or a level that does not exist, is found before anything is written.
             floe_codec::compress_always(compression, &[], &mut Vec::new())
                 .map_err(|e| polars_err!(InvalidOperation: "{e}"))?;
         }
-        let mut emitter = Emitter::new(writer, *container, *layout);
-        emitter.start(&schema.wire)?;
-        let dictionaries = DictionaryBuilders::new(&schema);
+        let mut statistics_log = statistics.then(|| StatisticsLog::new(&schema.wire));
+        let mut dictionaries = DictionaryBuilders::new(&schema);
+        let mut emitter = Emitter::new(sink, *container, *layout);
+        let (mut appending, mut footer_before) = (None, KeyValues::new());
+        match existing {
+            None => emitter.start(&schema.wire)?,
+            Some(opening) => {
+                let (begun, metadata) =
+                    resume(opening, &mut emitter, &mut dictionaries, statistics_log.as_mut())?;
+                (appending, footer_before) = (Some(begun), metadata);
+            },
+        }
         let remaps = dictionaries.remaps().into();
         let config = Arc::new(EncodeConfig {
             schema,
@@ -104,9 +125,11 @@ impl<W: Write> Engine<W> {
             remaps,
             dictionaries,
             footer_metadata: None,
+            footer_before,
+            appending,
             batch_size: *record_batch_size,
             flags: *record_batch_statistics,
-            statistics: config.statistics.then(|| StatisticsLog::new(&config.schema.wire)),
+            statistics: statistics_log,
             deltas: *dictionary_deltas,
             container: *container,
             column_plans: ColumnPlans::default(),
@@ -127,12 +150,12 @@ impl<W: Write> Engine<W> {
         self.emitter.summary()
     }
 
-    pub(crate) fn into_inner(self) -> W {
-        self.emitter.into_inner()
+    pub(crate) fn into_sink(self) -> S {
+        self.emitter.into_sink()
     }
 
-    pub(crate) fn get_mut(&mut self) -> &mut W {
-        self.emitter.get_mut()
+    pub(crate) fn sink_mut(&mut self) -> &mut S {
+        self.emitter.sink_mut()
     }
 
     /// Adds to the footer's custom metadata.
@@ -196,9 +219,10 @@ impl<W: Write> Engine<W> {
             }
             let footer_metadata = this.footer_metadata.take();
             let statistics = this.statistics.as_mut().and_then(StatisticsLog::take_footer);
-            let footer = |rows: &[u64]| footer_key_values(footer_metadata.as_ref(), rows, statistics);
+            let before = std::mem::take(&mut this.footer_before);
+            let footer = |rows: &[u64]| footer_key_values(before, footer_metadata.as_ref(), rows, statistics);
             this.emitter.finish(&this.config.schema.wire, footer)?;
-            Ok(())
+            this.appending.take().map_or(Ok(()), Appending::commit)
         })?;
         Ok(self.summary())
     }
@@ -206,8 +230,8 @@ impl<W: Write> Engine<W> {
     /// An error leaves the output marked as failed, and nothing in flight. So does a panic, of the writer or of a task,
     /// which the caller may catch.
     fn guarded(&mut self, work: impl FnOnce(&mut Self) -> PolarsResult<()>) -> PolarsResult<()> {
-        struct Guard<'a, W: Write>(&'a mut Engine<W>);
-        impl<W: Write> Drop for Guard<'_, W> {
+        struct Guard<'a, S: MessageSink>(&'a mut Engine<S>);
+        impl<S: MessageSink> Drop for Guard<'_, S> {
             fn drop(&mut self) {
                 self.0.emitter.fail();
                 self.0.in_flight.clear();
@@ -247,6 +271,24 @@ impl<W: Write> Engine<W> {
     }
 }
 
+/// Goes on behind messages that are there. Returns the metadata of their footer as well.
+fn resume<S: MessageSink>(
+    opening: Opening,
+    emitter: &mut Emitter<S>,
+    dictionaries: &mut DictionaryBuilders,
+    statistics: Option<&mut StatisticsLog>,
+) -> PolarsResult<(Appending, KeyValues)> {
+    let Opening { schema: _, opened } = opening;
+    dictionaries.resume(&opened.existing.categories)?;
+    let (begun, mut existing) = opened.begin()?;
+    emitter.resume(&mut existing, begun.position())?;
+    if let Some(log) = statistics {
+        let lines = existing.metadata.iter().find(|(key, _)| key == KEY);
+        log.resume(existing.rows.len(), lines.map_or("", |(_, lines)| lines));
+    }
+    Ok((begun, existing.metadata))
+}
+
 /// Writes a frame as a whole stream or file. `broken` is set when that fails midway: the output is
 /// incomplete then, and nothing more may be written behind it.
 pub(crate) fn write_frame<W: Write>(
@@ -256,12 +298,12 @@ pub(crate) fn write_frame<W: Write>(
     broken: &mut bool,
 ) -> PolarsResult<WriteSummary> {
     polars_ensure!(
-        !*broken,
+        !*broken || options.append.is_some(),
         ComputeError: "an earlier write to this writer failed; what has been written is not complete"
     );
     // Also if the writer panics, which the caller may catch.
     *broken = true;
-    let started = Engine::start(writer, df.schema(), options);
+    let started = Engine::start(Output::new(writer), df.schema(), options);
     // A dtype that cannot be written is found before the first byte: the writer is still good.
     *broken = !matches!(&started, Err(error) if !is_io(error));
     let mut engine = started?;
@@ -271,11 +313,20 @@ pub(crate) fn write_frame<W: Write>(
     Ok(summary)
 }
 
-fn footer_key_values(custom: Option<&Metadata>, rows: &[u64], statistics: Option<Text>) -> KeyValues {
-    // Mostly the caller sets none.
-    let mut out: KeyValues = custom.map(crate::schema::key_values).unwrap_or_default();
-    out.retain(|(key, _)| key != KEY);
-    out.extend(statistics.map(|text| (KEY.into(), text)));
+/// The metadata of the old footer, with this writer's in place of the same keys.
+fn footer_key_values(
+    before: KeyValues,
+    custom: Option<&Metadata>,
+    rows: &[u64],
+    statistics: Option<Text>,
+) -> KeyValues {
+    let mut custom: KeyValues = custom.map(crate::schema::key_values).unwrap_or_default();
+    custom.retain(|(key, _)| key != KEY);
+    custom.extend(statistics.map(|text| (KEY.into(), text)));
+    let mut out = before;
+    out.retain(|(key, _)| key != cumulative::KEY);
+    out.retain(|(key, _)| custom.iter().all(|(new, _)| new != key));
+    out.append(&mut custom);
     cumulative::put(&mut out, rows);
     out
 }

@@ -102,6 +102,8 @@ fn encode_part(
 
 #[cfg(test)]
 mod tests {
+    use floe_format::DataType as WireType;
+
     use super::super::dictionary_builder::dictionary_field;
     use super::super::plans::ColumnPlans;
     use super::*;
@@ -112,7 +114,7 @@ mod tests {
         let mut groups = |sizes: &[usize], awaited: &[usize]| -> Vec<(Vec<usize>, usize)> {
             let part = |(i, size): (usize, &usize)| {
                 let rows = if awaited.contains(&i) { 1_000_000 } else { 0 };
-                let role = plans.role(i, &dictionary_field(true), rows);
+                let role = plans.role(i, &dictionary_field(WireType::Utf8View), rows);
                 (ColumnPart { column: i, pieces: Pieces::Arrays(Vec::new()), role }, *size)
             };
             let groups = grouped(sizes.iter().enumerate().map(part), 100);

@@ -6,6 +6,7 @@ use floe_codec::Compression;
 use polars_core::prelude::*;
 use polars_io::ipc::IpcCompression;
 
+use super::append::AppendOptions;
 use super::emit::Container;
 use crate::options::Metadata;
 
@@ -26,6 +27,8 @@ pub(crate) struct Options {
     pub(crate) layout: bool,
     pub(crate) schema_metadata: Option<Arc<Metadata>>,
     pub(crate) field_metadata: Vec<(PlSmallStr, Metadata)>,
+    /// The file that the writer goes on with, if any.
+    pub(crate) append: Option<AppendOptions>,
 }
 
 impl Options {
@@ -47,6 +50,7 @@ impl Options {
             layout: true,
             schema_metadata: None,
             field_metadata: Vec::new(),
+            append: None,
         }
     }
 

@@ -9,7 +9,10 @@ use floe_format::constants::ALIGNMENT;
 use floe_format::{Block, write_head};
 use polars_error::{PolarsResult, polars_bail};
 
+use super::batch::EncodedBatch;
 use super::body_buffer::{BodyBuffer, MAX_COPIED_PIECE_BYTES};
+use super::message::IpcMessageKind;
+use super::message_sink::MessageSink;
 use crate::error::{format_error, io_error};
 
 /// Gathered bytes are written when there are this many.
@@ -26,7 +29,7 @@ enum Piece<'a> {
 }
 
 /// A writer, the bytes gathered for it, and the position behind them.
-pub(super) struct Output<W> {
+pub(crate) struct Output<W> {
     writer: W,
     position: u64,
     gathered: Vec<u8>,
@@ -37,11 +40,6 @@ impl<W> Output<W> {
         Self { writer, position: 0, gathered: Vec::new() }
     }
 
-    /// Bytes written or gathered so far.
-    pub(super) fn position(&self) -> u64 {
-        self.position
-    }
-
     pub(super) fn into_inner(self) -> W {
         self.writer
     }
@@ -49,17 +47,11 @@ impl<W> Output<W> {
     pub(super) fn get_mut(&mut self) -> &mut W {
         &mut self.writer
     }
-
-    /// Gives back memory that only the next bytes need. After a failed write some bytes may be gathered still, which
-    /// nobody will write.
-    pub(super) fn shrink_to_fit(&mut self) {
-        self.gathered.shrink_to_fit();
-    }
 }
 
 impl<W: Write> Output<W> {
     /// Gathers a message's head, and returns where the message is.
-    pub(super) fn head(&mut self, message: &[u8], body_len: u64) -> PolarsResult<Block> {
+    fn head(&mut self, message: &[u8], body_len: u64) -> PolarsResult<Block> {
         let offset = self.position;
         let len = write_head(&mut self.gathered, message, offset).map_err(format_error)?;
         let Ok(metadata_len) = u32::try_from(len) else {
@@ -69,8 +61,28 @@ impl<W: Write> Output<W> {
         Ok(Block { offset, metadata_len, body_len })
     }
 
+    /// The body behind the head that has been gathered last. A buffer that is still being made is waited for when all
+    /// before it is written.
+    fn body(&mut self, batch: EncodedBatch) -> PolarsResult<()> {
+        let start = self.position;
+        let EncodedBatch { header, body_len, mut buffers, pending, .. } = batch;
+        let mut from = 0;
+        for pending in pending {
+            if !pending.is_done() {
+                let ready = buffers.get(from..pending.first());
+                self.buffers(start, ready.expect("pending buffers are in order and in range"))?;
+                from = pending.first();
+            }
+            pending.place(&mut buffers).map_err(format_error)?;
+        }
+        self.buffers(start, &buffers[from..])?;
+        debug_assert_eq!(self.position - start, body_len, "the body is as long as its head says");
+        debug_assert_eq!(buffers.len(), header.buffers.len(), "the head has each buffer");
+        Ok(())
+    }
+
     /// Buffers of a body that starts at `start`, each padded.
-    pub(super) fn buffers(&mut self, start: u64, buffers: &[BodyBuffer]) -> PolarsResult<()> {
+    fn buffers(&mut self, start: u64, buffers: &[BodyBuffer]) -> PolarsResult<()> {
         let mut pieces = Vec::new();
         // Gathered bytes from here on are not among the pieces yet.
         let mut open = 0;
@@ -124,29 +136,8 @@ impl<W: Write> Output<W> {
         Ok(())
     }
 
-    /// Adds bytes: small ones are gathered, large ones written.
-    pub(super) fn put(&mut self, bytes: &[u8]) -> PolarsResult<()> {
-        if bytes.len() < MAX_COPIED_PIECE_BYTES {
-            self.gathered.extend_from_slice(bytes);
-            if self.gathered.len() >= MAX_GATHERED_BYTES {
-                self.flush_gathered()?;
-            }
-        } else {
-            self.flush_gathered()?;
-            self.write(bytes)?;
-        }
-        self.position += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Adds bytes to those that the next write takes, however many they are.
-    pub(super) fn gather(&mut self, bytes: &[u8]) {
-        self.gathered.extend_from_slice(bytes);
-        self.position += bytes.len() as u64;
-    }
-
     /// Hands the gathered bytes to the writer.
-    pub(super) fn flush_gathered(&mut self) -> PolarsResult<()> {
+    fn flush_gathered(&mut self) -> PolarsResult<()> {
         let bytes = std::mem::take(&mut self.gathered);
         let result = self.write(&bytes);
         self.gathered = bytes;
@@ -154,10 +145,10 @@ impl<W: Write> Output<W> {
         result
     }
 
-    /// Hands over the gathered bytes, and flushes the writer.
-    pub(super) fn flush(&mut self) -> PolarsResult<()> {
-        self.flush_gathered()?;
-        self.writer.flush().map_err(|e| io_error(e, "flushing Arrow IPC output"))
+    /// Adds bytes to those that the next write takes.
+    fn gather(&mut self, bytes: &[u8]) {
+        self.gathered.extend_from_slice(bytes);
+        self.position += bytes.len() as u64;
     }
 
     fn write(&mut self, bytes: &[u8]) -> PolarsResult<()> {
@@ -166,6 +157,49 @@ impl<W: Write> Output<W> {
         }
         let written = write_all_vectored(&mut self.writer, &mut [IoSlice::new(bytes)]);
         written.map_err(|e| io_error(e, "writing Arrow IPC"))
+    }
+}
+
+impl<W: Write> MessageSink for Output<W> {
+    /// Bytes written or gathered so far.
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn go_on_at(&mut self, position: u64) {
+        self.position = position;
+    }
+
+    fn start(&mut self, magic: &[u8]) -> PolarsResult<()> {
+        self.gather(magic);
+        Ok(())
+    }
+
+    fn message(
+        &mut self,
+        _: IpcMessageKind,
+        flatbuffer: &[u8],
+        body: Option<EncodedBatch>,
+    ) -> PolarsResult<Block> {
+        let body_len = body.as_ref().map_or(0, |body| body.body_len);
+        let block = self.head(flatbuffer, body_len)?;
+        if let Some(body) = body {
+            self.body(body)?;
+        }
+        self.flush_gathered()?;
+        Ok(block)
+    }
+
+    /// In one write: end marker, footer and its length. Flushes the writer.
+    fn end(&mut self, pieces: &[&[u8]]) -> PolarsResult<()> {
+        pieces.iter().for_each(|piece| self.gather(piece));
+        self.flush_gathered()?;
+        self.writer.flush().map_err(|e| io_error(e, "flushing Arrow IPC output"))
+    }
+
+    /// After a failed write some bytes may be gathered still, which nobody will write.
+    fn shrink_to_fit(&mut self) {
+        self.gathered.shrink_to_fit();
     }
 }
 

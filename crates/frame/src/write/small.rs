@@ -1,7 +1,5 @@
 //! Batches that are encoded on the calling thread, since handing them to the pool would cost more.
 
-use std::io::Write;
-
 use floe_format::{Field, KeyValues};
 use polars_core::prelude::*;
 
@@ -9,6 +7,7 @@ use super::chunk;
 use super::encode::{self, columns};
 use super::engine::Engine;
 use super::group::EncodeConfig;
+use super::message_sink::MessageSink;
 use super::statistics::flags_metadata;
 use crate::error::format_error;
 use crate::row_size::estimate;
@@ -20,7 +19,7 @@ const INLINE_RAW_BYTES: usize = 512 << 10;
 /// The work of an array that is written from where it lies.
 const ARRAY_BYTES: usize = 64;
 
-impl<W: Write> Engine<W> {
+impl<S: MessageSink> Engine<S> {
     /// Bytes that encoding a column of `size` bytes has to look at, roughly. Thousands of arrays that are written from
     /// where they lie take less time than waking the pool's threads.
     pub(super) fn work(&self, field: &Field, arrays: &[ArrayRef], size: usize) -> usize {

@@ -74,6 +74,12 @@ impl StatisticsLog {
         Self { schema: schema_fingerprint(schema), batches: 0, lines: String::new() }
     }
 
+    /// Goes on behind batches that have been written by somebody else, of which the footer says `lines`.
+    pub(crate) fn resume(&mut self, batches: usize, lines: &str) {
+        self.batches = batches;
+        self.lines.push_str(lines);
+    }
+
     /// The text of the next batch. Takes the statistics of its columns.
     pub(crate) fn next(&mut self, rows: usize, columns: &mut [EncodedColumns]) -> String {
         let columns =
@@ -82,7 +88,7 @@ impl StatisticsLog {
         let text = BatchStatistics { batch, rows, schema: self.schema, columns }.to_text();
         self.batches += 1;
         if self.lines.len() <= FOOTER_BYTES {
-            if batch > 0 {
+            if !self.lines.is_empty() {
                 self.lines.push('\n');
             }
             self.lines.push_str(&text);

@@ -1,6 +1,5 @@
 //! Frames to batches in flight: cut, and started as tasks of the pool.
 
-use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use super::chunk;
 use super::convert::{Columns, Pieces};
 use super::engine::Engine;
 use super::group::{ColumnPart, encode_group, grouped};
+use super::message_sink::MessageSink;
 use super::plans::PlanRole;
 use super::statistics::flags_metadata;
 use crate::pool::threads;
@@ -20,7 +20,7 @@ const MIN_TASK_BYTES: usize = 256 << 10;
 /// Tasks of a batch, at most about this many for each thread.
 const MAX_TASKS_PER_THREAD: usize = 8;
 
-impl<W: Write> Engine<W> {
+impl<S: MessageSink> Engine<S> {
     /// Starts work on a frame. `waits` says whether the caller waits for it.
     pub(super) fn submit(&mut self, df: &DataFrame, metadata: &KeyValues, waits: bool) -> PolarsResult<()> {
         if let Some(chunks) = self.small(df, waits) {

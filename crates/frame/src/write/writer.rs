@@ -14,6 +14,7 @@ use super::emit::Container;
 use super::engine::{Engine, write_frame};
 use super::format::{FileFormat, StreamFormat, WriteFormat};
 use super::options::Options;
+use super::output::Output;
 use crate::options::Metadata;
 use crate::summary::WriteSummary;
 
@@ -251,7 +252,16 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
     where
         W: Write,
     {
-        Engine::start(self.writer, &Arc::new(schema.clone()), &self.options).map(BatchWriter::new)
+        Engine::start(Output::new(self.writer), &Arc::new(schema.clone()), &self.options)
+            .map(BatchWriter::new)
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(super) fn options_mut(&mut self) -> &mut Options {
+        &mut self.options
     }
 
     /// The counters of `finish`; all zero before.

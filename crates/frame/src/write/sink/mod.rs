@@ -15,9 +15,10 @@ mod place;
 mod temporary;
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, IoSlice, Write};
+use std::io::{self, IoSlice, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::faults;
 use place::Place;
 
 /// Writes to a hidden file, which [`commit`](Self::commit) gives its name.
@@ -139,6 +140,23 @@ impl AtomicFile {
         }
     }
 
+    /// Begins with the bytes of another file, copied by the system, and with what `then` makes of them. The next write
+    /// goes where `then` has left the file.
+    pub(in crate::write) fn begin_with(
+        &mut self,
+        old: &mut File,
+        then: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let begun = self.open().and_then(|file| {
+            faults::step()?;
+            // All of it, since filesystems share whole files rather than parts.
+            old.rewind()?;
+            io::copy(old, file)?;
+            then(file)
+        });
+        self.noted(begun)
+    }
+
     fn open(&mut self) -> io::Result<&mut File> {
         let file = match (self.file.take(), &self.stage) {
             (Some(file), _) => file,
@@ -153,6 +171,7 @@ impl AtomicFile {
     /// Gives a file without a name a temporary one.
     fn name(&mut self) -> io::Result<()> {
         if let (Stage::Unnamed, Some(file)) = (&self.stage, &self.file) {
+            faults::step()?;
             self.stage = Stage::Named(temporary::name(file, &self.target)?);
         }
         Ok(())
@@ -238,6 +257,7 @@ impl AtomicFile {
             Some(before) => {
                 // First, since what belongs to somebody else may not be given a name.
                 self.name()?;
+                faults::step()?;
                 keep::like(self.open()?, target, &before)?;
             },
             None if is_private => {
@@ -246,7 +266,9 @@ impl AtomicFile {
             },
             None => {},
         }
+        faults::step()?;
         self.open()?.sync_all()?;
+        faults::step()?;
         if let (Stage::Unnamed, Some(file)) = (&self.stage, &self.file) {
             match temporary::link(file, target) {
                 Ok(()) => {
@@ -263,6 +285,7 @@ impl AtomicFile {
             fs::rename(temporary, target)?;
         }
         self.stage = Stage::Settled;
+        faults::step()?;
         sync_folder(target)
     }
 
@@ -309,7 +332,9 @@ impl Write for AtomicFile {
 impl Drop for AtomicFile {
     fn drop(&mut self) {
         self.file = None;
-        if let Stage::Named(temporary) = &self.stage {
+        if let Stage::Named(temporary) = &self.stage
+            && faults::step().is_ok()
+        {
             let _ = fs::remove_file(temporary);
         }
     }
