@@ -32,6 +32,11 @@ pub(super) fn scans() -> MutexGuard<'static, BTreeMap<u64, Weak<Scan>>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The number of a new scan.
+pub(super) fn next_id() -> u64 {
+    SCANS.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Scan {
     /// A scan of these parts, which can be found by its number as long as it is in a plan.
     pub(super) fn new(
@@ -39,7 +44,7 @@ impl Scan {
         parts: Vec<Part>,
         read_counter: Option<Arc<AtomicU64>>,
     ) -> Arc<Self> {
-        let id = SCANS.fetch_add(1, Ordering::Relaxed);
+        let id = next_id();
         let rows = RowNumbers::new(&layout, &parts);
         let scan = Arc::new(Self { id, layout, parts, read_counter, rows });
         scans().insert(id, Arc::downgrade(&scan));
