@@ -49,6 +49,7 @@ mod rows;
 #[expect(clippy::module_inception, reason = "the scan itself")]
 mod scan;
 mod source;
+mod tickets;
 
 use std::sync::Arc;
 

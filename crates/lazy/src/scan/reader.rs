@@ -19,10 +19,9 @@
 //! once for all rows, or for as many as a limit has left of them.
 
 use std::io::Read;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::BooleanArray;
-use arrow::bitmap::Bitmap;
 use floe_frame::IpcStreamReader;
 use polars_core::prelude::*;
 use polars_io::SerReader;
@@ -35,28 +34,14 @@ use super::columns::Columns;
 use super::once::{Counted, Once, Origin, Source};
 use super::options::IpcScanOptions;
 use super::plan::{counted, passed_on};
-use super::row_numbers::{MAX_COLUMNS, RowNumbers};
-use super::rows::{self, MORSEL_ROWS};
-use super::scan::next_id;
+use super::row_numbers::MAX_COLUMNS;
+use super::rows;
+use super::scan::{next_id, output};
+use super::tickets::{ALL_ROWS, NUMBERS, ROWS, Redeem, TICKETS, Tickets};
 
-/// Rows of a node in the plan: one ticket for as many of them as the streaming engine hands out at a time.
-const ROWS: usize = 1 << 30;
-/// The same, for the slice.
-const ALL_ROWS: IdxSize = 1 << 30;
-/// Tickets of a node.
-const TICKETS: u64 = ROWS.div_ceil(MORSEL_ROWS) as u64;
-/// Nodes, one behind the other.
+/// Nodes, one behind the other, and of readers with many columns, where each has its price.
 const NODES: u64 = 64;
-/// In place of a ticket: all has been read.
-const NOTHING: u64 = u64::MAX;
-/// In place of a ticket: the first rows, as many as there are.
-const FIRST_ROWS: u64 = u64::MAX - 1;
-
-/// Memory that nobody writes to.
-static NUMBERS: LazyLock<RowNumbers> = LazyLock::new(|| RowNumbers {
-    zeros: Bitmap::from_u8_vec(vec![0; ROWS.div_ceil(8)], ROWS),
-    starts: Vec::new(),
-});
+const WIDE_NODES: u64 = 4;
 
 /// Scans an Arrow IPC stream that comes from a reader: standard input, a pipe, a socket, the body of an HTTP response. Not
 /// more is read than the query needs, and no batch is kept that has been handed on: under the streaming engine,
@@ -183,8 +168,11 @@ impl AllColumns {
         let names: Vec<PlSmallStr> = once.schema.iter_names_cloned().collect();
         let empty = Arc::new(once.empty(&names)?);
         let empty = DslPlan::DataFrameScan { schema: Arc::clone(empty.schema()), df: empty };
-        let nodes = (0..NODES).map(|node| reading(&once, node, hidden.is_some()));
-        let mut inputs = nodes.collect::<PolarsResult<Vec<DslPlan>>>()?;
+        let mut numbers = (*once.schema).clone();
+        numbers.iter_values_mut().for_each(|dtype| *dtype = DataType::UInt64);
+        let nodes = if hidden.is_some() { NODES } else { WIDE_NODES };
+        let plan = Nodes { once, numbers: Arc::new(numbers), nodes, limits_pass: hidden.is_some() };
+        let mut inputs = (0..nodes).map(|node| plan.reading(node)).collect::<PolarsResult<Vec<DslPlan>>>()?;
         inputs.push(empty);
         let union = DslPlan::Union { inputs, args: UnionArgs::default() };
         let Some(hidden) = hidden else { return Ok(LazyFrame::from(passed_on(union, next_id()))) };
@@ -194,41 +182,44 @@ impl AllColumns {
     }
 }
 
-/// The nodes that read by some of the tickets. Limits pass them, if filters do not get there.
-fn reading(once: &Arc<Once>, node: u64, limits_pass: bool) -> PolarsResult<DslPlan> {
-    let id = next_id();
-    let name: PlSmallStr = format!("IPC READER {id}").into();
-    let zeros = BooleanArray::from_data_default(NUMBERS.zeros.clone(), None);
-    let zeros = BooleanChunked::with_chunk(PlSmallStr::EMPTY, zeros).into_column();
-    let df = DataFrame::new(ROWS, vec![zeros])?;
-    let schema = Arc::clone(df.schema());
-    let numbers: SchemaRef = Arc::new(Schema::from_iter([Field::new(PlSmallStr::EMPTY, DataType::UInt64)]));
-    let input = DslPlan::MapFunction {
-        input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
-        function: opaque(
-            Tickets { once: Arc::clone(once), node, name: format!("TICKETS OF {name}").into() },
-            false,
-            false,
-            Arc::new(move |_: &Schema| Ok(Arc::clone(&numbers))),
-        ),
-    };
-    let input = DslPlan::Slice { input: Arc::new(input), offset: 0, len: ALL_ROWS };
-    let mut columns = (*once.schema).clone();
-    columns.iter_values_mut().for_each(|dtype| *dtype = DataType::UInt64);
-    let columns = Arc::new(columns);
-    let input = Columns::copies(input, &columns, &name, limits_pass);
-    let all = Arc::clone(&once.schema);
-    let output = move |input: &Schema| {
-        if std::ptr::eq(&*columns, input) {
-            return Ok(Arc::clone(&all));
-        }
-        let dtype = |name: &PlSmallStr| Ok(Field::new(name.clone(), all.try_get(name)?.clone()));
-        Ok(Arc::new(input.iter_names().map(dtype).collect::<PolarsResult<Schema>>()?))
-    };
-    Ok(DslPlan::MapFunction {
-        input: Arc::new(input),
-        function: opaque(Redeem { once: Arc::clone(once), node, name }, limits_pass, true, Arc::new(output)),
-    })
+/// The nodes that read.
+struct Nodes {
+    once: Arc<Once>,
+    /// All columns, of numbers.
+    numbers: SchemaRef,
+    nodes: u64,
+    /// Whether limits pass them, which they may if filters do not get there.
+    limits_pass: bool,
+}
+
+impl Nodes {
+    /// The nodes that read by some of the tickets.
+    fn reading(&self, node: u64) -> PolarsResult<DslPlan> {
+        let once = || Arc::clone(&self.once);
+        let name: PlSmallStr = format!("IPC READER {}", next_id()).into();
+        let zeros = BooleanArray::from_data_default(NUMBERS.zeros.clone(), None);
+        let zeros = BooleanChunked::with_chunk(PlSmallStr::EMPTY, zeros).into_column();
+        let df = DataFrame::new(ROWS, vec![zeros])?;
+        let schema = Arc::clone(df.schema());
+        let tickets = Tickets { once: once(), node, name: format!("TICKETS OF {name}").into() };
+        let ticket = Arc::new(Schema::from_iter([Field::new(PlSmallStr::EMPTY, DataType::UInt64)]));
+        let input = DslPlan::MapFunction {
+            input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
+            function: opaque(tickets, false, false, Arc::new(move |_: &Schema| Ok(Arc::clone(&ticket)))),
+        };
+        let input = DslPlan::Slice { input: Arc::new(input), offset: 0, len: ALL_ROWS };
+        let input = Columns::copies(input, &self.numbers, &name, self.limits_pass);
+        let redeem = Redeem { once: once(), node, last: self.nodes * TICKETS - 1, name };
+        Ok(DslPlan::MapFunction {
+            input: Arc::new(input),
+            function: opaque(
+                redeem,
+                self.limits_pass,
+                true,
+                output(Arc::clone(&self.once.schema), Some(Arc::clone(&self.numbers))),
+            ),
+        })
+    }
 }
 
 fn opaque(
@@ -245,83 +236,4 @@ fn opaque(
         projection_pd,
         streamable: true,
     })
-}
-
-/// Makes tickets of the rows in the plan.
-struct Tickets {
-    once: Arc<Once>,
-    node: u64,
-    name: PlSmallStr,
-}
-
-impl DataFrameUdf for Tickets {
-    fn call_udf(&self, rows: DataFrame) -> PolarsResult<DataFrame> {
-        let Some(column) = rows.columns().first() else {
-            polars_bail!(ComputeError: "a scan was asked for no column at all");
-        };
-        let all = |what: u64| {
-            let what = Scalar::new(DataType::UInt64, AnyValue::UInt64(what));
-            DataFrame::new(ROWS, vec![Column::new_scalar(PlSmallStr::EMPTY, what, ROWS)])
-        };
-        let range = NUMBERS.range(column)?;
-        if range.len() == ROWS {
-            return all(FIRST_ROWS);
-        }
-        let first = self.node * TICKETS;
-        let tickets = range.start.div_ceil(MORSEL_ROWS) as u64..range.end.div_ceil(MORSEL_ROWS) as u64;
-        let tickets = first + tickets.start..first + tickets.end;
-        // The very first one is for finding out whether this is the first time.
-        if !tickets.is_empty() && tickets.start > 0 && self.once.has_ended() {
-            return all(NOTHING);
-        }
-        let tickets = UInt64Chunked::from_vec(PlSmallStr::EMPTY, tickets.collect());
-        DataFrame::new(tickets.len(), vec![tickets.into_column()])
-    }
-
-    fn display_str(&self) -> PlSmallStr {
-        self.name.clone()
-    }
-}
-
-/// Reads what tickets are worth.
-struct Redeem {
-    once: Arc<Once>,
-    node: u64,
-    name: PlSmallStr,
-}
-
-impl DataFrameUdf for Redeem {
-    fn call_udf(&self, tickets: DataFrame) -> PolarsResult<DataFrame> {
-        let names = tickets.get_column_names_owned();
-        let Some(first) = tickets.columns().first() else {
-            polars_bail!(ComputeError: "a scan was asked for no column at all");
-        };
-        let height = tickets.height();
-        if height == 0 {
-            return self.once.empty(&names);
-        }
-        match first.get(0)? {
-            AnyValue::UInt64(NOTHING) => return self.once.empty(&names),
-            AnyValue::UInt64(FIRST_ROWS) if self.node > 0 => return self.once.empty(&names),
-            AnyValue::UInt64(FIRST_ROWS) => {
-                let limit = if height == ROWS { usize::MAX } else { height };
-                return self.once.first(limit, &names);
-            },
-            _ => {},
-        }
-        let mut all = self.once.empty(&names)?;
-        for ticket in first.u64()?.iter().flatten() {
-            let df = self.once.rows(ticket, &names, ticket + 1 == NODES * TICKETS)?;
-            if all.height() == 0 {
-                all = df;
-            } else {
-                all.vstack_mut_owned(df)?;
-            }
-        }
-        Ok(all)
-    }
-
-    fn display_str(&self) -> PlSmallStr {
-        self.name.clone()
-    }
 }
