@@ -2,12 +2,14 @@
 
 mod broken;
 mod columns;
+mod evolution;
 mod many_files;
 mod names;
 mod one_behind_another;
 mod peers;
 mod pruning;
 mod queries;
+mod reader;
 mod runtimes;
 mod schemas;
 mod slices;

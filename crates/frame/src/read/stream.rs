@@ -13,6 +13,7 @@ use super::several::BatchMetadata;
 use super::stream_batches::StreamBatches;
 use super::stream_source::Stream;
 use super::stream_state::{Shared, State, lock, with_stream};
+use super::types::TypeOptions;
 use crate::error::format_error;
 use crate::options::{Metadata, MetadataBytes};
 use crate::schema::{arrow_schema, field_metadata, user_metadata};
@@ -232,6 +233,27 @@ impl<R: Read> IpcStreamReader<R> {
     /// When there is no valid schema, or no such field.
     pub fn field_metadata_bytes(&mut self, path: &[usize]) -> PolarsResult<MetadataBytes> {
         with_stream!(&self.state, &self.options, |s| field_metadata(&*s.schema(&self.options)?, path))
+    }
+
+    /// What columns become, where there is a choice. Say so before any batch is read.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// # let mut df = DataFrame::new(3, vec![Column::new("a".into(), [0, 1, 2]), Column::new("b".into(), ["x", "y", "z"])])?;
+    /// # let mut bytes = Vec::new();
+    /// # IpcStreamWriter::new(&mut bytes).with_record_batch_size(2).finish(&mut df)?;
+    /// use floe_frame::TypeOptions;
+    ///
+    /// let types = TypeOptions::default().with_text_as_binary(["b"]);
+    /// let df = IpcStreamReader::new(bytes.as_slice()).with_types(types).finish()?;
+    /// assert_eq!(df.column("b")?.dtype(), &DataType::Binary);
+    /// # PolarsResult::Ok(())
+    /// ```
+    pub fn with_types(mut self, types: TypeOptions) -> Self {
+        self.options.types = types;
+        self
     }
 
     /// Whether a stream that ends without an end marker is an error. Defaults to false: the format

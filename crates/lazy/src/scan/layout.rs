@@ -6,7 +6,7 @@ use floe_frame::IpcIndex;
 use polars_core::prelude::*;
 use polars_io::RowIndex;
 
-use super::agree::{adapt, agree};
+use super::agree::{Evolution, Wanted, adapt, agree};
 use super::row_numbers::MAX_COLUMNS;
 use super::source::{Sources, place};
 
@@ -15,6 +15,7 @@ pub(super) struct Request {
     pub(super) columns: Option<Vec<PlSmallStr>>,
     pub(super) row_index: Option<RowIndex>,
     pub(super) include_file_paths: Option<PlSmallStr>,
+    pub(super) evolution: Evolution,
 }
 
 /// Where a column comes from.
@@ -34,8 +35,8 @@ pub(super) enum Origin {
 pub(super) struct ScanSource {
     pub(super) index: Arc<IpcIndex>,
     pub(super) name: PlSmallStr,
-    /// The position of each stored column in this source.
-    pub(super) positions: Arc<[usize]>,
+    /// The position of each stored column in this source, if it has it.
+    pub(super) positions: Arc<[Option<usize>]>,
     /// Its name in messages.
     pub(super) place: String,
     /// Whether stored columns are of other types here than in the scan.
@@ -43,6 +44,21 @@ pub(super) struct ScanSource {
 }
 
 impl ScanSource {
+    pub(super) fn new(
+        index: &Arc<IpcIndex>,
+        sources: &Sources,
+        source: usize,
+        positions: Arc<[Option<usize>]>,
+    ) -> Self {
+        let (name, place) = (sources.name(source).into(), sources.place_of(source));
+        Self { index: Arc::clone(index), name, positions, place, differs: false }
+    }
+
+    /// Where a stored column is in this source, if it has it.
+    pub(super) fn position(&self, stored: usize) -> Option<usize> {
+        self.positions.get(stored).copied().flatten()
+    }
+
     /// An error with the source that it is about, unless it names the path itself.
     pub(super) fn place(&self, error: PolarsError) -> PolarsError {
         place(error, &self.place)
@@ -76,44 +92,34 @@ impl Layout {
         hive: Option<DataFrame>,
         wanted: Request,
     ) -> PolarsResult<Self> {
-        let Request { columns, row_index, include_file_paths } = wanted;
-        let Some(first) = indexes.first() else { polars_bail!(ComputeError: "there is nothing to scan") };
+        let Request { columns, row_index, include_file_paths, evolution } = wanted;
+        let keys = hive.as_ref().map(|hive| &**hive.schema());
+        let is_key = |name: &PlSmallStr| keys.is_some_and(|keys| keys.contains(name));
         let projected = columns.is_some();
-        let in_hive = |name: &PlSmallStr| hive.as_ref().and_then(|hive| hive.get_column_index(name));
         // The columns without row index and path, as they will stand; nothing for those of the sources.
-        let names: Option<Vec<PlSmallStr>> = match (columns, &hive) {
+        let names: Option<Vec<PlSmallStr>> = match (columns, keys) {
             (Some(columns), _) => Some(columns),
             (None, None) => None,
-            (None, Some(hive)) => {
-                let mut names: PlIndexSet<PlSmallStr> = first.column_names().cloned().collect();
-                names.extend(hive.columns().iter().map(|column| column.name().clone()));
+            (None, Some(keys)) => {
+                let mut names: PlIndexSet<PlSmallStr> = match (&evolution.schema, indexes.first()) {
+                    (Some(schema), _) => schema.iter_names_cloned().collect(),
+                    (None, first) => {
+                        first.into_iter().flat_map(|first| first.column_names()).cloned().collect()
+                    },
+                };
+                names.extend(keys.iter_names_cloned());
                 Some(names.into_iter().collect())
             },
         };
-        let read = names.as_ref().map(|names| names.iter().filter(|name| in_hive(name).is_none()));
-        let read: Option<Vec<&PlSmallStr>> = read.map(Iterator::collect);
-        let (stored, sources) = agree(&indexes, sources, read.as_deref(), projected)?;
+        let read = names.as_ref().map(|names| names.iter().filter(|name| !is_key(name)).collect());
+        let read: Option<Vec<&PlSmallStr>> = read;
+        let wanted = Wanted { names: read.as_deref(), projected, keys, evolution: &evolution };
+        let (stored, sources) = agree(&indexes, sources, &wanted)?;
 
         let row_offset = row_index.as_ref().map_or(0, |index| index.offset);
-        let mut columns = match (names, &row_index) {
+        let mut columns = match (names, row_index) {
             (None, None) => Columns::stored(stored),
-            (names, _) => {
-                let mut columns = Columns::default();
-                if let Some(index) = row_index {
-                    columns.push(index.name, IDX_DTYPE, Origin::RowIndex)?;
-                }
-                let names = names.unwrap_or_else(|| stored.iter_names_cloned().collect());
-                for name in names {
-                    let key = in_hive(&name).and_then(|at| Some((at, hive.as_ref()?.columns().get(at)?)));
-                    if let Some((at, key)) = key {
-                        columns.push(name, key.dtype().clone(), Origin::Hive(at))?;
-                    } else {
-                        let (at, _, dtype) = stored.try_get_full(&name)?;
-                        columns.push(name, dtype.clone(), Origin::Stored(at))?;
-                    }
-                }
-                columns
-            },
+            (names, row_index) => Columns::named(names, &stored, keys, row_index)?,
         };
         if let Some(name) = include_file_paths {
             columns.push(name, DataType::String, Origin::Path)?;
@@ -159,6 +165,28 @@ impl Columns {
     /// The columns that are read, as they are.
     fn stored(schema: Schema) -> Self {
         Self { origins: (0..schema.len()).map(Origin::Stored).collect(), schema }
+    }
+
+    /// Columns of these names, or all that are read, and a row index before them.
+    fn named(
+        names: Option<Vec<PlSmallStr>>,
+        stored: &Schema,
+        keys: Option<&Schema>,
+        row_index: Option<RowIndex>,
+    ) -> PolarsResult<Self> {
+        let mut columns = Self::default();
+        if let Some(index) = row_index {
+            columns.push(index.name, IDX_DTYPE, Origin::RowIndex)?;
+        }
+        for name in names.unwrap_or_else(|| stored.iter_names_cloned().collect()) {
+            if let Some((at, _, dtype)) = keys.and_then(|keys| keys.get_full(&name)) {
+                columns.push(name, dtype.clone(), Origin::Hive(at))?;
+            } else {
+                let (at, _, dtype) = stored.try_get_full(&name)?;
+                columns.push(name, dtype.clone(), Origin::Stored(at))?;
+            }
+        }
+        Ok(columns)
     }
 
     fn push(&mut self, name: PlSmallStr, dtype: DataType, origin: Origin) -> PolarsResult<()> {

@@ -26,7 +26,7 @@
 //!
 //! Neighbours: [`source`] finds files, [`cache`] and `floe_frame::IpcIndex` index them, [`agree`] makes one schema of
 //! theirs, [`layout`] says which column comes from where, [`parts`] and [`row_numbers`] cut. [`scan`] holds all that,
-//! [`plan`] and [`rows`] put the nodes together, and [`read`] is their work. [`prune`] leaves out batches that a
+//! [`plan`] and [`rows`] put the nodes together, and [`read`] is their work. [`reader`] is a scan of another kind. [`prune`] leaves out batches that a
 //! predicate cannot match, [`pushed`] finds the predicates of queries.
 
 mod agree;
@@ -35,26 +35,32 @@ mod columns;
 mod hive;
 mod layout;
 mod node_name;
+mod once;
+mod option_values;
 mod options;
 mod parts;
 mod plan;
 mod prune;
 mod pushed;
 mod read;
+mod reader;
 mod row_numbers;
 mod rows;
 #[expect(clippy::module_inception, reason = "the scan itself")]
 mod scan;
 mod source;
+mod tickets;
 
 use std::sync::Arc;
 
 use floe_frame::{IpcIndex, IpcKind};
-pub use options::{HiveSchema, IpcScanOptions, PathColumn, ScanColumns};
+pub use option_values::{HiveSchema, PathColumn, ScanColumns, ScanSchema};
+pub use options::IpcScanOptions;
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 pub use pushed::LazyIpcPrune;
 pub(crate) use pushed::rows_of;
+pub use reader::scan_ipc_reader;
 pub(crate) use rows::is_column;
 pub use source::IpcScanSource;
 
@@ -96,7 +102,10 @@ pub fn scan_ipc(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> Po
 ///
 /// Several streams may lie one behind another in a source: all are scanned. Columns of several sources
 /// go together by their names, fields of structs as well. A column (or a list's items, or a field) that
-/// has the dtype Null in one source and another in the rest is null there.
+/// has the dtype Null in one source and another in the rest is null there. Other differences are errors, unless
+/// [`with_missing_columns`](IpcScanOptions::with_missing_columns),
+/// [`with_extra_columns`](IpcScanOptions::with_extra_columns) or
+/// [`with_cast_options`](IpcScanOptions::with_cast_options) allow them.
 ///
 /// ```
 /// use floe_frame::IpcStreamWriter;
@@ -160,6 +169,7 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
         index_cache,
         limits,
         types,
+        evolution,
         read_counter,
         mut cloud,
         trusted_statistics,
@@ -173,7 +183,7 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
         }
     }
     let partitions = if hive { hive::partitions(&sources, &indexes, hive_schema.as_deref())? } else { None };
-    let wanted = layout::Request { columns, row_index, include_file_paths };
+    let wanted = layout::Request { columns, row_index, include_file_paths, evolution };
     let layout = Layout::new(indexes, &sources, partitions, wanted)?;
     let parts = parts::parts(&layout, n_rows);
     let mut scan = Scan::new(Arc::new(layout), parts, read_counter);

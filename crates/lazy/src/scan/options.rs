@@ -7,6 +7,10 @@ use floe_frame::{IpcLimits, TextAsBinary, TypeOptions, Unrepresentable};
 use polars_core::prelude::*;
 use polars_io::RowIndex;
 use polars_lazy::prelude::Expr;
+use polars_plan::dsl::{CastColumnsPolicy, ExtraColumnsPolicy, MissingColumnsPolicy};
+
+use super::agree::Evolution;
+use super::option_values::{PathColumn, ScanColumns, ScanSchema};
 
 use crate::cloud::Cloud;
 
@@ -39,6 +43,7 @@ pub struct IpcScanOptions {
     pub(super) index_cache: bool,
     pub(super) limits: IpcLimits,
     pub(super) types: TypeOptions,
+    pub(super) evolution: Evolution,
     pub(super) read_counter: Option<Arc<AtomicU64>>,
     pub(super) cloud: Cloud,
     pub(super) trusted_statistics: bool,
@@ -58,6 +63,7 @@ impl Default for IpcScanOptions {
             index_cache: true,
             limits: IpcLimits::default(),
             types: TypeOptions::default(),
+            evolution: Evolution::default(),
             read_counter: None,
             cloud: None,
             trusted_statistics: false,
@@ -177,7 +183,7 @@ impl IpcScanOptions {
     /// let options = IpcScanOptions::default().with_hive_schema(keys);
     /// # let _ = options;
     /// ```
-    pub fn with_hive_schema(mut self, schema: impl Into<HiveSchema>) -> Self {
+    pub fn with_hive_schema(mut self, schema: impl Into<ScanSchema>) -> Self {
         self.hive_schema = schema.into().0;
         self.hive |= self.hive_schema.is_some();
         self
@@ -238,6 +244,79 @@ impl IpcScanOptions {
         self
     }
 
+    /// The columns of the sources and their types, in this order; without, those of the first source. Columns of folders'
+    /// names, a row index and paths are added as well. What a source has otherwise is an error, unless
+    /// [`with_missing_columns`](Self::with_missing_columns), [`with_extra_columns`](Self::with_extra_columns) or
+    /// [`with_cast_options`](Self::with_cast_options) allow it; as with Polars' `scan_parquet`.
+    ///
+    /// ```
+    /// use floe_frame::IpcWriter;
+    /// use floe_lazy::{IpcScanOptions, MissingColumnsPolicy, scan_ipc_file};
+    /// use polars_core::prelude::*;
+    /// use polars_io::SerWriter;
+    ///
+    /// let mut df = DataFrame::new(2, vec![Column::new("day".into(), [1i64, 2])])?;
+    /// let mut bytes = Vec::new();
+    /// IpcWriter::new(&mut bytes).finish(&mut df)?;
+    ///
+    /// let schema = Schema::from_iter([
+    ///     Field::new("day".into(), DataType::Int64),
+    ///     Field::new("delay".into(), DataType::Float64),
+    /// ]);
+    /// let options = IpcScanOptions::default()
+    ///     .with_schema(schema)
+    ///     .with_missing_columns(MissingColumnsPolicy::Insert);
+    /// let found = scan_ipc_file(bytes, options)?.collect()?;
+    /// assert_eq!(found.column("delay")?.null_count(), 2);
+    /// # PolarsResult::Ok(())
+    /// ```
+    pub fn with_schema(mut self, schema: impl Into<ScanSchema>) -> Self {
+        self.evolution.schema = schema.into().0;
+        self
+    }
+
+    /// What becomes of a column that a source lacks: an error, which is the default, or nulls.
+    ///
+    /// ```
+    /// use floe_lazy::{IpcScanOptions, MissingColumnsPolicy};
+    ///
+    /// let options = IpcScanOptions::default().with_missing_columns(MissingColumnsPolicy::Insert);
+    /// # let _ = options;
+    /// ```
+    pub fn with_missing_columns(mut self, missing: MissingColumnsPolicy) -> Self {
+        self.evolution.missing = missing;
+        self
+    }
+
+    /// What becomes of a column that a source has and the scan lacks: an error, which is the default, or it is left out. With
+    /// [`with_columns`](Self::with_columns) it is left out in any case.
+    ///
+    /// ```
+    /// use floe_lazy::{ExtraColumnsPolicy, IpcScanOptions};
+    ///
+    /// let options = IpcScanOptions::default().with_extra_columns(ExtraColumnsPolicy::Ignore);
+    /// # let _ = options;
+    /// ```
+    pub fn with_extra_columns(mut self, extra: ExtraColumnsPolicy) -> Self {
+        self.evolution.extra = extra;
+        self
+    }
+
+    /// Which other types a source's column may have than the scan's, whose type it is cast to: smaller integers, finer
+    /// times, structs with other fields. Defaults to none, but for columns of type Null.
+    ///
+    /// ```
+    /// use floe_lazy::{CastColumnsPolicy, IpcScanOptions};
+    ///
+    /// let casts = CastColumnsPolicy { integer_upcast: true, ..CastColumnsPolicy::default() };
+    /// let options = IpcScanOptions::default().with_cast_options(casts);
+    /// # let _ = options;
+    /// ```
+    pub fn with_cast_options(mut self, casts: CastColumnsPolicy) -> Self {
+        self.evolution.casts = casts;
+        self
+    }
+
     /// Adds the bytes that this scan reads, now and when queries run, to a counter.
     ///
     /// ```
@@ -292,120 +371,7 @@ impl std::fmt::Debug for IpcScanOptions {
             .field("hive", &self.hive)
             .field("glob", &self.glob)
             .field("hive_schema", &self.hive_schema)
+            .field("evolution", &self.evolution)
             .finish_non_exhaustive()
-    }
-}
-
-/// The name of the column with paths, or none: what
-/// [`with_include_file_paths`](IpcScanOptions::with_include_file_paths) takes.
-///
-/// ```
-/// use floe_lazy::PathColumn;
-///
-/// let columns = [PathColumn::from("path"), PathColumn::default()];
-/// # let _ = columns;
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct PathColumn(Option<PlSmallStr>);
-
-impl From<&str> for PathColumn {
-    fn from(name: &str) -> Self {
-        Self(Some(name.into()))
-    }
-}
-
-impl From<String> for PathColumn {
-    fn from(name: String) -> Self {
-        Self(Some(name.into()))
-    }
-}
-
-impl From<PlSmallStr> for PathColumn {
-    fn from(name: PlSmallStr) -> Self {
-        Self(Some(name))
-    }
-}
-
-impl From<Option<PlSmallStr>> for PathColumn {
-    fn from(name: Option<PlSmallStr>) -> Self {
-        Self(name)
-    }
-}
-
-/// The types of keys, or none: what [`with_hive_schema`](IpcScanOptions::with_hive_schema) takes.
-///
-/// ```
-/// use floe_lazy::HiveSchema;
-/// use polars_core::prelude::*;
-///
-/// let schema = HiveSchema::from(Schema::from_iter([Field::new("month".into(), DataType::UInt8)]));
-/// # let _ = schema;
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct HiveSchema(Option<SchemaRef>);
-
-impl From<SchemaRef> for HiveSchema {
-    fn from(schema: SchemaRef) -> Self {
-        Self(Some(schema))
-    }
-}
-
-impl From<&SchemaRef> for HiveSchema {
-    fn from(schema: &SchemaRef) -> Self {
-        Self(Some(Arc::clone(schema)))
-    }
-}
-
-impl From<Schema> for HiveSchema {
-    fn from(schema: Schema) -> Self {
-        Self(Some(Arc::new(schema)))
-    }
-}
-
-impl From<&Schema> for HiveSchema {
-    fn from(schema: &Schema) -> Self {
-        Self(Some(Arc::new(schema.clone())))
-    }
-}
-
-impl From<Option<SchemaRef>> for HiveSchema {
-    fn from(schema: Option<SchemaRef>) -> Self {
-        Self(schema)
-    }
-}
-
-/// Names of columns, or none for all: what
-/// [`with_columns`](IpcScanOptions::with_columns) takes.
-///
-/// ```
-/// use floe_lazy::ScanColumns;
-///
-/// let columns = [ScanColumns::from(["month", "delay"]), ScanColumns::default()];
-/// # let _ = columns;
-/// ```
-#[derive(Debug, Clone, Default)]
-pub struct ScanColumns(Option<Vec<PlSmallStr>>);
-
-impl<T: Into<PlSmallStr>> From<Vec<T>> for ScanColumns {
-    fn from(names: Vec<T>) -> Self {
-        Self(Some(names.into_iter().map(Into::into).collect()))
-    }
-}
-
-impl<T: Into<PlSmallStr>, const N: usize> From<[T; N]> for ScanColumns {
-    fn from(names: [T; N]) -> Self {
-        Self(Some(names.into_iter().map(Into::into).collect()))
-    }
-}
-
-impl<T: Into<PlSmallStr> + Clone> From<&[T]> for ScanColumns {
-    fn from(names: &[T]) -> Self {
-        Self(Some(names.iter().cloned().map(Into::into).collect()))
-    }
-}
-
-impl<T: Into<Self>> From<Option<T>> for ScanColumns {
-    fn from(names: Option<T>) -> Self {
-        names.map(Into::into).unwrap_or_default()
     }
 }

@@ -62,7 +62,7 @@ impl Scan {
                 let union = DslPlan::Union { inputs, args: UnionArgs::default() };
                 match self.layout.hidden() {
                     Some(hidden) => counted(union, hidden),
-                    None => self.passed_on(union),
+                    None => passed_on(union, self.id),
                 }
             },
         })
@@ -124,28 +124,28 @@ impl Scan {
             }),
         }
     }
-
-    /// The rows of a union as they are: what [`counted`] does for a scan without a hidden column.
-    fn passed_on(&self, union: DslPlan) -> DslPlan {
-        DslPlan::MapFunction {
-            input: Arc::new(union),
-            function: DslFunction::FunctionIR(FunctionIR::Opaque {
-                fmt_str: format!("ALL OF IPC SCAN {}", self.id).into(),
-                function: Arc::new(|df: DataFrame| Ok(df)),
-                schema: None,
-                predicate_pd: true,
-                projection_pd: true,
-                streamable: true,
-            }),
-        }
-    }
 }
 
 /// Counting the rows of a union, Polars 0.55.2 replaces its inputs by their lengths. A slice that was pushed into the
 /// union then slices the lengths: `concat(..).limit(5).select(len())` is wrong. A hint about the hidden column keeps it
 /// from that: nothing but counting asks for the column, in all other queries Polars drops the hint.
-fn counted(union: DslPlan, hidden: &PlSmallStr) -> DslPlan {
+pub(super) fn counted(union: DslPlan, hidden: &PlSmallStr) -> DslPlan {
     let hint = Sorted { column: hidden.clone(), descending: None, nulls_last: None };
     let function = DslFunction::FunctionIR(FunctionIR::Hint(HintIR::Sorted(Arc::new([hint]))));
     DslPlan::MapFunction { input: Arc::new(union), function }
+}
+
+/// The rows of a union as they are: what [`counted`] does for a scan without a hidden column.
+pub(super) fn passed_on(union: DslPlan, scan: u64) -> DslPlan {
+    DslPlan::MapFunction {
+        input: Arc::new(union),
+        function: DslFunction::FunctionIR(FunctionIR::Opaque {
+            fmt_str: format!("ALL OF IPC SCAN {scan}").into(),
+            function: Arc::new(|df: DataFrame| Ok(df)),
+            schema: None,
+            predicate_pd: true,
+            projection_pd: true,
+            streamable: true,
+        }),
+    }
 }

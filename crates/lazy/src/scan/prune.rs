@@ -178,18 +178,35 @@ impl Statistics<'_> {
         Ok(())
     }
 
-    /// Statistics of columns that are of other types in the scan, as such.
-    fn adapted(&self, source: &ScanSource, df: DataFrame, wanted: &[usize]) -> PolarsResult<DataFrame> {
-        if !source.differs {
+    /// Statistics of columns that are of other types in the scan, or missing in the source, as those of the scan.
+    fn adapted(
+        &self,
+        source: &ScanSource,
+        df: DataFrame,
+        wanted: &[(&PlSmallStr, usize)],
+    ) -> PolarsResult<DataFrame> {
+        if !source.differs && source.positions.iter().all(Option::is_some) {
             return Ok(df);
         }
         let height = df.height();
-        let mut columns = df.into_columns();
+        let mut own = df.into_columns().into_iter();
         // Behind the rows three of each: the smallest value, the largest, and how many nulls.
-        for (bounds, at) in columns.get_mut(1..).unwrap_or_default().chunks_mut(3).zip(wanted) {
+        let mut columns: Vec<Column> = own.by_ref().take(1).collect();
+        for (name, at) in wanted {
             let dtype = self.layout.stored_type(*at)?;
-            for bound in bounds.iter_mut().take(2) {
-                *bound = source.adapted(bound.clone(), dtype)?;
+            for suffix in ["min", "max", "nc"] {
+                let dtype = if suffix == "nc" { &IDX_DTYPE } else { dtype };
+                let found = source.position(*at).and_then(|_| own.next());
+                columns.push(match found {
+                    // Ordered otherwise than their text.
+                    Some(found) if found.dtype() == dtype || !found.dtype().is_categorical() => {
+                        source.adapted(found, dtype)?
+                    },
+                    _ => {
+                        let name = format!("{name}_{suffix}").into();
+                        Column::new_scalar(name, Scalar::null(dtype.clone()), height)
+                    },
+                });
             }
         }
         DataFrame::new(height, columns)
@@ -203,7 +220,7 @@ impl Statistics<'_> {
         let mut wanted = Vec::new();
         for name in columns {
             if let Origin::Stored(at) = self.layout.origin(name)? {
-                wanted.push(at);
+                wanted.push((name, at));
             }
         }
         let mut all: Option<DataFrame> = None;
@@ -213,8 +230,7 @@ impl Statistics<'_> {
             let Some(source) = self.layout.sources.get(first.source) else {
                 polars_bail!(ComputeError: "the scan has no source {}", first.source);
             };
-            let positions: Vec<usize> =
-                wanted.iter().filter_map(|at| source.positions.get(*at).copied()).collect();
+            let positions: Vec<usize> = wanted.iter().filter_map(|(_, at)| source.position(*at)).collect();
             let range = first.batches.start..last.batches.end;
             let (df, bytes) = source.index.statistics_counted(range.clone(), &positions)?;
             if let Some(counter) = self.read_counter {

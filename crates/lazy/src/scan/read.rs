@@ -78,7 +78,7 @@ impl Scan {
         };
         let origins = names.iter().map(|name| layout.origin(name)).collect::<PolarsResult<Vec<Origin>>>()?;
         let positions = origins.iter().filter_map(|origin| match origin {
-            Origin::Stored(at) => source.positions.get(*at).copied(),
+            Origin::Stored(at) => source.position(*at),
             Origin::RowIndex | Origin::Hive(_) | Origin::Path | Origin::Hidden => None,
         });
         let positions: Vec<usize> = positions.collect();
@@ -93,13 +93,17 @@ impl Scan {
         let mut columns = Vec::with_capacity(names.len());
         for (name, origin) in names.iter().zip(origins) {
             let column = match origin {
+                Origin::Stored(at) if source.position(at).is_none() => {
+                    let null = Scalar::null(layout.schema.try_get(name)?.clone());
+                    Column::new_scalar(name.clone(), null, part.rows)
+                },
                 Origin::Stored(_) => {
                     let column =
                         stored.next().ok_or_else(|| polars_err!(ComputeError: "a column was not read"))?;
                     let column = if whole { column } else { column.slice(skip, part.rows) };
                     source.adapted(column, layout.schema.try_get(name)?)?
                 },
-                Origin::RowIndex => row_index(name, layout.row_offset, part)?,
+                Origin::RowIndex => row_numbers(name, layout.row_offset, part.before, part.rows)?,
                 Origin::Hive(at) => {
                     let value = layout.hive.as_ref().and_then(|hive| hive.columns().get(at));
                     let value =
@@ -119,10 +123,15 @@ impl Scan {
     }
 }
 
-fn row_index(name: &PlSmallStr, offset: IdxSize, part: &Part) -> PolarsResult<Column> {
+/// The numbers of rows that come behind others.
+pub(super) fn row_numbers(
+    name: &PlSmallStr,
+    offset: IdxSize,
+    before: usize,
+    rows: usize,
+) -> PolarsResult<Column> {
     let row = |rows: usize| IdxSize::try_from(rows).ok()?.checked_add(offset);
-    let end = part.before.checked_add(part.rows);
-    match (row(part.before), end.and_then(row)) {
+    match (row(before), before.checked_add(rows).and_then(row)) {
         (Some(start), Some(end)) => {
             let mut index = IdxCa::from_vec(name.clone(), (start..end).collect());
             index.set_sorted_flag(polars_core::series::IsSorted::Ascending);

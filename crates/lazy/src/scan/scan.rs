@@ -32,6 +32,11 @@ pub(super) fn scans() -> MutexGuard<'static, BTreeMap<u64, Weak<Scan>>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The number of a new scan.
+pub(super) fn next_id() -> u64 {
+    SCANS.fetch_add(1, Ordering::Relaxed)
+}
+
 impl Scan {
     /// A scan of these parts, which can be found by its number as long as it is in a plan.
     pub(super) fn new(
@@ -39,7 +44,7 @@ impl Scan {
         parts: Vec<Part>,
         read_counter: Option<Arc<AtomicU64>>,
     ) -> Arc<Self> {
-        let id = SCANS.fetch_add(1, Ordering::Relaxed);
+        let id = next_id();
         let rows = RowNumbers::new(&layout, &parts);
         let scan = Arc::new(Self { id, layout, parts, read_counter, rows });
         scans().insert(id, Arc::downgrade(&scan));
@@ -70,19 +75,22 @@ impl Scan {
         layout.schema.iter_names().filter(|name| Some(*name) != layout.hidden()).cloned().collect()
     }
 
-    /// The types of the columns that are asked for. `all` is a schema of all columns, whatever their types: of wide
-    /// scans, Polars asks for theirs again and again.
+    /// The types of the columns that are asked for: see [`output`].
     pub(super) fn output(&self, all: Option<SchemaRef>) -> Arc<dyn UdfSchema> {
-        let layout = Arc::clone(&self.layout);
-        Arc::new(move |input: &Schema| {
-            if all.as_deref().is_some_and(|all| std::ptr::eq(all, input)) {
-                return Ok(Arc::clone(&layout.schema));
-            }
-            let dtype =
-                |name: &PlSmallStr| Ok(Field::new(name.clone(), layout.schema.try_get(name)?.clone()));
-            Ok(Arc::new(input.iter_names().map(dtype).collect::<PolarsResult<Schema>>()?))
-        })
+        output(Arc::clone(&self.layout.schema), all)
     }
+}
+
+/// The types of the columns that are asked for. `all` is a schema of all columns, whatever their types: of wide scans,
+/// Polars asks for theirs again and again.
+pub(super) fn output(schema: SchemaRef, all: Option<SchemaRef>) -> Arc<dyn UdfSchema> {
+    Arc::new(move |input: &Schema| {
+        if all.as_deref().is_some_and(|all| std::ptr::eq(all, input)) {
+            return Ok(Arc::clone(&schema));
+        }
+        let dtype = |name: &PlSmallStr| Ok(Field::new(name.clone(), schema.try_get(name)?.clone()));
+        Ok(Arc::new(input.iter_names().map(dtype).collect::<PolarsResult<Schema>>()?))
+    })
 }
 
 impl Drop for Scan {
