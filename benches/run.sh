@@ -14,6 +14,10 @@ for bench in peers memory growth replicas stages; do
     cargo bench -p floe-benches --bench "$bench" -- --json "$results" "$@"
 done
 cargo bench -p floe-benches --features trace --bench pipeline -- --json "$results" "$@"
+page=()
+[[ "$results" != docs/* ]] || page=(--page docs/benchmarks/ablation.md)
+[[ " $* " != *" --quick "* ]] || page=(--quick)
+cargo bench -p floe-eager-benches --features switches -- "${page[@]}"
 if [[ "$results" == docs/* ]]; then
     cargo bench -p floe-benches --bench report
 else

@@ -17,10 +17,9 @@
 pub mod args;
 pub mod cells;
 pub mod contenders;
-pub mod data;
+pub mod flights;
 pub mod growth;
 pub mod limits;
-pub mod machine;
 pub mod measure;
 pub mod memory;
 pub mod peers;
@@ -30,6 +29,20 @@ pub mod report;
 pub mod results;
 pub mod runner;
 pub mod stages;
+
+pub use floe_eager_benches::machine;
+
+/// The frames that are written and read.
+pub mod data {
+    pub use floe_eager_benches::*;
+
+    /// Flights, and what stands beside them.
+    pub mod real {
+        pub use floe_eager_benches::lineitem::lineitem;
+
+        pub use crate::flights::{flights, flights_path};
+    }
+}
 
 use args::Args;
 use runner::Bench;

@@ -15,6 +15,8 @@
 //! ```
 #![warn(missing_debug_implementations)]
 
+#[doc(hidden)]
+pub mod ablation;
 pub mod alloc;
 pub mod as_file;
 #[cfg(target_os = "linux")]

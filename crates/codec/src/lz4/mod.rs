@@ -17,6 +17,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::mem::MaybeUninit;
 
 use floe_runtime::Executor;
+use floe_runtime::ablation::{self, Mechanism};
 use lz4_sys::{
     BlockChecksum, BlockMode, BlockSize, ContentChecksum, FrameType, LZ4F_getErrorName, LZ4F_isError,
     LZ4FFrameInfo, LZ4FPreferences,
@@ -24,6 +25,7 @@ use lz4_sys::{
 
 pub(crate) use self::columnar::Columnar;
 use self::frame::{Block, Blocks, Header};
+use crate::sample::{is_worth_it, sample};
 use crate::strategy::{Encoder, Library, Strategy};
 use crate::uncompressed::{LZ4_END, LZ4_HEAD};
 use crate::{Codec, Each, Error, Result, pieces, uninit};
@@ -85,6 +87,8 @@ pub(crate) fn check() -> Result<()> {
 const MIN_SPLIT_BYTES: usize = 16 << 20;
 /// Bytes of a piece: a multiple of the block's.
 const PIECE_BYTES: usize = 4 << 20;
+/// Bytes of each piece of the sample, where floe's own match finders are switched off.
+const PIECE_BYTES_WITHOUT_COLUMNS: usize = 4 << 10;
 
 /// liblz4, which looks for matches at every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,6 +102,11 @@ impl Encoder for Liblz4 {
 
 /// The strategy for `input`, and whether a sample says that compressing is worth the time.
 pub(crate) fn choose(input: &[u8]) -> Result<(Strategy, bool)> {
+    if !ablation::is_on(Mechanism::MatchFinders) {
+        let sample = sample(input, PIECE_BYTES_WITHOUT_COLUMNS);
+        let is_worth_it = is_worth_it(Liblz4.compressed_len(&sample)?, sample.len());
+        return Ok((Strategy::Library(Library::Lz4(Liblz4)), is_worth_it));
+    }
     let (columnar, is_worth_it) = Columnar::choose(input, &Liblz4)?;
     let library = Strategy::Library(Library::Lz4(Liblz4));
     Ok((columnar.map_or(library, Strategy::ColumnarLz4), is_worth_it))

@@ -20,13 +20,14 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::thread::LocalKey;
 
+use floe_runtime::ablation::{self, Mechanism};
 use floe_runtime::{Executor, Serial};
 use zstd_safe::{CCtx, CParameter, DCtx, ResetDirective, WriteBuf};
 
 pub(crate) use self::columnar::Columnar;
 use self::tuning::{MIN_TUNED_BY_SAMPLE_BYTES, Tuning};
 use crate::sample::{MIN_SAMPLED_BYTES, is_worth_it, sample};
-use crate::strategy::{Encoder, Strategy};
+use crate::strategy::{Encoder, Library, Strategy};
 use crate::{Codec, Error, Result, pieces, uninit};
 
 /// Above this level a context's tables are too large to keep for the life of a thread.
@@ -142,7 +143,11 @@ impl Leveled for Libzstd {
 ///
 /// Inputs at levels above 3 are always worth it: there size goes before time.
 pub(crate) fn choose(level: i32, input: &[u8]) -> Result<(Strategy, bool)> {
-    let (strategy, is_worth_it) = select::strategy(input, level)?;
+    let (strategy, is_worth_it) = if ablation::is_on(Mechanism::MatchFinders) {
+        select::strategy(input, level)?
+    } else {
+        (Strategy::Library(Library::Zstd(Libzstd { level, tuning: Tuning::default() })), None)
+    };
     let is_worth_it = match is_worth_it {
         Some(is_worth_it) => is_worth_it,
         None => level > MAX_SAMPLED_LEVEL || input.len() < MIN_SAMPLED_BYTES || shrinks_at_level_1(input)?,

@@ -13,6 +13,7 @@ mod task;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use floe_runtime::Executor;
+use floe_runtime::ablation::{self, Mechanism};
 use floe_runtime::fork_join::ForkJoin;
 use polars_core::runtime::THREAD_POOL;
 
@@ -37,6 +38,9 @@ impl Executor for Pool {
             let _span = trace::span("decode");
             work(i);
         };
+        if !ablation::is_on(Mechanism::ForkJoin) {
+            return THREAD_POOL.in_place_scope(|scope| (0..n).for_each(|i| scope.spawn(move |_| work(i))));
+        }
         // The calling thread takes the place of one of the pool's.
         FORK_JOIN.for_each(n, threads().saturating_sub(1), &work, |job| THREAD_POOL.spawn(job));
     }

@@ -5,6 +5,7 @@ use floe_array::encode::{EncodedBuffer, Remap, encode_joined};
 use floe_array::{EncodeCtx, Encoded, encode_column};
 use floe_codec::Compression;
 use floe_format::{Field, FieldNode, Result};
+use floe_runtime::ablation::{self, Mechanism};
 use floe_runtime::{Executor, Serial};
 use polars_core::prelude::ArrayRef;
 
@@ -37,7 +38,7 @@ pub(crate) fn column(
     role: PlanRole,
 ) -> Result<EncodedColumns> {
     let Encoding { remaps, compression, canonical_views, unreferenced_data, executor } = encoding;
-    let deferred = compression.is_none() && split.is_some();
+    let deferred = compression.is_none() && split.is_some() && ablation::is_on(Mechanism::DeferredBuffers);
     let mut ctx = EncodeCtx::new(remaps)
         .with_canonical_views(canonical_views)
         .with_unreferenced_data(unreferenced_data)
@@ -100,7 +101,9 @@ pub(crate) fn joined(
     if arrays.len() < 2 || !is_plain(field) {
         return None;
     }
-    let mut ctx = EncodeCtx::new(&[]).with_unreferenced_data(unreferenced_data).with_deferred_buffers(true);
+    let mut ctx = EncodeCtx::new(&[])
+        .with_unreferenced_data(unreferenced_data)
+        .with_deferred_buffers(ablation::is_on(Mechanism::DeferredBuffers));
     let encoded = encode_joined(&mut ctx, field, arrays);
     Some(encoded.and_then(|()| compress(ctx.finish(), None, &Serial, Some(split), PlanRole::Independent)))
 }

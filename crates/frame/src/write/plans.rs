@@ -18,6 +18,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use floe_array::encode::EncodedBuffer;
 use floe_codec::{Compression, CompressionPlan};
 use floe_format::{Field, Result};
+use floe_runtime::ablation::{self, Mechanism};
 
 use crate::error::codec_error;
 use crate::row_size::min_bits_per_row;
@@ -61,7 +62,8 @@ pub(crate) struct ColumnPlans(Vec<Option<Arc<SharedPlans>>>);
 impl ColumnPlans {
     /// The role of the next batch of a column, which has that many rows.
     pub(crate) fn role(&mut self, column: usize, field: &Field, rows: usize) -> PlanRole {
-        if rows.saturating_mul(min_bits_per_row(field)) / 8 < MIN_SPLIT_BYTES {
+        let is_large = rows.saturating_mul(min_bits_per_row(field)) / 8 >= MIN_SPLIT_BYTES;
+        if !is_large || !ablation::is_on(Mechanism::SharedPlans) {
             return PlanRole::Independent;
         }
         if self.0.len() <= column {

@@ -73,7 +73,8 @@ fn family(cpu: &str) -> String {
 }
 
 /// The value of the first line of a `/proc` file that begins with `name`.
-pub(crate) fn field(path: &str, name: &str) -> Option<String> {
+#[must_use]
+pub fn field(path: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_string())

@@ -1,6 +1,12 @@
-//! The frames that are written and read. Deterministic: no clock, no random source from outside.
+//! The frames that are written and read, and the benchmark that needs no lazy engine.
+//!
+//! The frames are deterministic: no clock, no random source from outside. `ablation` (feature `switches`) turns one
+//! mechanism of floe off at a time.
 
-pub mod real;
+#[cfg(feature = "switches")]
+pub mod ablation;
+pub mod lineitem;
+pub mod machine;
 pub mod shapes;
 
 use polars_core::prelude::*;
@@ -30,7 +36,12 @@ impl Rng {
     }
 }
 
-pub(crate) fn columns(rows: usize, columns: Vec<Column>) -> DataFrame {
+/// A frame of columns of `rows` rows each.
+///
+/// # Panics
+/// If they have not that length.
+#[must_use]
+pub fn columns(rows: usize, columns: Vec<Column>) -> DataFrame {
     DataFrame::new(rows, columns).expect("columns of one length")
 }
 
