@@ -195,13 +195,30 @@ fn child() {
     }
 }
 
+/// A process that does not outlive the test.
+struct Killed(std::process::Child);
+
+impl Killed {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 #[test]
 fn a_killed_writer_leaves_whole_batches_and_a_stream_that_is_cut_off() {
     for wanted in [1, 7, 20] {
         let Place { path, _folder } = place(b"");
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "follow::child"]).env(TARGET, &path);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = Killed(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let idle = Some(Duration::from_millis(1500));
         let mut reader = FollowReader::open(&path).unwrap().with_idle_timeout(idle);
         let mut frames = Vec::new();
@@ -214,8 +231,7 @@ fn a_killed_writer_leaves_whole_batches_and_a_stream_that_is_cut_off() {
                 other => panic!("{other:?}"),
             }
             if frames.len() == wanted {
-                child.kill().unwrap();
-                child.wait().unwrap();
+                child.kill();
             }
         }
         let bytes = fs::read(&path).unwrap();
