@@ -1,4 +1,4 @@
-//! What each mechanism brings: every cell with the mechanism on and off, in turns, in one process.
+//! The use of each mechanism: every cell with the mechanism on and off, in turns, in one process.
 //!
 //! `cargo bench -p floe-eager-benches --features switches` prints the page; `-- --page docs/benchmarks/ablation.md`
 //! writes it, and `-- --quick` only shows that it runs. A mechanism that brings less than 5% of every cell is to be
@@ -16,7 +16,7 @@ use polars_io::ipc::IpcCompression;
 
 use crate::{lineitem, machine, numbers, shapes, strings, wide};
 
-/// What is turned off.
+/// The mechanism that is turned off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Switch {
     One(Mechanism),
@@ -282,7 +282,7 @@ pub fn main() {
 mod tests {
     use super::*;
 
-    /// What is written without a mechanism is read with it, and the other way round.
+    /// Files written without a mechanism are read with it.
     #[test]
     fn every_mechanism_can_be_off() {
         let folder = std::env::temp_dir().join(format!("floe-ablation-test-{}", std::process::id()));

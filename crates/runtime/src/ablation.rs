@@ -1,7 +1,7 @@
 //! Switches that turn a mechanism off, for the benchmark that says what each brings.
 //!
 //! Without the feature `ablation`, which only that benchmark enables, every mechanism is on, and asking costs nothing.
-//! What is written may change with a switch, what is read never does.
+//! The bytes that are written may change with a switch, the values that are read never do.
 
 /// A mechanism that floe could do without, at a price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

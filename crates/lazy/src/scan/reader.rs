@@ -87,7 +87,7 @@ const WIDE_NODES: u64 = 4;
 /// # Errors
 /// When the reader fails, has no valid schema, or an option names a column that is not there; when an option is given
 /// that is about files: `with_hive`, `with_schema`, `with_missing_columns`, `with_extra_columns`,
-/// `with_cast_options`. What is wrong behind the schema is found when the query runs.
+/// `with_cast_options`, `with_cloud_options`, `with_trusted_statistics`. What is wrong behind the schema is found when the query runs.
 pub fn scan_ipc_reader(reader: Box<dyn Read + Send>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
     let IpcScanOptions {
         n_rows,
@@ -103,7 +103,14 @@ pub fn scan_ipc_reader(reader: Box<dyn Read + Send>, options: IpcScanOptions) ->
         types,
         evolution,
         read_counter,
+        cloud,
+        trusted_statistics,
     } = options;
+    polars_ensure!(
+        cloud.is_none() && !trusted_statistics,
+        InvalidOperation: "a reader is no object in a store, and has no footer: leave out `with_cloud_options` and \
+        `with_trusted_statistics`"
+    );
     polars_ensure!(!hive, InvalidOperation: "a reader has no path, and so no hive keys: leave out `with_hive`");
     polars_ensure!(
         evolution == Evolution::default(),
