@@ -4,8 +4,8 @@
 //! cargo run --example http_body
 //! ```
 //!
-//! The server sends its batches as the chunks of one response. What an HTTP client hands over as the pieces of a body goes
-//! to `StreamDecoder::push` as it comes, of whatever size; with an asynchronous client nothing else changes.
+//! The server sends its batches as the chunks of one response. The pieces of a body that an HTTP client hands over go
+//! to `StreamDecoder::push` as they come, of any size. With an asynchronous client nothing else changes.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};

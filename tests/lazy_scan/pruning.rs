@@ -344,7 +344,7 @@ fn sinks_prune_by_themselves() {
     assert!(read < bytes.len() as u64 / 3, "{read} of {} bytes", bytes.len());
 }
 
-/// What `docs/polars.md` says.
+/// The figures of `docs/polars.md`.
 #[test]
 fn a_filter_of_a_day_reads_all_days_unless_it_prunes() {
     let folder = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ fn scan(bytes: Vec<u8>, options: IpcScanOptions) -> LazyFrame {
     scan_ipc_reader(Box::new(Cursor::new(bytes)), options).unwrap()
 }
 
-/// What each engine makes of a query, over a reader of its own.
+/// The result of a query under each engine, over a reader of its own.
 fn once(bytes: &[u8], options: &IpcScanOptions, query: &dyn Fn(LazyFrame) -> LazyFrame) -> DataFrame {
     let run = |engine| {
         let lf = query(scan(bytes.to_vec(), options.clone()));
@@ -61,7 +61,7 @@ fn queries() -> Vec<Box<dyn Fn(LazyFrame) -> LazyFrame>> {
 fn queries_are_those_of_the_frame() {
     let df = FLIGHTS.head(Some(4_000));
     for rows in [1, 37, 1_000, 4_000] {
-        // A batch a row: fewer of them.
+        // One row per batch: fewer of them.
         let df = if rows == 1 { df.head(Some(300)) } else { df.clone() };
         let bytes = stream(&df, rows);
         for (i, query) in queries().iter().enumerate() {

@@ -20,7 +20,7 @@ fn wide(columns: usize, rows: i64) -> DataFrame {
     DataFrame::new(usize::try_from(rows).unwrap(), (0..columns).map(column).collect()).unwrap()
 }
 
-/// What a query takes, at best.
+/// The shortest time of a query.
 fn best(runs: usize, mut query: impl FnMut() -> DataFrame) -> Duration {
     let run = |_| {
         let start = Instant::now();

@@ -16,7 +16,7 @@ use floe_tests::equal::assert_frames_equal;
 
 use super::*;
 
-/// What a server does to its answers.
+/// How a server changes its answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mood {
     Good,

@@ -1,4 +1,4 @@
-//! Scans of and sinks to stores behind URLs. The scheme is one that Polars leaves to whoever registers it: what follows the
+//! Scans of and sinks to stores behind URLs. The scheme is one that Polars leaves to others to register: the code behind the
 //! URL is the same for `s3://` and all others.
 
 use std::collections::BTreeMap;

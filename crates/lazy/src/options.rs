@@ -255,7 +255,7 @@ impl IpcSinkOptions {
     }
 }
 
-/// What a sink to a store has to know.
+/// Options of a sink to a store.
 #[cfg(feature = "cloud")]
 impl IpcSinkOptions {
     pub(crate) fn cloud(&self) -> &Cloud {

@@ -1,4 +1,4 @@
-//! Objects for threads that wait: an index that reads by itself, and a `Write`. What they wait for runs on Polars' own
+//! Objects for threads that wait: an index that reads by itself, and a `Write`. Requests run on Polars' own
 //! runtime for I/O, so that any thread may wait: one of a runtime's, of Polars' pool, or of its streaming engine.
 
 use std::io::{self, Write};
@@ -181,7 +181,7 @@ impl Drop for BlockingObjectFile {
     }
 }
 
-/// What a folder of a store has, but for what is hidden: keys below a prefix, in their order.
+/// The objects in a folder of a store, without hidden ones: keys below a prefix, in their order.
 #[doc(hidden)]
 pub fn list(
     store: Arc<dyn ObjectStore>,

@@ -28,7 +28,7 @@ pub(crate) fn store_error(error: StoreError) -> io::Error {
 
 /// An error while an object was read or written.
 pub(crate) fn at(path: &Path, doing: &str, error: io::Error) -> PolarsError {
-    // What is behind an HTTP URL has no path of its own.
+    // An object behind an HTTP URL has no path of its own.
     let msg = match path.as_ref() {
         "" => format!("{doing}: {error}"),
         path => format!("{path}: {doing}: {error}"),

@@ -235,7 +235,7 @@ impl<R: Read> IpcStreamReader<R> {
         with_stream!(&self.state, &self.options, |s| field_metadata(&*s.schema(&self.options)?, path))
     }
 
-    /// What columns become, where there is a choice. Say so before any batch is read.
+    /// The types that columns become, where there is a choice. Say so before any batch is read.
     ///
     /// ```
     /// # use floe_frame::{IpcStreamReader, IpcStreamWriter};

@@ -192,8 +192,8 @@ impl<S: MessageSink> Emitter<S> {
             let block =
                 this.sink.message(IpcMessageKind::Dictionary { id, is_delta }, message, Some(batch))?;
             if this.container == Container::File && !is_delta {
-                // A file has one dictionary of an id, of which the footer says where it is. What was there before has the
-                // same values at the same positions, and is passed over.
+                // A file has one dictionary of an id, of which the footer says where it is. The one before
+                // it has the same values at the same positions, and is passed over.
                 this.dictionaries.retain(|(known, _)| *known != id);
             }
             this.dictionaries.push((id, block));

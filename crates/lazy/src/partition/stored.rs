@@ -59,7 +59,7 @@ struct Stored {
 }
 
 impl Stored {
-    /// What is there already; an error if nothing may be.
+    /// The objects that are there already; an error if none may be.
     fn check(&self, existing: ExistingFiles) -> PolarsResult<Vec<ObjectPath>> {
         let found = list(self.at.store.clone(), self.at.path.clone()).map_err(|error| self.failed(error))?;
         let is_hidden = |path: &ObjectPath| self.relative(path).iter().any(|part| part.starts_with('.'));

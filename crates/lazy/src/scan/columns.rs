@@ -1,8 +1,8 @@
 //! The node that makes a column of part numbers for each column of a scan.
 //!
 //! Which of its columns the node above asks for is how Polars' projection pushdown tells a scan what to decode. They
-//! are made when the query runs: of a frame in the plan, the optimizer of Polars 0.55.2 replaces every column that
-//! is not asked for, which of 60,000 takes longer than to read one.
+//! are made when the query runs. Of a frame in the plan, the optimizer of Polars 0.55.2 replaces every column that is not
+//! asked for. With 60,000 columns that takes longer than to read one.
 
 use std::ops::Range;
 use std::sync::Arc;

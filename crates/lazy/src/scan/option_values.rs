@@ -1,4 +1,4 @@
-//! What options of scans take.
+//! Values of the options of scans.
 
 use std::sync::Arc;
 

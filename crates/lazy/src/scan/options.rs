@@ -245,7 +245,7 @@ impl IpcScanOptions {
     }
 
     /// The columns of the sources and their types, in this order; without, those of the first source. Columns of folders'
-    /// names, a row index and paths are added as well. What a source has otherwise is an error, unless
+    /// names, a row index and paths are added as well. Any other difference of a source is an error, unless
     /// [`with_missing_columns`](Self::with_missing_columns), [`with_extra_columns`](Self::with_extra_columns) or
     /// [`with_cast_options`](Self::with_cast_options) allow it; as with Polars' `scan_parquet`.
     ///
@@ -275,7 +275,7 @@ impl IpcScanOptions {
         self
     }
 
-    /// What becomes of a column that a source lacks: an error, which is the default, or nulls.
+    /// Whether a column that a source lacks is an error, which is the default, or nulls.
     ///
     /// ```
     /// use floe_lazy::{IpcScanOptions, MissingColumnsPolicy};
@@ -288,7 +288,7 @@ impl IpcScanOptions {
         self
     }
 
-    /// What becomes of a column that a source has and the scan lacks: an error, which is the default, or it is left out. With
+    /// Whether a column that a source has and the scan lacks is an error, which is the default, or left out. With
     /// [`with_columns`](Self::with_columns) it is left out in any case.
     ///
     /// ```

@@ -208,7 +208,7 @@ pub(crate) fn rows_of(plan: &DslPlan) -> Option<usize> {
 /// The scan whose nodes begin here.
 fn scan_of(plan: &DslPlan) -> Option<u64> {
     match plan {
-        // What is above the union of a scan's nodes.
+        // The node above the union of a scan's nodes.
         DslPlan::MapFunction { input, function: DslFunction::FunctionIR(function) } => match &**input {
             DslPlan::Union { inputs, .. } => match inputs.first()? {
                 DslPlan::MapFunction { function: DslFunction::FunctionIR(function), .. } => {

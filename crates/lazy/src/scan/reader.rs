@@ -15,7 +15,7 @@
 //!
 //! How much will come is not known, and Polars has no source of unknown length that one could bring along. So there are
 //! more tickets than anybody needs. When all has been read, as many rows come at once as the slice lets through,
-//! which makes the streaming engine stop. What its threads do with tickets, [`Once`] says. The in-memory engine asks
+//! which makes the streaming engine stop. [`Once`] says what its threads do with tickets. The in-memory engine asks
 //! once for all rows, or for as many as a limit has left of them.
 
 use std::io::Read;
@@ -44,11 +44,11 @@ const NODES: u64 = 64;
 const WIDE_NODES: u64 = 4;
 
 /// Scans an Arrow IPC stream that comes from a reader: standard input, a pipe, a socket, the body of an HTTP response. Not
-/// more is read than the query needs, and no batch is kept that has been handed on: under the streaming engine,
+/// more is read than the query needs, and no batch is kept that has been handed on. Under the streaming engine,
 /// a source that is faster than the query waits for it.
 ///
 /// The schema is read now: this waits until it has come. All else is read when the query runs, **once**. A LazyFrame of
-/// it can be collected once; a second time is an error, and so is a query in which it stands twice, unless Polars finds
+/// it can be collected once; a second time is an error. So is a query in which it stands twice, unless Polars finds
 /// out that both are one.
 ///
 /// The source is read to its end: streams that lie one behind another, of the same columns, are one scan. So a peer
@@ -56,8 +56,8 @@ const WIDE_NODES: u64 = 4;
 /// *file* is read as the stream that lies in it.
 ///
 /// `head`, `limit` and `with_n_rows` stop reading behind the batch in which the last row lies. Under the in-memory engine
-/// a limit does so right above the scan, also with selections in between, of a reader with less than 1,024 columns;
-/// behind filters and the like, it reads all. Columns that no result needs are not decoded. No batch is left out
+/// a limit does so right above the scan, also with selections in between, of a reader with less than 1,024 columns.
+/// Behind filters and the like, it reads all. Columns that no result needs are not decoded. No batch is left out
 /// for its statistics, since all have to come by.
 ///
 /// Waiting for the source takes a thread of those that the streaming engine has. Who writes into a pipe from the same
@@ -85,9 +85,9 @@ const WIDE_NODES: u64 = 4;
 /// ```
 ///
 /// # Errors
-/// When the reader fails, has no valid schema, or an option names a column that is not there; when an option is given
-/// that is about files: `with_hive`, `with_schema`, `with_missing_columns`, `with_extra_columns`,
-/// `with_cast_options`, `with_cloud_options`, `with_trusted_statistics`. What is wrong behind the schema is found when the query runs.
+/// When the reader fails, has no valid schema, or an option names a column that is not there. Options about files are
+/// errors: `with_hive`, `with_schema`, `with_missing_columns`, `with_extra_columns`, `with_cast_options`,
+/// `with_cloud_options`, `with_trusted_statistics`. Faults behind the schema are found when the query runs.
 pub fn scan_ipc_reader(reader: Box<dyn Read + Send>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
     let IpcScanOptions {
         n_rows,

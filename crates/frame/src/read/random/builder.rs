@@ -160,7 +160,7 @@ impl IpcIndexBuilder {
         self.into_index(Origin::None).map(|index| IpcIndex(Arc::new(index)))
     }
 
-    /// The index, which reads from a source by itself; so many bytes of it have been read already.
+    /// The index, which reads from a source by itself. The bytes that have been read already are counted in.
     #[doc(hidden)]
     pub fn finish_with_source(
         self,
