@@ -135,12 +135,12 @@ fn columns_beyond_a_thousand() {
 }
 
 /// Fails where it is read further than allowed.
-struct Short(Cursor<Vec<u8>>, usize);
+struct Short(Cursor<Vec<u8>>, u64);
 
 impl Read for Short {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = self.0.read(buf)?;
-        if self.0.position() as usize > self.1 {
+        if self.0.position() > self.1 {
             return Err(io::Error::other("read too far"));
         }
         Ok(read)
@@ -152,7 +152,7 @@ fn limits_stop_reading() {
     let df = FLIGHTS.head(Some(20_000));
     let bytes = stream(&df, 100);
     // A batch for each thread, and those before it.
-    let allowed = bytes.len() / 4;
+    let allowed = bytes.len() as u64 / 4;
     let short = |options: IpcScanOptions| {
         scan_ipc_reader(Box::new(Short(Cursor::new(bytes.clone()), allowed)), options).unwrap()
     };

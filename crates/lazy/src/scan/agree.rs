@@ -186,12 +186,38 @@ fn take_in(
         Ok(_) => TypeDifference::between(&column.dtype, found),
         Err(difference) => Some(difference),
     };
-    let Err(why) = evolution.casts.should_cast_column(&column.name, &column.dtype, found) else {
+    let casts = &evolution.casts;
+    let found = if casts.categorical_to_string { &as_text(found, &column.dtype) } else { found };
+    let Err(why) = casts.should_cast_column(&column.name, &column.dtype, found) else {
         return Ok(());
     };
     let Some(difference) = difference else { return Err(sources.place(source, why)) };
     let hint = "choose columns that agree with `with_columns`, or let `with_cast_options` make them one type";
     Err(differ(&difference, &column.name, sources, (column.source, source), hint))
+}
+
+/// A type in which categoricals are text where the other one is. (`should_cast_column` of Polars 0.55.2 leaves out to
+/// ask for that permission.)
+fn as_text(found: &DataType, dtype: &DataType) -> DataType {
+    match (found, dtype) {
+        (found, DataType::String) if found.is_categorical() => DataType::String,
+        (DataType::List(found), DataType::List(items)) => DataType::List(Box::new(as_text(found, items))),
+        #[cfg(feature = "dtype-array")]
+        (DataType::Array(found, n), DataType::Array(items, _)) => {
+            DataType::Array(Box::new(as_text(found, items)), *n)
+        },
+        #[cfg(feature = "dtype-struct")]
+        (DataType::Struct(found), DataType::Struct(fields)) => {
+            let field = |field: &Field| {
+                let other = fields.iter().find(|other| other.name() == field.name());
+                let dtype = other
+                    .map_or_else(|| field.dtype().clone(), |other| as_text(field.dtype(), other.dtype()));
+                Field::new(field.name().clone(), dtype)
+            };
+            DataType::Struct(found.iter().map(field).collect())
+        },
+        (found, _) => found.clone(),
+    }
 }
 
 fn differ(
@@ -233,15 +259,17 @@ pub(super) fn adapt(series: &Series, dtype: &DataType) -> PolarsResult<Series> {
             out.zip_outer_validity(own);
             Ok(out.into_series())
         },
-        (own, dtype) => series.cast_with_options(dtype, cast_options(own, dtype)),
-    }
-}
-
-/// As Polars' scans cast: what fits by its type is not checked, and times that overflow a finer unit are an error.
-fn cast_options(own: &DataType, dtype: &DataType) -> CastOptions {
-    match (own, dtype) {
-        (DataType::Datetime(own, _), DataType::Datetime(unit, _)) if unit < own => CastOptions::Strict,
-        (own, _) if own.is_integer() => CastOptions::Overflowing,
-        _ => CastOptions::NonStrict,
+        (DataType::Datetime(own, _), DataType::Datetime(unit, _)) if unit < own => {
+            let times = series.cast_with_options(dtype, CastOptions::NonStrict)?;
+            // A strict cast of Polars 0.55.2 may panic as it shows what overflows.
+            polars_ensure!(
+                times.null_count() == series.null_count(),
+                InvalidOperation: "column \"{name}\" has times that {dtype} cannot hold"
+            );
+            Ok(times)
+        },
+        // As Polars' scans cast: integers that fit by their type need no check.
+        (own, dtype) if own.is_integer() => series.cast_with_options(dtype, CastOptions::Overflowing),
+        (_, dtype) => series.cast_with_options(dtype, CastOptions::NonStrict),
     }
 }

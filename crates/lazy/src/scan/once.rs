@@ -1,13 +1,16 @@
 //! Reading a source once, by tickets that an engine hands to its threads.
 //!
-//! A source makes its reader wait, and Polars' streaming engine has as many threads as it has: were all of them
-//! waiting, what has been read already would get no further. So one thread reads, for the first ticket that has not been
-//! used; the others wait for a moment, and then give back their tickets without rows.
+//! A source makes its reader wait, and Polars' streaming engine must not wait with it. Of the frames that its threads hand
+//! on side by side, it passes on the first only when it has seen the next of every other thread. So a thread of the
+//! scan's own reads, one piece when one is asked for. Threads that come with a ticket wait for a moment, and
+//! then give it back without rows.
 
 use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use floe_frame::{IpcStreamReader, StreamBatches};
@@ -16,12 +19,13 @@ use polars_core::runtime::THREAD_POOL;
 
 /// From this ticket on one is worth more than a batch, twice as many rows every [`GROW_EVERY`] tickets, as the plan has a
 /// limited number of them.
-const GROW_FROM: u64 = 100_000;
+const GROW_FROM: u64 = 800_000;
 const GROW_EVERY: u64 = 20_000;
-/// How long a thread waits with its ticket, a few times and then as long as nothing comes.
+/// How long a thread waits with its ticket: so often for a millisecond, then longer, as long as nothing comes. The first
+/// times let through what has come. A thread that waits may be one that another scan in the query needs.
 const MOMENT: Duration = Duration::from_millis(1);
-const LONG: Duration = Duration::from_secs(1);
-const MOMENTS: usize = 4;
+const PATIENCE: [(usize, Duration); 2] = [(2, MOMENT), (6, Duration::from_millis(10))];
+const LONG: Duration = Duration::from_millis(100);
 
 /// A source, whose bytes are counted.
 pub(super) struct Counted {
@@ -52,25 +56,41 @@ pub(super) enum Origin {
 pub(super) struct Once {
     /// All columns, a hidden one last if there is one.
     pub(super) schema: SchemaRef,
-    pub(super) origins: Vec<Origin>,
+    shared: Arc<Shared>,
+    /// Asks the thread for rows; when this is gone, so is the thread.
+    requests: Mutex<Option<Sender<usize>>>,
+}
+
+struct Shared {
+    columns: Columns,
     /// Whether all has been read.
     ended: AtomicBool,
     state: Mutex<State>,
-    /// Told when a ticket has been used.
+    /// Told when a ticket has been used, or a piece has come.
     changed: Condvar,
 }
 
+/// What frames are made of.
+struct Columns {
+    schema: SchemaRef,
+    origins: Vec<Origin>,
+}
+
 struct State {
-    /// Until the first ticket is used.
+    /// Until it is read.
     source: Option<Source>,
-    /// Nothing before, and while a thread reads.
-    reading: Option<Reading>,
-    busy: bool,
+    /// The columns that were asked for.
+    names: Vec<PlSmallStr>,
+    /// Whether the thread reads; and what it has read.
+    requested: bool,
+    piece: Option<PolarsResult<DataFrame>>,
     /// The first ticket that has not been used, and those behind it that have.
     next: u64,
     used: BTreeSet<u64>,
     /// Tickets given back since there were rows.
     idle: usize,
+    /// Whether somebody waits with the first ticket. If not, the ticket may wait for a thread.
+    is_awaited: bool,
 }
 
 /// A source that has not been read, but for its schema.
@@ -84,7 +104,6 @@ struct Reading {
     /// Nothing at the end.
     batches: Option<StreamBatches<Counted>>,
     schema: Schema,
-    /// The columns that were asked for.
     names: Vec<PlSmallStr>,
     rows: usize,
     n_rows: usize,
@@ -95,11 +114,16 @@ impl State {
         self.used.insert(ticket);
         while self.used.remove(&self.next) {
             self.next += 1;
+            self.is_awaited = false;
         }
     }
 
     fn patience(&self) -> Duration {
-        if self.idle < MOMENTS * THREAD_POOL.current_num_threads() { MOMENT } else { LONG }
+        if !self.is_awaited {
+            return MOMENT;
+        }
+        let rounds = self.idle / THREAD_POOL.current_num_threads().max(1);
+        PATIENCE.iter().find(|(until, _)| rounds < *until).map_or(LONG, |(_, patience)| *patience)
     }
 }
 
@@ -114,86 +138,138 @@ impl Once {
     pub(super) fn new(source: Source, schema: SchemaRef, origins: Vec<Origin>) -> Self {
         let state = State {
             source: Some(source),
-            reading: None,
-            busy: false,
+            names: Vec::new(),
+            requested: false,
+            piece: None,
             next: 0,
             used: BTreeSet::new(),
             idle: 0,
+            is_awaited: false,
         };
+        let columns = Columns { schema: Arc::clone(&schema), origins };
         let (state, changed) = (Mutex::new(state), Condvar::new());
-        Self { schema, origins, ended: AtomicBool::new(false), state, changed }
+        let shared = Arc::new(Shared { columns, ended: AtomicBool::new(false), state, changed });
+        Self { schema, shared, requests: Mutex::new(None) }
     }
 
     /// Whether all has been read: tickets that were not handed out yet are worth nothing.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.shared.ended.load(Ordering::Acquire)
+    }
+
+    /// No rows of some columns.
+    pub(super) fn empty(&self, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
+        self.shared.columns.empty(names)
     }
 
     /// The rows that a ticket is worth, if any.
     pub(super) fn rows(&self, ticket: u64, names: &[PlSmallStr], is_last: bool) -> PolarsResult<DataFrame> {
-        let mut state = self.lock();
+        let shared = &*self.shared;
+        let mut state = shared.lock();
         if ticket < state.next || state.used.contains(&ticket) {
             return Err(used_twice());
         }
-        while state.busy || state.next != ticket {
+        loop {
+            if state.next == ticket {
+                if let Some(piece) = state.piece.take() {
+                    state.use_up(ticket);
+                    (state.requested, state.idle) = (false, 0);
+                    shared.changed.notify_all();
+                    polars_ensure!(
+                        !is_last || self.has_ended(),
+                        ComputeError: "the reader has more batches than one scan can take; read it with \
+                        `IpcStreamReader`"
+                    );
+                    return piece;
+                }
+                state.is_awaited = true;
+                if !state.requested {
+                    let shift = (ticket.saturating_sub(GROW_FROM) / GROW_EVERY).min(40);
+                    self.request(&mut state, names, if ticket < GROW_FROM { 1 } else { 1 << shift })?;
+                }
+            }
             let patience = state.patience();
-            let waited = self.changed.wait_timeout(state, patience);
+            let waited = shared.changed.wait_timeout(state, patience);
             let (guard, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             state = guard;
-            if waited.timed_out() && (state.busy || state.next != ticket) && !is_last {
+            let has_come = state.next == ticket && state.piece.is_some();
+            if waited.timed_out() && !has_come && !is_last {
                 state.use_up(ticket);
                 state.idle += 1;
-                self.changed.notify_all();
+                shared.changed.notify_all();
                 return self.empty(names);
             }
         }
-        let shift = (ticket.saturating_sub(GROW_FROM) / GROW_EVERY).min(40);
-        let df = self.read(state, ticket, names, if ticket < GROW_FROM { 1 } else { 1 << shift })?;
-        polars_ensure!(
-            !is_last || self.has_ended(),
-            ComputeError: "the reader has more batches than one scan can take; read it with `IpcStreamReader`"
-        );
-        Ok(df)
+    }
+
+    /// Asks the thread for the next rows, which begins with the first ones.
+    fn request(&self, state: &mut State, names: &[PlSmallStr], rows: usize) -> PolarsResult<()> {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = state.source.take() {
+            let (sender, receiver) = channel();
+            state.names = names.to_vec();
+            let reading = self.shared.columns.begin(source, names)?;
+            let shared = Arc::clone(&self.shared);
+            thread::Builder::new()
+                .name("floe-reader".into())
+                .spawn(move || shared.serve(reading, &receiver))?;
+            *requests = Some(sender);
+        }
+        let sender = requests.as_ref().filter(|_| state.names == names);
+        let sent = sender.is_some_and(|sender| sender.send(rows).is_ok());
+        if !sent {
+            return Err(used_twice());
+        }
+        state.requested = true;
+        Ok(())
     }
 
     /// The first rows, or all: of an engine that asks once.
     pub(super) fn first(&self, limit: usize, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
-        let state = self.lock();
-        if state.busy || state.next > 0 {
-            return Err(used_twice());
-        }
-        Ok(self.read(state, 0, names, limit)?.head(Some(limit)))
+        let source = {
+            let mut state = self.shared.lock();
+            state.use_up(0);
+            state.source.take().ok_or_else(used_twice)?
+        };
+        let columns = &self.shared.columns;
+        let mut reading = columns.begin(source, names)?;
+        Ok(columns.gather(&mut reading, limit)?.head(Some(limit)))
     }
+}
 
+impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads so many rows, if there are, while others may look at the state.
-    fn read(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        ticket: u64,
-        names: &[PlSmallStr],
-        rows: usize,
-    ) -> PolarsResult<DataFrame> {
-        let (source, reading) = (state.source.take(), state.reading.take());
-        state.busy = true;
-        drop(state);
-        let _busy = Busy { once: self, ticket };
-        let mut reading = match (source, reading) {
-            (Some(source), _) => self.begin(source, names)?,
-            (None, Some(reading)) if reading.names == names => reading,
-            (None, _) => return Err(used_twice()),
-        };
-        let df = self.gather(&mut reading, rows);
-        if reading.batches.is_none() || reading.rows >= reading.n_rows {
-            self.ended.store(true, Ordering::Release);
-        }
-        self.lock().reading = Some(reading);
-        df
-    }
+    /// The thread that reads.
+    fn serve(&self, mut reading: Reading, requests: &Receiver<usize>) {
+        /// Tells those who wait when the thread ends, also by a panic.
+        struct Gone<'a>(&'a Shared);
 
+        impl Drop for Gone<'_> {
+            fn drop(&mut self) {
+                let mut state = self.0.lock();
+                if state.requested && state.piece.is_none() {
+                    state.piece = Some(Err(polars_err!(ComputeError: "reading the source has panicked")));
+                }
+                self.0.changed.notify_all();
+            }
+        }
+
+        let _gone = Gone(self);
+        while let Ok(rows) = requests.recv() {
+            let piece = self.columns.gather(&mut reading, rows);
+            if reading.batches.is_none() || reading.rows >= reading.n_rows {
+                self.ended.store(true, Ordering::Release);
+            }
+            self.lock().piece = Some(piece);
+            self.changed.notify_all();
+        }
+    }
+}
+
+impl Columns {
     /// Begins to read these columns.
     fn begin(&self, source: Source, names: &[PlSmallStr]) -> PolarsResult<Reading> {
         let Source { mut reader, n_rows } = source;
@@ -229,7 +305,7 @@ impl Once {
     }
 
     /// No rows of some columns.
-    pub(super) fn empty(&self, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
+    fn empty(&self, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
         let column = |name: &PlSmallStr| {
             let dtype = self.schema.try_get(name)?;
             Ok(Column::new_scalar(name.clone(), Scalar::null(dtype.clone()), 0))
@@ -262,21 +338,6 @@ impl Once {
             });
         }
         DataFrame::new(height, columns)
-    }
-}
-
-/// A ticket while its rows are read. It is used then, also if that panics.
-struct Busy<'a> {
-    once: &'a Once,
-    ticket: u64,
-}
-
-impl Drop for Busy<'_> {
-    fn drop(&mut self) {
-        let mut state = self.once.lock();
-        (state.busy, state.idle) = (false, 0);
-        state.use_up(self.ticket);
-        self.once.changed.notify_all();
     }
 }
 

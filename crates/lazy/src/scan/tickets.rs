@@ -11,9 +11,9 @@ use super::row_numbers::RowNumbers;
 use super::rows::MORSEL_ROWS;
 
 /// Rows of a node in the plan: one ticket for as many of them as the streaming engine hands out at a time.
-pub(super) const ROWS: usize = 1 << 30;
+pub(super) const ROWS: usize = 1 << 31;
 /// The same, for the slice.
-pub(super) const ALL_ROWS: IdxSize = 1 << 30;
+pub(super) const ALL_ROWS: IdxSize = 1 << 31;
 /// Tickets of a node.
 pub(super) const TICKETS: u64 = ROWS.div_ceil(MORSEL_ROWS) as u64;
 /// In place of a ticket: all has been read.
