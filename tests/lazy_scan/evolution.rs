@@ -53,7 +53,7 @@ fn every_cast() -> CastColumnsPolicy {
     }
 }
 
-/// What Polars makes of the frames as Parquet files.
+/// The result of Polars' scan of the frames as Parquet files.
 fn polars(
     frames: &[DataFrame],
     rules: &Rules,
@@ -77,7 +77,7 @@ fn polars(
     query(plan.build().into()).collect()
 }
 
-/// What floe makes of them, in either format and under either engine.
+/// The result of floe's scans of them, in either format and under either engine.
 fn floe(
     frames: &[DataFrame],
     rules: &Rules,

@@ -2,7 +2,7 @@
 //!
 //! Columns go together by name, and so do the fields of structs. Types must be equal, but for `Null`, which has no
 //! values that another type could not hold. Writers that do not know the type of a column without values write `Null`.
-//! What else may differ is up to the scan's [`Evolution`].
+//! Other differences are up to the scan's [`Evolution`].
 
 use std::sync::Arc;
 

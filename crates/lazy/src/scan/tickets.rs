@@ -18,7 +18,7 @@ pub(super) const ALL_ROWS: IdxSize = 1 << 31;
 pub(super) const TICKETS: u64 = ROWS.div_ceil(MORSEL_ROWS) as u64;
 /// In place of a ticket: all has been read.
 const NOTHING: u64 = u64::MAX;
-/// In place of a ticket: the first rows, as many as there are.
+/// In place of a ticket: the first rows, up to this number.
 const FIRST_ROWS: u64 = u64::MAX - 1;
 
 /// Memory that nobody writes to.
