@@ -70,7 +70,7 @@ struct Shared {
     changed: Condvar,
 }
 
-/// What frames are made of.
+/// The columns that frames are made of.
 struct Columns {
     schema: SchemaRef,
     origins: Vec<Origin>,
@@ -287,7 +287,7 @@ impl Columns {
         Ok(Reading { reader, batches, schema, names, rows: 0, n_rows })
     }
 
-    /// Batches that have so many rows together, if there are.
+    /// Batches that have this number of rows together, if there are.
     fn gather(&self, reading: &mut Reading, rows: usize) -> PolarsResult<DataFrame> {
         let mut all: Option<DataFrame> = None;
         while all.as_ref().map_or(0, DataFrame::height) < rows {
