@@ -61,6 +61,34 @@ pub trait CommitWrite: Write + Send {
     ///
     /// # Errors
     /// When it cannot appear. It does not then.
+    ///
+    /// ```
+    /// use std::io::{self, Write};
+    ///
+    /// use floe_lazy::CommitWrite;
+    ///
+    /// struct Discarded;
+    ///
+    /// impl Write for Discarded {
+    ///     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    ///         Ok(bytes.len())
+    ///     }
+    ///     fn flush(&mut self) -> io::Result<()> {
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// impl CommitWrite for Discarded {
+    ///     fn commit(self: Box<Self>) -> io::Result<()> {
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// let mut target: Box<dyn CommitWrite> = Box::new(Discarded);
+    /// target.write_all(b"all of it")?;
+    /// target.commit()?;
+    /// # io::Result::Ok(())
+    /// ```
     fn commit(self: Box<Self>) -> io::Result<()>;
 }
 

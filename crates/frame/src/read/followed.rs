@@ -17,6 +17,23 @@ use super::watch::Watch;
 ///
 /// Only bytes of whole messages are handed out. It ends behind the end marker. A file that was replaced is an error, and
 /// so is an idle timeout, of the kind [`TimedOut`](io::ErrorKind::TimedOut).
+///
+/// ```
+/// use std::io::Read;
+///
+/// use floe_frame::{FollowReader, IpcStreamWriter};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+///
+/// let path = std::env::temp_dir().join(format!("floe-followed-doc-{}.arrows", std::process::id()));
+/// let mut df = DataFrame::new(2, vec![Column::new("n".into(), [1, 2])])?;
+/// IpcStreamWriter::new(std::fs::File::create(&path)?).finish(&mut df)?;
+/// let mut bytes = Vec::new();
+/// FollowReader::open(&path)?.into_bytes()?.read_to_end(&mut bytes)?;
+/// assert_eq!(bytes, std::fs::read(&path)?);
+/// # std::fs::remove_file(&path)?;
+/// # PolarsResult::Ok(())
+/// ```
 pub struct FollowedBytes {
     file: GrowingFile,
     limits: IpcLimits,

@@ -54,6 +54,14 @@ impl From<Option<PlSmallStr>> for PathColumn {
 pub struct ScanSchema(pub(super) Option<SchemaRef>);
 
 /// The types of keys, or none.
+///
+/// ```
+/// use floe_lazy::HiveSchema;
+/// use polars_core::prelude::*;
+///
+/// let keys = HiveSchema::from(Schema::from_iter([Field::new("day".into(), DataType::UInt8)]));
+/// # let _ = keys;
+/// ```
 pub type HiveSchema = ScanSchema;
 
 impl From<SchemaRef> for ScanSchema {
