@@ -43,7 +43,9 @@ pub type AsyncIpcWriter<W> = AsyncFrameWriter<W, FileFormat>;
 /// };
 /// let read = async {
 ///     let mut reader = AsyncIpcStreamReader::new(far);
-///     reader.next().await.transpose()
+///     let frame = reader.next().await.transpose()?;
+///     assert!(reader.next().await.is_none(), "the end marker");
+///     PolarsResult::Ok(frame)
 /// };
 /// let (summary, frame) = tokio::join!(write, read);
 /// assert_eq!((summary?.rows, frame?), (3, Some(df)));
