@@ -17,75 +17,44 @@ use super::rows::{pack, unpack};
 pub(super) struct Columns {
     columns: SchemaRef,
     name: PlSmallStr,
-    /// Whether numbers become their range.
-    ranges: bool,
 }
 
 impl Columns {
-    /// The node, over a column of consecutive numbers. The node that will stand above it gives it its name.
+    /// The node, over a column of numbers. The node that will stand above it gives it its name.
     pub(super) fn plan(numbers: Column, columns: &SchemaRef, above: &PlSmallStr) -> PolarsResult<DslPlan> {
         let df = DataFrame::new(numbers.len(), vec![numbers])?;
         let schema = Arc::clone(df.schema());
-        let input = DslPlan::DataFrameScan { df: Arc::new(df), schema };
-        Ok(Self::node(input, columns, above, true, false))
-    }
-
-    /// The node, over a column of which all are to be copies.
-    pub(super) fn copies(
-        input: DslPlan,
-        columns: &SchemaRef,
-        above: &PlSmallStr,
-        limits_pass: bool,
-    ) -> DslPlan {
-        Self::node(input, columns, above, false, limits_pass)
-    }
-
-    fn node(
-        input: DslPlan,
-        columns: &SchemaRef,
-        above: &PlSmallStr,
-        ranges: bool,
-        limits_pass: bool,
-    ) -> DslPlan {
         let name: PlSmallStr = format!("COLUMNS OF {above}").into();
         let output = Arc::clone(columns);
-        DslPlan::MapFunction {
-            input: Arc::new(input),
+        Ok(DslPlan::MapFunction {
+            input: Arc::new(DslPlan::DataFrameScan { df: Arc::new(df), schema }),
             function: DslFunction::FunctionIR(FunctionIR::Opaque {
                 fmt_str: name.clone(),
-                function: Arc::new(Self { columns: Arc::clone(columns), name, ranges }),
+                function: Arc::new(Self { columns: Arc::clone(columns), name }),
                 schema: Some(Arc::new(move |_: &Schema| Ok(Arc::clone(&output)))),
-                predicate_pd: limits_pass,
+                predicate_pd: false,
                 projection_pd: false,
                 streamable: true,
             }),
-        }
+        })
     }
 }
 
 impl DataFrameUdf for Columns {
+    /// The engine hands out consecutive numbers: their range is one value, which all columns have.
     fn call_udf(&self, numbers: DataFrame) -> PolarsResult<DataFrame> {
-        let Some(first) = numbers.columns().first() else {
-            polars_bail!(ComputeError: "a scan was asked for no column at all");
+        let start = match numbers.columns().first().map(|numbers| numbers.get(0)) {
+            Some(Ok(AnyValue::UInt32(start))) => usize::try_from(start).unwrap_or(usize::MAX),
+            _ => 0,
         };
-        let copied = if self.ranges { range(first)? } else { first.clone() };
+        let range = Scalar::new(DataType::UInt64, AnyValue::UInt64(pack(start, numbers.height())?));
         let names = self.columns.iter_names_cloned();
-        DataFrame::new(copied.len(), names.map(|name| copied.clone().with_name(name)).collect())
+        DataFrame::new(1, names.map(|name| Column::new_scalar(name, range.clone(), 1)).collect())
     }
 
     fn display_str(&self) -> PlSmallStr {
         self.name.clone()
     }
-}
-
-/// The range of consecutive numbers, which is all that an engine hands out at a time.
-fn range(numbers: &Column) -> PolarsResult<Column> {
-    let start = match numbers.get(0) {
-        Ok(AnyValue::UInt32(start)) => usize::try_from(start).unwrap_or(usize::MAX),
-        _ => 0,
-    };
-    let range = AnyValue::UInt64(pack(start, numbers.len())?);
-    Ok(Column::new_scalar(PlSmallStr::EMPTY, Scalar::new(DataType::UInt64, range), 1))
 }
 
 /// The ranges of part numbers in the columns that were asked for.
