@@ -2,7 +2,6 @@
 
 use arrow::array::Array;
 use arrow::types::PrimitiveType;
-use arrow::with_match_primitive_type_full;
 use floe_format::{Error, Result};
 
 /// The error of more data buffers than views can number.
@@ -41,5 +40,15 @@ pub(crate) fn of<A: 'static>(array: &dyn Array) -> Result<&A> {
 /// ```
 #[must_use]
 pub fn primitive_width(kind: PrimitiveType) -> usize {
-    with_match_primitive_type_full!(kind, |$T| size_of::<$T>())
+    match kind {
+        PrimitiveType::Int8 | PrimitiveType::UInt8 => 1,
+        PrimitiveType::Int16 | PrimitiveType::UInt16 | PrimitiveType::Float16 => 2,
+        PrimitiveType::Int32 | PrimitiveType::UInt32 | PrimitiveType::Float32 => 4,
+        PrimitiveType::Int64 | PrimitiveType::UInt64 | PrimitiveType::Float64 | PrimitiveType::DaysMs => 8,
+        PrimitiveType::Int128
+        | PrimitiveType::UInt128
+        | PrimitiveType::MonthDayNano
+        | PrimitiveType::MonthDayMillis => 16,
+        PrimitiveType::Int256 => 32,
+    }
 }

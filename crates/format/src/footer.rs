@@ -49,10 +49,10 @@ impl Footer {
     /// ```
     /// use floe_format::{Block, Footer, IpcLimits};
     ///
-    /// let block = Block { offset: 8, metadata_len: 64, body_len: 1 << 30 };
+    /// let block = Block { offset: 8, metadata_len: 64, body_len: 1 << 40 };
     /// let footer = Footer { batches: vec![block; 2], ..Footer::default() };
-    /// assert!(footer.check_overlap(1 << 31, &IpcLimits::default()).is_err());
-    /// assert!(footer.check_overlap((1 << 31) + 128, &IpcLimits::default()).is_ok());
+    /// assert!(footer.check_overlap(1 << 20, &IpcLimits::default()).is_err());
+    /// assert!(footer.check_overlap((1 << 41) + 128, &IpcLimits::default()).is_ok());
     /// ```
     pub fn check_overlap(&self, len: u64, limits: &IpcLimits) -> Result<()> {
         let blocks = self.dictionaries.iter().chain(&self.batches);
