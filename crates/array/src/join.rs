@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::bitmap::Bitmap;
 use arrow::datatypes::PhysicalType;
 use arrow::offset::OffsetsBuffer;
-use arrow::types::NativeType;
+use arrow::types::{NativeType, PrimitiveType};
 use arrow::with_match_primitive_type_full;
 use floe_format::{Error, Result};
 use polars_buffer::Buffer;
@@ -124,6 +124,13 @@ fn join_all(arrays: &[&dyn Array], charge: &dyn Charge) -> Result<Box<dyn Array>
             }
             boxed(BooleanArray::try_new(dtype, out.freeze(), validity))
         },
+        // The macro panics on these, which decoding does not make.
+        PhysicalType::Primitive(
+            kind @ (PrimitiveType::Int256
+            | PrimitiveType::DaysMs
+            | PrimitiveType::MonthDayNano
+            | PrimitiveType::MonthDayMillis),
+        ) => Err(Error::unsupported(format!("arrays of {kind:?} cannot be joined"))),
         PhysicalType::Primitive(kind) => with_match_primitive_type_full!(kind, |$T| {
             let values = join_numbers::<$T>(arrays, rows, charge)?;
             boxed(PrimitiveArray::try_new(dtype, values, validity))

@@ -79,8 +79,11 @@ fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &dyn Array) -> Result<(
         },
         DataType::Time { unit: TimeUnit::Nanosecond, bits: 64 }
         | DataType::Timestamp { .. }
-        | DataType::Duration(_)
-        | DataType::Date64 => primitive::encode::<i64>(ctx, array),
+        | DataType::Duration(_) => primitive::encode::<i64>(ctx, array),
+        DataType::Date64 => {
+            narrow::check_whole_days(array)?;
+            primitive::encode::<i64>(ctx, array)
+        },
         DataType::LargeBinary => large_binary(ctx, array),
         DataType::Binary => narrow::with_narrow_offsets(ctx, |ctx| large_binary(ctx, array)),
         DataType::LargeUtf8 => large_utf8(ctx, array),

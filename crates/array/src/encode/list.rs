@@ -1,6 +1,6 @@
 //! Lists: offsets from zero and exactly the values they use; those behind nulls are [left out](super::under_nulls).
 
-use arrow::array::{Array as _, FixedSizeListArray, ListArray};
+use arrow::array::{FixedSizeListArray, ListArray};
 use floe_format::{Error, Field, Result};
 
 use super::binary::offsets;
@@ -26,9 +26,7 @@ pub(super) fn encode(ctx: &mut EncodeCtx<'_>, field: &Field, array: &ListArray<i
 pub(super) fn encode_fixed(ctx: &mut EncodeCtx<'_>, field: &Field, array: &FixedSizeListArray) -> Result<()> {
     ctx.node_and_validity(array);
     let field = child(field)?;
-    if array.null_count() == 0 {
-        check_nulls(field, array.values().as_ref(), None)?;
-    }
+    check_nulls(field, array.values().as_ref(), under_nulls::item_validity(array).as_ref())?;
     ctx.encode(field, under_nulls::items(array).as_ref())
 }
 

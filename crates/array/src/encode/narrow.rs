@@ -4,7 +4,7 @@
 use arrow::array::{Array, BinaryArray, BinaryViewArray, PrimitiveArray};
 use arrow::types::NativeType;
 use floe_format::{Error, Result};
-use floe_runtime::alloc::{try_initialised, try_with_capacity};
+use floe_runtime::alloc::try_with_capacity;
 use polars_buffer::Buffer;
 
 use super::buffer::EncodedBuffer;
@@ -55,20 +55,32 @@ pub(super) fn fixed_size_binary(ctx: &mut EncodeCtx<'_>, width: usize, array: &d
 /// Zeros where values are null.
 fn fixed<'a>(width: usize, rows: usize, values: impl Iterator<Item = Option<&'a [u8]>>) -> Result<Vec<u8>> {
     let bytes = rows.checked_mul(width).ok_or_else(|| Error::invalid("more bytes than there can be"))?;
-    let mut out = try_initialised::<u8>(bytes)?;
+    let mut out = try_with_capacity::<u8>(bytes)?;
     for (row, value) in values.enumerate() {
-        let Some(value) = value else { continue };
-        if value.len() != width {
-            let len = value.len();
-            return Err(Error::invalid(format!(
-                "row {row} has {len} bytes, all values of the column have {width}"
-            )));
-        }
-        if let Some(place) = out.get_mut(row * width..(row + 1) * width) {
-            place.copy_from_slice(value);
+        match value {
+            None => out.resize(out.len() + width, 0),
+            Some(value) if value.len() == width => out.extend_from_slice(value),
+            Some(value) => {
+                let len = value.len();
+                return Err(Error::invalid(format!(
+                    "row {row} has {len} bytes, all values of the column have {width}"
+                )));
+            },
         }
     }
     Ok(out)
+}
+
+/// Checks that milliseconds are whole days, as the type asks for. (`Schema.fbs`, `DateUnit`)
+pub(super) fn check_whole_days(array: &dyn Array) -> Result<()> {
+    const DAY: i64 = 24 * 60 * 60 * 1_000;
+    let array: &PrimitiveArray<i64> = down(array)?;
+    match array.iter().flatten().find(|value| **value % DAY != 0) {
+        None => Ok(()),
+        Some(value) => Err(Error::invalid(format!(
+            "the column has whole days in milliseconds: {value} is none, round it down to the day"
+        ))),
+    }
 }
 
 /// Integers of 64 bits in a unit that is `divisor` times as long. Zero under nulls.

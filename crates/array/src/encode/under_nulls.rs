@@ -69,12 +69,16 @@ pub fn fields(array: &StructArray) -> impl Iterator<Item = Box<dyn Array>> {
 #[must_use]
 pub fn items(array: &FixedSizeListArray) -> Box<dyn Array> {
     let items = array.values();
-    let Some(outer) = nulls(array.validity()).filter(|_| !items.is_empty()) else {
-        return items.clone();
-    };
+    item_validity(array).map_or_else(|| items.clone(), |outer| below(items.as_ref(), &outer))
+}
+
+/// Whether the list of each item is there. `None` if all are.
+pub(super) fn item_validity(array: &FixedSizeListArray) -> Option<Bitmap> {
+    let items = array.values();
+    let outer = nulls(array.validity()).filter(|_| !items.is_empty())?;
     let mut each = BitmapBuilder::with_capacity(items.len());
     outer.iter().for_each(|valid| each.extend_constant(array.size(), valid));
-    below(items.as_ref(), &each.freeze())
+    Some(each.freeze())
 }
 
 /// The lists, with null ones empty.
