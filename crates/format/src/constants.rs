@@ -11,6 +11,8 @@ pub const FILE_SUFFIX_LEN: usize = 10;
 pub const CONTINUATION: [u8; 4] = [0xff; 4];
 /// Continuation marker and a length of zero: the end of a stream.
 pub const END_OF_STREAM: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+/// Key of the footer's metadata that says where buffers are: true of these bodies, and of no others. (`docs/format.md`)
+pub const LAYOUT_KEY: &str = "floe:layout";
 /// Alignment, in bytes, of buffers and bodies that floe writes; readers cope with 8.
 pub const ALIGNMENT: usize = 64;
 

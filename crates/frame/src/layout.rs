@@ -9,10 +9,11 @@
 //!
 //! The codec is `-`, `lz4` or `zstd`. A node is its null count, and behind a `/` its length where that is not the
 //! batch's rows. A buffer is its length; each begins at the next multiple of 64, as floe lays bodies out. The hash is
-//! of the text behind it, the footer's blocks and the schema. So a layout in another file, or in one whose batches have
-//! been written anew, is ignored.
+//! of the text behind it, the footer's blocks and the schema. So a layout in another file, or in one whose batches lie
+//! elsewhere or have other lengths, is ignored.
 //!
-//! A layout repeats the heads, and is trusted like them: values decoded by it are validated like all others.
+//! A layout repeats the heads, and is trusted like them: values decoded by it are validated like all others. A program that
+//! changes bodies, keeps their lengths and copies the footer's metadata has to leave it out, as floe's tools do.
 //!
 //! Neighbours: [`write::emit`](crate::write) makes it, `read::random` reads by it.
 
@@ -28,11 +29,13 @@ use xxhash_rust::xxh3::Xxh3Default;
 use crate::statistics::schema_fingerprint;
 
 /// The metadata key, of footers.
-pub(crate) const KEY: &str = "floe:layout";
+pub(crate) const KEY: &str = floe_format::constants::LAYOUT_KEY;
 /// A file of no more bytes has none: readers of stores read its end first, and so all of it, heads included.
 pub(crate) const FROM_BYTES: u64 = 256 << 10;
 /// Bytes of text that a footer has room for. A footer is read as a whole, by those too who need no layout.
 const MAX_BYTES: usize = 256 << 10;
+/// Bytes of a node, and of a buffer, in a head: two numbers of 64 bits. (`Message.fbs`)
+const SPEC_BYTES: u64 = 16;
 
 /// The layout of the batches that have been written so far.
 #[derive(Default)]
@@ -156,7 +159,11 @@ pub(crate) fn find(
             ("=", Some(last)) => Arc::clone(last),
             _ => Arc::new(header_of(line, compression, limits)?),
         };
-        if header.rows != *rows || body_len(&header) != block.body_len {
+        // A head is at least as long as its nodes and buffers. So all of them together are bounded by the file's length,
+        // as those that are read are.
+        let least = ((header.nodes.len() + header.buffers.len()) as u64).saturating_mul(SPEC_BYTES);
+        let fits = body_len(&header) == block.body_len && least <= u64::from(block.metadata_len);
+        if header.rows != *rows || !fits {
             return None;
         }
         headers.push(header);
@@ -179,7 +186,8 @@ fn header_of(line: &str, compression: Option<Codec>, limits: &IpcLimits) -> Opti
             Some((nulls, len)) => (nulls, len.parse().ok()?),
             None => (text, rows),
         };
-        Some(FieldNode { len, null_count: nulls.parse().ok()? })
+        let null_count = nulls.parse().ok()?;
+        (null_count <= len).then_some(FieldNode { len, null_count })
     };
     let nodes = list(parts.next()?).map(node).collect::<Option<Vec<FieldNode>>>()?;
     let mut layout = BodyLayout::default();
@@ -286,6 +294,24 @@ mod tests {
             let hash = hash(lines, &Schema::default(), &blocks[..1]);
             assert!(read(&format!("{hash:016x}:{lines}"), &blocks[..1], &rows[..1]).is_none(), "{lines:?}");
         }
+    }
+
+    /// A text that anybody can make, hash included: it claims no more nodes and buffers than the heads have room for.
+    #[test]
+    fn forged_layouts_claim_no_more_than_heads_hold() {
+        let forged = |lines: &str, metadata_len: u32| {
+            let blocks = [Block { offset: 8, metadata_len, body_len: 0 }];
+            let hash = hash(lines, &Schema::default(), &blocks);
+            read(&format!("{hash:016x}:{lines}"), &blocks, &[5])
+        };
+        let nodes = |count: usize| format!("-\n5;{};;", vec!["0"; count].join(","));
+        assert!(forged(&nodes(10), 160).is_some());
+        assert!(forged(&nodes(10), 159).is_none());
+        assert!(forged(&nodes(60_000), 200).is_none());
+        let buffers = |count: usize| format!("-\n5;0;{};", vec!["0"; count].join(","));
+        assert!(forged(&buffers(9), 160).is_some());
+        assert!(forged(&buffers(10), 160).is_none());
+        assert!(forged("-\n5;6;;", 160).is_none(), "more nulls than rows");
     }
 
     #[test]

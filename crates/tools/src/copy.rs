@@ -12,7 +12,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use floe_format::constants::{END_OF_STREAM, FILE_MAGIC, FILE_PREFIX};
+use floe_format::constants::{END_OF_STREAM, FILE_MAGIC, FILE_PREFIX, LAYOUT_KEY};
 use floe_format::{Block, IpcLimits, KeyValues, MessageEncoder, Schema, Version, write_head};
 
 use crate::agree::differs;
@@ -336,7 +336,9 @@ impl<S: Sink> Copier<S> {
         self.write(&END_OF_STREAM)?;
         if self.target == Target::File {
             let blocks = (&self.dictionaries, &self.batches);
-            let footer = self.encoder.footer_of(&schema, blocks.0, blocks.1, metadata, self.version);
+            let is_true = |key: &str| !self.recompresses || key != LAYOUT_KEY;
+            let metadata: KeyValues = metadata.iter().filter(|(key, _)| is_true(key)).cloned().collect();
+            let footer = self.encoder.footer_of(&schema, blocks.0, blocks.1, &metadata, self.version);
             let footer = footer.at_byte(0)?.to_vec();
             let len =
                 i32::try_from(footer.len()).map_err(|_| Fault::new(0, "a footer of more than 2 GiB"))?;

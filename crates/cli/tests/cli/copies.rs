@@ -25,6 +25,24 @@ fn codecs_change_and_values_stay() {
     assert_eq!(text.status.code(), Some(2));
 }
 
+/// The footer says where buffers are. Where they are written anew, that would be wrong.
+#[test]
+fn what_the_footer_says_of_old_buffers_is_left_out_where_they_are_new() {
+    let folder = Folder::new();
+    let bytes = file(&large(60_000), 20_000, None);
+    folder.put("a.arrow", &bytes);
+    let has_layout = |name: &str| {
+        let reader = IpcReader::from_bytes(std::fs::read(folder.path(name)).unwrap());
+        reader.footer_metadata_bytes().unwrap().iter().any(|(key, _)| key == b"floe:layout")
+    };
+    assert!(has_layout("a.arrow"), "{} bytes", bytes.len());
+    folder.good(&["convert", "a.arrow", "same.arrow"]);
+    assert!(has_layout("same.arrow"));
+    folder.good(&["convert", "a.arrow", "new.arrow", "--compression", "zstd"]);
+    assert!(!has_layout("new.arrow"));
+    assert!(read(&folder.path("new.arrow")).equals(&large(60_000)));
+}
+
 #[test]
 fn a_file_through_a_stream_is_the_same_file() {
     let folder = Folder::new();
