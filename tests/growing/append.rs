@@ -15,12 +15,12 @@ use floe_tests::messages::{Kind, messages};
 use floe_tests::run::Cases;
 use polars_core::prelude::*;
 
-struct Place {
-    _folder: tempfile::TempDir,
-    path: PathBuf,
+pub(crate) struct Place {
+    pub(crate) _folder: tempfile::TempDir,
+    pub(crate) path: PathBuf,
 }
 
-fn place(bytes: &[u8]) -> Place {
+pub(crate) fn place(bytes: &[u8]) -> Place {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("data.arrow");
     fs::write(&path, bytes).unwrap();
@@ -40,7 +40,7 @@ fn below(above: &DataFrame, more: &DataFrame) -> DataFrame {
     above.vstack(more).unwrap()
 }
 
-fn days(days: &[i64]) -> DataFrame {
+pub(crate) fn days(days: &[i64]) -> DataFrame {
     DataFrame::new(days.len(), vec![Column::new("day".into(), days)]).unwrap()
 }
 

@@ -254,7 +254,10 @@ impl FollowReader {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn into_bytes(mut self) -> PolarsResult<FollowedBytes> {
-        let file = open(self.stream.input.path())?;
+        let mut file = open(self.stream.input.path())?;
+        if self.stream.input.is_complete() {
+            file.complete();
+        }
         self.watch.anew(file.len());
         Ok(FollowedBytes::new(file, self.options.limits, self.watch))
     }

@@ -43,6 +43,8 @@ pub(super) struct GrowingFile {
 
 impl GrowingFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
+        // Before it is opened: a FIFO would wait for its other end.
+        check_regular(&std::fs::metadata(path)?)?;
         Self::of(File::open(path)?, path)
     }
 
@@ -60,6 +62,10 @@ impl GrowingFile {
     /// Bytes that it had when it was looked at last.
     pub(super) fn len(&self) -> u64 {
         self.len
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
     }
 
     /// Says that no more will come.
@@ -131,15 +137,24 @@ impl GrowingFile {
     }
 }
 
+/// Only a regular file stays where it is when it has been read.
+pub(crate) fn check_regular(metadata: &Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+}
+
+/// Whether both are of one file.
 #[cfg(unix)]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
+pub(crate) fn is_same(a: &Metadata, b: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
 /// Where files have no numbers: by the time at which they were made.
 #[cfg(not(unix))]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
+pub(crate) fn is_same(a: &Metadata, b: &Metadata) -> bool {
     match (a.created(), b.created()) {
         (Ok(a), Ok(b)) => a == b,
         _ => true,
@@ -220,7 +235,13 @@ impl MessageSource for GrowingFile {
     }
 
     fn resumes(&self, error: &PolarsError) -> bool {
-        matches!(error, PolarsError::IO { error, .. } if error.kind() == io::ErrorKind::WouldBlock)
+        let PolarsError::IO { error, .. } = error else { return false };
+        match error.kind() {
+            io::ErrorKind::WouldBlock => true,
+            // A writer that goes on has cut it off since it was asked for its length.
+            io::ErrorKind::UnexpectedEof => !self.is_complete,
+            _ => false,
+        }
     }
 
     fn is_sole_owner(&self) -> bool {

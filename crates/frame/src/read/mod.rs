@@ -70,6 +70,7 @@ pub use file::IpcReader;
 pub use file_batches::Batches;
 pub use follow::{Follow, FollowReader};
 pub use followed::FollowedBytes;
+pub(crate) use growing_file::{check_regular, is_same};
 pub use open::read_ipc;
 pub use random::{IpcIndex, IpcIndexBuilder, IpcIndexOptions, IpcKind, ReadPlan};
 pub use ranged::{FileSource, RangedSource, ReadCost, SeekSource, join_ranges};

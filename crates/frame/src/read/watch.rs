@@ -63,7 +63,7 @@ impl Watch {
 
     /// Sleeps, no longer than `most`. The next pause is twice as long.
     pub(super) fn sleep(&mut self, most: Option<Duration>) {
-        let limits = [Some(self.longest_pause), most, self.until_idle()];
+        let limits = [Some(self.longest_pause.max(FIRST_PAUSE)), most, self.until_idle()];
         let pause = limits.into_iter().flatten().fold(self.pause, Duration::min);
         std::thread::sleep(pause);
         self.pause = self.pause.saturating_mul(2).min(self.longest_pause.max(FIRST_PAUSE));

@@ -78,6 +78,9 @@ impl StatisticsLog {
     pub(crate) fn resume(&mut self, batches: usize, lines: &str) {
         self.batches = batches;
         self.lines.push_str(lines);
+        // A line for each batch, also where one has no statistics.
+        let missing = batches.saturating_sub(1).saturating_sub(lines.matches('\n').count());
+        self.lines.extend(std::iter::repeat_n('\n', missing));
     }
 
     /// The text of the next batch. Takes the statistics of its columns.
@@ -88,7 +91,7 @@ impl StatisticsLog {
         let text = BatchStatistics { batch, rows, schema: self.schema, columns }.to_text();
         self.batches += 1;
         if self.lines.len() <= FOOTER_BYTES {
-            if !self.lines.is_empty() {
+            if batch > 0 {
                 self.lines.push('\n');
             }
             self.lines.push_str(&text);

@@ -52,7 +52,9 @@ impl ReadPlan {
         Ok(plan)
     }
 
-    pub(super) fn with_rows(mut self, first: usize, rows: usize) -> Self {
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_rows(mut self, first: usize, rows: usize) -> Self {
         self.rows = Some((first, rows));
         self
     }

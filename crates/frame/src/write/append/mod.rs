@@ -18,7 +18,7 @@ mod tests;
 
 use std::fmt;
 use std::io::{self, IoSlice, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use floe_codec::Codec;
@@ -107,6 +107,7 @@ impl<F: WriteFormat> FrameWriter<AppendFile, F> {
     /// # Costs
     ///
     /// Each `append` copies the old file once, unless the filesystem shares its blocks, and needs that much room meanwhile.
+    /// The heads of its batches and its dictionaries are read twice: for the defaults, and to go on.
     /// Who adds little to much, again and again, adds a new file to a folder that is scanned, or appends to a stream
     /// [in place](FrameWriter::with_in_place).
     ///
@@ -120,9 +121,8 @@ impl<F: WriteFormat> FrameWriter<AppendFile, F> {
     /// the methods that write.
     pub fn append(path: impl AsRef<Path>) -> PolarsResult<Self> {
         let target = Arc::new(Target::new(path.as_ref(), F::IS_FILE));
-        let mut append = AppendOptions { target: Arc::clone(&target), in_place: false };
+        let append = AppendOptions { target: Arc::clone(&target), in_place: false };
         let existing = target.at(Opened::new(&append)).map(|opened| opened.existing)?;
-        append.in_place = false;
         let mut writer = <Self as SerWriter<AppendFile>>::new(AppendFile { target });
         let options = writer.options_mut();
         options.compression = existing.codec.map(compression_of);
@@ -250,7 +250,6 @@ impl fmt::Debug for AppendFile {
 impl fmt::Debug for AppendOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { target, in_place } = self;
-        let path: PathBuf = target.path().to_path_buf();
-        f.debug_struct("AppendOptions").field("path", &path).field("in_place", in_place).finish()
+        f.debug_struct("AppendOptions").field("path", &target.path()).field("in_place", in_place).finish()
     }
 }

@@ -1,7 +1,8 @@
 //! The file that is gone on with: locked, copied or written in place, and given its name.
 
-use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,7 +11,7 @@ use polars_core::prelude::*;
 
 use super::AppendOptions;
 use crate::error::io_error;
-use crate::read::Existing;
+use crate::read::{Existing, check_regular, is_same};
 use crate::write::faults;
 use crate::write::sink::AtomicFile;
 
@@ -37,16 +38,42 @@ pub(in crate::write) struct Opened {
     pub(in crate::write) existing: Existing,
     target: Arc<Target>,
     in_place: bool,
-    /// Its lock goes when it is closed.
-    file: File,
+    file: Locked,
     len: u64,
+}
+
+/// An open file that is locked until this is dropped.
+///
+/// To close it would not do: a process that is being started on another thread holds all open files of this one, and
+/// their locks, until its own program runs.
+struct Locked(File);
+
+impl Deref for Locked {
+    type Target = File;
+
+    fn deref(&self) -> &File {
+        &self.0
+    }
+}
+
+impl DerefMut for Locked {
+    fn deref_mut(&mut self) -> &mut File {
+        &mut self.0
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Without a lock there is nothing to give back, and closing the file gives back the rest.
+        let _ = self.0.unlock();
+    }
 }
 
 /// A file that is being written for, until it is committed. Dropped before that, nothing has been changed, unless it is
 /// written in place.
 pub(crate) struct Appending {
     target: Arc<Target>,
-    file: File,
+    file: Locked,
     len: u64,
     position: u64,
 }
@@ -87,15 +114,26 @@ impl Target {
         }
     }
 
+    /// Opens the file that has the name. To be written as well, since NFS locks no others for one writer alone; a copy can
+    /// be made without.
+    fn open(&self, in_place: bool) -> io::Result<File> {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+        let open = |write| OpenOptions::new().read(true).write(write).open(&self.path);
+        match open(true) {
+            Err(e) if !in_place && matches!(e.kind(), PermissionDenied | ReadOnlyFilesystem) => open(false),
+            opened => opened,
+        }
+    }
+
     /// Opens and locks the file that has the name.
-    fn lock(&self, in_place: bool) -> io::Result<File> {
+    fn lock(&self, in_place: bool) -> io::Result<Locked> {
         for _ in 0..TRIES {
-            let file = OpenOptions::new().read(true).write(in_place).open(&self.path)?;
-            if !file.metadata()?.is_file() {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
-            }
-            match file.try_lock() {
-                Ok(()) => {},
+            // Before it is opened: a FIFO would wait for its other end.
+            check_regular(&std::fs::metadata(&self.path)?)?;
+            let file = self.open(in_place)?;
+            check_regular(&file.metadata()?)?;
+            let file = match file.try_lock() {
+                Ok(()) => Locked(file),
                 Err(TryLockError::WouldBlock) => {
                     return Err(io::Error::new(
                         io::ErrorKind::ResourceBusy,
@@ -103,9 +141,9 @@ impl Target {
                     ));
                 },
                 // Not every filesystem has locks.
-                Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => {},
+                Err(TryLockError::Error(e)) if e.kind() == io::ErrorKind::Unsupported => Locked(file),
                 Err(TryLockError::Error(e)) => return Err(e),
-            }
+            };
             if is_same(&file.metadata()?, &std::fs::metadata(&self.path)?) {
                 return Ok(file);
             }
@@ -185,7 +223,13 @@ impl Appending {
         match out {
             Some(Out::InPlace(file)) => {
                 faults::step()?;
-                file.sync_all()
+                file.sync_all()?;
+                match std::fs::metadata(&self.target.path) {
+                    Ok(now) if is_same(&file.metadata()?, &now) => Ok(()),
+                    _ => Err(io::Error::other(
+                        "another file has its name by now: what was added is in the old one, which has none",
+                    )),
+                }
             },
             Some(Out::Copy(copy)) => {
                 let now = std::fs::metadata(&self.target.path)?;
@@ -207,15 +251,4 @@ impl Drop for Appending {
         // A hidden copy that has not been committed goes.
         drop(target.out().take());
     }
-}
-
-#[cfg(unix)]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    (a.dev(), a.ino()) == (b.dev(), b.ino())
-}
-
-#[cfg(not(unix))]
-fn is_same(a: &Metadata, b: &Metadata) -> bool {
-    a.created().ok() == b.created().ok()
 }

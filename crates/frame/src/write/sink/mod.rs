@@ -147,6 +147,13 @@ impl AtomicFile {
         old: &mut File,
         then: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> io::Result<()> {
+        if matches!(self.stage, Stage::Straight) {
+            // Written straight, it would be copied behind itself for ever.
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "its name leads to what a process has open, which cannot be replaced: name the file itself",
+            ));
+        }
         let begun = self.open().and_then(|file| {
             faults::step()?;
             // All of it, since filesystems share whole files rather than parts.
