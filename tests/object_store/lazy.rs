@@ -295,3 +295,21 @@ fn a_target_is_committed_when_all_has_been_written_and_not_before() {
     failing.sink_ipc_file(target, IpcSinkOptions::default()).unwrap_err();
     assert!(!letter.0.lock().unwrap().1);
 }
+
+/// A box of the type itself is committed as well: nobody would look for a sink that ends well and leaves nothing.
+#[test]
+fn an_object_in_a_box_of_its_own_type_is_committed() {
+    use floe::cloud::{BlockingObjectFile, ObjectFile};
+    let store = Watched::new(InMemory::new());
+    let object = BlockingObjectFile::new(ObjectFile::create(Arc::clone(&store) as _, "a.arrow"));
+    let df = frame(100);
+    df.clone().lazy().sink_ipc_file(Box::new(object), IpcSinkOptions::default()).unwrap();
+    let object = run(open(&store, IpcIndexOptions::default())).unwrap();
+    assert_frames_equal(&run(object.read().collect()).unwrap(), &df);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.arrow");
+    let file = floe::AtomicFile::create(&path).unwrap();
+    df.clone().lazy().sink_ipc_file(Box::new(file), IpcSinkOptions::default()).unwrap();
+    assert_frames_equal(&IpcReader::new(std::fs::File::open(&path).unwrap()).finish().unwrap(), &df);
+}

@@ -41,6 +41,9 @@ fn a_file_of_others_takes_its_end_and_runs_of_heads() {
         open(&store, options).await.unwrap();
         let (requests, read) = store.take_gets();
         assert!(requests >= 300 && read < 200_000, "{requests} requests, {read} bytes");
+        // Some at a time: one after another takes as many round trips, all at once is too much for a server.
+        let most = store.most_in_flight();
+        assert!((8..=16).contains(&most), "{most} requests at a time");
     });
 }
 

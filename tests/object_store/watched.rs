@@ -249,6 +249,7 @@ impl MultipartUpload for WatchedUpload {
     async fn complete(&mut self) -> Result<PutResult> {
         self.shared.note(Request::Complete);
         self.shared.fault("complete").await?;
+        tokio::task::yield_now().await;
         self.inner.complete().await
     }
 

@@ -45,7 +45,7 @@ pub(crate) use self::stores::*;
 #[cfg(feature = "cloud")]
 mod stores {
     use std::fs::File;
-    use std::io::{self, Read, Write};
+    use std::io;
     use std::path::PathBuf;
     use std::sync::Arc;
 
@@ -93,22 +93,13 @@ mod stores {
         floe_object_store::open_indexes(objects.collect::<PolarsResult<_>>()?, options)
     }
 
-    /// Bytes that are copied at a time.
-    const COPIED: usize = 1 << 20;
-
     /// Puts a file into a store.
     pub(crate) fn upload(file: &Path, to: Object) -> PolarsResult<()> {
         let copy = || -> io::Result<()> {
-            let mut from = File::open(file)?;
             let mut object = BlockingObjectFile::new(ObjectFile::create(to.store, to.path));
-            let mut piece = vec![0; COPIED];
-            loop {
-                let len = from.read(&mut piece)?;
-                if len == 0 {
-                    return object.commit();
-                }
-                object.write_all(piece.get(..len).unwrap_or_default())?;
-            }
+            // In its own pieces of 8 KiB, which gather in the object's parts.
+            io::copy(&mut File::open(file)?, &mut object)?;
+            object.commit()
         };
         copy().map_err(|error| io_error(error, file))
     }

@@ -1,5 +1,6 @@
 //! Where a sink writes to.
 
+use std::any::Any;
 use std::fmt;
 use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,8 @@ pub struct SinkTarget(Kind);
 
 /// A [`Write`] whose bytes appear only when all of them have been written: what sinks commit in the end. Dropped before
 /// that, it leaves nothing.
+///
+/// Hand it to a sink as a `Box<dyn CommitWrite>`: a box of the type itself is a plain `Write`, which is not committed.
 ///
 /// ```
 /// use floe_lazy::{CommitWrite, SinkTarget};
@@ -254,8 +257,25 @@ impl From<Box<dyn Write + Send + Sync>> for SinkTarget {
     }
 }
 
+/// Floe's own files and objects are committed also when they come in a box of their type.
 impl<W: Write + Send + 'static> From<Box<W>> for SinkTarget {
     fn from(writer: Box<W>) -> Self {
-        Self(Kind::Writer(writer))
+        let mut writer = Some(writer);
+        if let Some(file) = taken::<AtomicFile, W>(&mut writer) {
+            return Self(Kind::Committed(file));
+        }
+        #[cfg(feature = "cloud")]
+        if let Some(object) = taken::<floe_object_store::BlockingObjectFile, W>(&mut writer) {
+            return Self(Kind::Committed(object));
+        }
+        match writer {
+            Some(writer) => Self(Kind::Writer(writer)),
+            None => unreachable!("a writer is taken only where this returns"),
+        }
     }
+}
+
+/// The writer, if it is a `T`.
+fn taken<T: 'static, W: 'static>(writer: &mut Option<Box<W>>) -> Option<Box<T>> {
+    (writer as &mut dyn Any).downcast_mut::<Option<Box<T>>>().and_then(Option::take)
 }

@@ -161,16 +161,13 @@ impl ObjectFile {
         while let Some(sent) = self.parts.join_next().await {
             outcome(sent)?;
         }
-        match std::mem::replace(&mut self.upload, Upload::None) {
-            Upload::Open(mut upload) => match upload.complete().await {
-                Ok(_) => Ok(()),
-                Err(error) => {
-                    self.upload = Upload::Open(upload);
-                    Err(store_error(error))
-                },
-            },
-            Upload::None | Upload::Starting(_) => Err(io::Error::other("the upload has not begun")),
-        }
+        // It stays in place until the store has answered: a call that is dropped meanwhile aborts it.
+        let Upload::Open(upload) = &mut self.upload else {
+            return Err(io::Error::other("the upload has not begun"));
+        };
+        upload.complete().await.map_err(store_error)?;
+        self.upload = Upload::None;
+        Ok(())
     }
 
     /// Whether the part that is being filled is full.
@@ -204,8 +201,7 @@ impl ObjectFile {
     async fn abort_upload(&mut self) -> io::Result<()> {
         // First those on their way: a part that came after the abort would stay.
         self.parts.shutdown().await;
-        let upload = std::mem::replace(&mut self.upload, Upload::None);
-        abort(upload).await.map_err(store_error)
+        abort(&mut self.upload).await.map_err(store_error)
     }
 
     /// Sends the buffer as a part, once there is room for it among those in flight.
@@ -263,16 +259,17 @@ fn outcome(sent: Result<object_store::Result<()>, JoinError>) -> io::Result<()> 
     }
 }
 
-async fn abort(upload: Upload) -> object_store::Result<()> {
-    match upload {
-        Upload::None => Ok(()),
-        // Whether the store has begun it is only known when it has answered.
-        Upload::Starting(starting) => match starting.await {
-            Ok(mut upload) => upload.abort().await,
-            Err(_) => Ok(()),
-        },
-        Upload::Open(mut upload) => upload.abort().await,
+/// Aborts an upload, which stays where it is until the store has answered.
+async fn abort(upload: &mut Upload) -> object_store::Result<()> {
+    // Whether the store has begun it is only known when it has answered.
+    if let Upload::Starting(starting) = upload {
+        *upload = starting.await.map_or(Upload::None, Upload::Open);
     }
+    if let Upload::Open(open) = upload {
+        open.abort().await?;
+    }
+    *upload = Upload::None;
+    Ok(())
 }
 
 impl AsyncWrite for ObjectFile {
@@ -297,13 +294,13 @@ impl AsyncWrite for ObjectFile {
 
 impl Drop for ObjectFile {
     fn drop(&mut self) {
-        let upload = std::mem::replace(&mut self.upload, Upload::None);
+        let mut upload = std::mem::replace(&mut self.upload, Upload::None);
         if let (Some(runtime), false) = (&self.runtime, matches!(upload, Upload::None)) {
             let mut parts = std::mem::take(&mut self.parts);
             runtime.spawn(async move {
                 parts.shutdown().await;
                 // There is nobody left to tell.
-                let _ = abort(upload).await;
+                let _ = abort(&mut upload).await;
             });
         }
     }

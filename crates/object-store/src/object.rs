@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use floe_frame::{IpcIndex, IpcIndexBuilder, IpcIndexOptions, join_ranges};
-use futures_util::future::try_join_all;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStore};
 use polars_core::prelude::*;
@@ -11,6 +13,9 @@ use polars_core::prelude::*;
 use crate::error::placed;
 use crate::read::IpcObjectRead;
 use crate::remote::Remote;
+
+/// Requests for heads that are on their way at a time.
+const REQUESTS_TO_OPEN: usize = 16;
 
 /// An Arrow IPC file or stream in an object store, opened: any columns of any batches or rows can be read, from any task.
 ///
@@ -131,7 +136,7 @@ impl IpcObject {
     async fn feed(
         remote: &Remote,
         start: u64,
-        tail: bytes::Bytes,
+        tail: Bytes,
         options: IpcIndexOptions,
     ) -> PolarsResult<(IpcIndexBuilder, u64)> {
         let gap = options.gap_bytes();
@@ -147,7 +152,9 @@ impl IpcObject {
                 return Ok((builder, bytes));
             }
             bytes += ranges.iter().map(|range| range.end - range.start).sum::<u64>();
-            let parts = try_join_all(ranges.iter().map(|range| remote.get(range.clone()))).await?;
+            let gets: Vec<BoxFuture<'_, PolarsResult<Bytes>>> =
+                ranges.iter().map(|range| remote.get(range.clone()).boxed()).collect();
+            let parts: Vec<Bytes> = stream::iter(gets).buffered(REQUESTS_TO_OPEN).try_collect().await?;
             for (range, part) in ranges.into_iter().zip(parts) {
                 builder.give(range, part)?;
             }

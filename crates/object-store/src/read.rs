@@ -179,7 +179,8 @@ impl Reader {
         let mut plans = Vec::with_capacity(group.len());
         for piece in &group {
             let plan = self.object.index.plan(piece.batch..piece.batch + 1, &self.columns);
-            plans.push(plan.map_err(|e| placed(path, e))?);
+            let plan = plan.map_err(|e| placed(path, e))?;
+            plans.push(plan.with_rows(piece.rows.start, piece.rows.len()));
         }
         loop {
             let needed: Vec<Range<u64>> = plans.iter().flat_map(ReadPlan::needed).collect();
@@ -194,10 +195,8 @@ impl Reader {
                 }
             }
         }
-        let decode = move || {
-            let frames = plans.into_iter().zip(group).map(|(plan, piece)| cut(plan.decode()?, &piece));
-            frames.collect::<PolarsResult<Vec<DataFrame>>>()
-        };
+        let decode =
+            move || plans.into_iter().map(ReadPlan::decode).collect::<PolarsResult<Vec<DataFrame>>>();
         offload(decode).await?.map_err(|e| placed(path, e))
     }
 
@@ -225,18 +224,6 @@ fn part(parts: &BTreeMap<u64, Bytes>, range: &Range<u64>) -> PolarsResult<Bytes>
     slice.ok_or_else(
         || polars_err!(ComputeError: "bytes {} to {} have not been fetched", range.start, range.end),
     )
-}
-
-/// The rows of a batch that are wanted.
-fn cut(df: DataFrame, piece: &Piece) -> PolarsResult<DataFrame> {
-    if piece.rows == (0..df.height()) {
-        return Ok(df);
-    }
-    let first = i64::try_from(piece.rows.start)
-        .map_err(|_| polars_err!(OutOfBounds: "row {} is out of range", piece.rows.start))?;
-    // Not `DataFrame::slice`, which forgets the height of a frame without columns.
-    let columns = df.columns().iter().map(|column| column.slice(first, piece.rows.len())).collect();
-    DataFrame::new(piece.rows.len(), columns)
 }
 
 /// Frames of an object, as they come. Made by [`IpcObjectRead::stream`].

@@ -1,5 +1,6 @@
 //! The files that are in a folder already, and their fate.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -34,11 +35,9 @@ pub(super) fn not_empty(found: &str) -> String {
 }
 
 /// Whether a file of this name, in these folders below the base, is replaced.
-#[cfg(feature = "cloud")]
-pub(super) fn is_replaced(name: &Path, folders: &[String]) -> bool {
+pub(super) fn is_replaced<'a>(name: &Path, mut folders: impl Iterator<Item = &'a OsStr>) -> bool {
     let suffix = name.extension().and_then(|suffix| suffix.to_str());
-    folders.iter().all(|folder| is_key(folder.as_ref()))
-        && suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix))
+    folders.all(is_key) && suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix))
 }
 
 /// The files that are to be replaced. Those that a killed process has left behind are removed at once.
@@ -46,9 +45,8 @@ pub(super) fn outdated(base: &Path) -> PolarsResult<Vec<PathBuf>> {
     let mut outdated = Vec::new();
     walk(base, &mut |path| {
         let folders = path.strip_prefix(base).unwrap_or(path).parent();
-        let is_ours = folders.into_iter().flat_map(Path::components).all(|folder| is_key(folder.as_os_str()));
-        let suffix = path.extension().and_then(|suffix| suffix.to_str());
-        if is_ours && suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix)) {
+        if is_replaced(path, folders.into_iter().flat_map(Path::components).map(|folder| folder.as_os_str()))
+        {
             outdated.push(path.to_path_buf());
         }
         true
@@ -58,7 +56,7 @@ pub(super) fn outdated(base: &Path) -> PolarsResult<Vec<PathBuf>> {
     Ok(outdated)
 }
 
-fn is_key(folder: &std::ffi::OsStr) -> bool {
+fn is_key(folder: &OsStr) -> bool {
     folder.as_encoded_bytes().contains(&b'=')
 }
 

@@ -8,6 +8,7 @@
 //! files are made on the local disk first, as those of any folder are: when the query fails nothing has been sent.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -103,10 +104,10 @@ impl Stored {
         let before: BTreeSet<&ObjectPath> = before.iter().collect();
         let done = Mutex::new(Vec::new());
         let uploaded = in_parallel(files, |(file, (relative, key))| {
-            upload(file, Object { store: self.at.store.clone(), path: key.clone() })
-                .map_err(|error| at_path(error, &below(&self.base, relative)))?;
+            // Before it is tried: a store may have done what it says has failed, or says nothing of.
             done.lock().unwrap_or_else(PoisonError::into_inner).push(key.clone());
-            Ok(())
+            upload(file, Object { store: self.at.store.clone(), path: key.clone() })
+                .map_err(|error| at_path(error, &below(&self.base, relative)))
         });
         let Err(error) = uploaded else { return Ok(()) };
         let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -116,7 +117,9 @@ impl Stored {
         Err(error.wrap_msg(|msg| match (removed, replaced.as_slice()) {
             (Ok(()), []) => format!("{msg}; all objects are as they were before"),
             (Ok(()), replaced) => {
-                format!("{msg}; new objects have been removed, but for {replaced:?}, which were replaced")
+                format!(
+                    "{msg}; new objects have been removed, but for {replaced:?}, which may have been replaced"
+                )
             },
             (Err(error), _) => format!("{msg}; objects that had been written could not be removed: {error}"),
         }))
@@ -128,7 +131,7 @@ impl Stored {
         let is_outdated = |path: &&ObjectPath| {
             let relative = self.relative(path);
             let Some((name, folders)) = relative.split_last() else { return false };
-            !new.contains(path) && existing::is_replaced(Path::new(name), folders)
+            !new.contains(path) && existing::is_replaced(Path::new(name), folders.iter().map(OsStr::new))
         };
         let outdated = before.iter().filter(is_outdated).cloned().collect();
         let removed = delete(self.at.store.clone(), outdated).map_err(|error| self.failed(error));
