@@ -92,6 +92,8 @@ fn planned(bytes: &[u8]) -> PolarsResult<DataFrame> {
         builder.give(range.clone(), get(range))?;
     }
     let index = builder.finish()?;
+    // A plan of no batches needs no dictionaries, so it says nothing of them. Readers look at all of them.
+    polars_ensure!(index.num_record_batches() > 0, NoData: "no batches");
     let columns: Vec<usize> = (0..index.column_names().len()).collect();
     let mut plan = index.plan(0..index.num_record_batches(), &columns)?;
     while let Some(range) = plan.needed().first() {
