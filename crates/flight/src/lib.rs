@@ -1,0 +1,1 @@
+//! Polars DataFrames over Arrow Flight.

@@ -1,0 +1,1 @@
+//! An HTTP API for Polars tables that answers in Arrow IPC streams.
