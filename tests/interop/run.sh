@@ -42,6 +42,18 @@ need_python() {
     has_python || missing "pyarrow, Polars and nanoarrow cannot be installed: $(tail -1 "$out/why")"
 }
 
+has_engines() {
+    "$python" -c 'import datafusion, duckdb; assert (datafusion.__version__, duckdb.__version__) == ("55.0.0", "2.0.1")' \
+        2>"$out/why"
+}
+
+# Of these versions: the page says what they can do.
+need_engines() {
+    has_engines && return
+    "$cache/venv/bin/pip" install --quiet --disable-pip-version-check 'datafusion==55.0.0' 'duckdb==2.0.1' >&2
+    has_engines || missing "DataFusion and DuckDB cannot be installed: $(tail -1 "$out/why")"
+}
+
 has_npm() {
     local modules=$FLOE_NPM/node_modules
     [ -d "$modules/apache-arrow" ] && [ -d "$modules/lz4js" ] && [ -d "$modules/fzstd" ]
@@ -79,6 +91,7 @@ if need_python; then
     run "$interop" read "$out/polars"
     run "$python" nanoarrow_read.py "$out/floe"
     run "$python" cli_goldens.py "$floe"
+    need_engines && run "$python" engines.py "$floe" "$root/docs/engines.md"
 fi
 if need_npm; then
     run node arrow_js.mjs read "$out/floe"

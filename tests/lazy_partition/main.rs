@@ -1,5 +1,6 @@
 //! A query into many files: by keys and by size, and what other readers make of the folders.
 
+mod committed;
 mod existing;
 mod types;
 

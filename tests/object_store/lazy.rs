@@ -313,3 +313,31 @@ fn an_object_in_a_box_of_its_own_type_is_committed() {
     df.clone().lazy().sink_ipc_file(Box::new(file), IpcSinkOptions::default()).unwrap();
     assert_frames_equal(&IpcReader::new(std::fs::File::open(&path).unwrap()).finish().unwrap(), &df);
 }
+
+#[test]
+fn objects_of_a_call_are_visible_together_to_who_asks_for_it() {
+    let store = store_at("committed");
+    let df = frame(4_000);
+    let adding = IpcSinkOptions::default().with_existing(ExistingFiles::Add);
+    let sink = |options: IpcSinkOptions| {
+        let by = PartitionBy::MaxRows(1_000);
+        df.clone().lazy().sink_ipc_partitioned("hdfs://committed/set", by, options)
+    };
+    sink(adding.clone()).unwrap();
+    let committed = || IpcScanOptions::default().with_committed_only(true).with_index_cache(false);
+    let rows = |options: IpcScanOptions| {
+        scan_ipc_file("hdfs://committed/set/", options).unwrap().collect().unwrap().height()
+    };
+    let error = scan_ipc_file("hdfs://committed/set/", committed()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("found nothing to scan"), "{error}");
+    sink(adding.clone().with_commit_marker(true)).unwrap();
+    assert_eq!(rows(committed()), 4_000);
+    // The marker is the last to be written, and what fails before has none.
+    let before = keys(&store).len();
+    store.fail(|number, what| (what == "put" && number >= 2).then_some(Fault::Unavailable));
+    sink(adding.clone().with_commit_marker(true)).unwrap_err();
+    store.fail_no_more();
+    assert_eq!((keys(&store).len(), rows(committed())), (before, 4_000));
+    sink(adding.with_existing(ExistingFiles::Replace).with_commit_marker(true)).unwrap();
+    assert_eq!((keys(&store).len(), rows(committed())), (5, 4_000));
+}

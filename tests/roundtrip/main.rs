@@ -1,5 +1,6 @@
 //! floe reads its own output: any frame, any options, any way of reading.
 
+mod interop;
 mod parts;
 mod threads;
 

@@ -39,6 +39,7 @@
 mod batch_sizing;
 mod batches;
 mod cloud;
+mod committed;
 mod error;
 mod hive;
 mod options;

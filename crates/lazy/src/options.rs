@@ -57,6 +57,7 @@ type OnProgress = Arc<dyn Fn(Progress) + Send + Sync>;
 pub struct IpcSinkOptions {
     compression: Option<IpcCompression>,
     compat_level: Option<CompatLevel>,
+    interop: bool,
     record_batch_size: Option<usize>,
     maintain_order: bool,
     statistics: bool,
@@ -65,6 +66,7 @@ pub struct IpcSinkOptions {
     schema_metadata: Option<Arc<Metadata>>,
     include_keys: bool,
     existing: ExistingFiles,
+    commit_marker: bool,
     progress: Option<OnProgress>,
     cloud: Cloud,
 }
@@ -74,6 +76,7 @@ impl Default for IpcSinkOptions {
         Self {
             compression: None,
             compat_level: None,
+            interop: false,
             record_batch_size: None,
             maintain_order: true,
             statistics: false,
@@ -82,6 +85,7 @@ impl Default for IpcSinkOptions {
             schema_metadata: None,
             include_keys: false,
             existing: ExistingFiles::Error,
+            commit_marker: false,
             progress: None,
             cloud: None,
         }
@@ -113,6 +117,21 @@ impl IpcSinkOptions {
     /// ```
     pub fn with_compat_level(mut self, compat_level: CompatLevel) -> Self {
         self.compat_level = Some(compat_level);
+        self
+    }
+
+    /// Write only what every Arrow engine can query, as
+    /// [`IpcWriter::with_interop`](floe_frame::FrameWriter::with_interop) does: the oldest compat level, categoricals and
+    /// enums as strings, and an error for 128-bit integers. Defaults to false.
+    ///
+    /// ```
+    /// use floe_lazy::IpcSinkOptions;
+    ///
+    /// let options = IpcSinkOptions::default().with_interop(true);
+    /// # let _ = options;
+    /// ```
+    pub fn with_interop(mut self, interop: bool) -> Self {
+        self.interop = interop;
         self
     }
 
@@ -227,6 +246,22 @@ impl IpcSinkOptions {
         self
     }
 
+    /// When all files of a partitioned sink are in place, write a marker that names them: `.committed-<id>.json` in the
+    /// folder. Scans with [`with_committed_only`](crate::IpcScanOptions::with_committed_only) take the files that markers
+    /// name. So they see all files of a call or none, also while other processes write, and after one that was killed.
+    /// Defaults to false. Other sinks write one file, which appears as a whole anyway.
+    ///
+    /// ```
+    /// use floe_lazy::{ExistingFiles, IpcSinkOptions};
+    ///
+    /// let options = IpcSinkOptions::default().with_existing(ExistingFiles::Add).with_commit_marker(true);
+    /// # let _ = options;
+    /// ```
+    pub fn with_commit_marker(mut self, commit_marker: bool) -> Self {
+        self.commit_marker = commit_marker;
+        self
+    }
+
     /// Called after every write of record batches, by the thread that writes: its time is added to the sink's.
     ///
     /// ```
@@ -262,6 +297,10 @@ impl IpcSinkOptions {
         &self.cloud
     }
 
+    pub(crate) fn commit_marker(&self) -> bool {
+        self.commit_marker
+    }
+
     pub(crate) fn existing(&self) -> ExistingFiles {
         self.existing
     }
@@ -269,6 +308,7 @@ impl IpcSinkOptions {
     /// The same for a folder on this machine, which is empty: files get names as there would be others, if there are.
     pub(crate) fn for_local_files(mut self) -> Self {
         self.cloud = None;
+        self.commit_marker = false;
         if self.existing == ExistingFiles::Replace {
             self.existing = ExistingFiles::Error;
         }
@@ -281,6 +321,7 @@ impl fmt::Debug for IpcSinkOptions {
         let Self {
             compression,
             compat_level,
+            interop,
             record_batch_size,
             maintain_order,
             statistics,
@@ -289,6 +330,7 @@ impl fmt::Debug for IpcSinkOptions {
             schema_metadata,
             include_keys,
             existing,
+            commit_marker,
             progress,
             // It has credentials.
             cloud: _,
@@ -296,6 +338,7 @@ impl fmt::Debug for IpcSinkOptions {
         f.debug_struct("IpcSinkOptions")
             .field("compression", compression)
             .field("compat_level", compat_level)
+            .field("interop", interop)
             .field("record_batch_size", record_batch_size)
             .field("maintain_order", maintain_order)
             .field("statistics", statistics)
@@ -304,6 +347,7 @@ impl fmt::Debug for IpcSinkOptions {
             .field("schema_metadata", schema_metadata)
             .field("include_keys", include_keys)
             .field("existing", existing)
+            .field("commit_marker", commit_marker)
             .field("progress", &progress.is_some())
             .finish()
     }
@@ -315,6 +359,7 @@ pub(crate) struct Parts {
     pub(crate) maintain_order: bool,
     pub(crate) include_keys: bool,
     pub(crate) existing: ExistingFiles,
+    pub(crate) commit_marker: bool,
     pub(crate) progress: Reporter,
     pub(crate) cloud: Cloud,
 }
@@ -324,6 +369,7 @@ pub(crate) struct Parts {
 pub(crate) struct Encoding {
     compression: Option<IpcCompression>,
     compat_level: Option<CompatLevel>,
+    interop: bool,
     pub(crate) record_batch_size: Option<usize>,
     statistics: bool,
     unreferenced_data: bool,
@@ -336,6 +382,7 @@ impl IpcSinkOptions {
         let Self {
             compression,
             compat_level,
+            interop,
             record_batch_size,
             maintain_order,
             statistics,
@@ -344,6 +391,7 @@ impl IpcSinkOptions {
             schema_metadata,
             include_keys,
             existing,
+            commit_marker,
             progress,
             cloud,
         } = self;
@@ -351,6 +399,7 @@ impl IpcSinkOptions {
         let encoding = Encoding {
             compression,
             compat_level,
+            interop,
             record_batch_size,
             statistics,
             unreferenced_data,
@@ -358,7 +407,7 @@ impl IpcSinkOptions {
             schema_metadata,
         };
         let progress = Reporter { report: progress, last: 0 };
-        Parts { encoding, maintain_order, include_keys, existing, progress, cloud }
+        Parts { encoding, maintain_order, include_keys, existing, commit_marker, progress, cloud }
     }
 }
 
@@ -377,31 +426,29 @@ impl Encoding {
         schema: &Schema,
     ) -> PolarsResult<Writer<W>> {
         match format {
-            Format::Stream => {
-                self.begin(IpcStreamWriter::new(output), CompatLevel::oldest(), schema).map(Writer::Stream)
-            },
-            Format::File => {
-                self.begin(IpcWriter::new(output), CompatLevel::newest(), schema).map(Writer::File)
-            },
+            Format::Stream => self.begin(IpcStreamWriter::new(output), schema).map(Writer::Stream),
+            Format::File => self.begin(IpcWriter::new(output), schema).map(Writer::File),
         }
     }
 
-    /// A writer with these options; `level` is the format's own, if none was asked for.
+    /// A writer with these options.
     fn begin<W: Write, F: WriteFormat>(
         &self,
         writer: FrameWriter<W, F>,
-        level: CompatLevel,
         schema: &Schema,
     ) -> PolarsResult<BatchWriter<W, F>> {
         let mut writer = writer
             .with_compression(self.compression)
-            .with_compat_level(self.compat_level.unwrap_or(level))
+            .with_interop(self.interop)
             .with_record_batch_size(Some(self.record_batch_size.unwrap_or(usize::MAX)))
             // Which buffers a query puts strings in depends on its threads.
             .with_canonical_views(true)
             .with_statistics(self.statistics)
             .with_unreferenced_data(self.unreferenced_data)
             .with_record_batch_statistics(self.record_batch_statistics);
+        if let Some(level) = self.compat_level {
+            writer = writer.with_compat_level(level);
+        }
         if let Some(metadata) = &self.schema_metadata {
             writer.set_custom_schema_metadata(Arc::clone(metadata));
         }

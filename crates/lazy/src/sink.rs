@@ -169,7 +169,7 @@ fn sink(
     format: Format,
 ) -> PolarsResult<WriteSummary> {
     // Without keys there is nothing to leave out, and there is no folder.
-    let Parts { encoding, maintain_order, include_keys: _, existing: _, progress, cloud } =
+    let Parts { encoding, maintain_order, progress, cloud, include_keys: _, existing: _, commit_marker: _ } =
         options.into_parts();
     let schema = lf.collect_schema()?;
     let sizing = BatchSizing::for_batches(encoding.record_batch_size, &schema);

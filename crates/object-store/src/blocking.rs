@@ -10,7 +10,7 @@ use bytes::Bytes;
 use floe_frame::{Buffer, IpcIndex, IpcIndexOptions, RangedSource};
 use futures_util::future::BoxFuture;
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::ObjectStore;
+use object_store::{ObjectStore, ObjectStoreExt as _};
 use polars_core::prelude::*;
 use polars_core::runtime::ASYNC;
 
@@ -194,6 +194,15 @@ pub fn list(
     let mut found = wait(listing)?.map_err(store_error)?;
     found.sort_unstable();
     Ok(found)
+}
+
+/// All bytes of a small object.
+///
+/// # Errors
+/// When there is none, or the store fails.
+#[doc(hidden)]
+pub fn read(store: Arc<dyn ObjectStore>, path: object_store::path::Path) -> io::Result<Bytes> {
+    wait(async move { store.get(&path).await?.bytes().await })?.map_err(store_error)
 }
 
 /// Removes objects. One that is not there any more is none to remove.

@@ -123,6 +123,11 @@ impl<W, F: WriteFormat> AsyncFrameWriter<W, F> {
         self.options(|options| options.with_compat_level(compat_level))
     }
 
+    /// Write only what every Arrow engine can query: see [`with_interop`](FrameWriter::with_interop).
+    pub fn with_interop(self, interop: bool) -> Self {
+        self.options(|options| options.with_interop(interop))
+    }
+
     /// Rows per record batch; without, a frame is a batch unless it is large.
     pub fn with_record_batch_size(self, record_batch_size: impl Into<Option<usize>>) -> Self {
         let record_batch_size = record_batch_size.into();

@@ -45,7 +45,8 @@ pub(crate) struct Options {
     #[cfg(feature = "frame")]
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     pub(crate) columns: Option<Vec<String>>,
-    /// How strings are written: `oldest` for every reader, `newest` as views
+    /// How types are written: strings by `oldest` for every reader, by `newest` as views; by `interop` only what every
+    /// engine can query, so categoricals become strings
     #[cfg(feature = "frame")]
     #[arg(long, value_enum)]
     pub(crate) compat: Option<Compat>,
@@ -67,12 +68,13 @@ pub(crate) struct Options {
     pub(crate) partition_by: Option<Vec<String>>,
 }
 
-/// Levels of compatibility, as Polars counts them.
+/// Levels of compatibility, as Polars counts them, and what other engines can query.
 #[cfg(feature = "frame")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Compat {
     Oldest,
     Newest,
+    Interop,
 }
 
 fn codec(text: &str) -> std::result::Result<Recompression, String> {

@@ -110,6 +110,7 @@ fn partition(
     sink = match options.compat {
         Some(Compat::Oldest) => sink.with_compat_level(CompatLevel::oldest()),
         Some(Compat::Newest) => sink.with_compat_level(CompatLevel::newest()),
+        Some(Compat::Interop) => sink.with_interop(true),
         None => sink,
     };
     let done = interruptible(lf).sink_ipc_partitioned(output, PartitionBy::Keys(keys), sink);

@@ -234,6 +234,7 @@ fn write(
             writer = match compat {
                 Some(Compat::Oldest) => writer.with_compat_level(CompatLevel::oldest()),
                 Some(Compat::Newest) => writer.with_compat_level(CompatLevel::newest()),
+                Some(Compat::Interop) => writer.with_interop(true),
                 None => writer,
             };
             if let Some(wire) = fields {

@@ -17,6 +17,7 @@
 //! Neighbours: `submit` starts batches, `small` skips all that for tiny ones, `dictionary_writer` puts dictionaries in
 //! front of the batches that use them.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ use super::dictionary_builder::DictionaryBuilders;
 use super::emit::{Container, Emitter};
 use super::group::EncodeConfig;
 use super::in_flight::{Encoded, InFlight};
+use super::interop::Interop;
 use super::message_sink::MessageSink;
 use super::options::{Options, codec};
 use super::output::Output;
@@ -57,6 +59,8 @@ pub(crate) struct Engine<S> {
     footer_before: KeyValues,
     /// The file that this writer goes on with, if any.
     appending: Option<Appending>,
+    /// How frames are changed before they are written, if they are.
+    pub(super) interop: Option<Interop>,
     pub(super) batch_size: Option<usize>,
     /// Whether sortedness flags are written.
     pub(super) flags: bool,
@@ -75,7 +79,9 @@ impl<S: MessageSink> Engine<S> {
         let Options {
             container,
             compression,
-            compat_level,
+            // `level` takes both into account.
+            compat_level: _,
+            interop,
             record_batch_size,
             record_batch_statistics,
             statistics,
@@ -88,9 +94,12 @@ impl<S: MessageSink> Engine<S> {
             field_metadata,
             append,
         } = options;
+        let level = options.level()?;
+        let interop = interop.then(|| Interop::new(schema)).transpose()?;
+        let schema = interop.as_ref().map_or(schema, |interop| &interop.written);
         let existing = append.as_ref().map(|append| append.open(schema, options)).transpose()?;
         let schema = match &existing {
-            None => WriteSchema::new(schema, *compat_level, schema_metadata.as_deref(), field_metadata)?,
+            None => WriteSchema::new(schema, level, schema_metadata.as_deref(), field_metadata)?,
             Some(opening) => opening.schema.clone(),
         };
         let compression = compression.map(codec);
@@ -127,6 +136,7 @@ impl<S: MessageSink> Engine<S> {
             footer_metadata: None,
             footer_before,
             appending,
+            interop,
             batch_size: *record_batch_size,
             flags: *record_batch_statistics,
             statistics: statistics_log,
@@ -142,8 +152,14 @@ impl<S: MessageSink> Engine<S> {
         })
     }
 
+    /// The schema of the frames that are given to it.
     pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.config.schema.polars
+        self.interop.as_ref().map_or(&self.config.schema.polars, |interop| &interop.given)
+    }
+
+    /// The frame that is written for one that is given.
+    pub(super) fn as_written<'a>(&self, df: &'a DataFrame) -> PolarsResult<Cow<'a, DataFrame>> {
+        self.interop.as_ref().map_or(Ok(Cow::Borrowed(df)), |interop| interop.convert(df))
     }
 
     pub(crate) fn summary(&self) -> WriteSummary {
@@ -166,6 +182,7 @@ impl<S: MessageSink> Engine<S> {
     /// Writes a whole frame: dictionaries first, then batches. For frames that are all there is.
     pub(crate) fn write_whole(&mut self, df: &DataFrame) -> PolarsResult<()> {
         self.guarded(|this| {
+            let df = &*this.as_written(df)?;
             if let Some(chunks) = this.small(df, true) {
                 return this.write_small(df, &chunks, &KeyValues::new());
             }

@@ -20,6 +20,7 @@ mod faults;
 mod format;
 mod group;
 mod in_flight;
+mod interop;
 mod message;
 mod message_encoder;
 mod message_queue;

@@ -15,7 +15,10 @@ use crate::options::Metadata;
 pub(crate) struct Options {
     pub(crate) container: Container,
     pub(crate) compression: Option<IpcCompression>,
-    pub(crate) compat_level: CompatLevel,
+    /// The level that was asked for.
+    pub(crate) compat_level: Option<CompatLevel>,
+    /// Whether only types are written that every engine can query.
+    pub(crate) interop: bool,
     pub(crate) record_batch_size: Option<usize>,
     pub(crate) record_batch_statistics: bool,
     pub(crate) statistics: bool,
@@ -36,10 +39,8 @@ impl Options {
         Self {
             container,
             compression: None,
-            compat_level: match container {
-                Container::Stream => CompatLevel::oldest(),
-                Container::File => CompatLevel::newest(),
-            },
+            compat_level: None,
+            interop: false,
             record_batch_size: None,
             record_batch_statistics: false,
             statistics: false,
@@ -52,6 +53,23 @@ impl Options {
             field_metadata: Vec::new(),
             append: None,
         }
+    }
+
+    /// The level that is written.
+    ///
+    /// # Errors
+    /// When another level was asked for than `interop` has.
+    pub(crate) fn level(&self) -> PolarsResult<CompatLevel> {
+        let default = match self.container {
+            _ if self.interop => CompatLevel::oldest(),
+            Container::Stream => CompatLevel::oldest(),
+            Container::File => CompatLevel::newest(),
+        };
+        polars_ensure!(
+            !self.interop || self.compat_level.is_none_or(|level| level == default),
+            InvalidOperation: "with_interop writes the oldest compat level: leave out with_compat_level"
+        );
+        Ok(self.compat_level.unwrap_or(default))
     }
 
     /// Sets metadata of a column, in place of earlier metadata.

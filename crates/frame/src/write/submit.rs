@@ -23,6 +23,7 @@ const MAX_TASKS_PER_THREAD: usize = 8;
 impl<S: MessageSink> Engine<S> {
     /// Starts work on a frame. `waits` says whether the caller waits for it.
     pub(super) fn submit(&mut self, df: &DataFrame, metadata: &KeyValues, waits: bool) -> PolarsResult<()> {
+        let df = &*self.as_written(df)?;
         if let Some(chunks) = self.small(df, waits) {
             return self.write_small(df, &chunks, metadata);
         }

@@ -106,7 +106,30 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
     /// # let _ = writer;
     /// ```
     pub fn with_compat_level(mut self, compat_level: CompatLevel) -> Self {
-        self.options.compat_level = compat_level;
+        self.options.compat_level = Some(compat_level);
+        self
+    }
+
+    /// Write only what every Arrow engine can query (DataFusion, Ballista, DuckDB, pyarrow's datasets): the oldest compat
+    /// level, and categoricals and enums as strings, at every depth. Defaults to false. `docs/engines.md` says which
+    /// engine reads which type.
+    ///
+    /// Writing fails, before the first byte, if a column holds 128-bit integers, which Arrow does not have, or if another
+    /// compat level is asked for. Engines read files; most of them cannot query streams.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcReader, IpcWriter};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::{SerReader, SerWriter};
+    /// let dtype = DataType::from_categories(Categories::global());
+    /// let column = Column::new("kind".into(), ["a", "b", "a"]).cast(&dtype)?;
+    /// let mut file = Vec::new();
+    /// IpcWriter::new(&mut file).with_interop(true).finish(&mut DataFrame::new(3, vec![column])?)?;
+    /// assert_eq!(IpcReader::from_bytes(file).finish()?.dtypes(), [DataType::String]);
+    /// # PolarsResult::Ok(())
+    /// ```
+    pub fn with_interop(mut self, interop: bool) -> Self {
+        self.options.interop = interop;
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -16,6 +16,7 @@ use super::existing;
 use super::existing_files::ExistingFiles;
 use super::names::Names;
 use super::summary::PartitionSummary;
+use crate::committed;
 use crate::error::io_error;
 
 /// Threads that wait for the disk, which can make many files durable at a time.
@@ -25,6 +26,8 @@ const COMMITTERS: usize = 8;
 pub(super) struct Folder {
     base: PathBuf,
     existing: ExistingFiles,
+    /// Whether a marker names the files.
+    commit_marker: bool,
     pub(super) names: Names,
     /// Folders that were not there before, in the order in which they were made.
     made: Vec<PathBuf>,
@@ -42,12 +45,12 @@ pub(super) struct Finished {
 
 impl Folder {
     /// Makes the folder if it is not there.
-    pub(super) fn open(base: &Path, existing: ExistingFiles) -> PolarsResult<Self> {
+    pub(super) fn open(base: &Path, existing: ExistingFiles, commit_marker: bool) -> PolarsResult<Self> {
         if existing == ExistingFiles::Error {
             existing::check_empty(base)?;
         }
         let (base, names) = (base.to_path_buf(), Names::new(existing));
-        let mut folder = Self { base, existing, names, made: Vec::new(), staged: Vec::new() };
+        let mut folder = Self { base, existing, commit_marker, names, made: Vec::new(), staged: Vec::new() };
         folder.make(&folder.base.clone())?;
         Ok(folder)
     }
@@ -97,6 +100,11 @@ impl Folder {
             complete.push((file, hidden));
         }
         in_parallel(complete, |(file, path)| file.commit().map_err(|error| io_error(error, &path)))?;
+        if self.commit_marker {
+            // The last of them: files appear in this order.
+            let marker = self.stage_marker(&summaries).map_err(|error| io_error(error, &self.base))?;
+            staged.push(marker);
+        }
         let outdated = self.prepare(&mut staged, &private)?;
         let replace = self.existing == ExistingFiles::Replace;
         let hidden = Commit::new(&System, &self.names, replace).run(&staged, &outdated)?;
@@ -117,6 +125,17 @@ impl Folder {
         Ok(summaries)
     }
 
+    /// Writes the marker, under a hidden name.
+    fn stage_marker(&mut self, files: &[PartitionSummary]) -> io::Result<Staged> {
+        let hidden = self.names.hidden(&self.base);
+        self.staged.push(hidden.clone());
+        let files: Vec<String> = files.iter().map(|file| relative(&file.path, &self.base)).collect();
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&hidden)?;
+        file.write_all(committed::text(&files).as_bytes())?;
+        file.sync_all()?;
+        Ok(Staged { hidden, target: self.base.join(committed::name(self.names.id())) })
+    }
+
     /// Checks the places of the new files, before any of it changes: returns the files that are to go.
     fn prepare(&self, staged: &mut [Staged], private: &[PathBuf]) -> PolarsResult<Vec<PathBuf>> {
         if self.existing == ExistingFiles::Error {
@@ -130,14 +149,25 @@ impl Folder {
                 io_error(error, &wanted).wrap_msg(|msg| format!("{msg}; all files are as they were before"))
             })?;
         }
-        if self.existing != ExistingFiles::Replace {
+        if self.existing == ExistingFiles::Add {
             return Ok(Vec::new());
         }
-        let mut outdated = existing::outdated(&self.base)?;
+        // Markers name files that are to go, or that have gone.
+        let mut outdated = committed::markers(&self.base).map_err(|error| io_error(error, &self.base))?;
+        if self.existing == ExistingFiles::Replace {
+            outdated.extend(existing::outdated(&self.base)?);
+        }
         let targets: BTreeSet<PathBuf> = staged.iter().map(|file| real(&file.target)).collect();
         outdated.retain(|path| !targets.contains(&real(path)));
         Ok(outdated)
     }
+}
+
+/// A path below a folder, with slashes.
+pub(super) fn relative(file: &Path, base: &Path) -> String {
+    let relative = file.strip_prefix(base).unwrap_or(file);
+    let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+    parts.join("/")
 }
 
 /// The path of a file without links in it, to compare it with others.

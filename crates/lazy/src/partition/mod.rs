@@ -85,13 +85,20 @@ pub(crate) fn sink(
         #[cfg(not(feature = "cloud"))]
         return Err(cloud::missing(&url));
     }
-    let options::Parts { encoding, maintain_order, include_keys, existing, progress, cloud: _ } =
-        options.into_parts();
+    let options::Parts {
+        encoding,
+        maintain_order,
+        include_keys,
+        existing,
+        commit_marker,
+        progress,
+        cloud: _,
+    } = options.into_parts();
     let schema = lf.collect_schema()?;
     let limit = match by {
         PartitionBy::Keys(keys) => {
             let keys = keys::check(&keys, &schema)?;
-            let folder = Folder::open(base, existing)?;
+            let folder = Folder::open(base, existing, commit_marker)?;
             let keyed =
                 Keyed::new(folder, encoding, &schema, keys, include_keys, ProgressTotal::new(progress))?;
             return consume(lf, maintain_order, keyed::sizing(&schema), keyed);
@@ -103,6 +110,11 @@ pub(crate) fn sink(
         PartitionBy::MaxBytes(bytes) => Limit::Bytes(bytes),
     };
     let sizing = BatchSizing::for_batches(None, &schema);
-    let parts = Parts::new(Folder::open(base, existing)?, encoding, schema, ProgressTotal::new(progress));
+    let parts = Parts::new(
+        Folder::open(base, existing, commit_marker)?,
+        encoding,
+        schema,
+        ProgressTotal::new(progress),
+    );
     consume(lf, maintain_order, sizing, Rolling::new(parts, limit))
 }

@@ -28,6 +28,11 @@ impl Names {
         Self { id: unique(now()), in_part, count: AtomicU64::new(0) }
     }
 
+    /// The id, which no other call has.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The name of a file, by its number among those in its folder.
     pub(super) fn part(&self, number: usize, digits: usize) -> String {
         match self.in_part {

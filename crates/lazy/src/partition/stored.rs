@@ -21,9 +21,11 @@ use polars_utils::pl_path::PlRefPath;
 
 use super::existing_files::ExistingFiles;
 use super::folder::in_parallel;
+use super::names::Names;
 use super::summary::PartitionSummary;
 use super::{PartitionBy, existing};
 use crate::cloud::{Object, below, object, upload};
+use crate::committed;
 use crate::error::{at_path, io_error};
 use crate::options::IpcSinkOptions;
 
@@ -35,7 +37,7 @@ pub(super) fn sink(
     options: IpcSinkOptions,
 ) -> PolarsResult<Vec<PartitionSummary>> {
     let folder = Stored { base: base.clone(), at: object(base, options.cloud())? };
-    let existing = options.existing();
+    let (existing, commit_marker) = (options.existing(), options.commit_marker());
     folder.check(existing)?;
     let local = tempfile::tempdir().map_err(|error| io_error(error, &std::env::temp_dir()))?;
     let mut parts = super::sink(lf, local.path(), by, options.for_local_files())?;
@@ -44,8 +46,11 @@ pub(super) fn sink(
     // Somebody else may have written there meanwhile.
     let before = folder.check(existing)?;
     folder.upload(parts.iter().map(|part| part.path.as_path()).zip(&keys).collect(), &before)?;
-    if existing == ExistingFiles::Replace {
+    if existing != ExistingFiles::Add {
         folder.remove_outdated(&before, &keys)?;
+    }
+    if commit_marker {
+        folder.mark(local.path(), &keys)?;
     }
     for (part, (relative, _)) in parts.iter_mut().zip(&keys) {
         part.path = below(base, relative);
@@ -63,9 +68,16 @@ impl Stored {
     /// The objects that are there already; an error if none may be.
     fn check(&self, existing: ExistingFiles) -> PolarsResult<Vec<ObjectPath>> {
         let found = list(self.at.store.clone(), self.at.path.clone()).map_err(|error| self.failed(error))?;
-        let is_hidden = |path: &ObjectPath| self.relative(path).iter().any(|part| part.starts_with('.'));
+        let is_hidden = |path: &ObjectPath| {
+            let relative = self.relative(path);
+            // Markers of files that are there belong to them.
+            let is_marker = matches!(&*relative, [name] if committed::is_marker(name));
+            relative.iter().any(|part| part.starts_with('.')) && !is_marker
+        };
         let found: Vec<ObjectPath> = found.into_iter().filter(|path| !is_hidden(path)).collect();
-        match found.first() {
+        let is_file =
+            |path: &&ObjectPath| self.relative(path).last().is_some_and(|name| !name.starts_with('.'));
+        match found.iter().find(is_file) {
             Some(first) if existing == ExistingFiles::Error => {
                 let name = self.relative(first).join("/");
                 Err(self.failed(io::Error::new(io::ErrorKind::DirectoryNotEmpty, existing::not_empty(&name))))
@@ -86,9 +98,11 @@ impl Stored {
 
     /// Where a file of the temporary folder goes: below the URL, and in the store.
     fn key_of(&self, file: &Path, local: &Path) -> PolarsResult<(String, ObjectPath)> {
-        let relative = file.strip_prefix(local).unwrap_or(file);
-        let parts: Vec<_> = relative.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-        let relative = parts.join("/");
+        self.key(super::folder::relative(file, local))
+    }
+
+    /// The same of a path below the URL.
+    fn key(&self, relative: String) -> PolarsResult<(String, ObjectPath)> {
         let key = match self.at.path.as_ref() {
             "" => relative.clone(),
             folder => format!("{folder}/{relative}"),
@@ -125,12 +139,27 @@ impl Stored {
         }))
     }
 
+    /// Writes the marker, when all files are in place.
+    fn mark(&self, local: &Path, keys: &[(String, ObjectPath)]) -> PolarsResult<()> {
+        let files: Vec<String> = keys.iter().map(|(relative, _)| relative.clone()).collect();
+        let marker = local.join("marker");
+        std::fs::write(&marker, committed::text(&files)).map_err(|error| io_error(error, &marker))?;
+        let (relative, path) = self.key(committed::name(Names::new(ExistingFiles::Add).id()))?;
+        upload(&marker, Object { store: self.at.store.clone(), path }).map_err(|error| {
+            at_path(error, &below(&self.base, &relative))
+                .wrap_msg(|msg| format!("{msg}; all new objects are in place, and no marker names them"))
+        })
+    }
+
     /// Removes what the new objects take the place of.
     fn remove_outdated(&self, before: &[ObjectPath], keys: &[(String, ObjectPath)]) -> PolarsResult<()> {
         let new: BTreeSet<&ObjectPath> = keys.iter().map(|(_, key)| key).collect();
         let is_outdated = |path: &&ObjectPath| {
             let relative = self.relative(path);
             let Some((name, folders)) = relative.split_last() else { return false };
+            if folders.is_empty() && committed::is_marker(name) {
+                return true;
+            }
             !new.contains(path) && existing::is_replaced(Path::new(name), folders.iter().map(OsStr::new))
         };
         let outdated = before.iter().filter(is_outdated).cloned().collect();

@@ -62,7 +62,7 @@ pub use source::IpcScanSource;
 
 use self::layout::Layout;
 use self::scan::Scan;
-use self::source::Sources;
+use self::source::{Expansion, Sources};
 
 /// Scans Arrow IPC files and streams alike, each source by its own format: a path, a glob, a folder, a list of paths,
 /// or bytes in memory. As [`scan_ipc_stream`] and [`scan_ipc_file`], for sources of which one does not know, or which
@@ -169,8 +169,10 @@ fn scan(source: IpcScanSource, options: IpcScanOptions, kind: Option<IpcKind>) -
         read_counter,
         mut cloud,
         trusted_statistics,
+        committed_only,
     } = options;
-    let sources = Sources::find(source, glob, kind.is_none(), &mut cloud)?;
+    let how = Expansion { glob, mixed: kind.is_none(), committed_only };
+    let sources = Sources::find(source, how, &mut cloud)?;
     let stores = cache::Stores { cloud, trusted_statistics };
     let indexes = cache::open_all(&sources, (limits, types), index_cache, read_counter.as_deref(), &stores)?;
     if let Some(kind) = kind {

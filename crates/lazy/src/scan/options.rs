@@ -47,6 +47,7 @@ pub struct IpcScanOptions {
     pub(super) read_counter: Option<Arc<AtomicU64>>,
     pub(super) cloud: Cloud,
     pub(super) trusted_statistics: bool,
+    pub(super) committed_only: bool,
 }
 
 impl Default for IpcScanOptions {
@@ -67,6 +68,7 @@ impl Default for IpcScanOptions {
             read_counter: None,
             cloud: None,
             trusted_statistics: false,
+            committed_only: false,
         }
     }
 }
@@ -123,6 +125,31 @@ impl IpcScanOptions {
     /// ```
     pub fn with_predicate(mut self, predicate: impl Into<Option<Expr>>) -> Self {
         self.predicate = predicate.into();
+        self
+    }
+
+    /// Scan only the files of a folder that markers name, which sinks write
+    /// [on request](crate::IpcSinkOptions::with_commit_marker): all files of a call or none. A file that a marker names
+    /// must be there. Every path must be a folder, or a URL that ends with a slash. Defaults to false.
+    ///
+    /// ```
+    /// use floe_lazy::*;
+    /// use polars_core::prelude::*;
+    ///
+    /// let folder = std::env::temp_dir().join(format!("floe-committed-doc-{}", std::process::id()));
+    /// let df = DataFrame::new(3, vec![Column::new("n".into(), [1, 2, 3])])?;
+    /// let sink = IpcSinkOptions::default().with_existing(ExistingFiles::Add);
+    /// let by = || PartitionBy::MaxRows(2);
+    /// df.clone().lazy().sink_ipc_partitioned(&folder, by(), sink.clone().with_commit_marker(true))?;
+    /// df.lazy().sink_ipc_partitioned(&folder, by(), sink)?;
+    /// let committed = IpcScanOptions::default().with_committed_only(true);
+    /// assert_eq!(scan_ipc_file(&*folder, committed)?.collect()?.height(), 3);
+    /// assert_eq!(scan_ipc_file(&*folder, IpcScanOptions::default())?.collect()?.height(), 6);
+    /// # std::fs::remove_dir_all(&folder)?;
+    /// # PolarsResult::Ok(())
+    /// ```
+    pub fn with_committed_only(mut self, committed_only: bool) -> Self {
+        self.committed_only = committed_only;
         self
     }
 
@@ -371,6 +398,7 @@ impl std::fmt::Debug for IpcScanOptions {
             .field("hive", &self.hive)
             .field("glob", &self.glob)
             .field("hive_schema", &self.hive_schema)
+            .field("committed_only", &self.committed_only)
             .field("evolution", &self.evolution)
             .finish_non_exhaustive()
     }

@@ -9,6 +9,7 @@ use polars_io::path_utils::expand_paths_hive;
 use polars_utils::pl_path::PlRefPath;
 
 use crate::cloud::{Cloud, is_url};
+use crate::committed;
 use crate::error::io_error;
 
 /// The source of a scan: a path, a glob, a folder (with all that is below it), a list of those, or bytes in memory.
@@ -100,6 +101,17 @@ impl From<floe_frame::OwnedBytes> for IpcScanSource {
     }
 }
 
+/// How paths are expanded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Expansion {
+    /// Whether patterns are.
+    pub(super) glob: bool,
+    /// Whether the names of a folder's files may end in several ways.
+    pub(super) mixed: bool,
+    /// Whether only files count that markers name.
+    pub(super) committed_only: bool,
+}
+
 /// The sources to scan, one by one.
 pub(super) enum Sources {
     Files {
@@ -111,15 +123,13 @@ pub(super) enum Sources {
 }
 
 impl Sources {
-    /// Expands folders and, with `glob`, patterns, as Polars does. With `mixed` the names of a folder's
-    /// files may end in several ways.
-    pub(super) fn find(
-        source: IpcScanSource,
-        glob: bool,
-        mixed: bool,
-        cloud: &mut Cloud,
-    ) -> PolarsResult<Self> {
+    /// Expands folders and patterns, as Polars does.
+    pub(super) fn find(source: IpcScanSource, how: Expansion, cloud: &mut Cloud) -> PolarsResult<Self> {
+        let glob = how.glob;
         let paths = match source.0 {
+            Source::Bytes(_) if how.committed_only => {
+                polars_bail!(InvalidOperation: "bytes have no commit markers: leave out with_committed_only")
+            },
             Source::Bytes(bytes) if bytes.is_empty() => {
                 polars_bail!(ComputeError: "no source to scan was given")
             },
@@ -135,7 +145,7 @@ impl Sources {
         // One that is asked for by name is not hidden.
         let hidden: &[PlSmallStr] =
             if paths.iter().any(names_hidden) { &[] } else { &[PlSmallStr::from_static(".")] };
-        let (found, hive_start) = expand(&paths, glob, hidden, mixed, cloud)?;
+        let (found, hive_start) = expand(&paths, how, hidden, cloud)?;
         if found.is_empty() {
             let given: Vec<&str> = paths.iter().map(PlRefPath::as_str).collect();
             let taken = |path: &&PlRefPath| glob && is_pattern(path) && path.as_std_path().is_file();
@@ -210,15 +220,18 @@ fn is_pattern(path: &PlRefPath) -> bool {
 /// and each pattern's in the order of their names.
 fn expand(
     paths: &[PlRefPath],
-    glob: bool,
+    how: Expansion,
     hidden: &[PlSmallStr],
-    mixed: bool,
     cloud: &mut Cloud,
 ) -> PolarsResult<(Vec<PlRefPath>, usize)> {
+    let Expansion { glob, mixed, committed_only } = how;
     let mut found = Vec::with_capacity(paths.len());
     let mut hive_start = usize::MAX;
     for path in paths {
-        if is_dir(path) {
+        if committed_only {
+            found.extend(committed_files(path, cloud)?);
+            hive_start = hive_start.min(path.as_str().len());
+        } else if is_dir(path) {
             let first = found.len();
             files_below(path.as_std_path(), hidden, &mut found)?;
             let own = found.get_mut(first..).unwrap_or_default();
@@ -241,6 +254,30 @@ fn expand(
         }
     }
     Ok((found, hive_start))
+}
+
+/// The files below a folder that markers name, in the order of their names.
+fn committed_files(path: &PlRefPath, cloud: &Cloud) -> PolarsResult<Vec<PlRefPath>> {
+    let mut found = if is_dir(path) {
+        committed::files(path.as_std_path())?
+    } else if is_url(path) && path.as_str().ends_with('/') {
+        #[cfg(feature = "cloud")]
+        let found = committed::objects(path, cloud)?;
+        #[cfg(not(feature = "cloud"))]
+        let found = {
+            let _ = cloud;
+            return Err(crate::cloud::missing(path));
+        };
+        found
+    } else {
+        polars_bail!(
+            InvalidOperation: "{path} is no folder, nor a URL that ends with a slash: only those have commit markers"
+        )
+    };
+    found.sort_unstable();
+    // A file that was replaced by one of the same name.
+    found.dedup();
+    Ok(found)
 }
 
 /// Fails for files whose names end in several ways: some of them are likely something else.

@@ -53,7 +53,6 @@ impl ReadPlan {
     }
 
     #[doc(hidden)]
-    #[must_use]
     pub fn with_rows(mut self, first: usize, rows: usize) -> Self {
         self.rows = Some((first, rows));
         self

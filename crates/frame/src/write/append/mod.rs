@@ -205,7 +205,7 @@ impl AppendOptions {
             InvalidOperation: "its schema is written already, and so is the custom metadata of schema and fields"
         );
         polars_ensure!(
-            *compat_level == Options::new(*container).compat_level,
+            compat_level.is_none() || *compat_level == Options::new(*container).level().ok(),
             InvalidOperation: "its schema is written already: the compat level cannot be chosen"
         );
         let opened = Opened::new(self)?;
