@@ -2,6 +2,7 @@
 
 mod failing;
 mod held;
+mod metadata;
 mod output;
 mod processes;
 mod slices;

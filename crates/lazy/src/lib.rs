@@ -63,8 +63,8 @@ pub use polars_io::cloud::CloudOptions;
 pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
 pub use polars_plan::dsl::{CastColumnsPolicy, ExtraColumnsPolicy, MissingColumnsPolicy};
 pub use scan::{
-    HiveSchema, IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns, ScanSchema, scan_ipc,
-    scan_ipc_file, scan_ipc_stream,
+    HiveSchema, IpcMetadata, IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns,
+    ScanSchema, scan_ipc, scan_ipc_file, scan_ipc_metadata, scan_ipc_stream,
 };
 pub use sink::LazyIpcExt;
 pub use target::{CommitWrite, SinkTarget};

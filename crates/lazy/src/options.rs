@@ -11,6 +11,7 @@ use polars_io::ipc::IpcCompression;
 
 use crate::cloud::Cloud;
 use crate::partition::ExistingFiles;
+use crate::scan::IpcMetadata;
 use crate::writer::{Format, Writer};
 
 /// How far a sink has come.
@@ -64,6 +65,7 @@ pub struct IpcSinkOptions {
     unreferenced_data: bool,
     record_batch_statistics: bool,
     schema_metadata: Option<Arc<Metadata>>,
+    field_metadata: Vec<FieldMetadata>,
     include_keys: bool,
     existing: ExistingFiles,
     commit_marker: bool,
@@ -83,6 +85,7 @@ impl Default for IpcSinkOptions {
             unreferenced_data: false,
             record_batch_statistics: false,
             schema_metadata: None,
+            field_metadata: Vec::new(),
             include_keys: false,
             existing: ExistingFiles::Error,
             commit_marker: false,
@@ -219,6 +222,59 @@ impl IpcSinkOptions {
         self
     }
 
+    /// Custom metadata of a column, in place of earlier metadata. The sink fails if its files have no such column: the keys
+    /// of a partitioned sink are in none.
+    ///
+    /// ```
+    /// use floe_lazy::{IpcSinkOptions, Metadata};
+    ///
+    /// let unit = Metadata::from([("unit".into(), "m/s".into())]);
+    /// let options = IpcSinkOptions::default().with_custom_field_metadata("speed", unit);
+    /// # let _ = options;
+    /// ```
+    pub fn with_custom_field_metadata(mut self, column: &str, metadata: Metadata) -> Self {
+        self.set_field_metadata(column, metadata, false);
+        self
+    }
+
+    /// The custom metadata of the sources that a query scans, see [`scan_ipc_metadata`](crate::scan_ipc_metadata): of
+    /// the schema, and of the columns that the result still has by the same name.
+    ///
+    /// ```
+    /// use floe_frame::{IpcLimits, IpcIndex, IpcWriter};
+    /// use floe_lazy::*;
+    /// use polars_core::prelude::*;
+    /// use polars_io::SerWriter;
+    ///
+    /// let mut df = DataFrame::new(2, vec![Column::new("speed".into(), [1, 2])])?;
+    /// let mut bytes = Vec::new();
+    /// let mut writer = IpcWriter::new(&mut bytes);
+    /// writer.set_custom_field_metadata("speed", Metadata::from([("unit".into(), "m/s".into())]));
+    /// writer.finish(&mut df)?;
+    ///
+    /// let metadata = scan_ipc_metadata(bytes.clone(), IpcScanOptions::default())?;
+    /// let path = std::env::temp_dir().join(format!("floe-metadata-doc-{}.arrow", std::process::id()));
+    /// let lf = scan_ipc_file(bytes, IpcScanOptions::default())?.filter(col("speed").gt(lit(1)));
+    /// lf.sink_ipc_file(&*path, IpcSinkOptions::default().with_metadata(metadata))?;
+    /// let index = IpcIndex::open(&path, IpcLimits::default())?;
+    /// assert_eq!(index.custom_field_metadata(0)["unit"], "m/s");
+    /// # std::fs::remove_file(&path)?;
+    /// # PolarsResult::Ok(())
+    /// ```
+    pub fn with_metadata(mut self, metadata: IpcMetadata) -> Self {
+        let IpcMetadata { schema, fields } = metadata;
+        self.schema_metadata = (!schema.is_empty()).then(|| Arc::new(schema));
+        for (column, metadata) in fields {
+            self.set_field_metadata(&column, metadata, true);
+        }
+        self
+    }
+
+    fn set_field_metadata(&mut self, column: &str, metadata: Metadata, if_there: bool) {
+        self.field_metadata.retain(|known| known.column != column);
+        self.field_metadata.push(FieldMetadata { column: column.into(), metadata, if_there });
+    }
+
     /// Keep the key columns in the files of a sink that is partitioned by keys. Defaults to false:
     /// the folders' names hold them. Other sinks have no keys, and keep every column anyway.
     ///
@@ -328,6 +384,7 @@ impl fmt::Debug for IpcSinkOptions {
             unreferenced_data,
             record_batch_statistics,
             schema_metadata,
+            field_metadata,
             include_keys,
             existing,
             commit_marker,
@@ -345,6 +402,7 @@ impl fmt::Debug for IpcSinkOptions {
             .field("unreferenced_data", unreferenced_data)
             .field("record_batch_statistics", record_batch_statistics)
             .field("schema_metadata", schema_metadata)
+            .field("field_metadata", field_metadata)
             .field("include_keys", include_keys)
             .field("existing", existing)
             .field("commit_marker", commit_marker)
@@ -375,6 +433,16 @@ pub(crate) struct Encoding {
     unreferenced_data: bool,
     record_batch_statistics: bool,
     schema_metadata: Option<Arc<Metadata>>,
+    field_metadata: Vec<FieldMetadata>,
+}
+
+/// Custom metadata of a column.
+#[derive(Debug, Clone)]
+struct FieldMetadata {
+    column: PlSmallStr,
+    metadata: Metadata,
+    /// Whether the column may be missing.
+    if_there: bool,
 }
 
 impl IpcSinkOptions {
@@ -389,6 +457,7 @@ impl IpcSinkOptions {
             unreferenced_data,
             record_batch_statistics,
             schema_metadata,
+            field_metadata,
             include_keys,
             existing,
             commit_marker,
@@ -405,6 +474,7 @@ impl IpcSinkOptions {
             unreferenced_data,
             record_batch_statistics,
             schema_metadata,
+            field_metadata,
         };
         let progress = Reporter { report: progress, last: 0 };
         Parts { encoding, maintain_order, include_keys, existing, commit_marker, progress, cloud }
@@ -451,6 +521,12 @@ impl Encoding {
         }
         if let Some(metadata) = &self.schema_metadata {
             writer.set_custom_schema_metadata(Arc::clone(metadata));
+        }
+        for FieldMetadata { column, metadata, if_there } in &self.field_metadata {
+            // The writer names a column that is missing.
+            if !if_there || schema.contains(column) {
+                writer.set_custom_field_metadata(column, metadata.clone());
+            }
         }
         writer.batched(schema)
     }

@@ -1,9 +1,8 @@
 //! Conversions that need a query: predicates, sorting, partitions, folders with keys, other formats.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use floe::lazy::{ExistingFiles, IpcSinkOptions, LazyFrame, LazyIpcExt, PartitionBy, col};
+use floe::lazy::{ExistingFiles, IpcMetadata, IpcSinkOptions, LazyFrame, LazyIpcExt, PartitionBy, col};
 use floe::prelude::*;
 use floe_tools::Contents;
 use polars_core::prelude::*;
@@ -98,14 +97,13 @@ fn partition(
     }
     let keys = options.partition_by.iter().flatten().map(String::as_str).collect();
     let metadata = first.and_then(|(_, contents)| contents.streams.first());
-    let metadata = metadata.map(|stream| stream.schema.metadata.clone()).unwrap_or_default();
-    let pairs = convert_rows::own_metadata(&metadata)
-        .map(|(key, value)| (key.as_str().into(), value.as_str().into()));
+    let metadata = metadata.map(|stream| convert_rows::custom_metadata(&stream.schema)).unwrap_or_default();
+    let metadata = IpcMetadata { schema: metadata.schema, fields: metadata.fields };
     let mut sink = IpcSinkOptions::default()
         .with_compression(convert_rows::codec(options, first.map(|(_, contents)| contents))?)
         .with_record_batch_size(options.batch_rows.map(|rows| rows as usize))
         .with_statistics(options.statistics)
-        .with_custom_schema_metadata(Arc::new(pairs.collect::<Metadata>()))
+        .with_metadata(metadata)
         .with_existing(if force { ExistingFiles::Replace } else { ExistingFiles::Error });
     sink = match options.compat {
         Some(Compat::Oldest) => sink.with_compat_level(CompatLevel::oldest()),

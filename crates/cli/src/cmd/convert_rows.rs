@@ -95,7 +95,7 @@ fn write_parquet(
     let rows = options.batch_rows.map_or(rows::ROW_GROUP, |rows| rows as usize);
     let mut groups = Regroup::new(Box::new(frames), rows);
     let metadata = first.and_then(|(_, contents)| contents.streams.first());
-    let metadata = metadata.map(|stream| own_metadata(&stream.schema.metadata).cloned().collect());
+    let metadata = metadata.map(|stream| schema_metadata(&stream.schema.metadata).cloned().collect());
     let metadata: KeyValues = metadata.unwrap_or_default();
     crate::query::write_parquet(&mut out, schema, options.compression, &metadata, &mut groups)?;
     out.commit()
@@ -190,10 +190,33 @@ fn tell_types(input: &Input, contents: &Contents, schema: &Schema, why: &Why) {
 }
 
 /// The user's metadata of a schema. The keys of folders are in columns now.
-pub(crate) fn own_metadata<'a>(
+fn schema_metadata<'a>(
     metadata: &'a KeyValues,
 ) -> impl Iterator<Item = &'a <KeyValues as IntoIterator>::Item> + 'a {
     metadata.iter().filter(|(key, _)| key != "floe.hive_schema")
+}
+
+/// The user's metadata of a schema and its columns.
+pub(crate) fn custom_metadata(wire: &floe_format::Schema) -> CustomMetadata {
+    let pair =
+        |(key, value): &<KeyValues as IntoIterator>::Item| (key.as_str().into(), value.as_str().into());
+    let of_field = |field: &floe_format::Field| {
+        let own =
+            field.metadata.iter().filter(|(key, _)| !key.starts_with("_PL_") && !key.starts_with("ARROW:"));
+        let metadata: Metadata = own.map(pair).collect();
+        (!metadata.is_empty()).then(|| (field.name.as_str().into(), metadata))
+    };
+    CustomMetadata {
+        schema: schema_metadata(&wire.metadata).map(pair).collect(),
+        fields: wire.fields.iter().filter_map(of_field).collect(),
+    }
+}
+
+/// Custom metadata of a schema and its columns.
+#[derive(Default)]
+pub(crate) struct CustomMetadata {
+    pub(crate) schema: Metadata,
+    pub(crate) fields: Vec<(PlSmallStr, Metadata)>,
 }
 
 /// As asked, or as the input is.
@@ -238,19 +261,10 @@ fn write(
                 None => writer,
             };
             if let Some(wire) = fields {
-                let pairs = own_metadata(&wire.metadata)
-                    .map(|(key, value)| (key.as_str().into(), value.as_str().into()));
-                writer.set_custom_schema_metadata(Arc::new(pairs.collect::<Metadata>()));
-                for field in wire.fields.iter().filter(|field| schema.contains(&field.name)) {
-                    let own = field
-                        .metadata
-                        .iter()
-                        .filter(|(key, _)| !key.starts_with("_PL_") && !key.starts_with("ARROW:"));
-                    let pairs = own.map(|(key, value)| (key.as_str().into(), value.as_str().into()));
-                    let pairs = pairs.collect::<Metadata>();
-                    if !pairs.is_empty() {
-                        writer.set_custom_field_metadata(&field.name, pairs);
-                    }
+                let CustomMetadata { schema: metadata, fields } = custom_metadata(wire);
+                writer.set_custom_schema_metadata(Arc::new(metadata));
+                for (column, metadata) in fields.into_iter().filter(|(column, _)| schema.contains(column)) {
+                    writer.set_custom_field_metadata(&column, metadata);
                 }
             }
             let mut writer = writer.batched(schema)?;

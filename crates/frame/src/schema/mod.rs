@@ -12,7 +12,9 @@ pub(crate) use arrow_schema::arrow_schema;
 pub(crate) use category_target::CategoryTarget;
 pub use difference::TypeDifference;
 pub use read_schema::HIVE_SCHEMA_KEY;
-pub(crate) use read_schema::{ReadColumn, ReadSchema, field_metadata, metadata_map, user_metadata};
+pub(crate) use read_schema::{
+    ReadColumn, ReadSchema, field_metadata, metadata_map, user_field_metadata, user_metadata,
+};
 pub(crate) use to_wire::{CategorySource, WriteSchema, key_values};
 
 /// Marks extension types in field metadata.

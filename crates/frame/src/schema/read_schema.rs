@@ -179,6 +179,16 @@ pub(crate) fn user_metadata(metadata: &KeyValues) -> Metadata {
     out
 }
 
+/// Custom metadata of a field as its user has set it: without the keys by which Polars and Arrow keep types.
+pub(crate) fn user_field_metadata(metadata: &KeyValues) -> Metadata {
+    let mut out = metadata_map(metadata);
+    out.retain(|key, value| {
+        let keeps_type = key.starts_with("_PL_") || key.starts_with("ARROW:");
+        !keeps_type && (key.as_str(), value.as_str()) != ("pl", "maintain_type")
+    });
+    out
+}
+
 /// All metadata of a field as bytes, which is found from child to child.
 pub(crate) fn field_metadata(schema: &ReadSchema, path: &[usize]) -> PolarsResult<MetadataBytes> {
     let metadata = schema.written.field_metadata_bytes(path);

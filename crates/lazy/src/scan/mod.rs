@@ -50,7 +50,7 @@ mod source;
 
 use std::sync::Arc;
 
-use floe_frame::{IpcIndex, IpcKind};
+use floe_frame::{IpcIndex, IpcKind, Metadata};
 pub use option_values::{HiveSchema, PathColumn, ScanColumns, ScanSchema};
 pub use options::IpcScanOptions;
 use polars_core::prelude::*;
@@ -63,6 +63,7 @@ pub use source::IpcScanSource;
 use self::layout::Layout;
 use self::scan::Scan;
 use self::source::{Expansion, Sources};
+use crate::hive::types::SCHEMA_KEY;
 
 /// Scans Arrow IPC files and streams alike, each source by its own format: a path, a glob, a folder, a list of paths,
 /// or bytes in memory. As [`scan_ipc_stream`] and [`scan_ipc_file`], for sources of which one does not know, or which
@@ -149,6 +150,50 @@ pub fn scan_ipc_stream(source: impl Into<IpcScanSource>, options: IpcScanOptions
 /// As [`scan_ipc_stream`].
 pub fn scan_ipc_file(source: impl Into<IpcScanSource>, options: IpcScanOptions) -> PolarsResult<LazyFrame> {
     scan(source.into(), options, Some(IpcKind::File))
+}
+
+/// The custom metadata of a scan's schema and columns, which a LazyFrame has no place for.
+///
+/// ```
+/// use floe_lazy::{IpcMetadata, Metadata};
+///
+/// let metadata = IpcMetadata {
+///     schema: Metadata::from([("made by".into(), "me".into())]),
+///     fields: vec![("speed".into(), Metadata::from([("unit".into(), "m/s".into())]))],
+/// };
+/// # let _ = metadata;
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IpcMetadata {
+    /// Of the schema, without the keys of floe and Polars.
+    pub schema: Metadata,
+    /// Of columns that have some, by their names, without the keys by which Polars and Arrow keep types.
+    pub fields: Vec<(PlSmallStr, Metadata)>,
+}
+
+/// The custom metadata of the first source of a scan, as pyarrow's datasets take that of their first file. Sinks write it
+/// [on request](crate::IpcSinkOptions::with_metadata), which has an example.
+///
+/// # Errors
+/// When the sources cannot be found, or the first cannot be opened.
+pub fn scan_ipc_metadata(
+    source: impl Into<IpcScanSource>,
+    options: IpcScanOptions,
+) -> PolarsResult<IpcMetadata> {
+    let IpcScanOptions { glob, committed_only, index_cache, limits, types, read_counter, cloud, .. } =
+        options;
+    let stores = cache::Stores { cloud, trusted_statistics: false };
+    let mut cloud = stores.cloud.clone();
+    let sources = Sources::find(source.into(), Expansion { glob, mixed: true, committed_only }, &mut cloud)?;
+    let first = sources.first();
+    let indexes = cache::open_all(&first, (limits, types), index_cache, read_counter.as_deref(), &stores)?;
+    let Some(index) = indexes.first() else { return Ok(IpcMetadata::default()) };
+    let mut schema = index.custom_metadata();
+    // The types of keys, which are in the names of folders.
+    schema.remove(SCHEMA_KEY);
+    let names = index.column_names().enumerate();
+    let fields = names.map(|(i, name)| (name.clone(), index.custom_field_metadata(i)));
+    Ok(IpcMetadata { schema, fields: fields.filter(|(_, metadata)| !metadata.is_empty()).collect() })
 }
 
 /// Scans sources of one format, or of whichever they are.

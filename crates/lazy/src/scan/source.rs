@@ -158,6 +158,20 @@ impl Sources {
         Ok(Self::Files { paths: found.into(), hive_start })
     }
 
+    /// The first source alone.
+    pub(super) fn first(self) -> Self {
+        match self {
+            Self::Files { paths, hive_start } => {
+                let one = paths.len().min(1);
+                Self::Files { paths: paths.sliced(..one), hive_start }
+            },
+            Self::Bytes(mut bytes) => {
+                bytes.truncate(1);
+                Self::Bytes(bytes)
+            },
+        }
+    }
+
     /// An error with the source that it is about, unless it names the path itself.
     pub(super) fn place(&self, source: usize, error: PolarsError) -> PolarsError {
         place(error, &self.place_of(source))

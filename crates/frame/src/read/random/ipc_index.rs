@@ -21,7 +21,7 @@ use crate::read::frame::empty_frame;
 use crate::read::options::{Projection, ReadOptions};
 use crate::read::ranged::{RangedSource, ReadCost};
 use crate::read::types::TypeOptions;
-use crate::schema::user_metadata;
+use crate::schema::{user_field_metadata, user_metadata};
 
 impl IpcIndex {
     /// Indexes a file or a stream on disk, told apart by how they begin. Reads headers only: of a
@@ -349,7 +349,29 @@ impl IpcIndex {
         user_metadata(&self.0.schema.wire.metadata)
     }
 
-    /// The same as bytes, in its order, including entries that are not UTF-8, which are missing there.
+    /// The custom metadata of a column, by its position: without the keys by which Polars and Arrow keep types. Empty if
+    /// there is no such column.
+    ///
+    /// ```
+    /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter, Metadata};
+    /// # use polars_core::prelude::*;
+    /// # use polars_io::SerWriter;
+    /// # let mut df = DataFrame::new(1, vec![Column::new("speed".into(), [1i64])])?;
+    /// # let mut bytes = Vec::new();
+    /// let mut writer = IpcWriter::new(&mut bytes);
+    /// writer.set_custom_field_metadata("speed", Metadata::from([("unit".into(), "m/s".into())]));
+    /// writer.finish(&mut df)?;
+    /// let index = IpcIndex::from_bytes(bytes, IpcLimits::default())?;
+    /// assert_eq!(index.custom_field_metadata(0)["unit"], "m/s");
+    /// # PolarsResult::Ok(())
+    /// ```
+    #[must_use]
+    pub fn custom_field_metadata(&self, column: usize) -> Metadata {
+        let field = self.0.schema.wire.fields.get(column);
+        field.map(|field| user_field_metadata(&field.metadata)).unwrap_or_default()
+    }
+
+    /// The metadata of the schema as bytes, in its order: also entries that are not UTF-8, and floe's and Polars' own.
     ///
     /// ```
     /// # use floe_frame::{IpcIndex, IpcLimits, IpcWriter, Metadata};
