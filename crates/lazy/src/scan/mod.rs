@@ -172,7 +172,22 @@ pub struct IpcMetadata {
 }
 
 /// The custom metadata of the first source of a scan, as pyarrow's datasets take that of their first file. Sinks write it
-/// [on request](crate::IpcSinkOptions::with_metadata), which has an example.
+/// [on request](crate::IpcSinkOptions::with_metadata).
+///
+/// ```
+/// use floe_frame::{IpcWriter, Metadata};
+/// use floe_lazy::{IpcScanOptions, scan_ipc_metadata};
+/// use polars_core::prelude::*;
+/// use polars_io::SerWriter;
+///
+/// let mut bytes = Vec::new();
+/// let mut writer = IpcWriter::new(&mut bytes);
+/// writer.set_custom_field_metadata("speed", Metadata::from([("unit".into(), "m/s".into())]));
+/// writer.finish(&mut DataFrame::new(2, vec![Column::new("speed".into(), [1, 2])])?)?;
+/// let metadata = scan_ipc_metadata(bytes, IpcScanOptions::default())?;
+/// assert_eq!(metadata.fields[0].1["unit"], "m/s");
+/// # PolarsResult::Ok(())
+/// ```
 ///
 /// # Errors
 /// When the sources cannot be found, or the first cannot be opened.
