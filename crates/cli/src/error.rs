@@ -129,7 +129,11 @@ pub(crate) fn wrong_format(found: SourceFormat) -> String {
 /// Cuts off what names methods of the library.
 pub(crate) fn without_methods(text: &str) -> String {
     let text = text.split("; if the source is trusted").next().unwrap_or(text);
-    text.replace('\n', " ")
+    // Polars' CSV reader.
+    let text = text.split("Consider setting").next().unwrap_or(text);
+    let text =
+        text.replace("found more fields than defined in 'Schema'", "a row has more fields than the header");
+    text.trim_end().replace('\n', " ")
 }
 
 /// An error of Polars, in one line.

@@ -170,7 +170,7 @@ fn merge(sides: &[Side<'_>; 2], columns: &[String], matched: &mut Matched<'_, im
 fn text(keys: &[Column], row: usize) -> Result<String> {
     let mut text = String::new();
     for column in keys {
-        rows::json(&column.get(row)?, &mut text);
+        rows::key(&column.get(row)?, &mut text);
         text.push(',');
     }
     Ok(text)

@@ -7,7 +7,7 @@ mod write;
 
 pub(crate) use read::{Batches, dtypes, first, frames, index, last, of, of_batch, value_faults};
 pub(crate) use regroup::{Frames, Regroup};
-pub(crate) use value::{json, plain};
+pub(crate) use value::{json, key, plain};
 pub(crate) use write::{TextWriter, write_table};
 
 use std::io::IsTerminal;

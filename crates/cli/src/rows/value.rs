@@ -18,6 +18,15 @@ pub(crate) fn plain(value: &AnyValue<'_>, out: &mut String) {
 
 /// A value as JSON. Numbers that JSON lacks are strings.
 pub(crate) fn json(value: &AnyValue<'_>, out: &mut String) {
+    write_json(value, out, false);
+}
+
+/// A value as text that no other value has: as JSON, but NaN and the infinities are not null. Both zeros are one.
+pub(crate) fn key(value: &AnyValue<'_>, out: &mut String) {
+    write_json(value, out, true);
+}
+
+fn write_json(value: &AnyValue<'_>, out: &mut String, is_key: bool) {
     match value {
         AnyValue::Null => out.push_str("null"),
         value if value.get_str().is_some() => quoted(value.get_str().unwrap_or_default(), out),
@@ -25,21 +34,28 @@ pub(crate) fn json(value: &AnyValue<'_>, out: &mut String) {
             out.push('[');
             for i in 0..series.len() {
                 out.push_str(if i == 0 { "" } else { "," });
-                json(&series.get(i).unwrap_or(AnyValue::Null), out);
+                write_json(&series.get(i).unwrap_or(AnyValue::Null), out, is_key);
             }
             out.push(']');
         },
         AnyValue::Struct(_, _, fields) => {
             let mut values = Vec::new();
             value._materialize_struct_av(&mut values);
-            object(fields.iter().map(|field| field.name().as_str()).zip(&values), out);
+            object(fields.iter().map(|field| field.name().as_str()).zip(&values), out, is_key);
         },
         AnyValue::StructOwned(parts) => {
-            object(parts.1.iter().map(|field| field.name().as_str()).zip(&parts.0), out);
+            object(parts.1.iter().map(|field| field.name().as_str()).zip(&parts.0), out, is_key);
         },
         AnyValue::Float16(_) | AnyValue::Float32(_) | AnyValue::Float64(_) => {
-            let is_finite = value.extract::<f64>().is_some_and(f64::is_finite);
-            if is_finite { scalar(value, out) } else { out.push_str("null") }
+            let number = value.extract::<f64>();
+            match number {
+                Some(0.0) if is_key => out.push_str("0.0"),
+                Some(number) if is_key && !number.is_finite() => {
+                    let _ = write!(out, "{number}");
+                },
+                Some(number) if number.is_finite() => scalar(value, out),
+                _ => out.push_str("null"),
+            }
         },
         AnyValue::Boolean(_)
         | AnyValue::UInt8(_)
@@ -58,13 +74,13 @@ pub(crate) fn json(value: &AnyValue<'_>, out: &mut String) {
     }
 }
 
-fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a AnyValue<'a>)>, out: &mut String) {
+fn object<'a>(fields: impl Iterator<Item = (&'a str, &'a AnyValue<'a>)>, out: &mut String, is_key: bool) {
     out.push('{');
     for (i, (name, value)) in fields.enumerate() {
         out.push_str(if i == 0 { "" } else { "," });
         quoted(name, out);
         out.push(':');
-        json(value, out);
+        write_json(value, out, is_key);
     }
     out.push('}');
 }

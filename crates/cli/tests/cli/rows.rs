@@ -75,6 +75,37 @@ fn differences() {
     assert_eq!(out(&differs), "column \"name\": only in the first\nrows: 10 against 9\n");
 }
 
+/// Null, NaN and the infinities are keys of their own, also within lists; both zeros are one.
+#[test]
+fn keys_that_are_no_numbers() {
+    let folder = Folder::new();
+    let rows = |ids: &[Option<f64>], values: &[i64]| {
+        let ids = Column::new("id".into(), ids);
+        let lists =
+            ids.as_materialized_series().reshape_list(&[ReshapeDimension::Infer, ReshapeDimension::new(1)]);
+        let lists = lists.unwrap().with_name("list".into()).into_column();
+        DataFrame::new(ids.len(), vec![ids, lists, Column::new("v".into(), values)]).unwrap()
+    };
+    let (nan, inf) = (Some(f64::NAN), Some(f64::INFINITY));
+    let first = rows(&[nan, None, Some(2.0), inf, Some(0.0), inf.map(|x| -x)], &[1, 2, 3, 4, 5, 6]);
+    let second = rows(&[Some(2.0), inf, nan, Some(-0.0), inf.map(|x| -x), None], &[3, 4, 1, 5, 6, 2]);
+    folder.put("a.arrow", &file(&first, 4, None));
+    folder.put("b.arrow", &file(&second, 4, None));
+    // Null under the key of NaN, and the other way round.
+    folder.put("c.arrow", &file(&rows(&[None, nan], &[1, 2]), 4, None));
+    folder.put("d.arrow", &file(&rows(&[Some(2.0), nan, nan], &[3, 1, 1]), 4, None));
+    for key in ["id", "list"] {
+        let same = folder.floe(&["diff", "-n", "0", "--key", key, "a.arrow", "b.arrow"]);
+        assert!(!out(&same).contains("only in"), "{key}: {}{}", out(&same), err(&same));
+        assert!(!out(&same).contains("column \"v\""), "{key}: {}", out(&same));
+        let swapped = out(&folder.floe(&["diff", "-n", "0", "--key", key, "a.arrow", "c.arrow"]));
+        assert!(swapped.contains("rows: 4 only in the first\n"), "{key}: {swapped}");
+        assert!(swapped.contains("column \"v\": 2 values differ\n"), "{key}: {swapped}");
+        let twice = err(&folder.floe(&["diff", "--key", key, "a.arrow", "d.arrow"]));
+        assert!(twice.contains("NaN") && twice.contains("more than once"), "{key}: {twice}");
+    }
+}
+
 /// Rows of the same key belong together, wherever they stand.
 #[test]
 fn differences_by_key() {
