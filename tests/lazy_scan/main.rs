@@ -9,6 +9,7 @@ mod one_behind_another;
 mod peers;
 mod pruning;
 mod queries;
+mod reader;
 mod runtimes;
 mod schemas;
 mod slices;

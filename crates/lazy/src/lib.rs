@@ -32,7 +32,7 @@
 //! ```
 //!
 //! [`LazyIpcExt`] has the sinks, as methods of [`LazyFrame`]; [`scan_ipc_file`], [`scan_ipc_stream`] and
-//! [`scan_ipc`], which takes both, are the scans.
+//! [`scan_ipc`], which takes both, are the scans; [`scan_ipc_reader`] is one of a pipe or socket, which is read once.
 #![forbid(unsafe_code)]
 #![warn(missing_debug_implementations)]
 
@@ -64,7 +64,7 @@ pub use polars_lazy::prelude::{Engine, Expr, IntoLazy, LazyFrame, col, lit};
 pub use polars_plan::dsl::{CastColumnsPolicy, ExtraColumnsPolicy, MissingColumnsPolicy};
 pub use scan::{
     HiveSchema, IpcMetadata, IpcScanOptions, IpcScanSource, LazyIpcPrune, PathColumn, ScanColumns,
-    ScanSchema, scan_ipc, scan_ipc_file, scan_ipc_metadata, scan_ipc_stream,
+    ScanSchema, scan_ipc, scan_ipc_file, scan_ipc_metadata, scan_ipc_reader, scan_ipc_stream,
 };
 pub use sink::LazyIpcExt;
 pub use target::{CommitWrite, SinkTarget};

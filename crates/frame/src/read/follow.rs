@@ -234,8 +234,8 @@ impl FollowReader {
         Ok(())
     }
 
-    /// The bytes of the stream, from the start of the file, for readers that know nothing of files that grow. The pauses and
-    /// the idle timeout are kept, other options are those of who reads.
+    /// The bytes of the stream, from the start of the file, for readers that know nothing of files that grow: also for a lazy
+    /// scan, by `floe::lazy::scan_ipc_reader`. The pauses and the idle timeout are kept, other options are those of who reads.
     ///
     /// ```
     /// use floe_frame::{FollowReader, IpcStreamReader, IpcStreamWriter};

@@ -35,6 +35,7 @@ mod columns;
 mod hive;
 mod layout;
 mod node_name;
+mod once;
 mod option_values;
 mod options;
 mod parts;
@@ -42,11 +43,14 @@ mod plan;
 mod prune;
 mod pushed;
 mod read;
+mod reader;
+mod reader_source;
 mod row_numbers;
 mod rows;
 #[expect(clippy::module_inception, reason = "the scan itself")]
 mod scan;
 mod source;
+mod tickets;
 
 use std::sync::Arc;
 
@@ -57,6 +61,7 @@ use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 pub use pushed::LazyIpcPrune;
 pub(crate) use pushed::rows_of;
+pub use reader::scan_ipc_reader;
 pub(crate) use rows::is_column;
 pub use source::IpcScanSource;
 

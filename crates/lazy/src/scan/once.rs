@@ -1,0 +1,319 @@
+//! Reading a source once, by tickets that the streaming engine hands to its threads.
+//!
+//! A thread of the scan's own reads, a piece when one is asked for. The engine's threads come with tickets and wait for
+//! it. They say so to the engine, whose other work goes on meanwhile on other threads. A piece goes to the first ticket
+//! that has not been used, so rows keep their order.
+//!
+//! Of the frames that its threads hand on side by side, the engine passes on the first only when it has seen the next of
+//! every other thread. So nobody waits for ever: who has waited as long as the source has been silent gives the ticket
+//! back without rows. Then what has been read goes on its way, also when nothing follows it.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use polars_core::prelude::*;
+
+use super::reader_source::{Columns, Source, Worth};
+
+/// How long a thread waits with its ticket, at least and at most. Both double as tickets are used up, of which there is an
+/// end: see [`Ticket::level`].
+const MOMENT: Duration = Duration::from_millis(1);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a piece. From a level on, which is reached after hundreds of gigabytes, they double twice a level.
+const PIECE_BYTES: usize = 16 << 20;
+const LARGER_FROM: u32 = 12;
+/// How often what a ticket is worth doubles.
+const LEVELS: usize = 16;
+
+/// One of all tickets.
+#[derive(Clone, Copy)]
+pub(super) struct Ticket {
+    pub(super) number: usize,
+    pub(super) of: usize,
+}
+
+impl Ticket {
+    /// Tickets for which something is read. Those behind them are for the frames without rows that end a scan.
+    fn reading(self) -> usize {
+        (self.of - self.of / 4).max(1)
+    }
+
+    fn level(self) -> u32 {
+        let level = (self.number * LEVELS / self.reading()).min(LEVELS - 1);
+        u32::try_from(level).unwrap_or(u32::MAX)
+    }
+
+    fn is_last(self) -> bool {
+        self.number + 1 >= self.reading()
+    }
+
+    /// A batch at first. When tickets get fewer, as many as make a piece.
+    fn worth(self) -> Worth {
+        let level = self.level();
+        Worth { batches: 1 << level, bytes: PIECE_BYTES << (2 * level.saturating_sub(LARGER_FROM - 1)) }
+    }
+}
+
+/// A source that is read once.
+pub(super) struct Once {
+    shared: Arc<Shared>,
+    /// Asks the thread for a piece. When this is gone, so is the thread.
+    requests: Mutex<Option<Sender<Worth>>>,
+}
+
+struct Shared {
+    columns: Columns,
+    state: Mutex<State>,
+    /// Told when a piece has come, and when one has been taken.
+    changed: Condvar,
+}
+
+struct State {
+    /// Until it is read.
+    source: Option<Source>,
+    /// The columns that were asked for.
+    names: Vec<PlSmallStr>,
+    /// Whether a query has begun to read it, and the rows that it wants.
+    is_begun: bool,
+    limit: usize,
+    /// Whether the thread reads; and what it has read.
+    is_asked: bool,
+    piece: Option<PolarsResult<DataFrame>>,
+    ended: bool,
+    /// Whether two queries have taken pieces. Neither has all rows then, and neither is to wait for them.
+    is_shared: bool,
+    /// The first ticket that has not been used, and those behind it that have.
+    next: usize,
+    used: BTreeSet<usize>,
+    /// Pieces that were taken, and tickets that came when there was none left.
+    pieces: usize,
+    late: usize,
+    /// How many tickets there are. (The last one has fewer rows, and so does not know.)
+    tickets: usize,
+    /// When a piece was taken last.
+    since: Instant,
+}
+
+impl State {
+    fn use_up(&mut self, ticket: usize) {
+        self.used.insert(ticket);
+        while self.used.remove(&self.next) {
+            self.next += 1;
+        }
+    }
+
+    fn is_used(&self, ticket: usize) -> bool {
+        ticket < self.next || self.used.contains(&ticket)
+    }
+
+    /// The piece, if it is this ticket's.
+    fn take(&mut self, ticket: usize) -> Option<PolarsResult<DataFrame>> {
+        let piece = if self.next == ticket { self.piece.take() } else { None }?;
+        self.use_up(ticket);
+        self.is_asked = false;
+        self.pieces += 1;
+        self.since = Instant::now();
+        Some(piece)
+    }
+}
+
+fn used_twice() -> PolarsError {
+    polars_err!(
+        ComputeError: "the source of scan_ipc_reader was read already: a reader can be read once, so its LazyFrame \
+        can be collected once, and be used once in a query; collect it first, or write it to a file and scan that"
+    )
+}
+
+impl Once {
+    pub(super) fn new(source: Source, columns: Columns) -> Self {
+        let state = State {
+            source: Some(source),
+            names: Vec::new(),
+            is_begun: false,
+            limit: usize::MAX,
+            is_asked: false,
+            piece: None,
+            ended: false,
+            is_shared: false,
+            next: 0,
+            used: BTreeSet::new(),
+            pieces: 0,
+            late: 0,
+            tickets: usize::MAX,
+            since: Instant::now(),
+        };
+        let shared = Arc::new(Shared { columns, state: Mutex::new(state), changed: Condvar::new() });
+        Self { shared, requests: Mutex::new(None) }
+    }
+
+    pub(super) fn schema(&self) -> &SchemaRef {
+        self.shared.columns.schema()
+    }
+
+    /// No rows of some columns.
+    pub(super) fn empty(&self, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
+        self.shared.columns.empty(names)
+    }
+
+    /// Begins a query by tickets, which wants no more rows than these.
+    pub(super) fn begin(&self, limit: usize) -> PolarsResult<()> {
+        let mut state = self.shared.lock();
+        if std::mem::replace(&mut state.is_begun, true) {
+            return Err(used_twice());
+        }
+        state.limit = limit;
+        Ok(())
+    }
+
+    /// Whether no further ticket is worth anything. Frames without rows are handed out behind the others, one for each of
+    /// them. A slice from the end, in the streaming engine of Polars 0.55.2, drops one of the frames that it keeps for each
+    /// that arrives. If there are too many of them at the end, it has too many rows.
+    pub(super) fn wants_no_tickets(&self) -> bool {
+        let state = self.shared.lock();
+        state.ended && state.piece.is_none() && state.late >= state.pieces
+    }
+
+    /// All rows, or the first: for an engine that asks once.
+    pub(super) fn read_all(&self, limit: usize, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
+        let source = {
+            let mut state = self.shared.lock();
+            (state.is_begun, state.ended) = (true, true);
+            state.source.take().ok_or_else(used_twice)?
+        };
+        let columns = &self.shared.columns;
+        let mut reading = columns.begin(source, names, limit)?;
+        columns.gather(&mut reading, Worth { batches: usize::MAX, bytes: usize::MAX })
+    }
+
+    /// The rows that a ticket is worth, if any.
+    pub(super) fn redeem(&self, ticket: Ticket, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
+        let mut state = self.shared.lock();
+        let is_read = ticket.number == 0 && state.source.is_none();
+        if is_read || state.is_shared || state.is_used(ticket.number) {
+            state.is_shared = !state.ended;
+            drop(state);
+            self.shared.changed.notify_all();
+            return Err(used_twice());
+        }
+        state.tickets = state.tickets.min(ticket.of);
+        let mut piece = state.take(ticket.number);
+        if piece.is_none() && !state.ended {
+            drop(state);
+            // Polars' executor puts another thread in the place of this one.
+            piece = polars_async::executor::block_in_place(|| self.wait(ticket, names))?;
+            state = self.shared.lock();
+        }
+        if piece.is_none() {
+            state.use_up(ticket.number);
+            state.late += usize::from(state.ended);
+        }
+        let are_too_few = ticket.number + 1 >= state.tickets && !state.ended;
+        drop(state);
+        self.shared.changed.notify_all();
+        polars_ensure!(
+            !are_too_few,
+            ComputeError: "the reader has been silent for too long, or has more batches than one scan can take; read it \
+            with `IpcStreamReader`"
+        );
+        piece.unwrap_or_else(|| self.empty(names))
+    }
+
+    /// Waits for the piece of a ticket, as long as that makes sense.
+    fn wait(&self, ticket: Ticket, names: &[PlSmallStr]) -> PolarsResult<Option<PolarsResult<DataFrame>>> {
+        let (least, most) = (MOMENT * (1 << ticket.level()), PATIENCE * (1 << ticket.level()));
+        let mut state = self.shared.lock();
+        let mut begun = Instant::now();
+        let mut since = state.since;
+        loop {
+            if let Some(piece) = state.take(ticket.number) {
+                return Ok(Some(piece));
+            }
+            if state.is_shared {
+                return Err(used_twice());
+            }
+            if state.ended {
+                return Ok(None);
+            }
+            if state.next == ticket.number && !state.is_asked {
+                self.ask(&mut state, ticket, names)?;
+            }
+            if state.since != since {
+                (since, begun) = (state.since, Instant::now());
+            }
+            let patience = begun.saturating_duration_since(since).clamp(least, most);
+            let left = patience.saturating_sub(begun.elapsed());
+            if left.is_zero() && !ticket.is_last() {
+                return Ok(None);
+            }
+            let left = if ticket.is_last() { PATIENCE } else { left };
+            state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Asks the thread for the next piece. It begins with the first.
+    fn ask(&self, state: &mut State, ticket: Ticket, names: &[PlSmallStr]) -> PolarsResult<()> {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(source) = state.source.take() {
+            let (sender, receiver) = channel();
+            state.names = names.to_vec();
+            let shared = Arc::clone(&self.shared);
+            let (names, limit) = (names.to_vec(), state.limit);
+            thread::Builder::new()
+                .name("floe-reader".into())
+                .spawn(move || shared.serve(source, &names, limit, &receiver))?;
+            *requests = Some(sender);
+        }
+        let sender = requests.as_ref().filter(|_| state.names == names);
+        state.is_asked = sender.is_some_and(|sender| sender.send(ticket.worth()).is_ok());
+        if state.is_asked { Ok(()) } else { Err(used_twice()) }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread that reads. It ends with the source, and drops it.
+    fn serve(&self, source: Source, names: &[PlSmallStr], limit: usize, requests: &Receiver<Worth>) {
+        // Until then: what those who wait are told if this thread panics.
+        let mut told = Told {
+            shared: self,
+            piece: Some(Err(polars_err!(ComputeError: "reading the source has panicked"))),
+        };
+        let mut reading = match self.columns.begin(source, names, limit) {
+            Ok(reading) => reading,
+            Err(error) => return told.piece = Some(Err(error)),
+        };
+        while let Ok(worth) = requests.recv() {
+            let piece = self.columns.gather(&mut reading, worth);
+            if piece.is_err() || reading.has_ended() {
+                drop(reading);
+                told.piece = Some(piece);
+                return;
+            }
+            self.lock().piece = Some(piece);
+            self.changed.notify_all();
+        }
+        told.piece = None;
+    }
+}
+
+/// The last piece, told when the thread ends.
+struct Told<'a> {
+    shared: &'a Shared,
+    piece: Option<PolarsResult<DataFrame>>,
+}
+
+impl Drop for Told<'_> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.piece = self.piece.take();
+        state.ended = true;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+}
