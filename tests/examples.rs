@@ -7,25 +7,53 @@
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// An example that takes longer hangs: the debug build of the slowest takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+#[path = "object_store/s3_server.rs"]
+mod s3_server;
+
 #[test]
 fn every_example_runs() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let names = example_names(&root.join("examples"));
-    assert!(names.iter().any(|name| name == "quickstart"), "no quickstart among {names:?}");
-
-    let profile_folder = profile_folder();
-    if !names.iter().all(|name| is_fresh(&profile_folder.join("examples").join(name))) {
-        build_examples(&root, &profile_folder);
-    }
-    let failures: Vec<String> =
-        names.iter().filter_map(|name| run(&profile_folder.join("examples").join(name)).err()).collect();
+    let (names, folder) = built();
+    let failures: Vec<String> = names.iter().filter_map(|name| run(&folder.join(name), &[]).err()).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+/// Without a bucket it says that it does nothing.
+#[test]
+fn the_example_of_s3_runs_against_a_server() {
+    let server = s3_server::S3Server::start(&["my-bucket"]);
+    let variables = [
+        ("AWS_ENDPOINT_URL", server.endpoint()),
+        ("AWS_REGION", s3_server::REGION.to_owned()),
+        ("AWS_ACCESS_KEY_ID", s3_server::ACCESS_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", s3_server::SECRET_KEY.to_owned()),
+        ("AWS_BUCKET", "my-bucket".to_owned()),
+    ];
+    let printed = run(&built().1.join("s3"), &variables).unwrap();
+    assert!(printed.contains("s3://my-bucket/floe-example.arrow: 100000 rows in 10 batches"), "{printed}");
+    assert!(server.files().contains(&"my-bucket/floe-example.arrow".to_owned()), "{:?}", server.files());
+}
+
+/// The names of the examples, and the folder of their binaries.
+fn built() -> &'static (Vec<String>, PathBuf) {
+    static BUILT: OnceLock<(Vec<String>, PathBuf)> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let names = example_names(&root.join("examples"));
+        assert!(names.iter().any(|name| name == "quickstart"), "no quickstart among {names:?}");
+        let profile_folder = profile_folder();
+        let folder = profile_folder.join("examples");
+        if !names.iter().all(|name| is_fresh(&folder.join(name))) {
+            build_examples(&root, &profile_folder);
+        }
+        (names, folder)
+    })
 }
 
 fn example_names(folder: &Path) -> Vec<String> {
@@ -73,12 +101,15 @@ fn build_examples(root: &Path, profile_folder: &Path) {
     assert!(status.expect("cargo runs").success(), "the examples do not build");
 }
 
-fn run(binary: &Path) -> Result<(), String> {
+/// Runs an example; the text that it prints.
+fn run(binary: &Path, variables: &[(&str, String)]) -> Result<String, String> {
     let failed = |what: String| format!("{}: {what}", binary.display());
     // Files, not pipes: nobody has to empty them while the example runs.
     let [mut out, mut err] = [(); 2].map(|()| tempfile::tempfile().expect("a temporary file"));
     let redirect = |file: &std::fs::File| Stdio::from(file.try_clone().expect("a file handle"));
     let mut child = Command::new(binary)
+        .env_remove("AWS_BUCKET")
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(redirect(&out))
         .stderr(redirect(&err))
@@ -105,5 +136,5 @@ fn run(binary: &Path) -> Result<(), String> {
     if !status.success() {
         return Err(failed(format!("{status}\n{out}\n{err}")));
     }
-    if out.is_empty() { Err(failed("printed nothing".to_owned())) } else { Ok(()) }
+    if out.is_empty() { Err(failed("printed nothing".to_owned())) } else { Ok(out) }
 }

@@ -1,5 +1,5 @@
 //! Object stores: how many requests and bytes reading takes, what happens when a store fails, and that what is written
-//! appears whole or not at all. The stores are in memory; `watched` counts what is asked of them, and has them fail.
+//! appears whole or not at all. The stores are in memory; `watched` counts what is asked of them, and has them fail. `s3` talks to a server.
 #![allow(
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
@@ -24,6 +24,8 @@ mod http;
 mod lazy;
 mod opening;
 mod reading;
+mod s3;
+mod s3_server;
 mod streams;
 mod watched;
 
