@@ -187,3 +187,31 @@ fn a_stream_that_is_complete_is_complete_as_bytes() {
     std::io::Read::read_to_end(&mut reader.into_bytes().unwrap(), &mut bytes).unwrap();
     assert_eq!(bytes, &whole[..whole.len() - 8]);
 }
+
+/// Its old dictionary is still there, and its footer lists the new one in its place: from front to back it is another
+/// file than by its footer.
+#[test]
+fn a_file_whose_categories_grew_is_not_read_from_front_to_back() {
+    let kinds = |values: &[&str]| {
+        let column =
+            Column::new("kind".into(), values).cast(&DataType::from_categories(Categories::global()));
+        DataFrame::new(values.len(), vec![column.unwrap()]).unwrap()
+    };
+    let mut bytes = Vec::new();
+    IpcWriter::new(&mut bytes).finish(&mut kinds(&["one", "two"])).unwrap();
+    let Place { path, _folder } = place(&bytes);
+    IpcWriter::append(&path).unwrap().finish(&mut kinds(&["two", "one"])).unwrap();
+    let all = kinds(&["one", "two", "two", "one"]);
+    let appended = fs::read(&path).unwrap();
+    assert_frames_equal(&IpcStreamReader::new(appended.as_slice()).finish().unwrap(), &all);
+
+    IpcWriter::append(&path).unwrap().finish(&mut kinds(&["three"])).unwrap();
+    let grown = fs::read(&path).unwrap();
+    let all = kinds(&["one", "two", "two", "one", "three"]);
+    assert_frames_equal(&IpcReader::from_bytes(grown.clone()).finish().unwrap(), &all);
+    let error = IpcStreamReader::new(grown.as_slice()).finish().unwrap_err().to_string();
+    assert!(error.contains("which are not the 3 and 2"), "{error}");
+    // Without the magic there is no footer to compare with: a stream, whose dictionary is replaced.
+    let reader = IpcStreamReader::new(&grown[8..]).with_trailing_data_allowed(true);
+    assert_frames_equal(&reader.finish().unwrap(), &all);
+}

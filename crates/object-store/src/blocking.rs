@@ -1,5 +1,7 @@
 //! Objects for threads that wait: an index that reads by itself, and a `Write`. Requests run on Polars' own
-//! runtime for I/O, so that any thread may wait: one of a runtime's, of Polars' pool, or of its streaming engine.
+//! runtime for I/O. So a thread of Polars' pool or of its streaming engine may wait, as may any that belongs to nobody else.
+//! A worker of that runtime must not, since the requests need it. A worker of another runtime would keep the other tasks of
+//! its runtime waiting.
 
 use std::io::{self, Write};
 use std::ops::Range;
@@ -24,7 +26,7 @@ const REQUESTS: usize = 16;
 /// Objects that are opened at a time.
 const OPENED: usize = 32;
 
-/// Runs something on Polars' runtime for I/O, and waits for it.
+/// Runs something on Polars' runtime for I/O, and waits for it: not on a worker of that runtime, which may be the last one.
 ///
 /// # Errors
 /// When it panics.
@@ -38,6 +40,9 @@ pub fn wait<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -
 
 /// Indexes an Arrow IPC object for reads by threads that wait: all that an [`IpcIndex`] does, in a store. The calling thread
 /// waits for requests, which Polars' runtime makes: as [`IpcObject`], with as few of them.
+///
+/// It blocks, and so do reads through the index. Workers of an asynchronous runtime use [`IpcObject`]; those of Polars' own
+/// runtime for I/O may wait for ever here.
 ///
 /// ```
 /// use floe_object_store::{BlockingObjectFile, IpcIndexOptions, ObjectFile, open_index};
@@ -181,7 +186,8 @@ impl Drop for BlockingObjectFile {
     }
 }
 
-/// The objects in a folder of a store, without hidden ones: keys below a prefix, in their order.
+/// The objects in a folder of a store: all keys below a prefix, in their order. Hidden ones are among them, those with a dot
+/// at the start of a name: who scans leaves them out.
 #[doc(hidden)]
 pub fn list(
     store: Arc<dyn ObjectStore>,

@@ -8,8 +8,9 @@
 //! ```
 //!
 //! Nothing here knows the format: `floe_frame` says which bytes it needs, and is given them. Requests are futures that the
-//! caller polls; no runtime is started. Whatever runs them will do, a current-thread runtime included. Decoding and
-//! encoding run on Polars' thread pool meanwhile, so that the runtime's threads stay free.
+//! caller polls; no runtime is started. Whatever runs them will do, a current-thread runtime included. Batches are
+//! decoded and encoded on Polars' thread pool meanwhile, so that the runtime's threads stay free. Footers and heads are parsed
+//! by the thread that polls: of a file with thousands of columns and batches, that takes milliseconds.
 //!
 //! ```
 //! use floe_object_store::{AsyncIpcWriter, IpcObject, IpcIndexOptions, ObjectFile};
