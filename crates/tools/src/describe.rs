@@ -74,6 +74,14 @@ pub struct Description {
 }
 
 impl Description {
+    /// The names of the columns, printable.
+    #[must_use]
+    pub fn column_names(&self) -> Vec<String> {
+        let stream = self.contents.streams.first();
+        let fields = stream.map(|stream| stream.schema.fields.as_slice()).unwrap_or_default();
+        fields.iter().map(|field| crate::text::printable(&field.name)).collect()
+    }
+
     /// Bytes of all buffers, stored and raw.
     #[must_use]
     pub fn buffers(&self) -> ColumnBytes {

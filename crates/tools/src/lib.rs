@@ -4,7 +4,7 @@
 //! ```text
 //!   ReadAt --> scan ---> Contents          where messages are, from their heads
 //!                 |
-//!                 +----> describe          bytes by column, buffer and kind, as data
+//!                 +----> describe          bytes by column, buffer and kind, as data; picture.rs: drawn to scale
 //!                 +----> verify            what is wrong, and where, as data
 //!                 '----> Copier            into a file or a stream; recompress.rs: with another codec
 //! ```
@@ -20,9 +20,11 @@ mod copy;
 mod copy_error;
 mod describe;
 mod fault;
+mod picture;
 mod recompress;
 mod scan;
 mod source;
+pub mod text;
 mod verify;
 
 pub use agree::{check_copy, differs};
@@ -33,6 +35,7 @@ pub use copy_error::CopyError;
 pub use describe::{BufferBytes, ColumnBytes, Description, MessageBytes, describe};
 pub use fault::{Fault, MessageId, Result};
 pub use floe_codec::Compression;
+pub use picture::{layout_html, layout_svg};
 pub use recompress::Recompression;
 pub use scan::{Contents, Kind, MessageInfo, StreamInfo, Visit, scan};
 pub use source::{FileSource, ReadAt};

@@ -103,6 +103,17 @@ impl Contents {
         self.batches.iter().fold(0, |rows, batch| rows.saturating_add(batch.rows as u64))
     }
 
+    /// The format of the source, for people.
+    #[must_use]
+    pub fn kind_name(&self) -> String {
+        match self.kind {
+            Kind::File => "Arrow IPC file".into(),
+            Kind::Unfinished => "Arrow IPC file without a footer".into(),
+            Kind::Streams if self.streams.len() > 1 => format!("{} Arrow IPC streams", self.streams.len()),
+            Kind::Streams => "Arrow IPC stream".into(),
+        }
+    }
+
     /// Whether nothing is missing: no fault, and a footer or an end.
     #[must_use]
     pub fn is_whole(&self) -> bool {

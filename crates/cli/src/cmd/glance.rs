@@ -16,7 +16,7 @@ pub(crate) fn run(path: &Path) -> Result<Outcome> {
         out,
         "{}: {}, {} rows in {} batches, {columns} columns, {}",
         input.name,
-        crate::cmd::info::kind(&contents),
+        contents.kind_name(),
         term::count(contents.rows()),
         term::count(contents.batches.len() as u64),
         term::bytes(contents.len),

@@ -61,17 +61,6 @@ fn value_of(input: &Input, key: &str) -> Result<String> {
 }
 
 /// The format of the source, in words.
-pub(crate) fn kind(contents: &Contents) -> String {
-    match contents.kind {
-        Kind::File => "Arrow IPC file".into(),
-        Kind::Unfinished => "Arrow IPC file without a footer".into(),
-        Kind::Streams if contents.streams.len() > 1 => {
-            format!("{} Arrow IPC streams", contents.streams.len())
-        },
-        Kind::Streams => "Arrow IPC stream".into(),
-    }
-}
-
 fn schema_of(found: &Description) -> Schema {
     found.contents.streams.first().map(|stream| stream.schema.clone()).unwrap_or_default()
 }
@@ -165,7 +154,7 @@ fn hint(contents: &Contents, name: &str) -> Option<String> {
 fn as_text(name: &str, found: &Description) -> String {
     let contents = &found.contents;
     let schema = schema_of(found);
-    let mut text = format!("{}: {}, {}\n", name, kind(contents), term::bytes(contents.len));
+    let mut text = format!("{}: {}, {}\n", name, contents.kind_name(), term::bytes(contents.len));
     let mut line = |label: &str, value: String| text.push_str(&format!("  {label:<13}{value}\n"));
     if let Some(fault) = &contents.fault {
         line("not whole", explained(name, fault));

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use floe_format::IpcLimits;
 use floe_tools::{Description, MessageBytes, MessageId, describe};
 
-use super::layout_page;
 use crate::error::{Failure, Outcome, Result};
 use crate::input::Input;
 use crate::output::Output;
@@ -51,8 +50,8 @@ impl Args {
         }
         if let Some(path) = output {
             let page = match path.extension().and_then(std::ffi::OsStr::to_str) {
-                Some("svg") => layout_page::svg(&input.name, &found),
-                Some("html" | "htm") => layout_page::html(&input.name, &found),
+                Some("svg") => floe_tools::layout_svg(&input.name, &found),
+                Some("html" | "htm") => floe_tools::layout_html(&input.name, &found),
                 _ => {
                     return Err(Failure::of(path.display(), "the name of a picture ends with .svg or .html"));
                 },
@@ -68,12 +67,6 @@ impl Args {
     }
 }
 
-pub(crate) fn column_names(found: &Description) -> Vec<String> {
-    let fields =
-        found.contents.streams.first().map(|stream| stream.schema.fields.as_slice()).unwrap_or_default();
-    fields.iter().map(|field| term::printable(&field.name)).collect()
-}
-
 fn bar(part: u64, most: u64, cells: usize) -> String {
     let eighths = (u128::from(part) * cells as u128 * 8).div_ceil(u128::from(most.max(1)));
     let eighths = usize::try_from(eighths).unwrap_or(0).min(cells * 8);
@@ -87,7 +80,8 @@ const SHOWN: usize = 40;
 fn by_column(found: &Description, batch: Option<usize>, all: bool) -> String {
     let of_batch = batch.and_then(|number| batches(found).nth(number));
     let columns = of_batch.map_or(found.columns.as_slice(), |batch| batch.columns.as_slice());
-    let mut parts: Vec<(String, u64, u64)> = column_names(found)
+    let mut parts: Vec<(String, u64, u64)> = found
+        .column_names()
         .into_iter()
         .zip(columns)
         .map(|(name, bytes)| (name, bytes.stored, bytes.raw))

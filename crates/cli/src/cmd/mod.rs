@@ -21,7 +21,6 @@ pub(crate) mod glance;
 pub(crate) mod head;
 pub(crate) mod info;
 pub(crate) mod layout;
-mod layout_page;
 pub(crate) mod recover;
 #[cfg(feature = "frame")]
 pub(crate) mod sample;

@@ -2,13 +2,11 @@
 //!
 //! ```text
 //!   table.rs      paths -> LazyFrame, each file by its content
-//!   csv.rs        CSV -> LazyFrame, with types
-//!   statement.rs  SQL, checked and named before Polars sees it
+//!   statement.rs  SQL, whose tables are files; floe-query checks it before Polars sees it
 //!   run.rs        LazyFrame -> frames, rows of an end, a temporary Arrow IPC file
 //!   parquet.rs    frames -> Parquet
 //! ```
 
-mod csv;
 mod parquet;
 mod run;
 mod statement;

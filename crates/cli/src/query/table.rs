@@ -1,33 +1,18 @@
 //! Paths as tables of a query: files by their content, folders and patterns as one table.
 
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use floe::lazy::{IpcScanOptions, scan_ipc};
-use floe_format::{SourceFormat, sniff};
+use floe_format::SourceFormat;
+use floe_query::ScanError;
+pub(crate) use floe_query::{is_ipc, is_readable};
 use floe_tools::Contents;
-use polars_core::prelude::*;
-use polars_io::utils::compression::{ByteSourceReader, SupportedCompression};
 use polars_lazy::dsl::concat;
 use polars_lazy::prelude::*;
 use polars_utils::pl_path::PlRefPath;
 
 use crate::error::{Failure, Result, without_methods, wrong_format};
 use crate::input::{Found, Input, find, has_key, is_many};
-
-/// Bytes at the start that tell the format.
-const SNIFFED: usize = 4 << 10;
-
-/// Whether it is one of the formats that are read here.
-pub(crate) fn is_readable(format: SourceFormat) -> bool {
-    use SourceFormat::{Csv, Gzip, Json, NdJson, Parquet, Zstd};
-    matches!(format, Csv | Gzip | Json | NdJson | Parquet | Zstd)
-}
-
-fn is_ipc(format: SourceFormat) -> bool {
-    matches!(format, SourceFormat::IpcFile | SourceFormat::IpcStream)
-}
 
 /// A file that was named, or stands for a folder.
 type Named = (Input, Option<Contents>);
@@ -139,71 +124,15 @@ fn many(path: &Path) -> Result<(LazyFrame, Option<Named>)> {
 
 /// A file that is not Arrow IPC.
 pub(crate) fn scan_one(input: &Input, format: SourceFormat) -> Result<LazyFrame> {
-    let failed = |error: PolarsError| {
-        let text = without_methods(&error.to_string());
-        Failure::of(&input.name, format!("{format}, which cannot be read: {text}"))
+    let failed = |text: &str| {
+        Failure::of(&input.name, format!("{format}, which cannot be read: {}", without_methods(text)))
     };
-    let (inside, start) = match format {
-        SourceFormat::Gzip | SourceFormat::Zstd => decompressed(input).map_err(failed)?,
-        format => (format, input.start()?),
-    };
-    let mut lf = match json_lines(inside, &start) {
-        SourceFormat::Parquet if inside == format => {
-            let args = ScanArgsParquet { glob: false, ..Default::default() };
-            LazyFrame::scan_parquet(pl_path(&input.path)?, args)
-        },
-        SourceFormat::NdJson => {
-            // This reader takes every path for a pattern.
-            let path = glob::Pattern::escape(input.path.to_str().ok_or_else(|| not_utf8(&input.path))?);
-            LazyJsonLineReader::new(PlRefPath::new(path)).with_infer_schema_length(None).finish()
-        },
-        SourceFormat::Csv => super::csv::scan(&pl_path(&input.path)?, separator(&start)),
-        // A column of text, compressed.
-        SourceFormat::Text | SourceFormat::Unknown if inside != format => {
-            super::csv::scan(&pl_path(&input.path)?, b',')
-        },
-        inside if inside != format => {
-            let text = format!(
-                "what is compressed in it is {inside}, which is only read as it is: decompress it first"
-            );
-            return Err(Failure::of(&input.name, text));
-        },
-        format => return Err(Failure::of(&input.name, wrong_format(format))),
-    }
-    .map_err(failed)?;
-    // Now is the time to say that it is broken: a query does not know the names of its files.
-    lf.collect_schema().map_err(failed)?;
-    Ok(lf)
-}
-
-/// One object is a line of NDJSON as well, and so is the beginning of a long one.
-fn json_lines(format: SourceFormat, start: &[u8]) -> SourceFormat {
-    let text = start.trim_ascii_start();
-    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii_end();
-    let is_cut = first.len() == text.trim_ascii_end().len();
-    match format {
-        SourceFormat::Json if first.starts_with(b"{") && (is_cut || first.ends_with(b"}")) => {
-            SourceFormat::NdJson
-        },
-        other => other,
-    }
-}
-
-/// The format inside of a compressed file, and its first decompressed bytes.
-fn decompressed(input: &Input) -> PolarsResult<(SourceFormat, Vec<u8>)> {
-    let compression = SupportedCompression::check(&input.start_bytes()?);
-    let file = BufReader::new(File::open(&input.path)?);
-    let mut reader = ByteSourceReader::try_new(file, compression)?;
-    let (start, _) = reader.read_next_slice(&polars_buffer::Buffer::new(), SNIFFED, None)?;
-    Ok((sniff(&start), start.to_vec()))
-}
-
-/// The separator that the first line has most of; a comma where that cannot be seen.
-fn separator(start: &[u8]) -> u8 {
-    let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |separator: u8| line.iter().filter(|byte| **byte == separator).count();
-    let best = [b',', b'\t', b';', b'|'].into_iter().rev().max_by_key(|separator| count(*separator));
-    best.filter(|_| line.is_ascii()).unwrap_or(b',')
+    floe_query::scan_file(&input.path, format, &input.start()?).map_err(|error| match error {
+        ScanError::Format(format) => Failure::of(&input.name, wrong_format(format)),
+        ScanError::NotUtf8 => not_utf8(&input.path),
+        ScanError::Polars(error) => failed(&error.to_string()),
+        other => Failure::of(&input.name, other),
+    })
 }
 
 fn not_utf8(path: &Path) -> Failure {

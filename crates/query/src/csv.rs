@@ -12,7 +12,7 @@ const DATED_ROWS: usize = 100;
 
 /// Numbers and booleans are told by all values; columns of text are dates or times if the first rows are, and if the
 /// reader then understands all of them.
-pub(super) fn scan(path: &PlRefPath, separator: u8) -> PolarsResult<LazyFrame> {
+pub(crate) fn scan(path: &PlRefPath, separator: u8) -> PolarsResult<LazyFrame> {
     let reader = || LazyCsvReader::new(path.clone()).with_glob(false).with_separator(separator);
     let schema = reader().with_infer_schema_length(None).finish()?.collect_schema()?;
     let dated = reader().with_infer_schema_length(Some(DATED_ROWS)).with_try_parse_dates(true);

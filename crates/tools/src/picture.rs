@@ -1,13 +1,13 @@
-//! The picture of `floe layout`: every byte of the file, to scale.
+//! A picture of a source's bytes, to scale, as SVG and as a page of HTML.
 //!
 //! A line is a message. Its segments are its head, each buffer, and padding, in the order of their bytes; the longest
 //! message takes the whole width. Every segment states its bytes in `data-bytes`, and they sum to the file's size.
 
 use std::fmt::Write;
 
-use floe_tools::{Description, MessageId};
-
-use crate::term;
+use crate::describe::Description;
+use crate::fault::MessageId;
+use crate::text;
 
 /// Width of the longest message, and height of a line.
 const WIDTH: f64 = 1000.0;
@@ -19,10 +19,11 @@ struct Segment {
     class: String,
 }
 
-/// A page that needs nothing else.
-pub(crate) fn html(name: &str, found: &Description) -> String {
+/// A page of HTML with the picture on it, which needs nothing else. See [`layout_svg`] for an example.
+#[must_use]
+pub fn layout_html(name: &str, found: &Description) -> String {
     let name_ = escape(name);
-    let body = svg(name, found);
+    let body = layout_svg(name, found);
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{name_}</title>\n<style>body{{margin:24px;\
          font:14px system-ui,sans-serif;background:#fff;color:#222}}svg{{max-width:100%;height:auto}}</style></head>\n\
@@ -30,9 +31,21 @@ pub(crate) fn html(name: &str, found: &Description) -> String {
     )
 }
 
-/// The picture alone.
-pub(crate) fn svg(name: &str, found: &Description) -> String {
-    let names = super::layout::column_names(found);
+/// The picture of a description that lists its buffers.
+///
+/// ```
+/// use floe_format::{IpcLimits, MessageEncoder, Schema, constants, write_head};
+///
+/// let mut stream = Vec::new();
+/// write_head(&mut stream, MessageEncoder::new().schema(&Schema::default()), 0)?;
+/// stream.extend_from_slice(&constants::END_OF_STREAM);
+/// let found = floe_tools::describe(&stream, &IpcLimits::default(), true).unwrap();
+/// assert!(floe_tools::layout_svg("empty.arrows", &found).starts_with("<svg"));
+/// # Ok::<(), floe_format::Error>(())
+/// ```
+#[must_use]
+pub fn layout_svg(name: &str, found: &Description) -> String {
+    let names = found.column_names();
     let lines = lines(found);
     let longest = lines.iter().map(|(_, segments)| sum(segments)).max().unwrap_or(1).max(1);
     let height = (2400.0 / count(lines.len().max(1))).clamp(3.0, 20.0);
@@ -40,32 +53,32 @@ pub(crate) fn svg(name: &str, found: &Description) -> String {
     let top = 64.0;
     let legend = top + step * count(lines.len()) + 24.0;
     let total = legend + 18.0 * count(names.len().div_ceil(5)) + 20.0;
-    let mut text = format!(
+    let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {:.0} {total:.0}\" font-family=\"system-ui,sans-serif\" font-size=\"12\">\n",
         WIDTH + LEFT + 20.0
     );
-    text.push_str(&styles(names.len()));
+    svg.push_str(&styles(names.len()));
     let _ = writeln!(
-        text,
+        svg,
         "<text x=\"0\" y=\"20\" font-size=\"16\">{}</text>\n<text x=\"0\" y=\"42\" fill=\"#666\">{}, {} rows in {} batches, {} ({} raw). \
          A line is a message, to scale; point at a segment for its size.</text>",
         escape(name),
-        super::info::kind(&found.contents),
-        term::count(found.contents.rows()),
-        term::count(found.contents.batches.len() as u64),
-        term::bytes(found.contents.len),
-        term::bytes(found.buffers().raw),
+        found.contents.kind_name(),
+        text::count(found.contents.rows()),
+        text::count(found.contents.batches.len() as u64),
+        text::bytes(found.contents.len),
+        text::bytes(found.buffers().raw),
     );
     let mut y = top;
     for (label, segments) in &lines {
         if height > 8.0 {
-            let _ = writeln!(text, "<text x=\"0\" y=\"{:.1}\">{}</text>", y + height - 5.0, escape(label));
+            let _ = writeln!(svg, "<text x=\"0\" y=\"{:.1}\">{}</text>", y + height - 5.0, escape(label));
         }
         let mut x = LEFT;
         for Segment { bytes, title, class } in segments {
             let width = scaled(*bytes, longest);
             let _ = writeln!(
-                text,
+                svg,
                 "<rect class=\"{class}\" x=\"{x:.3}\" y=\"{y:.1}\" width=\"{width:.3}\" height=\"{height:.1}\" data-bytes=\"{bytes}\"><title>{}</title></rect>",
                 escape(&format!("{label}: {title}"))
             );
@@ -76,15 +89,15 @@ pub(crate) fn svg(name: &str, found: &Description) -> String {
     for (i, name) in names.iter().enumerate() {
         let (x, y) = (count(i % 5) * 226.0, legend + 18.0 * count(i / 5));
         let _ = writeln!(
-            text,
+            svg,
             "<rect class=\"c{i}\" x=\"{x:.0}\" y=\"{:.0}\" width=\"11\" height=\"11\"/><text x=\"{:.0}\" y=\"{y:.0}\">{}</text>",
             y - 10.0,
             x + 16.0,
-            escape(&term::cut(name, 28))
+            escape(&text::cut(name, 28))
         );
     }
-    text.push_str("</svg>\n");
-    text
+    svg.push_str("</svg>\n");
+    svg
 }
 
 /// Numbers of lines and columns, which a picture has few of.
@@ -155,7 +168,7 @@ fn lines(found: &Description) -> Vec<(String, Vec<Segment>)> {
                 buffer.kind.name(),
                 buffer.spec.len,
                 buffer.raw,
-                term::ratio(buffer.raw, buffer.spec.len)
+                text::ratio(buffer.raw, buffer.spec.len)
             );
             segments.push(segment(buffer.spec.len, title, format!("c{}", buffer.column)));
             at = buffer.spec.offset.saturating_add(buffer.spec.len);
@@ -176,5 +189,5 @@ fn lines(found: &Description) -> Vec<(String, Vec<Segment>)> {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text::printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

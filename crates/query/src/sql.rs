@@ -1,0 +1,335 @@
+//! SQL, looked through before Polars sees it: only queries, tables by name, names for all columns.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{Ident, ObjectName, Query, Select, SetExpr, Statement as Parsed, TableFactor, Visit, Visitor};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::{Parser, ParserOptions};
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+use crate::names::name_columns;
+
+/// The reason why a text is no query that is answered.
+///
+/// ```
+/// use floe_query::{SqlErrorKind, Statement};
+///
+/// let error = Statement::parse("SELECT a,\n FROM WHERE").unwrap_err();
+/// assert_eq!(error.kind, SqlErrorKind::Syntax);
+/// assert_eq!(error.place.unwrap().0, 2);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlError {
+    /// The kind of error.
+    pub kind: SqlErrorKind,
+    /// In one line.
+    pub message: String,
+    /// Line and column, from 1 on, where the parser knows them.
+    pub place: Option<(u64, u64)>,
+}
+
+/// The kinds of [`SqlError`].
+///
+/// ```
+/// use floe_query::{SqlErrorKind, Statement};
+///
+/// let error = Statement::parse("DROP TABLE t").unwrap_err();
+/// assert_eq!(error.kind, SqlErrorKind::NotAQuery("DROP".into()));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SqlErrorKind {
+    /// It cannot be parsed.
+    Syntax,
+    /// There is no statement, or more than one.
+    NotOne,
+    /// A statement that would change something, by its first word.
+    NotAQuery(String),
+    /// `SELECT INTO`.
+    Into,
+    /// A function where a table stands, by its name.
+    TableFunction(String),
+    /// It has more operators than the caller allows.
+    TooLarge,
+}
+
+impl SqlError {
+    fn new(kind: SqlErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), place: None }
+    }
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+/// A table as a query names it.
+///
+/// ```
+/// let statement = floe_query::Statement::parse("SELECT * FROM 'a.arrow' JOIN b.c USING (x)").unwrap();
+/// assert_eq!(statement.tables()[0].name, "a.arrow");
+/// assert!(statement.tables()[0].is_quoted && !statement.tables()[1].is_quoted);
+/// assert_eq!(statement.tables()[1].parts, 2);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableName {
+    /// Its parts, joined with dots.
+    pub name: String,
+    /// How many parts it has. Polars knows tables by names of one.
+    pub parts: usize,
+    /// Whether all of them are quoted.
+    pub is_quoted: bool,
+}
+
+/// One query: it reads tables by their names, and does nothing else.
+///
+/// ```
+/// let statement = floe_query::Statement::parse("select min(a), max(a) from t").unwrap();
+/// assert!(statement.text().contains("min(a) AS \"min(a)\""));
+/// ```
+#[derive(Debug, Clone)]
+pub struct Statement {
+    text: String,
+    tables: Vec<TableName>,
+}
+
+impl Statement {
+    /// Parses a query, and checks all of its parts.
+    ///
+    /// # Errors
+    /// When it is not one query, when a part of it changes something, or when a function stands for a table.
+    pub fn parse(text: &str) -> Result<Self, SqlError> {
+        let options = ParserOptions { trailing_commas: true, ..Default::default() };
+        let statements = Parser::new(&GenericDialect)
+            .with_options(options)
+            .try_with_sql(text)
+            .and_then(|mut parser| parser.parse_statements())
+            .map_err(|error| syntax(&error.to_string()))?;
+        let mut statement = match <[Parsed; 1]>::try_from(statements) {
+            Ok([statement]) => statement,
+            Err(statements) if statements.is_empty() => {
+                return Err(SqlError::new(SqlErrorKind::NotOne, "SQL: there is no query"));
+            },
+            Err(_) => return Err(SqlError::new(SqlErrorKind::NotOne, "SQL: one query at a time")),
+        };
+        if !matches!(statement, Parsed::Query(_)) {
+            return Err(only_queries(&statement));
+        }
+        let mut ctes = Ctes::default();
+        if let ControlFlow::Break(error) = statement.visit(&mut ctes) {
+            return Err(error);
+        }
+        let mut tables = Tables { ctes: ctes.0, found: Vec::new() };
+        if let ControlFlow::Break(error) = statement.visit(&mut tables) {
+            return Err(error);
+        }
+        name_columns(&mut statement);
+        Ok(Self { text: statement.to_string(), tables: tables.found })
+    }
+
+    /// As Polars is to see it: all of its columns have names.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The tables that are no common table expressions, each once.
+    #[must_use]
+    pub fn tables(&self) -> &[TableName] {
+        &self.tables
+    }
+}
+
+/// Checks that a text has at most `most` operators and keywords. Those may nest as deep as there are of them, and who
+/// walks such an expression needs a stack of that depth.
+///
+/// ```
+/// assert!(floe_query::check_operators("SELECT a + 1 FROM t WHERE b IN (1, 2, 3)", 100).is_ok());
+/// assert!(floe_query::check_operators(&"1+".repeat(1000), 100).is_err());
+/// ```
+///
+/// # Errors
+/// When there are more, or the text has no tokens of SQL.
+pub fn check_operators(text: &str, most: usize) -> Result<(), SqlError> {
+    let tokens = Tokenizer::new(&GenericDialect, text).tokenize().map_err(|error| syntax(&error.to_string()))?;
+    let is_operator = |token: &&Token| match token {
+        Token::Word(word) => word.keyword != sqlparser::keywords::Keyword::NoKeyword && word.quote_style.is_none(),
+        Token::Whitespace(_)
+        | Token::Comma
+        | Token::Period
+        | Token::Number(..)
+        | Token::SingleQuotedString(_)
+        | Token::DoubleQuotedString(_)
+        | Token::SemiColon => false,
+        _ => true,
+    };
+    let count = tokens.iter().filter(is_operator).count();
+    if count > most {
+        let text = format!("SQL: it has {count} operators, keywords and brackets, and {most} is the limit");
+        return Err(SqlError::new(SqlErrorKind::TooLarge, text));
+    }
+    Ok(())
+}
+
+/// Checks that a text is an expression over columns alone: no query inside of it.
+///
+/// ```
+/// assert!(floe_query::check_predicate("a > 1 AND b LIKE 'x%'").is_ok());
+/// assert!(floe_query::check_predicate("a IN (SELECT * FROM read_csv('x'))").is_err());
+/// ```
+///
+/// # Errors
+/// When it is none, or has a query in it.
+pub fn check_predicate(text: &str) -> Result<(), SqlError> {
+    struct NoQueries;
+    impl Visitor for NoQueries {
+        type Break = SqlError;
+
+        fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<SqlError> {
+            let text = "SQL: a filter is about columns, and has no query in it";
+            ControlFlow::Break(SqlError::new(SqlErrorKind::NotAQuery("SELECT".into()), text))
+        }
+    }
+    let options = ParserOptions { trailing_commas: true, ..Default::default() };
+    let mut parser = Parser::new(&GenericDialect)
+        .with_options(options)
+        .try_with_sql(text)
+        .map_err(|error| syntax(&error.to_string()))?;
+    let expr = parser.parse_expr().map_err(|error| syntax(&error.to_string()))?;
+    if parser.peek_token().token != Token::EOF {
+        let rest = parser.peek_token().token.to_string();
+        return Err(SqlError::new(SqlErrorKind::Syntax, format!("SQL: the expression goes on with {rest}")));
+    }
+    match expr.visit(&mut NoQueries) {
+        ControlFlow::Break(error) => Err(error),
+        ControlFlow::Continue(()) => Ok(()),
+    }
+}
+
+/// Line and column of the first place where a text names something, from 1 on.
+///
+/// ```
+/// assert_eq!(floe_query::position("SELECT a,\n  b FROM t", "b"), Some((2, 3)));
+/// ```
+#[must_use]
+pub fn position(text: &str, name: &str) -> Option<(u64, u64)> {
+    let tokens = Tokenizer::new(&GenericDialect, text).tokenize_with_location().ok()?;
+    let found = tokens.iter().find(|token| match &token.token {
+        Token::Word(word) => word.value == name,
+        Token::SingleQuotedString(value) | Token::DoubleQuotedString(value) => value == name,
+        _ => false,
+    })?;
+    Some((found.span.start.line, found.span.start.column))
+}
+
+/// The parser's message, without its own name, and the place at its end.
+fn syntax(text: &str) -> SqlError {
+    let text = text.strip_prefix("sql parser error: ").unwrap_or(text).replace('\n', " ");
+    let place = text.rfind("at Line: ").and_then(|at| {
+        let (line, column) = text.get(at + "at Line: ".len()..)?.split_once(", Column: ")?;
+        Some((line.parse().ok()?, column.trim().parse().ok()?))
+    });
+    SqlError { kind: SqlErrorKind::Syntax, message: format!("SQL: {text}"), place }
+}
+
+fn only_queries(statement: &Parsed) -> SqlError {
+    let text = statement.to_string();
+    let word = text.split_whitespace().next().unwrap_or_default().to_uppercase();
+    let message = format!("SQL: {word}: only queries are answered, nothing is changed");
+    SqlError::new(SqlErrorKind::NotAQuery(word), message)
+}
+
+/// The names of common table expressions; anything but a query is refused.
+#[derive(Default)]
+struct Ctes(BTreeSet<String>);
+
+impl Visitor for Ctes {
+    type Break = SqlError;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<SqlError> {
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        self.0.extend(ctes.map(|cte| cte.alias.name.value.clone()));
+        check_body(&query.body)
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<SqlError> {
+        match &select.into {
+            Some(_) => {
+                ControlFlow::Break(SqlError::new(SqlErrorKind::Into, "SQL: SELECT INTO: nothing is changed"))
+            },
+            None => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn check_body(body: &SetExpr) -> ControlFlow<SqlError> {
+    match body {
+        SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => ControlFlow::Continue(()),
+        SetExpr::SetOperation { left, right, .. } => {
+            check_body(left)?;
+            check_body(right)
+        },
+        SetExpr::Insert(statement)
+        | SetExpr::Update(statement)
+        | SetExpr::Delete(statement)
+        | SetExpr::Merge(statement) => ControlFlow::Break(only_queries(statement)),
+        SetExpr::Table(_) => ControlFlow::Break(SqlError::new(
+            SqlErrorKind::NotAQuery("TABLE".into()),
+            "SQL: TABLE: say SELECT * FROM the table",
+        )),
+    }
+}
+
+/// The tables that are no common table expressions. Of all that may stand for a table, names and queries may.
+struct Tables {
+    ctes: BTreeSet<String>,
+    found: Vec<TableName>,
+}
+
+impl Visitor for Tables {
+    type Break = SqlError;
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<SqlError> {
+        let function = match factor {
+            TableFactor::Table { name, args: None, .. } => {
+                self.add(name);
+                return ControlFlow::Continue(());
+            },
+            TableFactor::Derived { .. }
+            | TableFactor::NestedJoin { .. }
+            | TableFactor::UNNEST { .. }
+            | TableFactor::Pivot { .. }
+            | TableFactor::Unpivot { .. } => return ControlFlow::Continue(()),
+            TableFactor::Table { name, .. } | TableFactor::Function { name, .. } => name.to_string(),
+            other => other.to_string().split(['(', ' ']).next().unwrap_or_default().to_owned(),
+        };
+        let text = format!("SQL: {function}(): a function is no table, tables are had by their names");
+        ControlFlow::Break(SqlError::new(SqlErrorKind::TableFunction(function), text))
+    }
+}
+
+impl Tables {
+    fn add(&mut self, name: &ObjectName) {
+        let parts: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+        if let [only] = parts.as_slice()
+            && self.ctes.contains(&only.value)
+        {
+            return;
+        }
+        let table = TableName {
+            name: parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join("."),
+            // A part that is no identifier is a function, which is no name.
+            parts: name.0.len(),
+            is_quoted: parts.iter().all(|part| part.quote_style.is_some()),
+        };
+        if !self.found.contains(&table) {
+            self.found.push(table);
+        }
+    }
+}
