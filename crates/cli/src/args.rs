@@ -63,6 +63,16 @@ pub(crate) enum Command {
     },
     #[cfg(feature = "frame")]
     Stats(cmd::stats::Args),
+    #[cfg(feature = "serve")]
+    Serve(cmd::serve::Args),
+    /// A command that this build is without.
+    #[cfg(all(feature = "frame", not(feature = "serve")))]
+    #[command(hide = true, disable_help_flag = true)]
+    Serve {
+        /// Its arguments.
+        #[arg(num_args = 0.., trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<std::ffi::OsString>,
+    },
     Completions(cmd::completions::Args),
     /// Print the manual page
     Man,

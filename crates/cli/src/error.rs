@@ -26,11 +26,11 @@ pub(crate) enum Failure {
 }
 
 /// How a build with all features is had.
-#[cfg(not(feature = "query"))]
+#[cfg(not(feature = "serve"))]
 pub(crate) const INSTALL: &str = "`cargo install --path crates/cli`";
 
 /// The message about a command, an option or a format that this build is without.
-#[cfg(not(feature = "query"))]
+#[cfg(not(feature = "serve"))]
 pub(crate) fn built_without(what: &str, feature: &str) -> Failure {
     Failure::new(format!(
         "this floe was built without {what}, which needs the feature `{feature}`: {INSTALL}"

@@ -90,6 +90,10 @@ fn run(args: Args) -> Result<Outcome> {
         Command::Sql { words: _ } => cmd::missing(&["sql".into()]),
         #[cfg(feature = "frame")]
         Command::Stats(args) => args.run(),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => args.run(),
+        #[cfg(all(feature = "frame", not(feature = "serve")))]
+        Command::Serve { words: _ } => cmd::missing(&["serve".into()]),
         Command::Completions(args) => args.run(),
         Command::Man => cmd::completions::man(),
         #[cfg(not(feature = "frame"))]

@@ -26,6 +26,8 @@ pub(crate) mod recover;
 pub(crate) mod sample;
 pub(crate) mod schema;
 mod schema_json;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 #[cfg(feature = "query")]
 pub(crate) mod sql;
 #[cfg(feature = "frame")]
@@ -58,13 +60,16 @@ pub(crate) fn missing_option(error: &clap::Error) -> Option<String> {
 }
 
 /// A command that is in larger builds, or in none.
-#[cfg(not(feature = "query"))]
+#[cfg(not(feature = "serve"))]
 pub(crate) fn missing(words: &[std::ffi::OsString]) -> crate::error::Result<crate::error::Outcome> {
     use crate::error::{Failure, built_without};
 
     let name = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
     if name == "sql" {
         return Err(built_without("`sql`", "query"));
+    }
+    if name == "serve" {
+        return Err(built_without("`serve`", "serve"));
     }
     if ["head", "tail", "sample", "diff", "follow", "stats"].contains(&&*name) {
         return Err(built_without(&format!("`{name}`"), "frame"));
