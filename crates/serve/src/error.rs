@@ -18,7 +18,7 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     /// Line and column of the SQL, from 1 on.
     pub(crate) place: Option<(u64, u64)>,
-    retry_after: Option<u32>,
+    pub(crate) retry_after: Option<u32>,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, ApiError>;
