@@ -1,4 +1,4 @@
-//! What holds for every request: the host, the token, headers of answers, counters.
+//! Around every request: the host, the token, headers of answers, counters.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};

@@ -1,4 +1,4 @@
-//! What one client may take from the others.
+//! Limits, so that one client leaves something for the others.
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use crate::error::ApiError;
 #[cfg(feature = "page")]
 static DIST: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/web/dist");
 
-/// What stands where the page would.
+/// In place of the page.
 #[cfg(not(feature = "page"))]
 const WITHOUT: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>floe serve</title></head>\n\
      <body><h1>floe serve</h1>\n<p>The API is here: <a href=\"api/tables\">api/tables</a>, \

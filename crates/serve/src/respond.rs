@@ -11,8 +11,8 @@ use crate::query::{Encoding, Format, Source, respond};
 
 /// Runs a query, whose result is the body of the response: an Arrow IPC stream, sent while it is computed.
 ///
-/// The query runs on a thread of its own. It waits while its client does not keep up, with at most 1 MiB of encoded
-/// pieces and the few frames behind them in memory, and it ends when the client goes. Errors before the first batch are
+/// The query runs on a thread of its own, and ends when its client goes. It waits while the client does not keep up: at
+/// most 1 MiB of encoded pieces and the few frames behind them are in memory then. Errors before the first batch are
 /// a response of JSON with a status of 400 or more; later ones cut the body off without an end marker. All responses of
 /// a process share the default [`Limits`](crate::Limits).
 ///

@@ -13,6 +13,8 @@ mod query;
 mod readme;
 mod reports;
 mod rows;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "query")]
 mod sql;
 mod support;

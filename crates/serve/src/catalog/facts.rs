@@ -1,4 +1,4 @@
-//! What is known of a file without reading its rows.
+//! Facts of a file, without reading its rows.
 
 use std::fs::File;
 

@@ -122,7 +122,7 @@ pub(super) fn add(tables: &mut BTreeMap<String, Table>, mut table: Table) {
     tables.insert(table.name.clone(), table);
 }
 
-/// A path that was named: a file is a table whatever it is, with an error if it cannot be read.
+/// A path that was named. Every file is a table, with an error if it cannot be read.
 fn named(path: &Path, tables: &mut Vec<Table>) {
     // The user's own links are followed.
     let Ok(path) = path.canonicalize() else { return };
@@ -190,7 +190,7 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is in a folder, in the order of the names. Hidden files are left out, and so are links that lead out of the root.
+/// The files and folders in a folder, in the order of the names. Hidden files are left out, and so are links that lead out of the root.
 fn children(root: &Path, folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

@@ -1,4 +1,4 @@
-//! The tables of a server: files and folders that are looked at anew for each request, LazyFrames, and uploads.
+//! The tables of a server: files and folders, found anew for each request, LazyFrames, and uploads.
 //!
 //! ```text
 //!   paths -> find.rs -> tables by name, each with its files    never a path made of what a client sent
@@ -61,7 +61,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     slots: Arc<Slots>,
     registry: Arc<Registry>,
-    /// What is known of files, and of tables, for as long as they do not change.
+    /// Facts of files, and the frames of tables, for as long as they do not change.
     known_files: Mutex<HashMap<PathBuf, (Stamp, Arc<Facts>)>>,
     known_frames: Mutex<HashMap<String, Known>>,
 }
@@ -221,7 +221,7 @@ impl Catalog {
         self.0.known_frames.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the heads of a file say.
+    /// Facts of a file, from its heads.
     pub(crate) fn facts(&self, file: &FileEntry) -> Arc<Facts> {
         let known = || self.0.known_files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((stamp, facts)) = known().get(&file.path)

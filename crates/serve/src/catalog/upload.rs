@@ -27,7 +27,7 @@ pub(crate) struct Uploads {
     temporary: Mutex<Option<TempDir>>,
 }
 
-/// What became of an upload.
+/// The fate of an upload.
 #[derive(Debug)]
 pub(crate) struct Uploaded {
     pub(crate) rows: Option<u64>,

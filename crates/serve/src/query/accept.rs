@@ -99,7 +99,7 @@ impl Range {
 /// `0.5` is 500.
 fn thousandths(text: &str) -> Option<u16> {
     let quality: f32 = text.parse().ok()?;
-    // Of what is no number between 0 and 1 nothing is made.
+    // Above 1, or no number: the range is left out.
     (0..=1000).find(|thousandth| f32::from(*thousandth) >= quality * 1000.0 - 0.5)
 }
 

@@ -1,4 +1,4 @@
-//! What a request asks for: SQL, or columns of a table, and how the answer is to be.
+//! A request: SQL, or columns of a table, and how the answer is to be.
 
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::encode::{Codec, Compat, Encoding, Format};
 use super::run::Source;
 use crate::error::{ApiError, Result};
 
-/// What is asked.
+/// The rows that are asked for.
 #[derive(Debug, Clone)]
 pub(crate) enum Asked {
     Sql(String),

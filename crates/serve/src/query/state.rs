@@ -48,7 +48,7 @@ impl Cancel {
         }
     }
 
-    /// What a client is told that has had no byte yet.
+    /// The error for a client that has had no byte yet.
     pub(crate) fn error(self) -> ApiError {
         match self {
             Self::Gone | Self::Stalled | Self::Timeout => {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// What a request wants of a file.
+/// The part of a file that a request wants.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
     /// All of it: there is no range, or one that is not understood, which the specification says to leave out.

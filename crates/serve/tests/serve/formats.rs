@@ -93,7 +93,7 @@ fn text_has_the_values() {
     assert!(read.equals_missing(&expected), "{read}");
     let first: serde_json::Value = serde_json::from_str(lines.text().lines().nth(1).unwrap()).unwrap();
     assert_eq!(first, json!({"id": 1, "delay": 0.25, "text": "text 1, \"quoted\"", "flag": false}));
-    // What CSV cannot hold is an error, before anything is sent.
+    // CSV cannot hold lists: an error, before anything is sent.
     let nested = server.get_with(&sql_path("SELECT lists FROM t", ""), &[("accept", "text/csv")]);
     nested.error(400);
 }

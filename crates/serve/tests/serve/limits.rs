@@ -65,7 +65,7 @@ fn a_full_queue_says_when_to_come_again() {
     assert_eq!(refused.error(429), "too_many_queries");
     assert_eq!(refused.header("retry-after"), Some("1"));
     assert_eq!(server.get("/api/tables/small/summary").error(429), "too_many_queries");
-    // What needs no slot answers all the time.
+    // Requests without a query need no slot.
     assert_eq!(server.get("/healthz").text(), "ok");
     gate.open();
     for mut connection in open {

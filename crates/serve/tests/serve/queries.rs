@@ -1,4 +1,4 @@
-//! What may be asked, and the errors of what may not.
+//! Queries that may be asked, and the errors of those that may not.
 
 use floe::lazy::IntoLazy;
 use polars_core::prelude::*;

@@ -1,4 +1,4 @@
-//! A server in this process, a client that sends what it is told, and tables.
+//! A server in this process, a client over a bare socket, and tables.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,4 @@
-//! Tables: what is listed, schemas, summaries, layouts.
+//! Tables: the list, schemas, summaries, layouts.
 
 use floe::lazy::IntoLazy;
 use floe_serve::Catalog;
