@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# floe beside pyarrow, Polars' Python package, nanoarrow and arrow-js: each reads what the other wrote.
+# floe beside pyarrow, Polars' Python package, nanoarrow, DuckDB and arrow-js: each reads what the other wrote.
 #
 #   tests/interop/run.sh
 #
@@ -91,7 +91,10 @@ if need_python; then
     run "$interop" read "$out/polars"
     run "$python" nanoarrow_read.py "$out/floe"
     run "$python" cli_goldens.py "$floe"
-    need_engines && run "$python" engines.py "$floe" "$root/docs/engines.md"
+    if need_engines; then
+        run "$python" engines.py "$floe" "$root/docs/engines.md"
+        run "$python" serve_clients.py "$floe"
+    fi
 fi
 if need_npm; then
     run node arrow_js.mjs read "$out/floe"

@@ -18,7 +18,7 @@ fn the_example_answers() {
     let catalog = Catalog::builder().build().unwrap();
     let server = Server::of_router(catalog, example::app().unwrap());
     let late = server.get("/late?minutes=60").frame();
-    assert_eq!(late.get_column_names_str(), ["flight", "delay"]);
+    assert_eq!(late.get_column_names(), ["flight", "delay"]);
     assert!(late.height() > 0);
     let tables = server.get("/data/api/tables").json();
     assert_eq!(tables["tables"][0]["name"], "flights");

@@ -16,7 +16,7 @@ fn tables_by_columns_filter_sort_and_limit() {
     };
     let body = json!({"table": "t", "columns": ["id", "text"], "filter": "id >= 90 AND flag", "sort": "-id", "limit": 3});
     let answer = server.post(&body);
-    assert_eq!(answer.frame().get_column_names_str(), ["id", "text"]);
+    assert_eq!(answer.frame().get_column_names(), ["id", "text"]);
     assert_eq!(ids(answer), [99, 96, 93]);
     let sorted = json!({"table": "t", "filter": "id < 6", "sort": ["carrier", "-id"]});
     assert_eq!(ids(server.post(&sorted)).len(), 6);
@@ -36,7 +36,7 @@ fn names_of_columns_are_names() {
     let server = Server::of_table("odd name.x", odd.lazy());
     let columns = |names: serde_json::Value| {
         let frame = server.post(&json!({"table": "odd name.x", "columns": names})).frame();
-        frame.get_column_names_str().iter().map(ToString::to_string).collect::<Vec<_>>()
+        frame.get_column_names().iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(columns(json!(["*"])), ["*"]);
     assert_eq!(columns(json!(["^a.*$", "a"])), ["^a.*$", "a"]);
@@ -100,5 +100,5 @@ fn joins_windows_and_common_tables() {
     let nested = "SELECT max(id) AS m FROM (SELECT id FROM t WHERE id IN (SELECT id FROM t WHERE id < 7)) AS x";
     assert_eq!(server.sql(nested).frame(), df!("m" => [6i64]).unwrap());
     let names = server.sql("SELECT count(*), min(id), max(id) FROM t").frame();
-    assert_eq!(names.get_column_names_str(), ["count(*)", "min(id)", "max(id)"]);
+    assert_eq!(names.get_column_names(), ["count(*)", "min(id)", "max(id)"]);
 }
