@@ -35,6 +35,9 @@ pub struct IpcBatches {
     panicked: bool,
 }
 
+/// The stack of a query's thread: Polars plans by recursion, as deep as expressions are. Only pages that are used are memory.
+const PLANNING_STACK: usize = 32 << 20;
+
 struct Running {
     frames: Receiver<DataFrame>,
     query: JoinHandle<PolarsResult<()>>,
@@ -54,6 +57,7 @@ impl IpcBatches {
         let sizing = BatchSizing::for_batches(rows, &schema);
         let query = thread::Builder::new()
             .name("floe-query".into())
+            .stack_size(PLANNING_STACK)
             .spawn(move || query::run(lf, true, sizing, deliver))?;
         Ok(Self { schema, running: Some(Running { frames, query }), panicked: false })
     }

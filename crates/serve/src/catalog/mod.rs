@@ -212,9 +212,22 @@ impl Catalog {
             let schema = lf.collect_schema()?;
             Ok((lf, schema))
         });
+        let frame = frame.map_err(|error| self.without_paths(error));
         // A file may have been incomplete: it is tried again when it changes.
         self.known_frames().insert(table.name.clone(), Known { stamps, frame: frame.clone() });
         frame
+    }
+
+    /// The error without the folders of this machine: clients know tables, not paths.
+    pub(crate) fn without_paths(&self, mut error: ApiError) -> ApiError {
+        if error.message.contains(std::path::MAIN_SEPARATOR) {
+            for file in self.tables().iter().flat_map(|table| &table.files) {
+                if let Some(folder) = file.path.parent().and_then(Path::to_str) {
+                    error.message = error.message.replace(&format!("{folder}/"), "");
+                }
+            }
+        }
+        error
     }
 
     fn known_frames(&self) -> std::sync::MutexGuard<'_, HashMap<String, Known>> {

@@ -115,7 +115,7 @@ fn work(catalog: &Catalog, source: Source, encoding: Encoding, output: &Output, 
         Err(_) => ApiError::internal(format!("query q{} has panicked: {}", query.id, query.text)),
     };
     // An error of a cancelled query is that it is cancelled.
-    output.fail(query.why().map_or(error, Cancel::error));
+    output.fail(query.why().map_or_else(|| catalog.without_paths(error), Cancel::error));
 }
 
 fn run(
@@ -134,7 +134,7 @@ fn run(
     };
     let mut batches = lf.collect_ipc_batches(None)?;
     if let Err(error) = send(catalog, &mut batches, encoding, output, query) {
-        output.fail(query.why().map_or(error, Cancel::error));
+        output.fail(query.why().map_or_else(|| catalog.without_paths(error), Cancel::error));
         // The engine's thread ends at the next frame of any of its tables. It is waited for: then the slot is free.
         for _ in batches {}
     }

@@ -28,7 +28,7 @@ fn the_example_answers() {
 
 #[test]
 fn a_response_of_ones_own_is_streamed_and_cancelled() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let lf = gate.table(numbers(2_000_000), 8);
     let app = Router::new().route("/numbers", get(move || floe_serve::ipc_stream_response(lf.clone())));
     let server = Server::of_router(Catalog::builder().build().unwrap(), app);

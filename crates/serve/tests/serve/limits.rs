@@ -19,7 +19,7 @@ fn server(change: impl Fn(&mut Limits), gate: &Gate) -> Server {
 
 #[test]
 fn queries_that_take_too_long_end() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let server = server(|limits| limits.query_time = Duration::from_millis(300), &gate);
     let start = Instant::now();
     assert_eq!(server.sql("SELECT sum(a) AS s FROM t").error(408), "timeout");
@@ -34,7 +34,7 @@ fn queries_that_take_too_long_end() {
 
 #[test]
 fn answers_have_as_many_rows_as_they_may() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     gate.open();
     let server = server(|limits| limits.rows = Some(100), &gate);
     assert_eq!(server.sql("SELECT * FROM small").frame().height(), 100);
@@ -45,7 +45,7 @@ fn answers_have_as_many_rows_as_they_may() {
 
 #[test]
 fn a_full_queue_says_when_to_come_again() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let server = server(
         |limits| {
             limits.concurrent_queries = 1;
@@ -79,7 +79,7 @@ fn a_full_queue_says_when_to_come_again() {
 
 #[test]
 fn open_answers_are_counted_too() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let server = server(|limits| limits.open_queries = 1, &gate);
     let open = server.open("GET", &sql_path("SELECT sum(a) AS s FROM t", ""), &[], b"");
     server.wait_for_running(1);
@@ -91,7 +91,7 @@ fn open_answers_are_counted_too() {
 
 #[test]
 fn a_client_that_takes_nothing_is_cut_off() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     gate.open();
     let server = server(|limits| limits.stall_time = Duration::from_millis(300), &gate);
     let mut open = server.open("GET", &sql_path("SELECT * FROM t", ""), &[], b"");
@@ -105,7 +105,7 @@ fn a_client_that_takes_nothing_is_cut_off() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_process_that_holds_too_much_takes_no_query() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let server = server(|limits| limits.memory = Some(1 << 20), &gate);
     let refused = server.sql("SELECT 1 AS a");
     assert_eq!(refused.error(503), "memory");
@@ -114,7 +114,7 @@ fn a_process_that_holds_too_much_takes_no_query() {
 
 #[test]
 fn requests_and_texts_are_bounded() {
-    let gate = Gate::default();
+    let gate = Gate::new();
     let server = server(
         |limits| {
             limits.request_bytes = 1000;

@@ -1,9 +1,10 @@
 //! A server in this process, a client over a bare socket, and tables.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub(crate) struct Server {
     catalog: Catalog,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// While there is one, no test runs that has to be alone.
+    _shared: Option<RwLockReadGuard<'static, ()>>,
 }
 
 impl Server {
@@ -29,6 +32,7 @@ impl Server {
     }
 
     pub(crate) fn of_router(catalog: Catalog, router: axum::Router) -> Self {
+        let shared = (!IS_ALONE.get()).then(|| ALONE.read().unwrap_or_else(PoisonError::into_inner));
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -42,7 +46,7 @@ impl Server {
             });
             runtime.shutdown_timeout(Duration::from_secs(1));
         });
-        Self { address: told.recv().unwrap(), catalog, stop: Some(stop), thread: Some(thread) }
+        Self { address: told.recv().unwrap(), catalog, stop: Some(stop), thread: Some(thread), _shared: shared }
     }
 
     pub(crate) fn of_table(name: &str, lf: LazyFrame) -> Self {
@@ -258,21 +262,36 @@ pub(crate) fn numbers(rows: i64) -> DataFrame {
     DataFrame::new(usize::try_from(rows).unwrap(), columns).unwrap()
 }
 
-/// A table whose frames are counted as they are computed, and wait once a number of them has passed.
-#[derive(Clone, Default)]
-pub(crate) struct Gate(Arc<(Mutex<bool>, Condvar, AtomicUsize)>);
+/// Tests whose tables are slow keep Polars' threads busy, and count frames: they run alone.
+static ALONE: RwLock<()> = RwLock::new(());
+
+thread_local! {
+    static IS_ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A table whose frames are counted as they are computed, and slow once a number of them has passed.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    is_open: Arc<AtomicBool>,
+    count: Arc<AtomicUsize>,
+    _alone: Arc<RwLockWriteGuard<'static, ()>>,
+}
+
+/// How long a frame takes while the gate is shut.
+const SLOW: Duration = Duration::from_millis(200);
 
 impl Gate {
+    pub(crate) fn new() -> Self {
+        let alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+        IS_ALONE.set(true);
+        Self { is_open: Arc::default(), count: Arc::default(), _alone: Arc::new(alone) }
+    }
+
     pub(crate) fn table(&self, frame: DataFrame, passes: usize) -> LazyFrame {
-        let gate = self.clone();
+        let (is_open, count) = (Arc::clone(&self.is_open), Arc::clone(&self.count));
         let wait = move |frame: DataFrame| {
-            let number = gate.0.2.fetch_add(1, Ordering::SeqCst);
-            if number >= passes {
-                let mut is_open = gate.0.0.lock().unwrap();
-                let start = Instant::now();
-                while !*is_open && start.elapsed() < Duration::from_secs(60) {
-                    is_open = gate.0.1.wait_timeout(is_open, Duration::from_millis(100)).unwrap().0;
-                }
+            if count.fetch_add(1, Ordering::SeqCst) >= passes && !is_open.load(Ordering::SeqCst) {
+                std::thread::sleep(SLOW);
             }
             Ok(frame)
         };
@@ -280,13 +299,12 @@ impl Gate {
     }
 
     pub(crate) fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
+        self.is_open.store(true, Ordering::SeqCst);
     }
 
     /// Frames that have come by.
     pub(crate) fn count(&self) -> usize {
-        self.0.2.load(Ordering::SeqCst)
+        self.count.load(Ordering::SeqCst)
     }
 }
 
