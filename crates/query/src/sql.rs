@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Ident, ObjectName, Query, Select, SetExpr, Statement as Parsed, TableFactor, Visit, Visitor};
+use sqlparser::ast::{
+    Ident, ObjectName, Query, Select, SetExpr, Statement as Parsed, TableFactor, Visit, Visitor,
+};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::{Parser, ParserOptions};
 use sqlparser::tokenizer::{Token, Tokenizer};
@@ -157,9 +159,12 @@ impl Statement {
 /// # Errors
 /// When there are more, or the text has no tokens of SQL.
 pub fn check_operators(text: &str, most: usize) -> Result<(), SqlError> {
-    let tokens = Tokenizer::new(&GenericDialect, text).tokenize().map_err(|error| syntax(&error.to_string()))?;
+    let tokens =
+        Tokenizer::new(&GenericDialect, text).tokenize().map_err(|error| syntax(&error.to_string()))?;
     let is_operator = |token: &&Token| match token {
-        Token::Word(word) => word.keyword != sqlparser::keywords::Keyword::NoKeyword && word.quote_style.is_none(),
+        Token::Word(word) => {
+            word.keyword != sqlparser::keywords::Keyword::NoKeyword && word.quote_style.is_none()
+        },
         Token::Whitespace(_)
         | Token::Comma
         | Token::Period

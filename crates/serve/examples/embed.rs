@@ -16,7 +16,8 @@ pub(crate) fn app() -> PolarsResult<Router> {
     let table = flights()?;
     let late = move |Query(options): Query<HashMap<String, i64>>| async move {
         let minutes = options.get("minutes").copied().unwrap_or(15);
-        let answer: Response = floe_serve::ipc_stream_response(table.filter(col("delay").gt(lit(minutes)))).await;
+        let answer: Response =
+            floe_serve::ipc_stream_response(table.filter(col("delay").gt(lit(minutes)))).await;
         answer
     };
     let catalog = floe_serve::Catalog::builder().build()?.with_table("flights", flights()?);
@@ -28,5 +29,8 @@ pub(crate) fn app() -> PolarsResult<Router> {
 async fn main() -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("http://{}/late?minutes=60", listener.local_addr()?);
-    floe_serve::serve(listener, app().map_err(std::io::Error::other)?, async { drop(tokio::signal::ctrl_c().await) }).await
+    floe_serve::serve(listener, app().map_err(std::io::Error::other)?, async {
+        drop(tokio::signal::ctrl_c().await)
+    })
+    .await
 }

@@ -51,7 +51,11 @@ impl ApiError {
     /// A fault of the server.
     pub(crate) fn internal(message: impl fmt::Display) -> Self {
         tracing::error!("{message}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the server failed at this request; its log has more")
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the server failed at this request; its log has more",
+        )
     }
 
     /// The same with the place where the SQL names what the error is about.

@@ -142,8 +142,14 @@ fn finish(catalog: &Catalog, response: &mut Response, is_api: bool, origin: Opti
             headers.insert(name, HeaderValue::from_static(value));
         };
         set(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, HEAD, POST, PUT, DELETE");
-        set(header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, range, if-range, if-none-match");
-        set(header::ACCESS_CONTROL_EXPOSE_HEADERS, "x-floe-query-id, etag, content-range, accept-ranges, retry-after");
+        set(
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            "authorization, content-type, range, if-range, if-none-match",
+        );
+        set(
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            "x-floe-query-id, etag, content-range, accept-ranges, retry-after",
+        );
         set(header::ACCESS_CONTROL_MAX_AGE, "600");
     }
 }
@@ -162,8 +168,16 @@ mod tests {
         for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]", "[::1]:80", "LOCALHOST"] {
             assert!(of(host), "{host}");
         }
-        for host in ["", "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "localhost:80@evil.example", "[::1].evil", "[::1", "10.0.0.1"]
-        {
+        for host in [
+            "",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "localhost:80@evil.example",
+            "[::1].evil",
+            "[::1",
+            "10.0.0.1",
+        ] {
             assert!(!of(host), "{host}");
         }
         assert!(!is_local_host(&HeaderMap::new(), &Uri::from_static("/")));

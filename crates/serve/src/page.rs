@@ -32,7 +32,8 @@ pub(crate) async fn asset(State(catalog): State<Catalog>, method: Method, uri: U
         return not_found();
     }
     if method != Method::GET && method != Method::HEAD {
-        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "pages are read only").into_response();
+        return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "pages are read only")
+            .into_response();
     }
     let bytes = match catalog.page_folder() {
         Some(folder) => of_folder(folder.to_path_buf(), path.clone()).await,

@@ -189,5 +189,9 @@ fn lines(found: &Description) -> Vec<(String, Vec<Segment>)> {
 }
 
 fn escape(text: &str) -> String {
-    text::printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text::printable(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

@@ -108,4 +108,3 @@ pub fn printable(text: &str) -> String {
         text.to_owned()
     }
 }
-

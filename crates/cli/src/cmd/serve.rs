@@ -83,8 +83,9 @@ impl Args {
             .build()
             .map_err(|error| Failure::new(format!("no threads for the server: {error}")))?;
         let served = runtime.block_on(async {
-            let failed =
-                |error: &std::io::Error| Failure::new(format!("--bind {bind}: {}", crate::error::plain(error)));
+            let failed = |error: &std::io::Error| {
+                Failure::new(format!("--bind {bind}: {}", crate::error::plain(error)))
+            };
             let listener = TcpListener::bind(address).await.map_err(|error| failed(&error))?;
             let local = listener.local_addr().map_err(|error| failed(&error))?;
             let url = format!("http://{local}/");
@@ -109,7 +110,8 @@ impl Args {
     fn address(&self) -> Result<SocketAddr> {
         let failed = |text: String| Failure::new(format!("--bind {}: {text}", self.bind));
         let found = self.bind.to_socket_addrs();
-        let mut found = found.map_err(|_| failed("it is no address and port, as in 127.0.0.1:8080".into()))?;
+        let mut found =
+            found.map_err(|_| failed("it is no address and port, as in 127.0.0.1:8080".into()))?;
         found.next().ok_or_else(|| failed("there is no such address".into()))
     }
 

@@ -36,7 +36,8 @@ impl Served {
     /// Status and body of an answer that is read to its end.
     fn get(&self, path: &str, headers: &str) -> (u16, Vec<u8>) {
         let mut connection = TcpStream::connect(&self.address).unwrap();
-        let host = if headers.starts_with("Host") { String::new() } else { format!("Host: {}\r\n", self.address) };
+        let host =
+            if headers.starts_with("Host") { String::new() } else { format!("Host: {}\r\n", self.address) };
         // HTTP/1.0 has no chunks.
         write!(connection, "GET {path} HTTP/1.0\r\n{host}{headers}\r\n").unwrap();
         let mut bytes = Vec::new();
@@ -47,7 +48,8 @@ impl Served {
     }
 
     fn signal(&self, name: &str) {
-        let status = std::process::Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
+        let status =
+            std::process::Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status();
         assert!(status.unwrap().success());
     }
 
@@ -88,15 +90,20 @@ fn signals_end_it_well() {
     for signal in ["TERM", "INT"] {
         let temporary = Folder::new();
         let mut command = folder.command(&["serve", "a.arrow"]);
-        let mut child =
-            command.env("TMPDIR", temporary.path("")).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .env("TMPDIR", temporary.path(""))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim_end().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
         let mut served = Served { child, address };
         // An upload, which is in a temporary folder.
         let mut connection = TcpStream::connect(&served.address).unwrap();
-        let head = format!("PUT /api/tables/up HTTP/1.0\r\nHost: {}\r\nContent-Length: 8\r\n\r\n", served.address);
+        let head =
+            format!("PUT /api/tables/up HTTP/1.0\r\nHost: {}\r\nContent-Length: 8\r\n\r\n", served.address);
         connection.write_all(head.as_bytes()).unwrap();
         connection.write_all(b"a,b\n1,2\n").unwrap();
         let mut answer = String::new();

@@ -138,8 +138,12 @@ impl CatalogBuilder {
             polars_bail!(ComputeError: "the token is empty: choose one that cannot be guessed");
         }
         let metrics = Arc::new(Metrics::default());
-        let slots =
-            Slots::new(limits.concurrent_queries, limits.queued_queries, limits.open_queries, Arc::clone(&metrics));
+        let slots = Slots::new(
+            limits.concurrent_queries,
+            limits.queued_queries,
+            limits.open_queries,
+            Arc::clone(&metrics),
+        );
         Ok(Catalog(Arc::new(Inner {
             roots: paths,
             frames: Mutex::default(),

@@ -101,7 +101,9 @@ pub(super) fn all(roots: &[PathBuf]) -> Vec<Table> {
     let mut tables = Vec::new();
     for root in roots {
         if is_pattern(root) {
-            let found = root.to_str().and_then(|text| glob::glob(text).ok()).into_iter().flatten().flatten();
+            let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
+            let found = root.to_str().and_then(|text| glob::glob_with(text, options).ok());
+            let found = found.into_iter().flatten().flatten();
             found.for_each(|path| named(&path, &mut tables));
         } else {
             named(root, &mut tables);

@@ -8,11 +8,11 @@ use axum::http::StatusCode;
 use floe::lazy::{IpcScanOptions, scan_ipc};
 use floe_format::SourceFormat;
 use floe_query::{ScanError, is_ipc, scan_file};
+use polars_buffer::Buffer;
 use polars_core::error::PolarsError;
 use polars_io::HiveOptions;
 use polars_lazy::dsl::concat;
 use polars_lazy::prelude::*;
-use polars_buffer::Buffer;
 use polars_utils::pl_path::PlRefPath;
 
 use super::find::{FileEntry, Table};

@@ -80,7 +80,9 @@ impl Catalog {
     ///
     /// # Errors
     /// When a path that is no pattern is not there.
-    pub fn new<P: Into<PathBuf>>(paths: impl IntoIterator<Item = P>) -> polars_core::error::PolarsResult<Self> {
+    pub fn new<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+    ) -> polars_core::error::PolarsResult<Self> {
         paths.into_iter().fold(Self::builder(), |builder, path| builder.path(path)).build()
     }
 
@@ -263,6 +265,9 @@ const MOST_KNOWN: usize = 100_000;
 impl fmt::Debug for Catalog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The token is a secret.
-        f.debug_struct("Catalog").field("roots", &self.0.roots).field("limits", &self.0.limits).finish_non_exhaustive()
+        f.debug_struct("Catalog")
+            .field("roots", &self.0.roots)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
     }
 }

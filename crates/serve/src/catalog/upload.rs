@@ -59,7 +59,8 @@ pub(crate) fn is_upload_name(name: &str) -> bool {
 
 impl Uploads {
     pub(super) fn open(folder: Option<PathBuf>) -> PolarsResult<Self> {
-        let failed = |error: io::Error| polars_err!(ComputeError: "the folder of uploads cannot be made: {error}");
+        let failed =
+            |error: io::Error| polars_err!(ComputeError: "the folder of uploads cannot be made: {error}");
         let given = match folder {
             Some(folder) => {
                 std::fs::create_dir_all(&folder).map_err(failed)?;
@@ -197,9 +198,8 @@ impl Uploads {
         let (mut out, _) = copier.finish(&Vec::new()).map_err(|error| failed(error.to_string()))?;
         out.flush()?;
         let messages = contents.dictionaries.iter().chain(&contents.batches);
-        let kept = messages.fold(0u64, |sum, message| {
-            sum.saturating_add(message.head_len).saturating_add(message.body_len)
-        });
+        let kept = messages
+            .fold(0u64, |sum, message| sum.saturating_add(message.head_len).saturating_add(message.body_len));
         let leftover = match contents.footer {
             None => contents.len.saturating_sub(contents.end),
             Some(_) => contents.end.saturating_sub(kept),
@@ -254,9 +254,24 @@ mod tests {
             assert!(is_upload_name(name), "{name}");
         }
         let long = "x".repeat(101);
-        for name in
-            ["", ".", "..", "../x", "a/b", "a\\b", "/etc/passwd", "a\0b", ".hidden", "a\n", "C:x", "~", "a%2f", " a", "a.", &long]
-        {
+        for name in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "a\\b",
+            "/etc/passwd",
+            "a\0b",
+            ".hidden",
+            "a\n",
+            "C:x",
+            "~",
+            "a%2f",
+            " a",
+            "a.",
+            &long,
+        ] {
             assert!(!is_upload_name(name), "{name:?}");
         }
     }

@@ -27,7 +27,9 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Option<(Format, Option<Codec>)> 
     let accepted = |format: Format| {
         // A range that names the format says more than one with a star.
         let named = ranges.iter().find(|range| range.names(format));
-        named.or_else(|| ranges.iter().find(|range| range.covers(format))).is_some_and(|range| range.quality > 0)
+        named
+            .or_else(|| ranges.iter().find(|range| range.covers(format)))
+            .is_some_and(|range| range.quality > 0)
     };
     ranges.iter().filter(|range| range.quality > 0).find_map(|range| {
         let format = Format::ALL.into_iter().find(|format| range.covers(*format) && accepted(*format))?;
@@ -37,7 +39,8 @@ pub(crate) fn negotiate(headers: &HeaderMap) -> Option<(Format, Option<Codec>)> 
 
 /// Whether a client takes a media type at all.
 pub(crate) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let mut values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    let mut values =
+        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
     let family = media_type.split('/').next().unwrap_or_default();
     values.peek().is_none()
         || values.flat_map(|value| value.split(',')).filter_map(Range::parse).any(|range| {
@@ -73,7 +76,10 @@ impl Range {
             || match format {
                 Format::Arrows => self.range == "application/vnd.apache.arrow",
                 Format::NdJson => {
-                    matches!(self.range.as_str(), "application/ndjson" | "application/jsonl" | "application/x-jsonlines")
+                    matches!(
+                        self.range.as_str(),
+                        "application/ndjson" | "application/jsonl" | "application/x-jsonlines"
+                    )
                 },
                 _ => false,
             }
@@ -120,8 +126,14 @@ mod tests {
         assert_eq!(of("text/*"), Some((Format::Csv, None)));
         assert_eq!(of("text/csv;q=0.5, application/x-ndjson"), Some((Format::NdJson, None)));
         assert_eq!(of("text/html, application/xhtml+xml, */*;q=0.8"), Some((Format::Arrows, None)));
-        assert_eq!(of("application/vnd.apache.arrow.stream; codecs=lz4"), Some((Format::Arrows, Some(Codec::Lz4))));
-        assert_eq!(of("application/vnd.apache.arrow.file;codecs=\"zstd\""), Some((Format::Arrow, Some(Codec::Zstd))));
+        assert_eq!(
+            of("application/vnd.apache.arrow.stream; codecs=lz4"),
+            Some((Format::Arrows, Some(Codec::Lz4)))
+        );
+        assert_eq!(
+            of("application/vnd.apache.arrow.file;codecs=\"zstd\""),
+            Some((Format::Arrow, Some(Codec::Zstd)))
+        );
         assert_eq!(of("application/vnd.apache.arrow.stream;q=0, application/*"), Some((Format::Arrow, None)));
         assert_eq!(of("image/png"), None);
         assert_eq!(of("text/csv;q=0"), None);

@@ -79,7 +79,10 @@ impl Encoding {
             return Err(format!("`compat` is about Arrow IPC, and the format is {}", format.name()));
         }
         if codec.is_some_and(|codec| codec != Codec::None) && matches!(format, Format::Csv | Format::NdJson) {
-            return Err(format!("`codec` is about Arrow IPC and Parquet, and the format is {}", format.name()));
+            return Err(format!(
+                "`codec` is about Arrow IPC and Parquet, and the format is {}",
+                format.name()
+            ));
         }
         Ok(())
     }

@@ -54,7 +54,9 @@ impl Output {
                 // Nobody waits for it: the client has gone.
                 let _ = start.send(Err(error));
             },
-            None => tracing::info!(id = inner.query.id, kind = error.kind, "query broke off: {}", error.message),
+            None => {
+                tracing::info!(id = inner.query.id, kind = error.kind, "query broke off: {}", error.message)
+            },
         }
         inner.query.end(false);
     }

@@ -14,7 +14,12 @@ use crate::catalog::Catalog;
 use crate::error::{ApiError, Result};
 
 /// Plans a query. All of its tables, and its result, end with an error once it is cancelled.
-pub(super) fn plan(catalog: &Catalog, asked: &Asked, limit: Option<u64>, query: &Arc<Query>) -> Result<LazyFrame> {
+pub(super) fn plan(
+    catalog: &Catalog,
+    asked: &Asked,
+    limit: Option<u64>,
+    query: &Arc<Query>,
+) -> Result<LazyFrame> {
     let lf = match asked {
         Asked::Sql(sql) => of_sql(catalog, sql, query).map_err(|error| error.placed(sql))?,
         Asked::Table(selection) => of_table(catalog, selection, query)?,
@@ -62,7 +67,8 @@ fn of_table(catalog: &Catalog, selection: &Selection, query: &Arc<Query>) -> Res
     if !sort.is_empty() {
         let by = sort.iter().map(|(name, _)| known(name)).collect::<Result<Vec<_>>>()?;
         let descending = sort.iter().map(|(_, descending)| *descending).collect();
-        let options = SortMultipleOptions { descending, nulls_last: vec![true; by.len()], ..Default::default() };
+        let options =
+            SortMultipleOptions { descending, nulls_last: vec![true; by.len()], ..Default::default() };
         lf = lf.sort_by_exprs(by, options.with_maintain_order(true));
     }
     match columns {

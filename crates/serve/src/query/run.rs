@@ -51,8 +51,10 @@ pub(crate) async fn respond(catalog: Catalog, source: Source, encoding: Encoding
     {
         return Err(Cancel::Memory.error());
     }
-    let ticket =
-        catalog.slots().enter().ok_or_else(|| ApiError::busy("too many queries wait already: ask again later"))?;
+    let ticket = catalog
+        .slots()
+        .enter()
+        .ok_or_else(|| ApiError::busy("too many queries wait already: ask again later"))?;
     let registered = catalog.registry().add(source.text());
     let query = Arc::clone(&registered.query);
     let (start, started) = oneshot::channel();
@@ -92,7 +94,8 @@ const PLANNING_STACK: usize = 64 << 20;
 async fn end_in_time(query: std::sync::Weak<Query>, limit: Duration) {
     loop {
         let left = {
-            let Some(query) = query.upgrade().filter(|query| !query.has_ended() && !query.is_cancelled()) else {
+            let Some(query) = query.upgrade().filter(|query| !query.has_ended() && !query.is_cancelled())
+            else {
                 return;
             };
             match limit.checked_sub(query.busy()) {

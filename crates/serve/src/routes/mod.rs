@@ -31,10 +31,7 @@ pub fn router(catalog: Catalog) -> Router {
     for (path, _, methods) in routes() {
         router = router.route(path, methods);
     }
-    router
-        .fallback(page::asset)
-        .layer(from_fn_with_state(catalog.clone(), guard::guard))
-        .with_state(catalog)
+    router.fallback(page::asset).layer(from_fn_with_state(catalog.clone(), guard::guard)).with_state(catalog)
 }
 
 type Route = (&'static str, &'static [&'static str], MethodRouter<Catalog>);

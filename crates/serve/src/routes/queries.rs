@@ -17,6 +17,8 @@ pub(super) async fn cancel(State(catalog): State<Catalog>, Path(id): Path<String
     let number = id.strip_prefix('q').and_then(|number| number.parse().ok());
     match number.is_some_and(|number| catalog.registry().cancel(number, Cancel::Asked)) {
         true => Ok(StatusCode::NO_CONTENT),
-        false => Err(ApiError::new(StatusCode::NOT_FOUND, "query_not_found", format!("no query {id:?} runs"))),
+        false => {
+            Err(ApiError::new(StatusCode::NOT_FOUND, "query_not_found", format!("no query {id:?} runs")))
+        },
     }
 }

@@ -13,7 +13,11 @@ use crate::query::respond;
 
 type FromUrl = std::result::Result<Query<Parameters>, QueryRejection>;
 
-pub(super) async fn get(State(catalog): State<Catalog>, url: FromUrl, headers: HeaderMap) -> Result<Response> {
+pub(super) async fn get(
+    State(catalog): State<Catalog>,
+    url: FromUrl,
+    headers: HeaderMap,
+) -> Result<Response> {
     let (source, encoding) = parameters(url)?.into_query(&headers)?;
     respond(catalog, source, encoding).await
 }
@@ -25,7 +29,8 @@ pub(super) async fn post(
     body: Body,
 ) -> Result<Response> {
     let url = parameters(url)?;
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     // Pages elsewhere can send other types without asking first.
     if media_type.split(';').next().map(str::trim) != Some("application/json") {
         let text = "the body is JSON, with `Content-Type: application/json`";
@@ -36,8 +41,9 @@ pub(super) async fn post(
         let text = format!("the body is larger than {most} bytes, or broke off");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", text)
     })?;
-    let body: RequestBody = serde_json::from_slice(&bytes)
-        .map_err(|error| ApiError::bad_request("json", format!("the body is not what is expected: {error}")))?;
+    let body: RequestBody = serde_json::from_slice(&bytes).map_err(|error| {
+        ApiError::bad_request("json", format!("the body is not what is expected: {error}"))
+    })?;
     let (source, encoding) = body.into_query(url, &headers)?;
     respond(catalog, source, encoding).await
 }

@@ -26,7 +26,9 @@ pub(super) fn wanted(header: Option<&str>, len: u64) -> Wanted {
     };
     match (number(first), number(last), first.is_empty(), last.is_empty()) {
         (Some(first), Some(last), ..) if first > last => Wanted::All,
-        (Some(first), ..) if first >= len && (last.is_empty() || number(last).is_some()) => Wanted::Unsatisfiable,
+        (Some(first), ..) if first >= len && (last.is_empty() || number(last).is_some()) => {
+            Wanted::Unsatisfiable
+        },
         (Some(first), Some(last), ..) => Wanted::Part(first..last.saturating_add(1).min(len)),
         (Some(first), None, _, true) => Wanted::Part(first..len),
         (None, Some(0), true, _) => Wanted::Unsatisfiable,
@@ -54,7 +56,9 @@ mod tests {
         for text in ["bytes=100-", "bytes=100-200", "bytes=-0"] {
             assert_eq!(of(text), Wanted::Unsatisfiable, "{text}");
         }
-        for text in ["bytes=9-1", "bytes=a-b", "bytes=", "bytes=-", "lines=1-2", "bytes=0-1,5-6", "bytes=+1-2", "0-9"] {
+        for text in
+            ["bytes=9-1", "bytes=a-b", "bytes=", "bytes=-", "lines=1-2", "bytes=0-1,5-6", "bytes=+1-2", "0-9"]
+        {
             assert_eq!(of(text), Wanted::All, "{text}");
         }
         assert_eq!(wanted(Some("bytes=0-0"), 0), Wanted::Unsatisfiable);

@@ -36,7 +36,8 @@ fn summarized(catalog: &Catalog, name: &str) -> Result<Json<Value>> {
     let mut sampled = 0;
     for names in names.chunks(AT_A_TIME) {
         let wanted: Vec<Expr> = names.iter().map(|name| Expr::Column((*name).clone())).collect();
-        let frame = lf.clone().limit(SAMPLED).select(wanted).collect_with_engine(Engine::Streaming)?.unwrap_single();
+        let frame =
+            lf.clone().limit(SAMPLED).select(wanted).collect_with_engine(Engine::Streaming)?.unwrap_single();
         sampled = frame.height();
         columns.extend(frame.columns().iter().map(column));
     }
@@ -76,7 +77,11 @@ fn column(column: &Column) -> Value {
 
 /// Whether a smallest value means something.
 fn is_ordered(dtype: &DataType) -> bool {
-    dtype.is_primitive_numeric() || dtype.is_decimal() || dtype.is_temporal() || dtype.is_string() || dtype.is_bool()
+    dtype.is_primitive_numeric()
+        || dtype.is_decimal()
+        || dtype.is_temporal()
+        || dtype.is_string()
+        || dtype.is_bool()
 }
 
 fn text(value: PolarsResult<Scalar>) -> Value {
@@ -126,9 +131,8 @@ fn histogram(series: &Series) -> Option<(Vec<usize>, Value)> {
     let numbers = physical.cast(&DataType::Float64).ok()?;
     let numbers = numbers.f64().ok()?;
     let finite = || numbers.iter().flatten().filter(|value| value.is_finite());
-    let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
+    let (low, high) = finite()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     if !(low.is_finite() && high.is_finite()) {
         return None;
     }
@@ -138,7 +142,11 @@ fn histogram(series: &Series) -> Option<(Vec<usize>, Value)> {
     let width = high / of_bins - low / of_bins;
     let mut counts = vec![0; bins];
     for value in finite() {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, and the last bin takes the rest")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it saturates, and the last bin takes the rest"
+        )]
         let bin = if width > 0.0 { ((value / width) - (low / width)) as usize } else { 0 };
         if let Some(count) = counts.get_mut(bin.min(bins - 1)) {
             *count += 1;

@@ -24,7 +24,8 @@ pub(super) async fn put(
         let text = format!("an upload has at most {most} bytes");
         ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "upload_too_large", text)
     };
-    let claimed = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let claimed =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if claimed.is_some_and(|claimed| claimed > most) {
         return Err(too_large());
     }
@@ -56,7 +57,8 @@ pub(super) async fn put(
     });
     let (name, Uploaded { rows, recovered, leftover_bytes }) = done.await?;
     tracing::info!(name, ?rows, recovered, "upload");
-    let about = json!({ "name": name, "rows": rows, "recovered": recovered, "leftover_bytes": leftover_bytes });
+    let about =
+        json!({ "name": name, "rows": rows, "recovered": recovered, "leftover_bytes": leftover_bytes });
     Ok((StatusCode::CREATED, Json(about)))
 }
 

@@ -67,7 +67,9 @@ fn sql_that_is_more_than_a_query_of_the_tables() {
     ]
     .map(str::to_owned)
     .into();
-    for function in ["read_csv", "read_parquet", "read_ipc", "read_json", "READ_CSV", "scan_csv", "glob", "read_text"] {
+    for function in
+        ["read_csv", "read_parquet", "read_ipc", "read_json", "READ_CSV", "scan_csv", "glob", "read_text"]
+    {
         let call = format!("{function}('{secret}')");
         attacks.extend([
             format!("SELECT * FROM {call}"),
@@ -89,8 +91,28 @@ fn sql_that_is_more_than_a_query_of_the_tables() {
             format!("SELECT * FROM t LIMIT (SELECT 1 FROM {call})"),
         ]);
     }
-    for path in [secret.as_str(), "../secret.csv", "secret.csv", "stolen", "stolen.csv", "linked", "deep", "/etc/passwd", "file:///etc/passwd", "t.arrow", "s3://bucket/key", "http://127.0.0.1/x", "*", "data/*", "."] {
-        attacks.extend([format!("SELECT * FROM '{path}'"), format!("SELECT * FROM \"{path}\""), format!("SELECT * FROM `{path}`")]);
+    for path in [
+        secret.as_str(),
+        "../secret.csv",
+        "secret.csv",
+        "stolen",
+        "stolen.csv",
+        "linked",
+        "deep",
+        "/etc/passwd",
+        "file:///etc/passwd",
+        "t.arrow",
+        "s3://bucket/key",
+        "http://127.0.0.1/x",
+        "*",
+        "data/*",
+        ".",
+    ] {
+        attacks.extend([
+            format!("SELECT * FROM '{path}'"),
+            format!("SELECT * FROM \"{path}\""),
+            format!("SELECT * FROM `{path}`"),
+        ]);
     }
     for sql in attacks {
         for answer in [server.sql(&sql), server.post(&json!({"sql": sql}))] {
@@ -129,14 +151,44 @@ fn names_of_tables_are_no_paths() {
     let (folder, server) = served();
     let absolute = folder.path("secret.csv").to_string_lossy().replace('/', "%2f");
     let names = [
-        "..%2fsecret", "..%2fsecret.csv", "%2e%2e%2fsecret.csv", "../secret.csv", "..", ".", "%2e%2e", "stolen", "stolen.csv", "linked",
-        "linked%2fdeep", "t.arrow", "sub%2fone", "..%5csecret.csv", "t%00", "%00", "t%00.csv", "%2fetc%2fpasswd", "%252e%252e%252fsecret", "*", "t*",
-        "T", "t ", " t", "%c0%ae%c0%ae%2fsecret", "....%2f%2fsecret.csv", "file:%2f%2f%2fetc%2fpasswd", &absolute,
+        "..%2fsecret",
+        "..%2fsecret.csv",
+        "%2e%2e%2fsecret.csv",
+        "../secret.csv",
+        "..",
+        ".",
+        "%2e%2e",
+        "stolen",
+        "stolen.csv",
+        "linked",
+        "linked%2fdeep",
+        "t.arrow",
+        "sub%2fone",
+        "..%5csecret.csv",
+        "t%00",
+        "%00",
+        "t%00.csv",
+        "%2fetc%2fpasswd",
+        "%252e%252e%252fsecret",
+        "*",
+        "t*",
+        "T",
+        "t ",
+        " t",
+        "%c0%ae%c0%ae%2fsecret",
+        "....%2f%2fsecret.csv",
+        "file:%2f%2f%2fetc%2fpasswd",
+        &absolute,
     ];
     for name in names {
         for part in ["/file", "/schema", "/summary", "/layout"] {
             let answer = server.get(&format!("/api/tables/{name}{part}"));
-            assert!(matches!(answer.status, 400 | 404 | 405), "{name}{part}: {} {}", answer.status, answer.text());
+            assert!(
+                matches!(answer.status, 400 | 404 | 405),
+                "{name}{part}: {} {}",
+                answer.status,
+                answer.text()
+            );
             assert!(!answer.text().contains("hunter2"));
         }
         let answer = server.send("DELETE", &format!("/api/tables/{name}"), &[], b"");

@@ -53,7 +53,11 @@ fn ranges_of_files() {
         ("bytes=7-7", 7..8),
     ] {
         let answer = server.get_with(PATH, &[("range", range)]);
-        assert_eq!((answer.status, answer.is_whole, answer.body.as_slice()), (206, true, &bytes[part.clone()]), "{range}");
+        assert_eq!(
+            (answer.status, answer.is_whole, answer.body.as_slice()),
+            (206, true, &bytes[part.clone()]),
+            "{range}"
+        );
         let place = format!("bytes {}-{}/{len}", part.start, part.end - 1);
         assert_eq!(answer.header("content-range"), Some(place.as_str()));
         let head = server.send("HEAD", PATH, &[("range", range)], b"");
@@ -67,7 +71,10 @@ fn ranges_of_files() {
     }
     for range in [format!("bytes={len}-"), "bytes=-0".into(), "bytes=99999999999999999999999-".into()] {
         let answer = server.get_with(PATH, &[("range", &range)]);
-        assert_eq!((answer.status, answer.header("content-range")), (416, Some(format!("bytes */{len}").as_str())));
+        assert_eq!(
+            (answer.status, answer.header("content-range")),
+            (416, Some(format!("bytes */{len}").as_str()))
+        );
     }
     for range in ["bytes=9-1", "bytes=0-1,3-4", "lines=1-2", "bytes=x", ""] {
         let answer = server.get_with(PATH, &[("range", range)]);

@@ -31,7 +31,10 @@ fn arrow_streams_by_default_with_dictionaries() {
     assert_eq!(answer.header("content-type"), Some("application/vnd.apache.arrow.stream"));
     assert!(answer.header("x-floe-query-id").unwrap().starts_with('q'));
     assert!(answer.frame().equals_missing(&expected));
-    assert_eq!(answer.frame().column("carrier").unwrap().dtype(), expected.column("carrier").unwrap().dtype());
+    assert_eq!(
+        answer.frame().column("carrier").unwrap().dtype(),
+        expected.column("carrier").unwrap().dtype()
+    );
     // Readers without views understand it, unless the newest types are asked for.
     let has_views = |answer: &Answer| schema_of(&answer.body).contains("View");
     assert!(!has_views(&answer));
@@ -60,7 +63,8 @@ fn formats_by_accept_and_by_option() {
     ] {
         let by_accept = server.get_with(&sql_path(SQL, ""), &[("accept", accept)]);
         // An option comes before the header.
-        let by_option = server.get_with(&sql_path(SQL, &format!("&format={option}")), &[("accept", "text/csv")]);
+        let by_option =
+            server.get_with(&sql_path(SQL, &format!("&format={option}")), &[("accept", "text/csv")]);
         for answer in [by_accept, by_option] {
             assert_eq!((answer.status, answer.is_whole), (200, true), "{}", answer.text());
             assert_eq!(answer.header("content-type"), Some(accept));
@@ -103,7 +107,9 @@ fn codecs_by_option_and_by_accept() {
     let df = numbers(50_000);
     let server = Server::of_table("t", df.clone().lazy());
     let plain = server.sql("SELECT * FROM t").body.len();
-    for (codec, accept) in [("lz4", "application/vnd.apache.arrow.stream; codecs=lz4"), ("zstd", "*/*; codecs=\"zstd\"")] {
+    for (codec, accept) in
+        [("lz4", "application/vnd.apache.arrow.stream; codecs=lz4"), ("zstd", "*/*; codecs=\"zstd\"")]
+    {
         for answer in [
             server.get(&sql_path("SELECT * FROM t", &format!("&codec={codec}"))),
             server.get_with(&sql_path("SELECT * FROM t", ""), &[("accept", accept)]),
@@ -125,7 +131,8 @@ fn codecs_by_option_and_by_accept() {
 fn results_without_rows_have_their_schema() {
     let server = Server::of_table("t", mixed(10).lazy());
     for format in ["arrows", "arrow", "parquet", "csv", "ndjson"] {
-        let answer = server.get(&sql_path("SELECT id, text FROM t WHERE id > 99", &format!("&format={format}")));
+        let answer =
+            server.get(&sql_path("SELECT id, text FROM t WHERE id > 99", &format!("&format={format}")));
         assert_eq!((answer.status, answer.is_whole), (200, true), "{format}");
         let shape = match format {
             "arrows" => answer.frame().shape(),
@@ -148,7 +155,10 @@ fn results_without_rows_have_their_schema() {
 fn unknown_formats_and_options_are_errors() {
     let server = Server::of_table("t", mixed(10).lazy());
     let get = |more: &str| server.get(&sql_path("SELECT 1 AS a", more));
-    assert_eq!(server.get_with(&sql_path("SELECT 1 AS a", ""), &[("accept", "image/png")]).error(406), "not_acceptable");
+    assert_eq!(
+        server.get_with(&sql_path("SELECT 1 AS a", ""), &[("accept", "image/png")]).error(406),
+        "not_acceptable"
+    );
     for more in ["&format=xml", "&codec=gzip", "&compat=old", "&limit=-1", "&limit=x", "&frmat=csv"] {
         assert_eq!(get(more).error(400), "option", "{more}");
     }

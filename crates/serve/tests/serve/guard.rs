@@ -27,7 +27,11 @@ fn every_request_needs_the_token() {
                 vec![("authorization", "Bearer ")],
                 vec![("authorization", "Basic s3cret & more")],
             ] {
-                assert_eq!(server.send(&method, &path, &headers, b"").error(401), "unauthorized", "{method} {path}");
+                assert_eq!(
+                    server.send(&method, &path, &headers, b"").error(401),
+                    "unauthorized",
+                    "{method} {path}"
+                );
             }
             let with = |path: &str| server.send(&method, path, &[], b"").status;
             assert_eq!(with(&format!("{path}?token=wrong")), 401);
@@ -85,7 +89,10 @@ fn answers_say_what_browsers_may_do_with_them() {
     for path in ["/", "/api/tables", "/healthz", "/nowhere", &sql_path("SELECT 1 AS a", "")] {
         let answer = server.get(path);
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
-        assert!(answer.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"), "{path}");
+        assert!(
+            answer.header("content-security-policy").unwrap().contains("frame-ancestors 'none'"),
+            "{path}"
+        );
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
     }
 }
@@ -100,7 +107,15 @@ fn a_folder_as_the_page_shows_its_own_files_alone() {
     let server = server(|builder| builder.page_folder(folder.path("web")));
     assert_eq!(server.get("/").text(), "<p>page</p>");
     assert_eq!(server.get("/assets/a.js").header("content-type"), Some("text/javascript; charset=utf-8"));
-    for path in ["/link.txt", "/../secret.txt", "/assets/../../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/assets", "/none"] {
+    for path in [
+        "/link.txt",
+        "/../secret.txt",
+        "/assets/../../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/assets",
+        "/none",
+    ] {
         let answer = server.get(path);
         assert!(answer.status >= 400 && !answer.text().contains("secret\n"), "{path}: {}", answer.status);
         assert_ne!(answer.text(), "secret", "{path}");

@@ -23,7 +23,10 @@ fn tables_by_columns_filter_sort_and_limit() {
     assert_eq!(ids(server.post(&json!({"table": "t", "sort": "id", "limit": 2}))), [0, 1]);
     assert_eq!(ids(server.post(&json!({"sql": "SELECT id FROM t ORDER BY id DESC", "limit": 2}))), [99, 98]);
     assert_eq!(ids(server.get(&sql_path("SELECT id FROM t ORDER BY id", "&limit=2"))), [0, 1]);
-    assert_eq!(server.post(&json!({"table": "t", "format": "csv", "columns": ["id"], "limit": 1})).text(), "id\n0\n");
+    assert_eq!(
+        server.post(&json!({"table": "t", "format": "csv", "columns": ["id"], "limit": 1})).text(),
+        "id\n0\n"
+    );
     // Options of the URL count, where the body has none.
     let headers = [("content-type", "application/json")];
     let body = json!({"table": "t", "columns": ["id"], "limit": 1}).to_string();
@@ -48,13 +51,22 @@ fn errors_before_the_first_byte_are_json_with_their_place() {
     let server = Server::of_table("t", mixed(100).lazy());
     let syntax = server.sql("SELECT id\nFROM t ORDER id");
     assert_eq!(syntax.error(400), "sql");
-    assert_eq!((syntax.json()["error"]["line"].clone(), syntax.json()["error"]["column"].clone()), (json!(2), json!(14)));
+    assert_eq!(
+        (syntax.json()["error"]["line"].clone(), syntax.json()["error"]["column"].clone()),
+        (json!(2), json!(8))
+    );
     let column = server.sql("SELECT id,\n  nothing FROM t");
     assert_eq!(column.error(400), "column_not_found", "{}", column.text());
-    assert_eq!((column.json()["error"]["line"].clone(), column.json()["error"]["column"].clone()), (json!(2), json!(3)));
+    assert_eq!(
+        (column.json()["error"]["line"].clone(), column.json()["error"]["column"].clone()),
+        (json!(2), json!(3))
+    );
     let table = server.sql("SELECT *\n FROM nowhere");
     assert_eq!(table.error(404), "table_not_found");
-    assert_eq!((table.json()["error"]["line"].clone(), table.json()["error"]["column"].clone()), (json!(2), json!(7)));
+    assert_eq!(
+        (table.json()["error"]["line"].clone(), table.json()["error"]["column"].clone()),
+        (json!(2), json!(7))
+    );
     assert_eq!(server.sql("SELECT * FROM t.u").error(404), "table_not_found");
     assert_eq!(server.sql("").error(400), "sql");
     assert_eq!(server.sql("SELECT 1; SELECT 2").error(400), "sql");
@@ -74,7 +86,10 @@ fn errors_before_the_first_byte_are_json_with_their_place() {
     assert_eq!(server.post(&json!({"table": "none"})).error(404), "table_not_found");
     let headers = [("content-type", "application/json")];
     assert_eq!(server.send("POST", "/api/query", &headers, b"{").error(400), "json");
-    assert_eq!(server.send("POST", "/api/query", &[("content-type", "text/plain")], b"{}").error(415), "content_type");
+    assert_eq!(
+        server.send("POST", "/api/query", &[("content-type", "text/plain")], b"{}").error(415),
+        "content_type"
+    );
     server.wait_for_running(0);
 }
 
@@ -92,12 +107,15 @@ fn a_query_that_panics_is_an_error_of_its_own() {
 #[test]
 fn joins_windows_and_common_tables() {
     let catalog = floe_serve::Catalog::builder().build().unwrap();
-    let catalog = catalog.with_table("t", mixed(30).lazy()).with_table("names", df!("carrier" => ["UA", "B6"], "name" => ["United", "JetBlue"]).unwrap().lazy());
+    let catalog = catalog
+        .with_table("t", mixed(30).lazy())
+        .with_table("names", df!("carrier" => ["UA", "B6"], "name" => ["United", "JetBlue"]).unwrap().lazy());
     let server = Server::start(catalog);
     let sql = "WITH c AS (SELECT CAST(carrier AS VARCHAR) AS carrier, count(*) AS n FROM t GROUP BY carrier)
         SELECT names.name, c.n FROM c JOIN names ON names.carrier = c.carrier ORDER BY names.name";
     assert_eq!(server.sql(sql).frame(), df!("name" => ["JetBlue", "United"], "n" => [10u32, 10]).unwrap());
-    let nested = "SELECT max(id) AS m FROM (SELECT id FROM t WHERE id IN (SELECT id FROM t WHERE id < 7)) AS x";
+    let nested =
+        "SELECT max(id) AS m FROM (SELECT id FROM t WHERE id IN (SELECT id FROM t WHERE id < 7)) AS x";
     assert_eq!(server.sql(nested).frame(), df!("m" => [6i64]).unwrap());
     let names = server.sql("SELECT count(*), min(id), max(id) FROM t").frame();
     assert_eq!(names.get_column_names(), ["count(*)", "min(id)", "max(id)"]);

@@ -96,7 +96,8 @@ fn queries_are_cancelled_by_their_ids() {
     let waiting = server.open("GET", &sql_path("SELECT sum(b) AS s FROM t", ""), &[], b"");
     server.wait_for_running(2);
     let queries = server.get("/api/queries").json();
-    let ids = queries["queries"].as_array().unwrap().iter().map(|query| query["id"].as_str().unwrap().to_owned());
+    let ids =
+        queries["queries"].as_array().unwrap().iter().map(|query| query["id"].as_str().unwrap().to_owned());
     for id in ids.collect::<Vec<_>>() {
         assert_eq!(server.send("DELETE", &format!("/api/queries/{id}"), &[], b"").status, 204);
     }
@@ -109,7 +110,10 @@ fn queries_are_cancelled_by_their_ids() {
     gate.open();
     server.wait_for_running(0);
     for id in ["q0", "0", "q", "x", "q99999999999999999999999"] {
-        assert_eq!(server.send("DELETE", &format!("/api/queries/{id}"), &[], b"").error(404), "query_not_found");
+        assert_eq!(
+            server.send("DELETE", &format!("/api/queries/{id}"), &[], b"").error(404),
+            "query_not_found"
+        );
     }
 }
 

@@ -46,7 +46,13 @@ impl Server {
             });
             runtime.shutdown_timeout(Duration::from_secs(1));
         });
-        Self { address: told.recv().unwrap(), catalog, stop: Some(stop), thread: Some(thread), _shared: shared }
+        Self {
+            address: told.recv().unwrap(),
+            catalog,
+            stop: Some(stop),
+            thread: Some(thread),
+            _shared: shared,
+        }
     }
 
     pub(crate) fn of_table(name: &str, lf: LazyFrame) -> Self {
@@ -227,7 +233,8 @@ pub(crate) fn mixed(rows: usize) -> DataFrame {
     let n = i64::try_from(rows).unwrap();
     let id: Vec<i64> = (0..n).collect();
     let delay: Vec<Option<f64>> = (0..n).map(|i| (i % 7 != 0).then_some(i as f64 * 0.25)).collect();
-    let text: Vec<Option<String>> = (0..n).map(|i| (i % 5 != 0).then(|| format!("text {i}, \"quoted\""))).collect();
+    let text: Vec<Option<String>> =
+        (0..n).map(|i| (i % 5 != 0).then(|| format!("text {i}, \"quoted\""))).collect();
     let flag: Vec<bool> = (0..n).map(|i| i % 3 == 0).collect();
     let lists: Vec<Series> =
         (0..n).map(|i| Series::new(PlSmallStr::EMPTY, (0..i % 3).collect::<Vec<_>>())).collect();

@@ -34,7 +34,8 @@ fn folder() -> Folder {
 #[test]
 fn files_folders_and_patterns_are_tables() {
     let folder = folder();
-    let server = Server::start(Catalog::new([folder.path("data")]).unwrap().with_table("own", numbers(2).lazy()));
+    let server =
+        Server::start(Catalog::new([folder.path("data")]).unwrap().with_table("own", numbers(2).lazy()));
     assert_eq!(names(&server), ["a", "b", "broken", "c", "d", "e", "own", "parts", "years"]);
     let bytes = |name: &str| std::fs::metadata(folder.path(name)).unwrap().len();
     assert_eq!(
@@ -44,7 +45,12 @@ fn files_folders_and_patterns_are_tables() {
     );
     let about = |name: &str| {
         let table = table(&server, name);
-        (table["format"].as_str().unwrap().to_owned(), table["files"].clone(), table["rows"].clone(), table["columns"].clone())
+        (
+            table["format"].as_str().unwrap().to_owned(),
+            table["files"].clone(),
+            table["rows"].clone(),
+            table["columns"].clone(),
+        )
     };
     assert_eq!(about("b"), ("arrows".into(), json!(1), json!(100), json!(7)));
     assert_eq!(about("c"), ("parquet".into(), json!(1), json!(100), json!(7)));
@@ -98,8 +104,12 @@ fn schemas_have_polars_types() {
     let schema = server.get("/api/tables/a/schema").json();
     assert_eq!((schema["name"].clone(), schema["rows"].clone()), (json!("a"), json!(100)));
     let fields = schema["fields"].as_array().unwrap().iter();
-    let fields: Vec<_> = fields.map(|field| (field["name"].as_str().unwrap(), field["type"].as_str().unwrap())).collect();
-    assert_eq!(fields[..5], [("id", "i64"), ("delay", "f64"), ("text", "str"), ("flag", "bool"), ("lists", "list[i64]")]);
+    let fields: Vec<_> =
+        fields.map(|field| (field["name"].as_str().unwrap(), field["type"].as_str().unwrap())).collect();
+    assert_eq!(
+        fields[..5],
+        [("id", "i64"), ("delay", "f64"), ("text", "str"), ("flag", "bool"), ("lists", "list[i64]")]
+    );
     assert_eq!(fields[6], ("at", "datetime[μs]"));
     assert_eq!(server.get("/api/tables/none/schema").error(404), "table_not_found");
 }
@@ -115,7 +125,9 @@ fn summaries_count_what_is_there() {
     };
     let id = column("id");
     assert_eq!((&id["min"], &id["max"], &id["nulls"]), (&json!("0"), &json!("999"), &json!(0)));
-    let counts = |column: &Value| column["histogram"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect::<Vec<_>>();
+    let counts = |column: &Value| {
+        column["histogram"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).collect::<Vec<_>>()
+    };
     assert_eq!(counts(&id), [50; 20]);
     assert_eq!(id["edges"].as_array().unwrap().len(), 21);
     let delay = column("delay");
@@ -125,7 +137,10 @@ fn summaries_count_what_is_there() {
     assert_eq!((&at["edges"][0], &at["min"]), (&json!("1970-01-01 00:00:00"), &json!("1970-01-01 00:00:00")));
     assert_eq!(counts(&at).iter().sum::<u64>(), 1000);
     assert_eq!(column("carrier")["top"][0], json!({"value": "UA", "count": 334}));
-    assert_eq!(column("flag")["top"], json!([{"value": "false", "count": 666}, {"value": "true", "count": 334}]));
+    assert_eq!(
+        column("flag")["top"],
+        json!([{"value": "false", "count": 666}, {"value": "true", "count": 334}])
+    );
     assert_eq!(column("text")["top"].as_array().unwrap().len(), 10);
     assert_eq!(column("lists")["histogram"], json!(null));
     assert_eq!(server.get("/api/tables/none/summary").error(404), "table_not_found");
@@ -146,13 +161,19 @@ fn layouts_are_pictures_or_numbers() {
     let picture = server.get("/api/tables/a/layout");
     assert_eq!(picture.header("content-type"), Some("image/svg+xml"));
     let svg = picture.text();
-    let sizes = svg.split("data-bytes=\"").skip(1).map(|rest| rest.split('"').next().unwrap().parse::<u64>().unwrap());
+    let sizes = svg
+        .split("data-bytes=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().parse::<u64>().unwrap());
     assert_eq!(sizes.sum::<u64>(), std::fs::metadata(folder.path("data/a.arrow")).unwrap().len());
     let numbers = server.get_with("/api/tables/a/layout", &[("accept", "application/json")]).json();
     assert_eq!(numbers["columns"].as_array().unwrap().len(), 7);
     let batches = numbers["messages"].as_array().unwrap().iter().filter(|message| message["kind"] == "batch");
     assert_eq!(batches.map(|batch| batch["rows"].as_u64().unwrap()).sum::<u64>(), 100);
-    assert_eq!(server.get_with("/api/tables/a/layout", &[("accept", "text/html")]).error(406), "not_acceptable");
+    assert_eq!(
+        server.get_with("/api/tables/a/layout", &[("accept", "text/html")]).error(406),
+        "not_acceptable"
+    );
     assert_eq!(server.get("/api/tables/c/layout").error(400), "no_layout");
     assert_eq!(server.get("/api/tables/years/layout").error(400), "no_layout");
 }
@@ -172,7 +193,10 @@ fn the_server_says_how_it_is() {
     };
     assert_eq!(value("floe_requests_total{method=\"GET\",route=\"/api/query\",status=\"200\"}"), 1.0);
     assert_eq!(value("floe_requests_total{method=\"GET\",route=\"other\",status=\"404\"}"), 2.0);
-    assert_eq!((value("floe_queries_running "), value("floe_queries_queued "), value("floe_queries_open ")), (0.0, 0.0, 0.0));
+    assert_eq!(
+        (value("floe_queries_running "), value("floe_queries_queued "), value("floe_queries_open ")),
+        (0.0, 0.0, 0.0)
+    );
     assert_eq!(value("floe_query_seconds_count "), 1.0);
     assert!(value("floe_sent_bytes_total ") > 8000.0);
     let described = server.get("/api/openapi.json").json();

@@ -26,7 +26,10 @@ fn files_of_four_formats_become_tables() {
     ] {
         let answer = put(&server, name, &bytes);
         assert_eq!(answer.status, 201, "{}", answer.text());
-        assert_eq!(answer.json(), json!({"name": name, "rows": 200, "recovered": false, "leftover_bytes": 0}));
+        assert_eq!(
+            answer.json(),
+            json!({"name": name, "rows": 200, "recovered": false, "leftover_bytes": 0})
+        );
         let about = server.get(&format!("/api/tables/{name}/schema")).json();
         assert_eq!(about["rows"], 200);
         assert!(server.sql(&format!("SELECT * FROM {name}")).frame().equals_missing(&df), "{name}");
@@ -57,10 +60,18 @@ fn broken_ones_are_recovered_or_refused() {
     let saved = answer.json()["rows"].as_u64().unwrap();
     assert!((400..=700).contains(&saved) && saved.is_multiple_of(100), "{saved}");
     assert!(answer.json()["leftover_bytes"].as_u64().unwrap() > 0);
-    assert!(server.sql("SELECT * FROM cut").frame().equals(&numbers(1000).head(Some(usize::try_from(saved).unwrap()))));
+    assert!(
+        server
+            .sql("SELECT * FROM cut")
+            .frame()
+            .equals(&numbers(1000).head(Some(usize::try_from(saved).unwrap())))
+    );
     let streamed = stream(&numbers(1000), 100);
     let answer = put(&server, "stream", &streamed[..streamed.len() - 500]);
-    assert_eq!((answer.json()["rows"].clone(), answer.json()["recovered"].clone()), (json!(900), json!(true)));
+    assert_eq!(
+        (answer.json()["rows"].clone(), answer.json()["recovered"].clone()),
+        (json!(900), json!(true))
+    );
     assert_eq!(rows(&server, "stream"), 900);
     // Nothing of these is a table.
     assert_eq!(put(&server, "bad", &whole[..20]).status, 400);
@@ -92,7 +103,10 @@ fn large_ones_are_refused_without_being_kept() {
     let mut connection = {
         use std::io::Write;
         let mut connection = std::net::TcpStream::connect(server.address).unwrap();
-        let head = format!("PUT /api/tables/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}: {}\r\n\r\n", headers[0].0, headers[0].1);
+        let head = format!(
+            "PUT /api/tables/large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{}: {}\r\n\r\n",
+            headers[0].0, headers[0].1
+        );
         connection.write_all(head.as_bytes()).unwrap();
         let _ = connection.write_all(&chunked);
         connection
@@ -127,8 +141,29 @@ fn names_never_lead_out_of_the_folder() {
     let server = Server::start(Catalog::builder().upload_folder(folder.path("a/uploads")).build().unwrap());
     let bytes = b"a,b\n1,2\n";
     for name in [
-        "../x", "..%2fx", "%2e%2e%2fx", "..%2Fx", "%2e%2e/x", "..", "%2e%2e", ".", "%2fetc%2fpasswd", "/etc/passwd", "a%2fb", "a%5cb",
-        "..%5cx", "x%00", "%00", ".hidden", "a%0a", "C%3ax", "~", "%252e%252e%252fx", "..;/x", "%c0%ae%c0%ae/x", "x%ff",
+        "../x",
+        "..%2fx",
+        "%2e%2e%2fx",
+        "..%2Fx",
+        "%2e%2e/x",
+        "..",
+        "%2e%2e",
+        ".",
+        "%2fetc%2fpasswd",
+        "/etc/passwd",
+        "a%2fb",
+        "a%5cb",
+        "..%5cx",
+        "x%00",
+        "%00",
+        ".hidden",
+        "a%0a",
+        "C%3ax",
+        "~",
+        "%252e%252e%252fx",
+        "..;/x",
+        "%c0%ae%c0%ae/x",
+        "x%ff",
     ] {
         let answer = put(&server, name, bytes);
         assert!(matches!(answer.status, 400 | 404 | 405), "{name}: {}", answer.status);
