@@ -46,3 +46,8 @@ pub use limits::Limits;
 pub use respond::ipc_stream_response;
 pub use routes::router;
 pub use server::serve;
+
+// The example of the page runs with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/serve.md")]
+struct Page;

@@ -57,7 +57,7 @@ impl Planned {
     }
 }
 
-/// What the command can do instead is said by the command.
+/// Messages that name options of the command.
 impl From<SqlError> for Failure {
     fn from(error: SqlError) -> Self {
         Self::new(match &error.kind {
