@@ -42,6 +42,7 @@ mod cloud;
 mod committed;
 mod error;
 mod hive;
+mod interrupt;
 mod options;
 mod partition;
 mod query;
@@ -56,6 +57,7 @@ mod writer;
 
 pub use batches::IpcBatches;
 pub use floe_frame::prelude::{CompatLevel, IpcCompression, Metadata, WriteSummary, ZstdLevel};
+pub use interrupt::LazyInterrupt;
 pub use options::{IpcSinkOptions, Progress};
 pub use partition::{ExistingFiles, PartitionBy, PartitionSummary};
 #[cfg(feature = "cloud")]

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use floe::lazy::LazyInterrupt;
 use floe_query::{Statement, check_operators, check_predicate};
 use polars_core::prelude::*;
-use polars_lazy::frame::AllowedOptimizations;
 use polars_lazy::prelude::*;
 use polars_sql::SQLContext;
 
@@ -92,12 +92,8 @@ fn limited(lf: LazyFrame, limit: Option<u64>) -> LazyFrame {
     }
 }
 
-/// The same rows, with an error in their place once the query is cancelled. Filters, slices and projections pass it.
+/// The same rows, with an error in their place once the query is cancelled. Joins in it end as well.
 pub(super) fn interruptible(lf: LazyFrame, query: &Arc<Query>) -> LazyFrame {
     let query = Arc::clone(query);
-    let check = move |frame: DataFrame| query.check().map(|()| frame);
-    let passes = AllowedOptimizations::PREDICATE_PUSHDOWN
-        | AllowedOptimizations::PROJECTION_PUSHDOWN
-        | AllowedOptimizations::STREAMING;
-    lf.map(check, passes, None, Some("CANCELLABLE"))
+    lf.interruptible(move || query.check())
 }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use floe::lazy::IntoLazy;
 use floe_serve::{Catalog, Limits};
+use polars_core::df;
 use serde_json::json;
 
 use crate::support::*;
@@ -30,6 +31,26 @@ fn queries_that_take_too_long_end() {
     gate.open();
     server.wait_for_running(0);
     assert_eq!(server.sql("SELECT * FROM small").frame().height(), 100);
+}
+
+/// A join has many more rows than its tables, and an aggregation of it makes one frame, at its end.
+#[test]
+fn joins_without_an_end_are_ended() {
+    let gate = Gate::new();
+    let server = server(|limits| limits.query_time = Duration::from_millis(500), &gate);
+    gate.open();
+    for sql in [
+        "SELECT count(*) AS n FROM t, t AS u",
+        "SELECT max(t.a + u.b) AS m FROM t CROSS JOIN t AS u",
+        "SELECT sum(t.a) AS s FROM t JOIN t AS u ON t.a % 3 = u.a % 3",
+    ] {
+        assert_eq!(server.sql(sql).error(408), "timeout", "{sql}");
+        server.wait_for_running(0);
+    }
+    assert_eq!(
+        server.sql("SELECT count(*) AS n FROM small, small AS s").frame(),
+        df!("n" => [10_000u32]).unwrap()
+    );
 }
 
 #[test]
