@@ -93,7 +93,6 @@ impl Catalog {
     /// # let _ = catalog;
     /// # polars_core::error::PolarsResult::Ok(())
     /// ```
-    #[must_use]
     pub fn builder() -> CatalogBuilder {
         CatalogBuilder::default()
     }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
@@ -281,7 +282,7 @@ thread_local! {
 pub(crate) struct Gate {
     is_open: Arc<AtomicBool>,
     count: Arc<AtomicUsize>,
-    _alone: Arc<RwLockWriteGuard<'static, ()>>,
+    _alone: Rc<RwLockWriteGuard<'static, ()>>,
 }
 
 /// How long a frame takes while the gate is shut.
@@ -291,7 +292,7 @@ impl Gate {
     pub(crate) fn new() -> Self {
         let alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
         IS_ALONE.set(true);
-        Self { is_open: Arc::default(), count: Arc::default(), _alone: Arc::new(alone) }
+        Self { is_open: Arc::default(), count: Arc::default(), _alone: Rc::new(alone) }
     }
 
     pub(crate) fn table(&self, frame: DataFrame, passes: usize) -> LazyFrame {
