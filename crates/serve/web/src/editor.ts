@@ -93,6 +93,7 @@ export class Editor {
 /** The characters that an error at a line and column is about: the word there, or one character at the text's end. */
 export function errorSpan(text: string, line: number, column: number): { from: number; to: number } {
     const lines = text.split("\n");
+    if (line > lines.length) return errorSpan(text, lines.length, Infinity);
     const at = Math.min(Math.max(line, 1), lines.length) - 1;
     const start = lines.slice(0, at).reduce((sum, before) => sum + before.length + 1, 0);
     const content = lines[at] ?? "";

@@ -23,7 +23,7 @@ export function floatText(value: number): string {
 
 /** The same for a 32-bit float: 0.1 rather than 0.10000000149011612. */
 export function float32Text(value: number): string {
-    if (!Number.isFinite(value) || Number.isInteger(value)) return floatText(value);
+    if (!Number.isFinite(value) || (Number.isInteger(value) && Math.abs(value) < 1e16)) return floatText(value);
     for (let digits = 6; digits <= 9; digits++) {
         const short = Number(value.toPrecision(digits));
         if (Math.fround(short) === value) return String(short);
