@@ -44,7 +44,7 @@ export interface Summary {
 
 export interface Uploaded {
     name: string;
-    rows: number;
+    rows: number | null;
     recovered: boolean;
     leftover_bytes: number;
 }

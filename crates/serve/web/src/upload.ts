@@ -1,7 +1,10 @@
 /** Files that come by the picker or by drop, sent to the server one after the other. */
 
-import type { Api } from "./api.js";
+import type { Api, Uploaded } from "./api.js";
 import { bytesText, countText } from "./number.js";
+
+/** The server takes names of at most 100 characters. */
+const MAX_NAME = 90;
 
 export interface UploadEvents {
     onStatus(text: string): void;
@@ -12,19 +15,21 @@ export interface UploadEvents {
     confirm(name: string): boolean;
 }
 
-/** A table's name out of a file's: without its extensions, plain characters only. */
+/** A table's name out of a file's: without its extensions, of letters, digits and underscores. */
 export function tableName(file: string): string {
     const base = file.replace(/^.*[\\/]/, "").replace(/\.(gz|zst|zstd)$/i, "").replace(/\.[^.]+$/, "");
     const plain = base
-        .normalize("NFKD")
-        .replace(/[^A-Za-z0-9_]+/g, "_")
-        .replace(/^_+|_+$/g, "");
+        .normalize("NFC")
+        .replace(/[^\p{L}\p{Nd}_]+/gu, "_")
+        .replace(/^_+|_+$/g, "")
+        .slice(0, MAX_NAME);
     return plain === "" ? "upload" : /^\d/.test(plain) ? `t${plain}` : plain;
 }
 
 /** What the server answered, in a sentence. A repaired file is said to be one. */
-export function uploadText(file: string, answer: { name: string; rows: number; recovered: boolean; leftover_bytes: number }): string {
-    const text = `${file} is now the table ${answer.name}: ${countText(answer.rows)} rows`;
+export function uploadText(file: string, answer: Uploaded): string {
+    const rows = answer.rows === null ? "" : `: ${countText(answer.rows)} rows`;
+    const text = `${file} is now the table ${answer.name}${rows}`;
     if (!answer.recovered) return text;
     return `${text}. The file was damaged: these rows were recovered, ${bytesText(answer.leftover_bytes)} at its end were not`;
 }

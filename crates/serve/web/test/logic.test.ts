@@ -119,7 +119,7 @@ test("names are quoted where SQL would not read them back", () => {
 });
 
 test("tables are named after files", () => {
-    expect(["flights.csv.gz", "C:\\data\\Größe 1.parquet", "2013.arrow", "..", "日本.csv"].map(tableName)).toEqual(["flights", "Gro_e_1", "t2013", "upload", "upload"]);
+    expect(["flights.csv.gz", "C:\\data\\Größe 1.parquet", "2013.arrow", "..", "日本.csv"].map(tableName)).toEqual(["flights", "Größe_1", "t2013", "upload", "日本"]);
 });
 
 test("an upload that was repaired says so", () => {

@@ -1,0 +1,40 @@
+// Pictures of the page for the documentation: light, dark, and on a phone.
+
+import path from "node:path";
+import { FloePage } from "./page.mjs";
+
+const MAP =
+    "SELECT name, lon, lat, COUNT(*) AS flights, AVG(dep_delay) AS delay\nFROM flights JOIN airports ON flights.dest = airports.faa\nGROUP BY name, lon, lat ORDER BY flights DESC";
+
+export async function takePictures(context, folder) {
+    await picture(context, path.join(folder, "serve.png"), { viewport: { width: 1280, height: 760 } }, MAP, async (view) => {
+        await view.page.locator("#chart-size").selectOption("flights");
+        await view.page.locator("#chart-colour").selectOption("delay");
+    });
+    await picture(context, path.join(folder, "serve-dark.png"), { viewport: { width: 1280, height: 760 }, colorScheme: "dark" }, "SELECT * FROM flights3m", async (view) => {
+        await view.page.locator("#chart-chart").selectOption("scatter");
+        await view.page.locator("#chart-x").selectOption("distance");
+        await view.page.locator("#chart-y").selectOption("air_time");
+        await view.page.locator("#chart-colour").selectOption("carrier");
+    });
+    await picture(context, path.join(folder, "serve-phone.png"), { viewport: { width: 375, height: 740 }, hasTouch: true }, "SELECT carrier, COUNT(*) AS flights FROM flights GROUP BY carrier ORDER BY flights DESC", async (view) => {
+        await view.show("chart");
+        await view.page.evaluate(() => window.scrollTo(0, document.getElementById("sql").offsetTop - 8));
+    });
+}
+
+async function picture(context, file, options, sql, prepare) {
+    const browserContext = await context.browser.newContext(options);
+    const view = new FloePage(await browserContext.newPage());
+    await view.page.goto(context.server.url);
+    await view.page.locator('.table-name[data-table="flights"]').click();
+    await view.page.locator(".column-list .bars").first().waitFor();
+    const state = await view.query(sql, 120_000);
+    if (state !== "done") throw new Error(`${sql}: ${state}`);
+    await prepare(view);
+    await view.page.locator("#chart svg[role=img]").waitFor();
+    await view.page.mouse.move(2, 2);
+    await view.page.waitForTimeout(900);
+    await view.page.screenshot({ path: file });
+    await browserContext.close();
+}
