@@ -99,12 +99,16 @@ export class Api {
     /** `base` is the page's address: the API lies beside the page, also when both are nested in another app. */
     constructor(
         private readonly base: string,
-        private readonly token: string | null,
+        private token: string | null,
         private readonly fetcher: typeof fetch = (input, init) => fetch(input, init),
     ) {}
 
     get hasToken(): boolean {
         return this.token !== null;
+    }
+
+    useToken(token: string): void {
+        this.token = token;
     }
 
     async tables(): Promise<Table[]> {

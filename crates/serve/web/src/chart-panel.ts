@@ -109,7 +109,8 @@ export class ChartPanel {
         const columns = this.sample?.columns ?? [];
         // What was chosen for the reader stays chosen: changing y must not move x.
         const before = resolveSettings(this.settings, columns);
-        this.settings = change.kind ? { ...this.settings, ...change } : { ...before, ...change };
+        const own = this.settings.x === undefined || columns.some((column) => column.name === this.settings.x);
+        this.settings = change.kind ? { ...(own ? this.settings : {}), ...change } : { ...before, ...change };
         this.onChange(this.settings);
         const focused = (document.activeElement as HTMLElement | null)?.id;
         this.drawControls();

@@ -1,31 +1,30 @@
 /** The page: puts the parts together. Each part is a module of its own and knows nothing of the others. */
 
-import { Api, ApiError, takeToken, type Format } from "./api.js";
+import { Api, ApiError } from "./api.js";
 import { ChartPanel } from "./chart-panel.js";
 import { closeDialog, showDialog } from "./dialog.js";
 import { byId, el } from "./dom.js";
+import { Downloads } from "./downloads.js";
 import { Editor } from "./editor.js";
 import { Grid } from "./grid.js";
 import { addToHistory, clearHistory, readHistory } from "./history.js";
-import { saveBlob } from "./legend.js";
 import { countText } from "./number.js";
 import { QueryRun } from "./run.js";
 import { readState, writeState, type View } from "./state.js";
 import { shownText, statusParts } from "./status.js";
 import { TableList } from "./tables.js";
+import { askToken, findToken } from "./token.js";
 import { acceptDrops, upload } from "./upload.js";
 
-const TOKEN_KEY = "floe.token";
 /** Tables appear when files do. */
 const REFRESH_MS = 5_000;
 /** A screen reader is told of progress no more often than this. */
 const ANNOUNCE_MS = 8_000;
-/** Longer queries do not fit into an address that all servers and proxies take. */
-const MAX_URL = 4_000;
 
 const api = new Api(document.baseURI.replace(/[?#].*$/, ""), findToken());
 const state = readState(location.hash);
 const uploads = new Set<string>();
+const downloads = new Downloads(api, showError);
 let run: QueryRun | null = null;
 let announced = 0;
 
@@ -53,25 +52,12 @@ const tables = new TableList(
         },
         onName: (name) => editor.insert(name),
         onLayout: (table) => void showLayout(table.name),
-        onFile: (table) => void download(api.fileUrl(table.name), table.name),
+        onFile: (table) => downloads.file(table.name),
         onRemove: (table) => void remove(table.name),
         onNames: (names) => editor.setNames(names),
     },
     uploads,
 );
-
-/** The token comes once, in the address, and must not stay there: addresses are shared and kept in histories. */
-function findToken(): string | null {
-    const { token, clean } = takeToken(location.href);
-    try {
-        if (token === null) return sessionStorage.getItem(TOKEN_KEY);
-        sessionStorage.setItem(TOKEN_KEY, token);
-    } catch {
-        // Without storage, a reload asks for the token again.
-    }
-    if (token !== null) history.replaceState(null, "", clean);
-    return token;
-}
 
 function saveState(): void {
     const hash = writeState(state);
@@ -98,7 +84,7 @@ function start(): void {
     });
     announced = performance.now();
     announce("Running the query");
-    setDownloads(sql);
+    downloads.offer(sql);
     showProgress(run);
     void run.start();
     tick(run);
@@ -145,39 +131,8 @@ function showError(error: Error | null): void {
 
 function errorText(error: Error): string {
     if (!(error instanceof ApiError)) return error.message;
-    if (error.status === 401) return `${error.message}\nOpen the address that the server printed: it has the token.`;
     if (error.line === undefined) return error.message;
     return `Line ${error.line}${error.column === undefined ? "" : `, column ${error.column}`}: ${error.message}`;
-}
-
-function setDownloads(sql: string): void {
-    for (const format of ["arrow", "csv", "parquet"] as const) {
-        const link = byId<HTMLAnchorElement>(`download-${format}`);
-        link.href = api.queryUrl(sql, format);
-        link.download = `result.${format}`;
-        link.onclick = (event) => {
-            // A link cannot send the token's header, and not a query of any length.
-            if (!api.hasToken && link.href.length <= MAX_URL) return;
-            event.preventDefault();
-            void downloadResult(sql, format);
-        };
-    }
-}
-
-async function downloadResult(sql: string, format: Format): Promise<void> {
-    announce(`Downloading result.${format}`);
-    await api.downloadQuery(sql, format).then(
-        (blob) => saveBlob(blob, `result.${format}`),
-        (error: Error) => showError(error),
-    );
-}
-
-async function download(url: string, name: string): Promise<void> {
-    if (!api.hasToken) return el("a", { href: url, download: name }).click();
-    await api.download(url).then(
-        (blob) => saveBlob(blob, name),
-        (error: Error) => showError(error),
-    );
 }
 
 async function showLayout(name: string): Promise<void> {
@@ -270,9 +225,19 @@ async function refresh(): Promise<void> {
         reachable = true;
     } catch (error) {
         // Said once: the page goes on asking.
-        if (reachable) showError(error as Error);
+        if (!reachable) return;
         reachable = false;
+        showError(error as Error);
+        if (error instanceof ApiError && error.status === 401) askToken(withToken);
     }
+}
+
+function withToken(token: string): void {
+    api.useToken(token);
+    // A wrong one is asked for again.
+    reachable = true;
+    showError(null);
+    void refresh();
 }
 
 function poll(): void {
