@@ -5,7 +5,7 @@ import { feature, mesh } from "topojson-client";
 import type { GeometryCollection, Topology } from "topojson-specification";
 import world from "world-atlas/countries-110m.json";
 import { bars, centerLongitude, histogram, label, points, type Point, type Resolved } from "./chart-data.js";
-import { addLegend, type LegendItem } from "./legend.js";
+import { addLegend, LEGEND_MARGIN, type LegendItem } from "./legend.js";
 import { countText } from "./number.js";
 import type { Sample } from "./sample.js";
 
@@ -171,7 +171,7 @@ function dots(fill: string, shown: readonly Point[], radius: number) {
 }
 
 function plot(width: number, options: Plot.PlotOptions): SVGSVGElement {
-    return Plot.plot({ width, marginTop: 36, ...options, style: { background: "none", overflow: "hidden" } }) as SVGSVGElement;
+    return Plot.plot({ width, marginTop: 32, ...options, style: { background: "none", overflow: "hidden" } }) as SVGSVGElement;
 }
 
 /** A scale for the colours that occur, and its legend. Text gets distinct colours, numbers and times a ramp. */
@@ -182,7 +182,7 @@ function colorScale(values: readonly unknown[]): { fill: string; scale: Plot.Plo
         const domain = [...new Set(present as string[])];
         const range = domain.map((_, i) => SCHEME[i % SCHEME.length]!);
         const items = domain.map((text, i) => ({ text, color: range[i]! }));
-        return { fill: "color", scale: { color: { type: "ordinal", domain, range } }, items };
+        return { fill: "color", scale: { marginTop: LEGEND_MARGIN, color: { type: "ordinal", domain, range } }, items };
     }
     const numbers = present.map(Number);
     const low = numbers.reduce((a, b) => Math.min(a, b));
@@ -193,7 +193,7 @@ function colorScale(values: readonly unknown[]): { fill: string; scale: Plot.Plo
         const value = low + (high - low) * part;
         return { text: time ? label(new Date(value)) : String(Number(value.toPrecision(3))), color: String(scale.apply(value)) };
     });
-    return { fill: "color", scale: { color: { type: "linear", domain: [low, high], scheme: "viridis" } }, items };
+    return { fill: "color", scale: { marginTop: LEGEND_MARGIN, color: { type: "linear", domain: [low, high], scheme: "viridis" } }, items };
 }
 
 function axisLabel(sample: Sample, name: string | undefined): string | null {

@@ -1,6 +1,6 @@
 /** The SQL editor: CodeMirror with completion of the catalog's names, and errors marked at their place. */
 
-import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeBracketsKeymap, closeCompletion, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
 import { PostgreSQL, sql } from "@codemirror/lang-sql";
 import { bracketMatching, HighlightStyle, syntaxHighlighting } from "@codemirror/language";
@@ -23,6 +23,7 @@ export class Editor {
 
     constructor(parent: HTMLElement, text: string, events: EditorEvents) {
         const run = () => {
+            closeCompletion(this.view);
             events.onRun();
             return true;
         };

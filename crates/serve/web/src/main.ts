@@ -67,7 +67,7 @@ function saveState(): void {
 function start(): void {
     const sql = editor.text.trim();
     if (sql === "") return;
-    run?.cancel();
+    void run?.cancel();
     addToHistory(localStorage, sql, Date.now());
     showError(null);
     grid.clear();
@@ -245,7 +245,7 @@ function poll(): void {
 }
 
 byId("run").addEventListener("click", start);
-byId("cancel").addEventListener("click", () => run?.cancel());
+byId("cancel").addEventListener("click", () => void run?.cancel());
 byId("history").addEventListener("click", showHistory);
 byId("upload").addEventListener("click", () => byId("upload-file").click());
 byId<HTMLInputElement>("upload-file").addEventListener("change", (event) => {

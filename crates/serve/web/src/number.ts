@@ -55,7 +55,7 @@ export function bytesText(bytes: number): string {
         value /= 1000;
         unit++;
     }
-    return `${unit === 0 ? value : value.toPrecision(3)} ${units[unit]}`;
+    return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${units[unit]}`;
 }
 
 /** `3.1 million`, `27.0 thousand`, `950`: for rates. */

@@ -86,10 +86,11 @@ export class QueryRun {
     }
 
     /** Stops reading, and tells the server, which may be computing without having sent anything. */
-    cancel(): void {
+    async cancel(): Promise<void> {
         if (!this.active) return;
         this.controller.abort();
-        if (this.queryId) void this.api.cancel(this.queryId);
+        // Before the answer's head there is no id: the server sees that its client has left.
+        if (this.queryId) await this.api.cancel(this.queryId);
     }
 
     private onSchema(schema: Schema): void {

@@ -7,6 +7,9 @@ type Progress = Pick<QueryRun, "state" | "bytes" | "elapsed" | "firstRows" | "er
     store: { kept: number; total: number };
 };
 
+/** Rates of smaller results say nothing: the time is that of the request. */
+const RATED_ROWS = 10_000;
+
 const STATES = {
     waiting: "Waiting for the server",
     running: "Running",
@@ -23,9 +26,10 @@ export function statusParts(run: Progress): string[] {
     const { total } = run.store;
     if (run.state === "failed") return parts;
     if (run.state !== "waiting") parts.push(total === 1 ? "1 row" : `${countText(total)} rows`, bytesText(run.bytes));
-    if (total > 0 && seconds >= 0.05) parts.push(`${roughCount(total / seconds)} rows/s`, `${bytesText(run.bytes / seconds)}/s`);
+    const large = total >= RATED_ROWS;
+    if (large && seconds > 0) parts.push(`${roughCount(total / seconds)} rows/s`, `${bytesText(run.bytes / seconds)}/s`);
     parts.push(secondsText(seconds));
-    if (run.firstRows !== null && run.state !== "running") parts.push(`first rows after ${secondsText(run.firstRows / 1000)}`);
+    if (large && run.firstRows !== null && run.state !== "running") parts.push(`first rows after ${secondsText(run.firstRows / 1000)}`);
     return parts;
 }
 

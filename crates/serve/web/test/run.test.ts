@@ -1,5 +1,4 @@
 import type { ServerResponse } from "node:http";
-import { setTimeout as sleep } from "node:timers/promises";
 import { Int32, Utf8, makeData, vectorFromArray } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { Api, ApiError } from "../src/api.js";
@@ -15,7 +14,7 @@ const batch = batchOf({
 const whole = streamOf(Array.from({ length: 20 }, () => batch));
 
 /** Runs a query against a server that answers it this way; the requests that came, too. */
-async function run(answer: (response: ServerResponse) => void, during?: (run: QueryRun) => void, budget?: { bytes: number; rows: number }) {
+async function run(answer: (response: ServerResponse) => void, during?: (run: QueryRun) => unknown, budget?: { bytes: number; rows: number }) {
     const requests: string[] = [];
     const bodies: string[] = [];
     const server = await serve((request, response) => {
@@ -26,14 +25,15 @@ async function run(answer: (response: ServerResponse) => void, during?: (run: Qu
         return answer(response);
     });
     const progress: number[] = [];
+    const acts: unknown[] = [];
     const query = new QueryRun(
         new Api(server.base, "secret"),
         "SELECT 1",
-        { onSchema: () => {}, onProgress: (current) => (progress.push(current.store.total), during?.(current)) },
+        { onSchema: () => {}, onProgress: (current) => (progress.push(current.store.total), acts.push(during?.(current))) },
         budget,
     );
     await query.start();
-    await sleep(20);
+    await Promise.all(acts);
     await server.close();
     return { query, requests, bodies, progress };
 }
