@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# The page of `floe serve` in headless Chromium: on a real server, on the flights of January 2013 and on three million
+# rows made of them. Says how soon the first rows are on screen, and how much memory the page takes.
+#
+#   scripts/web-browser.sh [--write] [--only TEXT]
+#
+# With `--write`, the pictures in docs/pictures are taken anew. Needs what scripts/web.sh has built, and chromium
+# (Debian: `apt-get install chromium`); without chromium it is skipped, loudly.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+MAX_BYTES=150000
+PICTURES=docs/pictures
+
+browser="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
+if [[ -z "$browser" ]]; then
+    printf '\n!!!!!!!! SKIPPED: there is no chromium to open the page of `floe serve` with !!!!!!!!\n\n' >&2
+    exit 0
+fi
+[[ -f crates/serve/web/dist/index.html ]] || { echo "the page is not built: run scripts/web.sh" >&2; exit 1; }
+
+# FLOE is a binary that is there already. Else the one that the tests build: the features of the whole workspace.
+floe="${FLOE:-}"
+if [[ -z "$floe" ]]; then
+    cargo build --quiet --workspace --bin floe
+    floe="$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)/floe"
+fi
+
+taken="$(mktemp -d)"
+trap 'rm -rf "$taken"' EXIT
+arguments=(--floe "$floe" --chromium "$browser" --root "$PWD")
+write=false
+while (($# > 0)); do
+    case "$1" in
+    --write) write=true ;;
+    --only) arguments+=(--only "$2"); shift ;;
+    *) echo "usage: scripts/web-browser.sh [--write] [--only TEXT]" >&2; exit 2 ;;
+    esac
+    shift
+done
+[[ "${arguments[*]}" == *--only* ]] || arguments+=(--pictures "$taken")
+node crates/serve/web/browser/run.mjs "${arguments[@]}"
+
+for picture in "$taken"/*.png; do
+    [[ -f "$picture" ]] || continue
+    bytes="$(stat -c %s "$picture")"
+    if ((bytes > MAX_BYTES || bytes < 5000)); then
+        echo "$(basename "$picture") has $bytes bytes: at most $MAX_BYTES, and more than an empty page has" >&2
+        exit 1
+    fi
+    if [[ "$write" == true ]]; then
+        mkdir -p "$PICTURES"
+        cp "$picture" "$PICTURES/"
+    fi
+done
+for picture in serve serve-dark serve-phone; do
+    [[ -f "$PICTURES/$picture.png" ]] || { echo "there is no $PICTURES/$picture.png: run with --write" >&2; exit 1; }
+done
