@@ -98,7 +98,13 @@ export const checks = {
         assert.equal(await view.ended(5_000), "cancelled");
         const took = performance.now() - start;
         assert.ok(await page.locator("#cancel").isDisabled());
-        // The server is free for the next one.
+        // The server stops computing, and is free for the next one.
+        let running = "";
+        for (let i = 0; i < 40 && running !== "0"; i++) {
+            running = /^floe_queries_running (\d+)/m.exec(await (await fetch(new URL("metrics", context.server.url))).text())?.[1] ?? "";
+            await page.waitForTimeout(100);
+        }
+        assert.equal(running, "0");
         assert.equal(await view.query("SELECT COUNT(*) AS n FROM flights"), "done");
         assert.deepEqual(await view.cells(), [["27004"]]);
         await page.context().close();

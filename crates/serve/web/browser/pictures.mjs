@@ -7,11 +7,11 @@ const MAP =
     "SELECT name, lon, lat, COUNT(*) AS flights, AVG(dep_delay) AS delay\nFROM flights JOIN airports ON flights.dest = airports.faa\nGROUP BY name, lon, lat ORDER BY flights DESC";
 
 export async function takePictures(context, folder) {
-    await picture(context, path.join(folder, "serve.png"), { viewport: { width: 1260, height: 640 } }, MAP, async (view) => {
+    await picture(context, path.join(folder, "serve.png"), { viewport: { width: 1250, height: 620 } }, MAP, async (view) => {
         await view.page.locator("#chart-size").selectOption("flights");
         await view.page.locator("#chart-colour").selectOption("delay");
     });
-    await picture(context, path.join(folder, "serve-dark.png"), { viewport: { width: 1260, height: 640 }, colorScheme: "dark" }, "SELECT * FROM flights3m", async (view) => {
+    await picture(context, path.join(folder, "serve-dark.png"), { viewport: { width: 1250, height: 620 }, colorScheme: "dark" }, "SELECT * FROM flights3m", async (view) => {
         await view.page.locator("#chart-chart").selectOption("scatter");
         await view.page.locator("#chart-x").selectOption("distance");
         await view.page.locator("#chart-y").selectOption("air_time");

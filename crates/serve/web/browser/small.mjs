@@ -147,7 +147,7 @@ export const checks = {
         return `${expected.length} airports`;
     },
 
-    "a dropped file is a table, one that is none is refused": async (context) => {
+    "a dropped file is a table and can be removed, one that is none is refused": async (context) => {
         const view = await main(context);
         const { page } = view;
         const drop = (name, content) =>
@@ -167,6 +167,12 @@ export const checks = {
         assert.deepEqual(cells[0], ["1", "<img src=x onerror=alert(1)>"]);
         assert.equal(await page.locator("#grid img").count(), 0);
         assert.match(await page.locator("#grid .grid-row").nth(1).locator(".grid-cell").nth(1).getAttribute("class"), /kind-null|kind-empty/);
+        const dropped = page.locator('.table-name[data-table="dropped"]');
+        await dropped.click();
+        page.once("dialog", (dialog) => void dialog.accept());
+        await page.getByRole("button", { name: "Remove: dropped" }).click();
+        await dropped.waitFor({ state: "detached" });
+        assert.equal(await page.getByRole("button", { name: "Remove: flights" }).count(), 0, "only uploads can be removed");
         await drop("broken.arrow", "ARROW1\0\0 this is no Arrow file");
         await page.waitForFunction(() => document.getElementById("error").textContent !== "");
         assert.match(await view.text("#error"), /^broken\.arrow: /);

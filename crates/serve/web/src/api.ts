@@ -8,8 +8,8 @@ export interface Table {
     rows: number | null;
     columns: number | null;
     error: string | null;
-    /** Whether the table came by upload, so that it can be removed. Older servers do not say. */
-    uploaded?: boolean;
+    /** Whether the table came by upload, so that it can be removed. */
+    upload: boolean;
 }
 
 export interface Field {

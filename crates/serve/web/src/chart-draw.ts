@@ -20,17 +20,23 @@ export interface Drawn {
 const FILL = "var(--accent)";
 const SCHEME = ["#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#ff8ab7", "#a463f2", "#97bbf5", "#9c6b4e", "#9498a0"];
 
-/** Draws into a width of so many pixels. `null` when the result has no columns for this kind of chart. */
-export function draw(sample: Sample, settings: Resolved, width: number): Drawn | null {
+/** Pixels. */
+export interface Size {
+    width: number;
+    height: number;
+}
+
+/** Draws a chart. `null` when the result has no columns for this kind of chart. */
+export function draw(sample: Sample, settings: Resolved, size: Size): Drawn | null {
     const { kind } = settings;
     const drawn =
         kind === "bar"
-            ? drawBars(sample, settings, width)
+            ? drawBars(sample, settings, size)
             : kind === "histogram"
-              ? drawHistogram(sample, settings, width)
+              ? drawHistogram(sample, settings, size)
               : kind === "map"
-                ? drawMap(sample, settings, width)
-                : drawPoints(sample, settings, width);
+                ? drawMap(sample, settings, size)
+                : drawPoints(sample, settings, size);
     if (!drawn) return null;
     if (!sample.complete) {
         drawn.notes.unshift(`of every ${ordinal(sample.stride)} row: ${countText(sample.rows)} of ${countText(sample.total)}`);
@@ -40,16 +46,15 @@ export function draw(sample: Sample, settings: Resolved, width: number): Drawn |
     return drawn;
 }
 
-function drawBars(sample: Sample, settings: Resolved, width: number): Drawn | null {
+function drawBars(sample: Sample, settings: Resolved, size: Size): Drawn | null {
     const { bars: shown, of } = bars(sample, settings);
     if (shown.length === 0) return null;
     const measure = settings.y || "rows";
     const names = [...new Set(shown.map((bar) => bar.x))];
     const colors = colorScale(shown.map((bar) => bar.color));
     const longest = Math.max(...names.map((name) => name.length));
-    const tilted = longest * 7 * names.length > width - 80;
-    const svg = plot(width, {
-        height: 360 + (tilted ? Math.min(110, longest * 6) : 0),
+    const tilted = longest * 7 * names.length > size.width - 80;
+    const svg = plot(size, {
         marginBottom: tilted ? 30 + Math.min(110, longest * 6) : 40,
         marginLeft: 70,
         x: { domain: names, label: settings.x ?? null, ...(tilted ? { tickRotate: -60 } : {}) },
@@ -72,15 +77,14 @@ function drawBars(sample: Sample, settings: Resolved, width: number): Drawn | nu
     return { svg, notes, description: `Bar chart of ${measure} by ${settings.x}: ${names.length} bars, largest ${largest.x} with ${exact(largest.y)}` };
 }
 
-function drawHistogram(sample: Sample, settings: Resolved, width: number): Drawn | null {
+function drawHistogram(sample: Sample, settings: Resolved, size: Size): Drawn | null {
     const values = sample.column(settings.x);
     const bins = values ? histogram(values) : [];
     if (bins.length === 0) return null;
     const time = sample.columns.find((column) => column.name === settings.x)?.role === "time";
     const edge = (value: number) => (time ? new Date(value) : value);
     const text = (value: number) => (time ? label(new Date(value)) : exact(value));
-    const svg = plot(width, {
-        height: 360,
+    const svg = plot(size, {
         marginLeft: 60,
         x: { label: settings.x ?? null, ...(time ? { type: "utc" as const } : {}) },
         y: { label: "rows", grid: true },
@@ -102,7 +106,7 @@ function drawHistogram(sample: Sample, settings: Resolved, width: number): Drawn
     return { svg, notes, description: `Histogram of ${settings.x}: ${countText(counted)} values in ${bins.length} bins` };
 }
 
-function drawPoints(sample: Sample, settings: Resolved, width: number): Drawn | null {
+function drawPoints(sample: Sample, settings: Resolved, size: Size): Drawn | null {
     const { points: shown, of } = points(sample, settings);
     if (shown.length === 0) return null;
     const colors = colorScale(shown.map((point) => point.color));
@@ -111,8 +115,7 @@ function drawPoints(sample: Sample, settings: Resolved, width: number): Drawn | 
     const mark = line
         ? Plot.lineY(shown, { x: "x", y: "y", stroke: colors.fill, z: colors.items.length > 0 ? "color" : null, strokeWidth: 1.5 })
         : Plot.dot(shown, { x: "x", y: "y", ...dots(colors.fill, shown, 2.5) });
-    const svg = plot(width, {
-        height: 380,
+    const svg = plot(size, {
         marginLeft: 60,
         marginBottom: 40,
         x: { label: axisLabel(sample, settings.x), ...(text ? { type: "point" as const } : {}) },
@@ -132,7 +135,7 @@ function drawPoints(sample: Sample, settings: Resolved, width: number): Drawn | 
 
 const topology = world as unknown as Topology<{ countries: GeometryCollection; land: GeometryCollection }>;
 
-function drawMap(sample: Sample, settings: Resolved, width: number): Drawn | null {
+function drawMap(sample: Sample, settings: Resolved, size: Size): Drawn | null {
     const { points: all, of } = points(sample, settings);
     const shown = all.filter((point) => Math.abs(Number(point.x)) <= 360 && Math.abs(Number(point.y)) <= 85);
     if (shown.length === 0) return null;
@@ -141,8 +144,7 @@ function drawMap(sample: Sample, settings: Resolved, width: number): Drawn | nul
     const colors = colorScale(shown.map((point) => point.color));
     const coordinates = shown.map((point) => [Number(point.x), Number(point.y)]);
     const center = centerLongitude(coordinates.map(([x]) => x!));
-    const svg = plot(width, {
-        height: Math.round(Math.min(520, Math.max(260, width * 0.6))),
+    const svg = plot(size, {
         projection: { type: "mercator", rotate: [-center, 0], domain: { type: "MultiPoint", coordinates }, inset: 24 },
         r: { range: [1, 16] },
         ...colors.scale,
@@ -170,8 +172,8 @@ function dots(fill: string, shown: readonly Point[], radius: number) {
     };
 }
 
-function plot(width: number, options: Plot.PlotOptions): SVGSVGElement {
-    return Plot.plot({ width, marginTop: 32, ...options, style: { background: "none", overflow: "hidden" } }) as SVGSVGElement;
+function plot(size: Size, options: Plot.PlotOptions): SVGSVGElement {
+    return Plot.plot({ ...size, marginTop: 32, ...options, style: { background: "none", overflow: "hidden" } }) as SVGSVGElement;
 }
 
 /** A scale for the colours that occur, and its legend. Text gets distinct colours, numbers and times a ramp. */

@@ -24,27 +24,44 @@ const CONTROLS: Record<ChartKind, Control[]> = {
 };
 /** While rows arrive, the chart follows at this pace. */
 const REDRAW_MS = 500;
+/** The smallest and largest height of a chart, and the height where the page scrolls as a whole. */
+const HEIGHTS = { least: 230, most: 560, scrolling: 340 };
+/** A line of notes below the chart, and the padding. */
+const NOTES_HEIGHT = 34;
+/** The narrowest page on which panes have a height of their own; the same as in style.css. */
+const PANES = "(min-width: 761px)";
 
 export class ChartPanel {
     private sample: Sample | null = null;
     private timer: ReturnType<typeof setTimeout> | null = null;
     private lastDraw = 0;
-    private width = 0;
+    private size = "";
     private picture: SVGSVGElement | null = null;
     private drawing = 0;
     private readonly controls = byId("chart-controls");
     private readonly canvas = byId("chart");
     private readonly notes = byId("chart-notes");
+    private readonly pane = byId("pane-chart");
 
     constructor(
         public settings: ChartSettings,
         private readonly onChange: (settings: ChartSettings) => void,
     ) {
         byId("chart-save").addEventListener("click", () => this.save());
-        new ResizeObserver(() => {
-            const width = this.canvas.clientWidth;
-            if (width > 0 && width !== this.width) this.redraw();
-        }).observe(this.canvas);
+        const observer = new ResizeObserver(() => {
+            if (this.canvas.clientWidth > 0 && this.size !== this.room().join()) this.redraw();
+        });
+        observer.observe(this.canvas);
+        observer.observe(this.pane);
+    }
+
+    /** The width and height that a chart has. */
+    private room(): [number, number] {
+        const width = Math.min(1400, this.canvas.clientWidth);
+        if (!matchMedia(PANES).matches) return [width, HEIGHTS.scrolling];
+        const above = this.canvas.getBoundingClientRect().top - this.pane.getBoundingClientRect().top + this.pane.scrollTop;
+        const free = this.pane.clientHeight - above - NOTES_HEIGHT;
+        return [width, Math.round(Math.min(HEIGHTS.most, Math.max(HEIGHTS.least, free)))];
     }
 
     /** A new result, or `null` while there is none. */
@@ -68,10 +85,10 @@ export class ChartPanel {
     }
 
     private async draw(): Promise<void> {
-        const width = this.canvas.clientWidth;
         // Hidden behind the table: drawn when it is shown.
-        if (width === 0) return;
-        this.width = width;
+        if (this.canvas.clientWidth === 0) return;
+        const [width, height] = this.room();
+        this.size = `${width},${height}`;
         this.lastDraw = performance.now();
         const turn = ++this.drawing;
         const { sample } = this;
@@ -79,7 +96,7 @@ export class ChartPanel {
         if (sample.columns.length === 0) return this.say("The result has no columns of numbers, times or text to draw.");
         const { draw } = await import("./chart-draw.js");
         if (turn !== this.drawing) return;
-        const drawn = draw(sample, resolveSettings(this.settings, sample.columns), Math.min(width, 1400));
+        const drawn = draw(sample, resolveSettings(this.settings, sample.columns), { width, height });
         if (!drawn) return this.say("These columns have nothing that this chart can draw. Choose others, or another chart.");
         this.picture = drawn.svg;
         this.canvas.replaceChildren(drawn.svg);

@@ -23,7 +23,6 @@ const ANNOUNCE_MS = 8_000;
 
 const api = new Api(document.baseURI.replace(/[?#].*$/, ""), findToken());
 const state = readState(location.hash);
-const uploads = new Set<string>();
 const downloads = new Downloads(api, showError);
 let run: QueryRun | null = null;
 let announced = 0;
@@ -56,7 +55,6 @@ const tables = new TableList(
         onRemove: (table) => void remove(table.name),
         onNames: (names) => editor.setNames(names),
     },
-    uploads,
 );
 
 function saveState(): void {
@@ -157,10 +155,7 @@ function uploadFiles(files: File[]): void {
             byId("upload-status").textContent = text;
         },
         onError: showError,
-        onTable: (name) => {
-            uploads.add(name);
-            void refresh();
-        },
+        onTable: () => void refresh(),
         confirm: (name) => confirm(`There is a table ${name} already. Replace it?`),
     });
 }

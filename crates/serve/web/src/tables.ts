@@ -34,8 +34,6 @@ export class TableList {
         private readonly root: HTMLElement,
         private readonly api: Api,
         private readonly events: TableEvents,
-        /** Names of tables that this browser uploaded, for servers that do not say. */
-        private readonly uploads: Set<string>,
     ) {}
 
     get current(): readonly Table[] {
@@ -114,7 +112,7 @@ export class TableList {
             button("Layout", "Where the bytes of each column lie", () => this.events.onLayout(table)),
         );
         if (table.files === 1) row.append(button("File", "Download the file as it lies", () => this.events.onFile(table)));
-        if (table.uploaded ?? this.uploads.has(table.name)) {
+        if (table.upload) {
             row.append(button("Remove", "Remove this uploaded table", () => this.events.onRemove(table)));
         }
         return row;

@@ -10,7 +10,7 @@ export interface UploadEvents {
     onStatus(text: string): void;
     onError(error: Error): void;
     /** A file has become a table. */
-    onTable(name: string): void;
+    onTable(): void;
     /** Whether a table of this name may be replaced. */
     confirm(name: string): boolean;
 }
@@ -41,7 +41,7 @@ export async function upload(files: Iterable<File>, api: Api, taken: () => reado
         events.onStatus(`Uploading ${file.name}, ${bytesText(file.size)} …`);
         try {
             const answer = await api.upload(name, file);
-            events.onTable(answer.name);
+            events.onTable();
             events.onStatus(uploadText(file.name, answer));
         } catch (error) {
             events.onStatus("");
