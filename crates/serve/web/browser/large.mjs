@@ -123,4 +123,16 @@ export const checks = {
         assert.ok((await page.locator("#grid .grid-row").count()) > 5);
         await page.context().close();
     },
+
+    "a result that breaks off is said to be a part": async (context) => {
+        const view = await fresh(context);
+        // Fails when rows have been sent already: names of aircraft are no numbers.
+        const sql = "SELECT flight AS n FROM flights3m UNION ALL SELECT CAST(tailnum AS BIGINT) AS n FROM flights";
+        assert.equal(await view.query(sql), "incomplete");
+        const text = await view.text("#shown");
+        assert.match(text, /The result is incomplete: .* The rows shown are a part of it\.$/);
+        assert.match(await view.text("#status"), /^Incomplete · [\d,]+ rows/);
+        await view.page.context().close();
+        return text;
+    },
 };

@@ -26,8 +26,8 @@ const CONTROLS: Record<ChartKind, Control[]> = {
 const REDRAW_MS = 500;
 /** The smallest and largest height of a chart, and the height where the page scrolls as a whole. */
 const HEIGHTS = { least: 230, most: 560, scrolling: 340 };
-/** A line of notes below the chart, and the padding. */
-const NOTES_HEIGHT = 34;
+/** Two lines of notes below the chart, and the padding. */
+const NOTES_HEIGHT = 52;
 /** The narrowest page on which panes have a height of their own; the same as in style.css. */
 const PANES = "(min-width: 761px)";
 
