@@ -148,13 +148,14 @@ function drawMap(sample: Sample, settings: Resolved, size: Size): Drawn | null {
         projection: { type: "mercator", rotate: [-center, 0], domain: { type: "MultiPoint", coordinates }, inset: 24 },
         r: { range: [1, 16] },
         ...colors.scale,
+        marginTop: colors.items.length > 0 ? 28 : 4,
         marks: [
             Plot.geo(feature(topology, topology.objects.land), { fill: "currentColor", fillOpacity: 0.09 }),
             Plot.geo(mesh(topology, topology.objects.countries), { stroke: "currentColor", strokeOpacity: 0.3, strokeWidth: 0.6 }),
             Plot.dot(shown, { x: "x", y: "y", ...dots(colors.fill, shown, 2.5) }),
         ],
     });
-    if (colors.items.length > 0) addLegend(svg, colors.items);
+    if (colors.items.length > 0) addLegend(svg, colors.items, 4);
     const notes = thinned(shown, all.length === shown.length ? of : all.length);
     return { svg, notes, description: `Map of ${countText(shown.length)} points by ${settings.x} and ${settings.y}` };
 }

@@ -9,12 +9,12 @@ export interface LegendItem {
 
 const MAX_TEXT = 18;
 /** Below the label of the y axis, which stands at the very top. */
-const TOP = 20;
+const BELOW_LABEL = 20;
 /** The margin that a plot with a legend needs above it. */
-export const LEGEND_MARGIN = TOP + 32;
+export const LEGEND_MARGIN = BELOW_LABEL + 32;
 
 /** Puts swatches into the margin above the plot. Those that do not fit into the width are left out with an ellipsis. */
-export function addLegend(chart: SVGSVGElement, items: readonly LegendItem[]): void {
+export function addLegend(chart: SVGSVGElement, items: readonly LegendItem[], top = BELOW_LABEL): void {
     const width = Number(chart.getAttribute("width"));
     const group = make("g", { "font-size": 11, fill: "currentColor", "text-anchor": "start", class: "legend" });
     let x = 8;
@@ -22,11 +22,11 @@ export function addLegend(chart: SVGSVGElement, items: readonly LegendItem[]): v
         const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
         const space = 24 + short.length * 6.4;
         if (x + space > width - 14) {
-            group.append(make("text", { x, y: TOP + 9 }, "…"));
+            group.append(make("text", { x, y: top + 9 }, "…"));
             break;
         }
-        group.append(make("rect", { x, y: TOP, width: 10, height: 10, fill: color, rx: 2 }));
-        group.append(make("text", { x: x + 14, y: TOP + 9 }, short));
+        group.append(make("rect", { x, y: top, width: 10, height: 10, fill: color, rx: 2 }));
+        group.append(make("text", { x: x + 14, y: top + 9 }, short));
         x += space;
     }
     chart.append(group);
