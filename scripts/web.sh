@@ -13,7 +13,7 @@ command -v npm >/dev/null || { echo "there is no npm: install Node.js 20 or newe
 # npm ci removes and copies everything, so it is left out while the lock file is the one installed from.
 stamp=node_modules/.floe-lock
 if ! cmp -s package-lock.json "$stamp"; then
-    npm ci --ignore-scripts --no-audit --no-fund --silent
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     cp package-lock.json "$stamp"
 fi
 
