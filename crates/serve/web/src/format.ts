@@ -19,6 +19,7 @@ import {
 } from "apache-arrow";
 import { decimalInteger, decimalText, float16, float32Text, floatText } from "./number.js";
 import { dateText, durationText, timestampText, timeText, type Unit } from "./time.js";
+import { WideInt, wideIntAt } from "./wide-int.js";
 
 /** How a cell is shown: numbers to the right, nulls and empty strings unlike any text. */
 export type CellKind = "null" | "number" | "text" | "empty" | "bool" | "time" | "binary" | "nested";
@@ -49,7 +50,7 @@ export function cellOf(data: Data, index: number, limit = CELL_CHARS): Cell {
 /** The kind that a type's values have. */
 export function kindOf(type: DataType): CellKind {
     if (DataType.isDictionary(type)) return kindOf((type as Dictionary).dictionary);
-    if (DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type)) return "number";
+    if (type instanceof WideInt || DataType.isInt(type) || DataType.isFloat(type) || DataType.isDecimal(type)) return "number";
     if (DataType.isBool(type)) return "bool";
     if (DataType.isNull(type)) return "null";
     if (isText(type)) return "text";
@@ -119,6 +120,7 @@ function nested(data: Data, index: number, out: Text): void {
 
 function write(data: Data, index: number, out: Text): void {
     const { type } = data;
+    if (type instanceof WideInt) return out.push(String(wideIntAt(type, data.values as Uint8Array, index)));
     switch (type.typeId) {
         case Type.Bool:
             return out.push(boolAt(data, index) ? "true" : "false");

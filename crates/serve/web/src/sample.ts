@@ -3,6 +3,7 @@
 import { DataType, Type, type Data, type Decimal, type Dictionary, type RecordBatch, type Schema, type Timestamp } from "apache-arrow";
 import { boolAt, dayAt, decimalAt, floatAt, isText, kindOf, resolve, textAt } from "./format.js";
 import { chartMilliseconds, type Unit } from "./time.js";
+import { WideInt, wideIntAt } from "./wide-int.js";
 
 /** What charts can put on an axis. Lists, structs and binary columns have none. */
 export type Role = "number" | "time" | "text";
@@ -102,6 +103,7 @@ export function chartValue(data: Data, index: number): ChartValue {
     const { data: inner, index: at } = place;
     const type = inner.type;
     const values = inner.values as ArrayLike<number | bigint>;
+    if (type instanceof WideInt) return Number(wideIntAt(type, inner.values as Uint8Array, at));
     switch (type.typeId) {
         case Type.Int:
             return Number(values[at]);

@@ -2,6 +2,7 @@
 
 import { RecordBatchReader, type RecordBatch, type Schema } from "apache-arrow";
 import { Framing } from "./framing.js";
+import { allowWideInts } from "./wide-int.js";
 
 /** The stream broke off: what was read is a part of the result. `cause` says how, if anything did. */
 export class IncompleteError extends Error {
@@ -15,9 +16,16 @@ export class IncompleteError extends Error {
     }
 }
 
+/** The stream goes on, but arrow-js does not know something in it. */
+export class UnreadableError extends Error {
+    constructor(cause: unknown) {
+        super(`This page cannot read the result (${(cause as Error).message}). Downloads have it`, { cause });
+        this.name = "UnreadableError";
+    }
+}
+
 export interface StreamEvents {
     onSchema(schema: Schema): void;
-    /** `true` when the batch was kept, for whoever counts. */
     onBatch(batch: RecordBatch): void;
     onBytes(bytes: number): void;
     /** Called between batches, so that the page can draw. */
@@ -27,15 +35,18 @@ export interface StreamEvents {
 /**
  * Reads a stream to its end marker. The body is pulled as batches are taken, so a slow page slows the server down.
  *
- * Throws `IncompleteError` for a stream without its end marker, and the signal's reason after `abort()`.
+ * Throws `IncompleteError` for a stream without its end marker, `UnreadableError` for what arrow-js does not know, and the
+ * signal's reason after `abort()`.
  */
 export async function readStream(body: ReadableStream<Uint8Array>, events: StreamEvents, signal?: AbortSignal): Promise<void> {
     const framing = new Framing();
+    const source = { broke: false };
     let rows = 0;
     try {
-        const reader = await RecordBatchReader.from(chunks(body, framing, events));
+        const reader = await RecordBatchReader.from(chunks(body, framing, events, source));
         await reader.open();
         if (reader.schema) {
+            allowWideInts(reader.schema);
             events.onSchema(reader.schema);
             for await (const batch of reader) {
                 if (signal?.aborted) break;
@@ -46,20 +57,25 @@ export async function readStream(body: ReadableStream<Uint8Array>, events: Strea
         }
     } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        throw new IncompleteError(rows, error);
+        throw source.broke ? new IncompleteError(rows, error) : new UnreadableError(error);
     }
     if (signal?.aborted) throw signal.reason;
     if (!framing.ended) throw new IncompleteError(rows);
 }
 
-async function* chunks(body: ReadableStream<Uint8Array>, framing: Framing, events: StreamEvents) {
+/** The body's pieces. `source.broke` tells that it ended, in whatever way, before its end marker. */
+async function* chunks(body: ReadableStream<Uint8Array>, framing: Framing, events: StreamEvents, source: { broke: boolean }) {
     const reader = body.getReader();
     let done = false;
     try {
         for (;;) {
-            const next = await reader.read();
+            const next = await reader.read().catch((error: unknown) => {
+                source.broke = true;
+                throw error;
+            });
             if (next.done) {
                 done = true;
+                source.broke = !framing.ended;
                 return;
             }
             framing.push(next.value);

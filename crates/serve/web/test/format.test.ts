@@ -2,6 +2,7 @@ import * as arrow from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { cellOf } from "../src/format.js";
 import { typeText } from "../src/grid.js";
+import { allowWideInts, WideInt } from "../src/wide-int.js";
 import { batchOf, streamOf, validity } from "./arrow.js";
 
 /** The texts of a column after a trip through a stream, as the page gets it. */
@@ -45,6 +46,19 @@ describe("numbers", () => {
         const wide = new Uint32Array([5, 0, 0, 0, 0, 0, 0, 0]);
         expect(texts(arrow.makeData({ type: new arrow.Decimal(3, 76, 256), data: wide }))).toEqual(["0.005"]);
     });
+});
+
+test("128-bit integers, which arrow-js does not know, also inside of others", () => {
+    const bytes = (value: bigint) => new Uint8Array(new BigUint64Array([BigInt.asUintN(64, value), BigInt.asUintN(64, value >> 64n)]).buffer);
+    for (const [signed, value] of [[true, -(2n ** 100n)], [false, 2n ** 128n - 1n]] as const) {
+        const wide = new arrow.Field("w", new arrow.Int(signed, 128 as 64), true);
+        const list = new arrow.Field("l", new arrow.List(wide), true);
+        allowWideInts(new arrow.Schema([wide, list]));
+        const data = arrow.makeData({ type: wide.type as unknown as WideInt, data: bytes(value) });
+        expect(cellOf(data, 0)).toMatchObject({ text: String(value), kind: "number" });
+        expect(typeText(wide.type)).toBe(signed ? "Int128" : "Uint128");
+        expect((list.type as arrow.List).children[0]!.type).toBeInstanceOf(WideInt);
+    }
 });
 
 describe("times", () => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Int64, makeData, type RecordBatch } from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { Framing } from "../src/framing.js";
-import { IncompleteError, readStream } from "../src/stream.js";
+import { IncompleteError, readStream, UnreadableError } from "../src/stream.js";
 import { batchOf, streamOf } from "./arrow.js";
 
 /** Batches whose bytes look like an end marker: the number 4294967295 in 64 bits, to the last byte of the body. */
@@ -76,6 +76,17 @@ describe("a stream's end", () => {
 test("bytes that are no Arrow stream are an error, not an empty result", async () => {
     const seen = await read(bodyOf(new TextEncoder().encode("<html>a proxy's page</html>")));
     expect(seen.error).toBeInstanceOf(IncompleteError);
+});
+
+test("what arrow-js does not know is not called incomplete", async () => {
+    // An integer of 24 bits.
+    const strange = whole.slice();
+    const schema = new DataView(strange.buffer, strange.byteOffset, 8 + new DataView(strange.buffer, strange.byteOffset).getInt32(4, true));
+    for (let at = 8; at + 4 <= schema.byteLength; at += 4) if (schema.getInt32(at, true) === 64) schema.setInt32(at, 24, true);
+    expect(strange).not.toEqual(whole);
+    const seen = await read(bodyOf(strange, 100_000));
+    expect(seen.error).toBeInstanceOf(UnreadableError);
+    expect((seen.error as Error).message).toContain("cannot read");
 });
 
 test("a stream without batches has its schema and ends well", async () => {
