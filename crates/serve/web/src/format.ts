@@ -65,7 +65,7 @@ export function isText(type: DataType): boolean {
     return DataType.isUtf8(type) || DataType.isLargeUtf8(type) || DataType.isUtf8View(type);
 }
 
-function isBinary(type: DataType): boolean {
+export function isBinary(type: DataType): boolean {
     return (
         DataType.isBinary(type) || DataType.isLargeBinary(type) || DataType.isBinaryView(type) || DataType.isFixedSizeBinary(type)
     );

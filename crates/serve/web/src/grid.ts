@@ -1,9 +1,10 @@
 /** The result as a table of which only the cells in view exist as elements. Grows while rows arrive. */
 
-import { DataType, type Schema } from "apache-arrow";
+import type { Schema } from "apache-arrow";
 import { el } from "./dom.js";
 import { cellOf, kindOf } from "./format.js";
 import type { BatchStore } from "./store.js";
+import { typeText } from "./types.js";
 import { columnEdges, columnsInView, rowsInView, scrollTo } from "./viewport.js";
 
 const ROW_HEIGHT = 26;
@@ -231,15 +232,4 @@ export class Grid {
         const { text, cut } = this.fullText();
         this.events.onOpen(field.name, typeText(field.type), text + (cut ? "\n…" : ""));
     }
-}
-
-/** An Arrow type in few words: dictionaries by their values, times with unit and zone. */
-export function typeText(type: DataType): string {
-    if (DataType.isDictionary(type)) return `dictionary of ${typeText(type.dictionary)}`;
-    if (DataType.isDecimal(type)) return `decimal(${type.precision}, ${type.scale})`;
-    const text = String(type).replace(/^LargeUtf8$|^Utf8View$|^Utf8$/, "text");
-    return text.replace(/^Timestamp<(\w+)(?:, )?(.*)>$/, (_, unit: string, zone: string) => {
-        const short = { SECOND: "s", MILLISECOND: "ms", MICROSECOND: "µs", NANOSECOND: "ns" }[unit] ?? unit;
-        return zone && zone !== "null" && zone !== "undefined" ? `timestamp(${short}, ${zone})` : `timestamp(${short})`;
-    });
 }

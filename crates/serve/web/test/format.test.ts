@@ -1,7 +1,7 @@
 import * as arrow from "apache-arrow";
 import { describe, expect, test } from "vitest";
 import { cellOf } from "../src/format.js";
-import { typeText } from "../src/grid.js";
+import { typeText } from "../src/types.js";
 import { allowWideInts, WideInt } from "../src/wide-int.js";
 import { batchOf, streamOf, validity } from "./arrow.js";
 
@@ -193,4 +193,8 @@ test("types in few words", () => {
     expect(typeText(new arrow.TimestampMillisecond())).toBe("timestamp(ms)");
     expect(typeText(new arrow.Dictionary(new arrow.LargeUtf8(), new arrow.Uint32()))).toBe("dictionary of text");
     expect(typeText(new arrow.Decimal(2, 38, 128))).toBe("decimal(38, 2)");
+    const item = new arrow.Field("item", new arrow.LargeUtf8());
+    const types = [new arrow.LargeList(item), new arrow.FixedSizeList(2, item), new arrow.Struct([item]), new arrow.LargeBinary(), new arrow.DateDay()];
+    expect(types.map(typeText)).toEqual(["list of text", "list of 2 text", "struct of item", "binary", "date"]);
+    expect([new arrow.TimeNanosecond(), new arrow.DurationMillisecond(), new arrow.Int64()].map(typeText)).toEqual(["time(ns)", "duration(ms)", "Int64"]);
 });
