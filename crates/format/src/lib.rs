@@ -72,6 +72,7 @@ pub use inspect::{Description, describe};
 pub use limits::IpcLimits;
 pub use message::{
     BatchHeader, BufferSpec, DictionaryHeader, FieldNode, Header, Message, Version, decode_message,
+    message_body_len,
 };
 pub use sniff::{SourceFormat, sniff};
 pub use types::*;

@@ -160,6 +160,22 @@ pub fn decode_message(metadata: &[u8], limits: &IpcLimits) -> Result<Message> {
     Ok(Message { header, body_len, metadata: custom, not_utf8, version })
 }
 
+/// The length of the body that belongs to a message, without reading the rest of its metadata.
+///
+/// ```
+/// use floe_format::{MessageEncoder, Schema, message_body_len};
+///
+/// assert_eq!(message_body_len(MessageEncoder::new().schema(&Schema::default()))?, 0);
+/// # Ok::<(), floe_format::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Flatbuffer`] if the metadata is malformed, [`ErrorKind::Invalid`] for a negative length.
+pub fn message_body_len(metadata: &[u8]) -> Result<u64> {
+    let message = fb::MessageRef::read_as_root(metadata).map_err(malformed)?;
+    to_u64(message.body_length().map_err(malformed)?, "the body's length")
+}
+
 pub(crate) fn decode_version(version: planus::Result<fb::MetadataVersion>) -> Result<Version> {
     match version {
         Ok(fb::MetadataVersion::V4) => Ok(Version::V4),

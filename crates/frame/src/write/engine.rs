@@ -227,6 +227,14 @@ impl<S: MessageSink> Engine<S> {
         self.guarded(|this| this.submit(df, metadata, false))
     }
 
+    /// Adds the categories of a frame to the dictionaries, whose batches come later.
+    pub(crate) fn note_more(&mut self, df: &DataFrame) -> PolarsResult<()> {
+        if self.dictionaries.is_empty() {
+            return Ok(());
+        }
+        self.guarded(|this| this.note_categories(&Columns::new(df)))
+    }
+
     /// Writes the dictionaries that go to the end of a file, and the end.
     pub(crate) fn finish(&mut self) -> PolarsResult<WriteSummary> {
         self.guarded(|this| {

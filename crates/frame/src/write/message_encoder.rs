@@ -155,6 +155,38 @@ impl<F: WriteFormat> IpcMessageEncoder<F> {
     }
 }
 
+/// The pipeline, for encoders on top of this one that bound what is on its way: floe's Flight.
+#[doc(hidden)]
+impl<F: WriteFormat> IpcMessageEncoder<F> {
+    /// Adds the categories of a frame to the dictionaries, before it is submitted in slices: they grow once then, rather
+    /// than with every slice.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn note(&mut self, df: &DataFrame) -> PolarsResult<()> {
+        check_schema(self.engine.schema(), df)?;
+        self.engine.note_more(df)
+    }
+
+    /// As [`encode`](Self::encode), but returns while the frame is still being encoded, without messages: see
+    /// [`write_submitted`](Self::write_submitted) and [`take`](Self::take). The messages are the same.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode), also for the frames before this one.
+    pub fn submit(&mut self, df: &DataFrame) -> PolarsResult<()> {
+        check_schema(self.engine.schema(), df)?;
+        self.engine.submit_more(df, &batch_metadata(&Metadata::default()))
+    }
+
+    /// Makes the messages of the oldest batch on its way, waiting for it to be encoded. False if there is none.
+    ///
+    /// # Errors
+    /// When the batch cannot be encoded.
+    pub fn write_submitted(&mut self) -> PolarsResult<bool> {
+        self.engine.write_oldest()
+    }
+}
+
 impl IpcMessageEncoder<FileFormat> {
     /// Adds custom metadata to the footer.
     ///

@@ -1,0 +1,109 @@
+//! The examples: the server is started, and the client run against it.
+//!
+//! `cargo test --workspace` has built them already. If it has not, they are built here, with the features of the whole
+//! workspace, so that nothing else is.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+/// `<target>/debug`, say: this test runs as `<target>/debug/deps/flight-<hash>`.
+fn profile_folder() -> PathBuf {
+    let this = std::env::current_exe().expect("the path of this test");
+    this.ancestors().nth(2).expect("a target folder").to_path_buf()
+}
+
+fn modified(path: &Path) -> Option<std::time::SystemTime> {
+    path.metadata().and_then(|metadata| metadata.modified()).ok()
+}
+
+/// The binary of an example, which is at least as new as its source.
+fn example(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let binary = profile_folder().join("examples").join(name);
+    let source = modified(&root.join("examples").join(format!("{name}.rs")));
+    if modified(&binary) < source {
+        let profile = profile_folder();
+        let target = profile.parent().expect("a target folder");
+        let profile = match profile.file_name().and_then(|name| name.to_str()) {
+            Some("debug") | None => "dev",
+            Some(name) => name,
+        };
+        let status = Command::new(env!("CARGO"))
+            .current_dir(root)
+            .args([
+                "build",
+                "--quiet",
+                "--workspace",
+                "--example",
+                name,
+                "--profile",
+                profile,
+                "--target-dir",
+            ])
+            .arg(target)
+            .status();
+        assert!(status.expect("cargo runs").success(), "the example {name} does not build");
+    }
+    binary
+}
+
+/// A server that ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(args: &[&str]) -> (Server, String) {
+    let mut child = Command::new(example("flight_server"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the server starts");
+    let out = child.stdout.take().expect("its output");
+    let server = Server(child);
+    let mut line = String::new();
+    BufReader::new(out).read_line(&mut line).expect("a line");
+    let address = line.trim().strip_prefix("listening on ").expect("an address");
+    (server, format!("grpc://{address}"))
+}
+
+fn client(uri: &str, token: Option<&str>) -> (bool, String) {
+    let output =
+        Command::new(example("flight_client")).arg(uri).args(token).output().expect("the client runs");
+    let text =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (output.status.success(), text)
+}
+
+#[test]
+fn the_client_runs_against_the_server() {
+    let (server, uri) = start(&[]);
+    let (well, text) = client(&uri, None);
+    assert!(well, "{text}");
+    for part in [
+        "put: [b\"3 rows\"]",
+        "there is: 3 rows of city, latitude",
+        "read: 3 rows",
+        "exchanged: 3 rows",
+        "Longyearbyen",
+    ] {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+    drop(server);
+}
+
+#[test]
+fn the_server_wants_its_token_and_ends_with_its_input() {
+    let (mut server, uri) = start(&["--token", "sesame", "--login", "ada:word"]);
+    let (well, text) = client(&uri, None);
+    assert!(!well && text.contains("token"), "{text}");
+    assert!(client(&uri, Some("sesame")).0);
+    drop(server.0.stdin.take());
+    assert!(server.0.wait().expect("an end").success());
+}
