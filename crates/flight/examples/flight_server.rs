@@ -2,8 +2,8 @@
 //!
 //! `cargo run --release -p floe-flight --example flight_server -- 127.0.0.1:8815`
 //!
-//! `--token TOKEN` lets in only those who have it; `--login USER:PASSWORD` gives it to a user. The server runs until its
-//! standard input ends or it is interrupted.
+//! `--token TOKEN` lets in only those who have it; `--login USER:PASSWORD` gives it to a user. `--tls CERTIFICATE:KEY` are
+//! the paths of two PEM files. The server runs until its standard input ends or it is interrupted.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -99,6 +99,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             ("--login", Some(login)) => {
                 let (user, password) = login.split_once(':').ok_or("--login USER:PASSWORD")?;
                 server = server.with_login(user, password);
+            },
+            ("--tls", Some(paths)) => {
+                let (certificate, key) = paths.split_once(':').ok_or("--tls CERTIFICATE:KEY")?;
+                server = server.with_tls(std::fs::read(certificate)?, std::fs::read(key)?);
             },
             (_, None) => address = arg,
             (other, Some(_)) => return Err(format!("{other}: not known; give the address last").into()),

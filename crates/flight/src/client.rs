@@ -123,7 +123,7 @@ impl FlightClient {
         all(self.inner.clone().list_flights(request).await?).await
     }
 
-    /// What the server knows of a data set: schema and tickets.
+    /// The schema and the tickets of a data set.
     ///
     /// ```no_run
     /// # use floe_flight::{FlightClient, FlightDescriptor, FlightResult};

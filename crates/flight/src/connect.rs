@@ -119,8 +119,9 @@ impl FlightConnector {
         self
     }
 
-    /// Trusts certificates that this authority (PEM) has signed. No other ones are trusted. See [`FlightConnector`] for an
-    /// example.
+    /// Trusts certificates that this authority (PEM) has signed. No other ones are trusted.
+    ///
+    /// See [`FlightConnector`] for an example.
     #[cfg(feature = "tls")]
     pub fn with_tls_ca(mut self, authority: impl AsRef<[u8]>) -> Self {
         self.tls = self.tls.ca_certificate(tonic::transport::Certificate::from_pem(authority));

@@ -6,7 +6,7 @@ use std::io;
 use polars_core::prelude::PolarsError;
 use tonic::{Code, Status};
 
-/// What the functions of this crate return.
+/// The result of this crate's functions.
 ///
 /// ```
 /// use floe_flight::{FlightError, FlightResult};
@@ -30,7 +30,7 @@ pub type FlightResult<T> = Result<T, FlightError>;
 pub enum FlightError {
     /// Data that is not valid, or a query that failed.
     Polars(PolarsError),
-    /// What the other side answered, or what is to be answered.
+    /// The answer of the other side, or the answer to it.
     Status(Box<Status>),
     /// The connection, its settings, or the listener.
     Transport(Box<dyn std::error::Error + Send + Sync>),

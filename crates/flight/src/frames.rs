@@ -78,7 +78,7 @@ pub struct FrameStream {
     pub(crate) source: Source,
 }
 
-/// What is sent.
+/// The contents of a stream.
 pub(crate) enum Source {
     /// Frames. The schema is that of the first frame, if it is not known before.
     Frames { schema: Option<SchemaRef>, frames: Frames },

@@ -22,8 +22,8 @@ use crate::protocol::{
 };
 use crate::service::FrameService;
 
-/// A [`FrameService`] as the generated server calls it; made by [`FlightServer::into_service`](crate::FlightServer::into_service),
-/// where there is an example.
+/// A [`FrameService`] as the generated server calls it. See
+/// [`FlightServer::into_service`](crate::FlightServer::into_service) for an example.
 pub struct FlightHandler<S> {
     pub(crate) service: Arc<S>,
     pub(crate) options: FlightOptions,

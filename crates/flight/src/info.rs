@@ -1,4 +1,4 @@
-//! What a service says of its data.
+//! A service's information about its data.
 
 use bytes::Bytes;
 use polars_core::prelude::*;
@@ -56,7 +56,7 @@ impl FrameInfo {
         Self { schema, descriptor, endpoints, rows: None, bytes: None, ordered: false, app_metadata }
     }
 
-    /// What the data set is called. Defaults to the descriptor that was asked for. See [`FrameInfo`] for an example.
+    /// The name of the data set. Defaults to the descriptor that was asked for. See [`FrameInfo`] for an example.
     pub fn with_descriptor(mut self, descriptor: FlightDescriptor) -> Self {
         self.descriptor = Some(descriptor);
         self

@@ -67,6 +67,11 @@ mod split;
 mod sql;
 mod upload;
 
+// The examples of the page run with the tests.
+#[cfg(all(doctest, feature = "sql"))]
+#[doc = include_str!("../../../docs/flight.md")]
+struct FlightPage;
+
 pub use client::FlightClient;
 pub use connect::FlightConnector;
 pub use decode::FlightDecoder;

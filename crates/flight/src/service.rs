@@ -1,4 +1,4 @@
-//! What a server has to answer.
+//! The calls that a server has to answer.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use crate::incoming::FlightStream;
 use crate::info::FrameInfo;
 use crate::protocol::{Action, ActionType, FlightDescriptor, Ticket};
 
-/// What a server answers to a client that puts frames: metadata of the application, in its own time. See [`put_results`]
+/// The answer of a server to a client that puts frames: metadata of the application, in its own time. See [`put_results`]
 /// for an example.
 pub type PutResults = Pin<Box<dyn Stream<Item = FlightResult<Bytes>> + Send>>;
 

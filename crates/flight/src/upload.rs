@@ -1,4 +1,4 @@
-//! What a client sends, and how it breaks off.
+//! The messages that a client sends, and how it breaks off.
 //!
 //! The end of an upload says that all has been sent. gRPC has no other word for a client: when a frame cannot be made, the
 //! call is broken off, which the server sees as an error.

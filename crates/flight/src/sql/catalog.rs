@@ -11,7 +11,7 @@ use crate::protocol::write_schema;
 
 /// The name of the one catalog, and of the one schema in it.
 const UNNAMED: &str = "";
-/// What every table is called.
+/// The type of every table.
 const TABLE: &str = "TABLE";
 
 pub(super) fn catalogs() -> FlightResult<WireTable> {

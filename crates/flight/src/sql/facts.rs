@@ -1,4 +1,4 @@
-//! What the server says of itself: `GetSqlInfo`.
+//! The server's facts about itself: `GetSqlInfo`.
 
 use floe_format::{DataType, UnionMode};
 

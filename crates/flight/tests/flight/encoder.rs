@@ -1,4 +1,4 @@
-//! What the encoder sends, and what of it is copied.
+//! The messages of the encoder: their sizes, their order, and that their bytes are not copied.
 
 use floe::prelude::{CompatLevel, IpcCompression};
 use floe_flight::*;

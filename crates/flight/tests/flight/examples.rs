@@ -99,6 +99,16 @@ fn the_client_runs_against_the_server() {
 }
 
 #[test]
+fn data_sets_are_copied_from_server_to_server() {
+    let (_source, from) = start(&[]);
+    let (_target, to) = start(&[]);
+    assert!(client(&from, None).0);
+    let output = Command::new(example("flight_copy")).args([&from, &to]).output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("cities: [b\"3 rows\"]"), "{output:?}");
+}
+
+#[test]
 fn the_server_wants_its_token_and_ends_with_its_input() {
     let (mut server, uri) = start(&["--token", "sesame", "--login", "ada:word"]);
     let (well, text) = client(&uri, None);

@@ -1,4 +1,4 @@
-//! A service that keeps what it is given, and helpers to run it.
+//! A service that keeps the frames that are put, and helpers to run it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
