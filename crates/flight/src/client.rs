@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use floe::IpcLimits;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use polars_core::prelude::*;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
@@ -12,6 +12,7 @@ use tonic::{Request, Response, Streaming};
 
 use crate::auth::{answered, authorize, basic};
 use crate::connect::FlightConnector;
+use crate::ending::whole;
 use crate::error::{FlightError, FlightResult};
 use crate::frames::FrameStream;
 use crate::incoming::FlightStream;
@@ -175,7 +176,7 @@ impl FlightClient {
     pub async fn get(&self, ticket: Ticket) -> FlightResult<FlightStream> {
         let request = self.request(ticket);
         let response = self.inner.clone().do_get(request).await?;
-        Ok(FlightStream::new(response.into_inner(), self.limits, None))
+        Ok(FlightStream::new(whole(response), self.limits, None))
     }
 
     /// A data set as one frame: all its parts, in their order. See [`FlightClient`] for an example.
@@ -238,7 +239,7 @@ impl FlightClient {
         let (request, mut failure) = self.upload(descriptor, frames.into());
         let mut client = self.inner.clone();
         let response = failure.or(client.do_put(request)).await?;
-        let results = failure.before(response.into_inner());
+        let results = failure.before(whole(response));
         Ok(Box::pin(results.map(|result| Ok(result?.app_metadata))))
     }
 
@@ -264,7 +265,7 @@ impl FlightClient {
         let (request, mut failure) = self.upload(descriptor, frames.into());
         let mut client = self.inner.clone();
         let response = failure.or(client.do_exchange(request)).await?;
-        Ok(FlightStream::new(failure.before(response.into_inner()), self.limits, None))
+        Ok(FlightStream::new(failure.before(whole(response)), self.limits, None))
     }
 
     /// Asks for an action. Returns its results.
@@ -309,13 +310,8 @@ impl FlightClient {
 }
 
 /// All messages of an answer.
-async fn all<T>(response: Response<Streaming<T>>) -> FlightResult<Vec<T>> {
-    let mut messages = response.into_inner();
-    let mut all = Vec::new();
-    while let Some(message) = messages.message().await? {
-        all.push(message);
-    }
-    Ok(all)
+async fn all<T: Send + 'static>(response: Response<Streaming<T>>) -> FlightResult<Vec<T>> {
+    Ok(whole(response).try_collect().await?)
 }
 
 impl fmt::Debug for FlightClient {

@@ -10,6 +10,7 @@ use futures_util::stream::{self, BoxStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::auth::{Access, authorize};
+use crate::ending::{UploadEnd, uploaded};
 use crate::frames::FrameStream;
 use crate::incoming::FlightStream;
 use crate::message::FlightData;
@@ -22,8 +23,7 @@ use crate::protocol::{
 };
 use crate::service::FrameService;
 
-/// A [`FrameService`] as the generated server calls it. See
-/// [`FlightServer::into_service`](crate::FlightServer::into_service) for an example.
+/// A [`FrameService`] as the generated server calls it.
 pub struct FlightHandler<S> {
     pub(crate) service: Arc<S>,
     pub(crate) options: FlightOptions,
@@ -49,8 +49,9 @@ impl<S: FrameService> FlightHandler<S> {
         request: Request<Streaming<FlightData>>,
     ) -> Result<(FlightDescriptor, FlightStream), Status> {
         self.access.check(request.metadata())?;
-        let mut messages = request.into_inner();
-        let Some(mut first) = messages.message().await? else {
+        let end = request.extensions().get::<UploadEnd>().cloned();
+        let mut messages = Box::pin(uploaded(request.into_inner(), end));
+        let Some(mut first) = messages.next().await.transpose()? else {
             return Err(Status::invalid_argument(
                 "the stream has no messages, of which the first has a descriptor",
             ));

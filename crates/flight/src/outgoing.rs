@@ -6,6 +6,7 @@
 //!
 //! The task waits while the channel is full, so a slow reader holds up the query. It ends with the channel's other end.
 
+use std::future::pending;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -155,9 +156,12 @@ impl Pump {
         Ok(())
     }
 
-    /// Waits until there is room. If the receiver has gone, the task is about to be aborted.
+    /// Waits until there is room.
     async fn send(&mut self, data: FlightData) {
         let descriptor = self.descriptor.take();
-        let _ = self.messages.send(Ok(FlightData { flight_descriptor: descriptor, ..data })).await;
+        if self.messages.send(Ok(FlightData { flight_descriptor: descriptor, ..data })).await.is_err() {
+            // The receiver has gone, and has aborted this task: it makes no more frames, and ends here.
+            pending::<()>().await;
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
+use std::time::Duration;
 
 use floe::IpcLimits;
 use tokio::net::TcpListener;
@@ -10,6 +11,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::auth::Access;
+use crate::ending::FlightGrpc;
 use crate::error::FlightResult;
 use crate::handler::FlightHandler;
 use crate::options::FlightOptions;
@@ -20,6 +22,9 @@ use crate::service::FrameService;
 pub(crate) const MAX_RECEIVED_BYTES: usize = 256 << 20;
 /// Bytes that HTTP/2 sends before the other side has to say that it took them: two messages.
 pub(crate) const WINDOW_BYTES: u32 = 4 << 20;
+
+/// How long a connection may be silent before the other side is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// Serves a [`FrameService`] over Flight.
 ///
@@ -206,6 +211,8 @@ impl<S: FrameService> FlightServer<S> {
         }
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         server
+            // A client that has vanished without a word is noticed, and its query ended.
+            .http2_keepalive_interval(Some(KEEPALIVE))
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(2 * WINDOW_BYTES)
             .add_service(self.into_service()?)
@@ -229,10 +236,11 @@ impl<S: FrameService> FlightServer<S> {
     ///
     /// # Errors
     /// When the settings contradict each other.
-    pub fn into_service(self) -> FlightResult<FlightServiceServer<FlightHandler<S>>> {
+    pub fn into_service(self) -> FlightResult<FlightGrpc<S>> {
         let Self { service, options, limits, access, max_received_bytes, .. } = self;
         let handler = FlightHandler { service, options, limits, access: access.checked()? };
-        Ok(FlightServiceServer::new(handler).max_decoding_message_size(max_received_bytes))
+        let server = FlightServiceServer::new(handler).max_decoding_message_size(max_received_bytes);
+        Ok(FlightGrpc::new(server))
     }
 }
 

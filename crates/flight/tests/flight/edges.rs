@@ -1,10 +1,15 @@
 //! Ends that are none: errors and panics in the middle of a stream.
 
+use floe_flight::protocol::flight_service_server::{FlightService, FlightServiceServer};
+use floe_flight::protocol::{
+    ActionType, Criteria, Empty, HandshakeRequest, HandshakeResponse, PollInfo, PutResult, SchemaResult,
+};
 use floe_flight::*;
+use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use polars_core::prelude::*;
 use polars_lazy::prelude::*;
-use tonic::Code;
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::store::*;
 
@@ -102,12 +107,8 @@ fn an_upload_that_fails_is_not_taken_for_whole() {
             Err(error) => error,
         };
         assert!(error.to_string().contains("the source has failed"), "{error}");
-        for _ in 0..100 {
-            if !store.notes().is_empty() {
-                break;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        // The server hears of it later, or its call is gone by then.
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         assert!(store.tables.lock().expect("no panic").is_empty(), "nothing was kept");
     });
 }
@@ -159,5 +160,112 @@ fn a_message_that_is_too_long_is_refused() {
         let client = FlightConnector::new(uri).with_options(small).connect().await.expect("a connection");
         let results = client.put(path("a"), numbers(100_000)).await.expect("a put");
         assert!(results.try_collect::<Vec<_>>().await.is_ok());
+    });
+}
+
+/// A client whose upload breaks off without a word, as when its program is killed.
+#[test]
+fn an_upload_that_breaks_off_is_not_taken_for_whole() {
+    use floe_flight::protocol::flight_service_client::FlightServiceClient;
+    run(async {
+        let store = Store::default();
+        let uri = serve(FlightServer::new(store.clone())).await;
+        for _ in 0..20 {
+            let mut encoder =
+                FlightEncoder::new(numbers(1).schema(), &FlightOptions::new()).expect("an encoder");
+            let mut messages = vec![encoder.schema(Some(path("cut"))).expect("the schema")];
+            messages.extend(encoder.encode(&numbers(1000)).expect("a batch"));
+            let messages = stream::iter(messages).chain(stream::pending());
+            let mut raw = FlightServiceClient::connect(uri.clone()).await.expect("a connection");
+            let call = tokio::spawn(async move { raw.do_put(messages).await.map(drop) });
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            call.abort();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(store.tables.lock().expect("no panic").is_empty(), "nothing was kept");
+    });
+}
+
+/// Sends a schema, and then breaks off without a status.
+struct BreaksOff;
+
+#[tonic::async_trait]
+impl FlightService for BreaksOff {
+    type HandshakeStream = BoxStream<'static, Result<HandshakeResponse, Status>>;
+    type ListFlightsStream = BoxStream<'static, Result<FlightInfo, Status>>;
+    type DoGetStream = BoxStream<'static, Result<FlightData, Status>>;
+    type DoPutStream = BoxStream<'static, Result<PutResult, Status>>;
+    type DoExchangeStream = BoxStream<'static, Result<FlightData, Status>>;
+    type DoActionStream = BoxStream<'static, Result<protocol::Result, Status>>;
+    type ListActionsStream = BoxStream<'static, Result<ActionType, Status>>;
+
+    async fn do_get(&self, _: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
+        let mut encoder = FlightEncoder::new(numbers(1).schema(), &FlightOptions::new()).expect("an encoder");
+        let schema = encoder.schema(None).expect("the schema");
+        let messages = stream::iter([1, 2]).then(move |number| {
+            let schema = schema.clone();
+            async move {
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                assert!(number == 1, "deliberate panic of a connection");
+                Ok(schema)
+            }
+        });
+        Ok(Response::new(messages.boxed()))
+    }
+
+    async fn list_flights(&self, _: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
+        Ok(Response::new(stream::poll_fn(|_| panic!("deliberate panic of a connection")).boxed()))
+    }
+
+    async fn handshake(
+        &self,
+        _: Request<Streaming<HandshakeRequest>>,
+    ) -> Result<Response<Self::HandshakeStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn poll_flight_info(&self, _: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn get_schema(&self, _: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn do_put(&self, _: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn do_exchange(
+        &self,
+        _: Request<Streaming<FlightData>>,
+    ) -> Result<Response<Self::DoExchangeStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn do_action(&self, _: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+
+    async fn list_actions(&self, _: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
+        Err(Status::unimplemented(""))
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_not_taken_for_whole() {
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let uri = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = tonic::transport::Server::builder().add_service(FlightServiceServer::new(BreaksOff));
+        tokio::spawn(server.serve_with_incoming(tonic::transport::server::TcpIncoming::from(listener)));
+        let client = FlightClient::connect(uri).await.expect("a connection");
+        let (frames, error) = outcome(&client, "any").await;
+        assert!(frames == 0 && error.is_some(), "{error:?}");
+        assert!(client.list("").await.is_err());
     });
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 ///
 /// # Panics
 /// When the definitions are not valid, or the folder cannot be written.
-pub fn generate(proto: &Path, out: &Path) {
+pub(crate) fn generate(proto: &Path, out: &Path) {
     let mut compiler = protox::Compiler::new([proto]).expect("the folder of the definitions");
     // Comments would become documentation that is not ours, with examples that do not compile.
     compiler.include_imports(true).include_source_info(false);
