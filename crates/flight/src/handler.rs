@@ -24,7 +24,7 @@ use crate::protocol::{
 use crate::service::FrameService;
 
 /// A [`FrameService`] as the generated server calls it.
-pub struct FlightHandler<S> {
+pub(crate) struct FlightHandler<S> {
     pub(crate) service: Arc<S>,
     pub(crate) options: FlightOptions,
     pub(crate) limits: IpcLimits,

@@ -83,16 +83,16 @@ fn bodies_have_the_length_that_headers_say() {
 
 #[test]
 fn cut_headers_are_errors() {
-    let df = frame();
-    for (index, data) in messages(&df, &FlightOptions::new()).iter().enumerate() {
-        let step = (data.data_header.len() / 60).max(1);
+    let good = messages(&frame(), &FlightOptions::new());
+    for (index, data) in good.iter().enumerate() {
+        let step = (data.data_header.len() / 15).max(1);
         for len in (1..data.data_header.len()).step_by(step) {
-            let mut all = messages(&df, &FlightOptions::new());
+            let mut all = good.clone();
             all[index].data_header = data.data_header.slice(..len);
             // Padding may be missing.
             let _ = decode(all);
         }
-        let mut all = messages(&df, &FlightOptions::new());
+        let mut all = good.clone();
         all[index].data_header = data.data_header.slice(..data.data_header.len() / 2);
         assert_error(all, &[&format!("message {}", index + 1)]);
     }

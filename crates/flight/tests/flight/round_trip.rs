@@ -154,6 +154,20 @@ fn metadata_of_the_application_travels_with_and_without_frames() {
 }
 
 #[test]
+fn metadata_of_a_put_reaches_the_service() {
+    run(async {
+        let store = Store::default();
+        let client = client_of(store.clone()).await;
+        let parts = ["first", "second"]
+            .map(|name| FlightResult::Ok(FlightFrame::from(numbers(3)).with_app_metadata(name)));
+        let frames = FrameStream::new(numbers(3).schema().clone(), stream::iter(parts));
+        let results = client.put(path("a"), frames).await.expect("a put");
+        assert_eq!(results.try_collect::<Vec<_>>().await.expect("results"), ["2 frames"]);
+        assert_eq!(store.notes(), ["first", "second"]);
+    });
+}
+
+#[test]
 fn growing_categories_come_back() {
     let categories = |words: &[&str]| {
         let column = Column::new("c".into(), words.to_vec());
