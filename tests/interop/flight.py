@@ -14,10 +14,12 @@ import adbc_driver_flightsql.dbapi as dbapi
 import pyarrow as pa
 import pyarrow.flight as fl
 from adbc_driver_flightsql import DatabaseOptions
-from harness import Report, equal, files, load
+from harness import Report, Skip, equal, files, load
 from pyarrow_read import compare
 
 EXAMPLES, FOLDER = Path(sys.argv[1]), Path(sys.argv[2])
+# Its decimals have more digits than Polars can hold.
+TOO_LARGE = "too_large"
 
 
 @contextmanager
@@ -96,7 +98,7 @@ def tables():
             frame = path.name.split(".")[0]
             sidecar = load(path)
             # One variant of each: the codec is the server's business.
-            if frame in seen or "error" in sidecar or not sidecar.get("columns"):
+            if frame in seen or frame == TOO_LARGE or not sidecar.get("columns"):
                 continue
             with pa.OSFile(str(path)) as source:
                 try:
@@ -109,6 +111,11 @@ def tables():
                     continue
             seen.add(frame)
             yield f"{writer}-{frame}", plain(sidecar), table
+
+
+def too_large() -> pa.Table:
+    path = next(path for path in files(FOLDER / "pyarrow", ".arrows") if path.name.startswith(TOO_LARGE))
+    return pa.ipc.open_stream(path.read_bytes()).read_all()
 
 
 def put(client: fl.FlightClient, name: str, table: pa.Table) -> bytes:
@@ -156,7 +163,8 @@ def with_client(report: Report, everything: list) -> None:
         report.check("large", large, client)
         report.check("do_action", lambda: equal("answer", drop(client), b"dropped large"))
         report.check("list_actions", lambda: list(client.list_actions()))
-        report.check("not found", fails, fl.FlightServerError, "no table", get, client, "nothing")
+        report.check("not found", fails, pa.ArrowKeyError, "no table", get, client, "nothing")
+        report.check("too large", fails, pa.ArrowInvalid, "38 digits", put, client, TOO_LARGE, too_large())
 
 
 def drop(client: fl.FlightClient) -> bytes:
@@ -265,8 +273,27 @@ def adbc(report: Report, everything: list) -> None:
         report.check("ADBC rows", rows, uri)
         report.check("ADBC errors", fails, Exception, "nothing is changed", select, uri, "DROP TABLE cities")
         report.check("ADBC catalog", describe, uri, {"cities", *(name for name, _, _ in everything)})
-        for name, expected, _ in everything:
-            report.check(f"ADBC, {name}", lambda: compare(expected, select(uri, f'SELECT * FROM "{name}"')))
+        for name, expected, table in everything:
+            report.check(f"ADBC, {name}", select_all, uri, name, expected, table.schema)
+
+
+def select_all(uri: str, name: str, expected: dict, schema: pa.Schema) -> None:
+    """All columns that the driver can read."""
+    if not any(has_no_width(field.type) for field in schema):
+        compare(expected, select(uri, f'SELECT * FROM "{name}"'))
+        return
+    columns = [field.name for field in schema if not has_no_width(field.type)]
+    if not columns:
+        raise Skip("the driver, which is in Go, knows no fixed-size lists of no items")
+    listed = ", ".join(f'"{column}"' for column in columns)
+    kept = [column for column in expected["columns"] if column["name"] in columns]
+    compare(expected | {"columns": kept}, select(uri, f'SELECT {listed} FROM "{name}"'))
+
+
+def has_no_width(kind: pa.DataType) -> bool:
+    if pa.types.is_fixed_size_list(kind) and kind.list_size == 0:
+        return True
+    return any(has_no_width(kind.field(index).type) for index in range(kind.num_fields))
 
 
 def rows(uri: str) -> None:
