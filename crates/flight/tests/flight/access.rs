@@ -58,7 +58,7 @@ fn users_log_in_for_the_token() {
 #[test]
 fn settings_that_contradict_each_other_are_found_before_serving() {
     let no_token = FlightServer::new(Store::default()).with_login("ada", "word").into_service();
-    assert!(no_token.err().expect("an error").to_string().contains("with_token"));
+    assert!(no_token.expect_err("an error").to_string().contains("with_token"));
     let no_header = FlightServer::new(Store::default()).with_token("line\nbreak").into_service();
     assert!(no_header.is_err());
     run(async {

@@ -10,16 +10,19 @@ use floe_flight::*;
 use futures_util::{StreamExt, stream};
 use polars_core::prelude::*;
 
+/// The schema and the frames of a put.
+pub(crate) type Table = (SchemaRef, Vec<DataFrame>);
+
 /// Tables as the frames they came in.
 #[derive(Clone, Default)]
 pub(crate) struct Store {
-    pub(crate) tables: Arc<Mutex<BTreeMap<String, (SchemaRef, Vec<DataFrame>)>>>,
+    pub(crate) tables: Arc<Mutex<BTreeMap<String, Table>>>,
     /// The metadata and the errors that came with puts.
     pub(crate) notes: Arc<Mutex<Vec<String>>>,
 }
 
 impl Store {
-    fn table(&self, name: &str) -> FlightResult<(SchemaRef, Vec<DataFrame>)> {
+    fn table(&self, name: &str) -> FlightResult<Table> {
         let tables = self.tables.lock().expect("no panic");
         tables.get(name).cloned().ok_or_else(|| FlightError::not_found(format!("no table {name}")))
     }
