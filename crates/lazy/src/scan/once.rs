@@ -60,8 +60,6 @@ impl Ticket {
 /// A source that is read once.
 pub(super) struct Once {
     shared: Arc<Shared>,
-    /// Asks the thread for a piece. When this is gone, so is the thread.
-    requests: Mutex<Option<Sender<Worth>>>,
 }
 
 struct Shared {
@@ -74,6 +72,8 @@ struct Shared {
 struct State {
     /// Until it is read.
     source: Option<Source>,
+    /// Asks the thread for a piece, once it reads. When this is gone, so is the thread.
+    requests: Option<Sender<Worth>>,
     /// The columns that were asked for.
     names: Vec<PlSmallStr>,
     /// Whether a query has begun to read it, and the rows that it wants.
@@ -131,6 +131,7 @@ impl Once {
     pub(super) fn new(source: Source, columns: Columns) -> Self {
         let state = State {
             source: Some(source),
+            requests: None,
             names: Vec::new(),
             is_begun: false,
             limit: usize::MAX,
@@ -146,7 +147,7 @@ impl Once {
             since: Instant::now(),
         };
         let shared = Arc::new(Shared { columns, state: Mutex::new(state), changed: Condvar::new() });
-        Self { shared, requests: Mutex::new(None) }
+        Self { shared }
     }
 
     pub(super) fn schema(&self) -> &SchemaRef {
@@ -255,7 +256,6 @@ impl Once {
 
     /// Asks the thread for the next piece. It begins with the first.
     fn ask(&self, state: &mut State, ticket: Ticket, names: &[PlSmallStr]) -> PolarsResult<()> {
-        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(source) = state.source.take() {
             let (sender, receiver) = channel();
             state.names = names.to_vec();
@@ -264,11 +264,17 @@ impl Once {
             thread::Builder::new()
                 .name("floe-reader".into())
                 .spawn(move || shared.serve(source, &names, limit, &receiver))?;
-            *requests = Some(sender);
+            state.requests = Some(sender);
         }
-        let sender = requests.as_ref().filter(|_| state.names == names);
+        let sender = state.requests.as_ref().filter(|_| state.names == names);
         state.is_asked = sender.is_some_and(|sender| sender.send(ticket.worth()).is_ok());
         if state.is_asked { Ok(()) } else { Err(used_twice()) }
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        self.shared.lock().requests = None;
     }
 }
 
