@@ -9,7 +9,7 @@ use polars_plan::plans::{DslFunction, FunctionIR};
 
 use crate::rewrite::{MAX_DEPTH, with_inputs};
 
-/// Queries that end early on request.
+/// Queries that end early on request. See [`interruptible`](Self::interruptible) for an example.
 pub trait LazyInterrupt {
     /// The same query, which asks `check` for each of its frames, and for each frame of a join in it. The first error
     /// ends the query, and is its error.
