@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{OriginalUri, State};
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -23,7 +23,12 @@ const WITHOUT: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"
      <code>cargo build --features page</code>.</p>\n</body></html>\n";
 
 /// A file of the page, `index.html` at its root.
-pub(crate) async fn asset(State(catalog): State<Catalog>, method: Method, uri: Uri) -> Response {
+pub(crate) async fn asset(
+    State(catalog): State<Catalog>,
+    OriginalUri(original): OriginalUri,
+    method: Method,
+    uri: Uri,
+) -> Response {
     let path = percent_encoding::percent_decode_str(uri.path()).decode_utf8_lossy().into_owned();
     let not_found =
         || ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path").into_response();
@@ -34,6 +39,10 @@ pub(crate) async fn asset(State(catalog): State<Catalog>, method: Method, uri: U
     if method != Method::GET && method != Method::HEAD {
         return ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method", "pages are read only")
             .into_response();
+    }
+    let is_root = uri.path().len() <= 1;
+    if let Some(location) = below(&original).filter(|_| is_root) {
+        return (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response();
     }
     let bytes = match catalog.page_folder() {
         Some(folder) => of_folder(folder.to_path_buf(), path.clone()).await,
@@ -46,6 +55,14 @@ pub(crate) async fn asset(State(catalog): State<Catalog>, method: Method, uri: U
         },
         None => not_found(),
     }
+}
+
+/// Where the page of a router that is nested at `/data` is. The page's links are relative, so at `/data` itself they would
+/// lead beside it; and axum has no route for `/data/`. Nothing for a router that is not nested.
+fn below(original: &Uri) -> Option<String> {
+    let last = original.path().rsplit('/').next().filter(|last| !last.is_empty())?;
+    let query = original.query().map(|query| format!("?{query}")).unwrap_or_default();
+    Some(format!("./{last}/index.html{query}"))
 }
 
 /// A path below the page's root; nothing if it is none.
@@ -89,6 +106,7 @@ fn media_type(path: &Path) -> &'static str {
         Some("png") => "image/png",
         Some("ico") => "image/x-icon",
         Some("json" | "map" | "webmanifest") => "application/json",
+        Some("txt") => "text/plain; charset=utf-8",
         Some("wasm") => "application/wasm",
         Some("woff2") => "font/woff2",
         _ => "application/octet-stream",
@@ -97,7 +115,16 @@ fn media_type(path: &Path) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::relative;
+    use super::{below, relative};
+
+    #[test]
+    fn a_nested_page_is_below_its_prefix() {
+        let nested = |uri: &str| below(&uri.parse().unwrap());
+        assert_eq!(nested("/data?token=a%20b"), Some("./data/index.html?token=a%20b".into()));
+        assert_eq!(nested("/a/b"), Some("./b/index.html".into()));
+        assert_eq!(nested("/data/"), None);
+        assert_eq!(nested("/"), None);
+    }
 
     #[test]
     fn no_path_leads_out() {

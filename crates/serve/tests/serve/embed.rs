@@ -22,6 +22,14 @@ fn the_example_answers() {
     assert!(late.height() > 0);
     let tables = server.get("/data/api/tables").json();
     assert_eq!(tables["tables"][0]["name"], "flights");
+    let page = server.get("/data");
+    assert_eq!((page.status, page.header("location")), (307, Some("./data/index.html")));
+    assert!(
+        server
+            .get("/data/index.html")
+            .header("content-type")
+            .is_some_and(|text| text.starts_with("text/html"))
+    );
     let sql = sql_path("SELECT count(*) AS n FROM flights", "");
     assert_eq!(server.get(&format!("/data{sql}")).frame().height(), 1);
 }
