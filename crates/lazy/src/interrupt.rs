@@ -73,3 +73,56 @@ fn checked(plan: DslPlan, check: &Check) -> DslPlan {
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use polars_lazy::prelude::{Engine, IntoLazy, JoinArgs, JoinType, col, lit};
+
+    use super::*;
+
+    fn numbers(rows: i32) -> LazyFrame {
+        let column = Column::new("n".into(), (0..rows).collect::<Vec<_>>());
+        DataFrame::new(usize::try_from(rows).expect("few rows"), vec![column]).expect("a frame").lazy()
+    }
+
+    fn cross(rows: i32) -> LazyFrame {
+        numbers(rows).join(numbers(rows), [], [], JoinArgs::new(JoinType::Cross))
+    }
+
+    /// A cross join with a condition above it is planned as a join on it.
+    #[test]
+    fn filters_pass_checks() {
+        let filtered = |lf: LazyFrame| lf.filter(col("n").eq(col("n_right"))).select([col("n")]);
+        let plain = filtered(cross(10));
+        let asked = filtered(cross(10).interruptible(|| Ok(()))).interruptible(|| Ok(()));
+        for lf in [&plain, &asked] {
+            let plan = lf.explain(true).expect("a plan");
+            assert!(plan.contains("INNER JOIN") && !plan.contains("CROSS JOIN"), "{plan}");
+        }
+        assert!(asked.collect().expect("rows").equals(&plain.collect().expect("rows")));
+    }
+
+    #[test]
+    fn an_aggregated_join_is_asked_while_it_runs() {
+        for engine in [Engine::Streaming, Engine::InMemory] {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let count = Arc::clone(&asked);
+            let check = move || {
+                polars_ensure!(count.fetch_add(1, Ordering::SeqCst) < 3, ComputeError: "enough");
+                Ok(())
+            };
+            let sum =
+                cross(if engine == Engine::Streaming { 3000 } else { 10 }).select([col("n").sum() + lit(0)]);
+            let done = sum.interruptible(check).collect_with_engine(engine);
+            match engine {
+                // Millions of pairs come in many frames.
+                Engine::Streaming => {
+                    assert!(done.err().is_some_and(|error| error.to_string().contains("enough")));
+                },
+                _ => assert!(done.is_ok() && asked.load(Ordering::SeqCst) == 2),
+            }
+        }
+    }
+}

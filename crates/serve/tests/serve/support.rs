@@ -24,7 +24,7 @@ pub(crate) struct Server {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     /// While there is one, no test runs that has to be alone.
-    _shared: Option<RwLockReadGuard<'static, ()>>,
+    shared: Option<RwLockReadGuard<'static, ()>>,
 }
 
 impl Server {
@@ -33,7 +33,7 @@ impl Server {
     }
 
     pub(crate) fn of_router(catalog: Catalog, router: axum::Router) -> Self {
-        let shared = (!IS_ALONE.get()).then(|| ALONE.read().unwrap_or_else(PoisonError::into_inner));
+        let shared = (!IS_LOCKED.replace(true)).then(|| ALONE.read().unwrap_or_else(PoisonError::into_inner));
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -52,7 +52,7 @@ impl Server {
             catalog,
             stop: Some(stop),
             thread: Some(thread),
-            _shared: shared,
+            shared: shared,
         }
     }
 
@@ -123,6 +123,9 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.catalog.close();
         self.stop.take();
+        if self.shared.is_some() {
+            IS_LOCKED.set(false);
+        }
         let ended = self.thread.take().map(JoinHandle::join);
         if !std::thread::panicking() {
             assert!(matches!(ended, Some(Ok(()))));
@@ -274,7 +277,8 @@ pub(crate) fn numbers(rows: i64) -> DataFrame {
 static ALONE: RwLock<()> = RwLock::new(());
 
 thread_local! {
-    static IS_ALONE: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread's test has the lock already, alone or with others.
+    static IS_LOCKED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A table whose frames are counted as they are computed, and slow once a number of them has passed.
@@ -291,7 +295,7 @@ const SLOW: Duration = Duration::from_millis(200);
 impl Gate {
     pub(crate) fn new() -> Self {
         let alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
-        IS_ALONE.set(true);
+        IS_LOCKED.set(true);
         Self { is_open: Arc::default(), count: Arc::default(), _alone: Rc::new(alone) }
     }
 
