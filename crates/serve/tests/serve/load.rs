@@ -50,7 +50,10 @@ fn fifty_clients_some_slow_some_gone() {
     let df = numbers(1_000_000);
     folder.put("t.arrow", &file(&df, 50_000));
     let bytes = std::fs::metadata(folder.path("t.arrow")).unwrap().len();
-    let server = folder.serve();
+    let mut limits = floe_serve::Limits::default();
+    limits.concurrent_queries = 2;
+    let catalog = Catalog::builder().path(folder.path("t.arrow")).limits(limits).build().unwrap();
+    let server = Server::start(catalog);
     assert_eq!(server.sql("SELECT a FROM t LIMIT 10").frame().height(), 10);
     let before = status("VmRSS:") / 1024;
     let start = Instant::now();

@@ -47,13 +47,7 @@ impl Server {
             });
             runtime.shutdown_timeout(Duration::from_secs(1));
         });
-        Self {
-            address: told.recv().unwrap(),
-            catalog,
-            stop: Some(stop),
-            thread: Some(thread),
-            shared: shared,
-        }
+        Self { address: told.recv().unwrap(), catalog, stop: Some(stop), thread: Some(thread), shared }
     }
 
     pub(crate) fn of_table(name: &str, lf: LazyFrame) -> Self {
