@@ -23,6 +23,7 @@ use crate::protocol::flight_service_server::FlightServiceServer;
 use crate::service::FrameService;
 
 /// A [`FrameService`] as a tonic server takes it.
+///
 /// See [`FlightServer::into_service`](crate::FlightServer::into_service) for an example.
 pub struct FlightGrpc<S> {
     inner: FlightServiceServer<FlightHandler<S>>,

@@ -13,6 +13,9 @@ use crate::batch_sizing::BatchSizing;
 use crate::query;
 use crate::size;
 
+/// Bytes of a query's stack, of which the system gives those that are used.
+const STACK: usize = 64 << 20;
+
 /// The frames of a query, as it makes them; made by
 /// [`collect_ipc_batches`](crate::LazyIpcExt::collect_ipc_batches).
 ///
@@ -57,6 +60,8 @@ impl IpcBatches {
         let sizing = BatchSizing::for_batches(rows, &schema);
         let query = thread::Builder::new()
             .name("floe-query".into())
+            // Plans may be deep, and are walked here.
+            .stack_size(STACK)
             .stack_size(PLANNING_STACK)
             .spawn(move || query::run(lf, true, sizing, deliver))?;
         Ok(Self { schema, running: Some(Running { frames, query }), panicked: false })

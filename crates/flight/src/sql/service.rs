@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
 
 use bytes::Bytes;
 use polars_core::prelude::*;
 use polars_lazy::prelude::LazyFrame;
 use polars_sql::SQLContext;
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 use tonic::Status;
 
 use super::any::{Command, enclose};
@@ -87,12 +88,12 @@ impl SqlService {
     /// Checks a query, and plans it.
     fn plan(&self, query: &str) -> FlightResult<LazyFrame> {
         let names: BTreeSet<String> = self.tables.keys().cloned().collect();
-        statement::check(query, &names)?;
+        let query = statement::check(query, &names)?;
         let mut context = SQLContext::new();
         for (name, table) in self.tables.iter() {
             context.register(name, table.clone());
         }
-        Ok(context.execute(query)?)
+        Ok(context.execute(&query)?)
     }
 
     /// The query's schema. Tables may be files, so a thread that may block looks.
@@ -219,12 +220,19 @@ fn text(handle: Bytes) -> FlightResult<String> {
     String::from_utf8(handle.into()).map_err(|_| FlightError::invalid("the handle is none of this server"))
 }
 
+/// Stack of the threads that plan.
+const PLANNING_STACK: usize = 64 << 20;
+
 /// Runs work that may wait for files.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> FlightResult<T> + Send + 'static,
 ) -> FlightResult<T> {
-    let done = spawn_blocking(work).await;
-    done.map_err(|error| Status::internal(format!("planning the query has failed: {error}")))?
+    let (done, result) = oneshot::channel();
+    // Nobody may be waiting any more.
+    let work = move || drop(done.send(work()));
+    // Planning walks expressions, which may be deep.
+    thread::Builder::new().name("floe-flight-plan".into()).stack_size(PLANNING_STACK).spawn(work)?;
+    result.await.map_err(|_| Status::internal("planning the query has panicked"))?
 }
 
 impl fmt::Debug for SqlService {

@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 
 /// `<target>/debug`, say: this test runs as `<target>/debug/deps/flight-<hash>`.
 fn profile_folder() -> PathBuf {
@@ -17,35 +18,47 @@ fn modified(path: &Path) -> Option<std::time::SystemTime> {
     path.metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
+const EXAMPLES: [&str; 3] = ["flight_server", "flight_client", "flight_copy"];
+
 /// The binary of an example, which is at least as new as its source.
 fn example(name: &str) -> PathBuf {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(build);
+    profile_folder().join("examples").join(name)
+}
+
+fn build() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let binary = profile_folder().join("examples").join(name);
-    let source = modified(&root.join("examples").join(format!("{name}.rs")));
-    if modified(&binary) < source {
-        let profile = profile_folder();
-        let target = profile.parent().expect("a target folder");
-        let profile = match profile.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(name) => name,
-        };
-        let status = Command::new(env!("CARGO"))
-            .current_dir(root)
-            .args([
-                "build",
-                "--quiet",
-                "--workspace",
-                "--example",
-                name,
-                "--profile",
-                profile,
-                "--target-dir",
-            ])
-            .arg(target)
-            .status();
-        assert!(status.expect("cargo runs").success(), "the example {name} does not build");
+    let folder = profile_folder().join("examples");
+    let source = |name: &str| modified(&root.join("examples").join(format!("{name}.rs")));
+    if EXAMPLES.iter().all(|name| modified(&folder.join(name)) >= source(name)) {
+        return;
     }
-    binary
+    let profile = profile_folder();
+    let target = profile.parent().expect("a target folder");
+    let profile = match profile.file_name().and_then(|name| name.to_str()) {
+        Some("debug") | None => "dev",
+        Some(name) => name,
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    // Build scripts look at the variables that cargo sets for this test. With them much would be compiled anew.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "OUT_DIR"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
+            cargo.env_remove(&name);
+        }
+    }
+    let status = cargo
+        .current_dir(root)
+        .args(["build", "--quiet", "--workspace"])
+        .args(EXAMPLES.iter().flat_map(|name| ["--example", name]))
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target)
+        .status();
+    assert!(status.expect("cargo runs").success(), "the examples do not build");
 }
 
 /// A server that ends with the test.

@@ -70,6 +70,8 @@ fn many_rows_and_none() {
         let client = client().await;
         let df = client.read(statement("SELECT n FROM numbers")).await.expect("rows");
         assert!(df.equals(&numbers(100_000)));
+        let both = client.read(statement("SELECT min(distance), max(distance) FROM flights")).await;
+        assert_eq!(both.expect("a row").get_column_names(), ["min(distance)", "max(distance)"]);
         let none =
             client.read(statement("SELECT carrier FROM flights WHERE distance < 0")).await.expect("no rows");
         assert_eq!((none.shape(), none.dtypes()), ((0, 1), vec![DataType::String]));
@@ -86,6 +88,7 @@ fn only_queries_over_tables_are_answered() {
             ("SELECT * FROM missing", Code::NotFound),
             ("SELECT missing FROM flights", Code::InvalidArgument),
             ("SELEC", Code::InvalidArgument),
+            ("SELECT min(missing), max(missing) FROM flights", Code::InvalidArgument),
         ] {
             let error = client.info(statement(query)).await.expect_err(query);
             assert_eq!(error.code(), code, "{query}: {error}");
