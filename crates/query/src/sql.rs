@@ -18,7 +18,7 @@ use crate::names::name_columns;
 /// ```
 /// use floe_query::{SqlErrorKind, Statement};
 ///
-/// let error = Statement::parse("SELECT a,\n FROM WHERE").unwrap_err();
+/// let error = Statement::parse("SELECT a FROM t\n WHERE )").unwrap_err();
 /// assert_eq!(error.kind, SqlErrorKind::Syntax);
 /// assert_eq!(error.place.unwrap().0, 2);
 /// ```
