@@ -107,6 +107,12 @@ pub(crate) fn objects(url: &PlRefPath, cloud: &crate::cloud::Cloud) -> PolarsRes
     Ok(found)
 }
 
+/// Without the feature there are no stores.
+#[cfg(not(feature = "cloud"))]
+pub(crate) fn objects(url: &PlRefPath, _: &crate::cloud::Cloud) -> PolarsResult<Vec<PlRefPath>> {
+    Err(crate::cloud::missing(url))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

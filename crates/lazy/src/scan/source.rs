@@ -275,14 +275,7 @@ fn committed_files(path: &PlRefPath, cloud: &Cloud) -> PolarsResult<Vec<PlRefPat
     let mut found = if is_dir(path) {
         committed::files(path.as_std_path())?
     } else if is_url(path) && path.as_str().ends_with('/') {
-        #[cfg(feature = "cloud")]
-        let found = committed::objects(path, cloud)?;
-        #[cfg(not(feature = "cloud"))]
-        let found = {
-            let _ = cloud;
-            return Err(crate::cloud::missing(path));
-        };
-        found
+        committed::objects(path, cloud)?
     } else {
         polars_bail!(
             InvalidOperation: "{path} is no folder, nor a URL that ends with a slash: only those have commit markers"

@@ -132,8 +132,14 @@ fn errors_after_the_first_byte_end_without_an_end() {
         assert_eq!((answer.status, answer.is_whole), (200, false), "{format}");
         assert!(answer.body.len() > 1000, "{format}");
     }
+    // It may break off between two messages, where a reader that is given bytes alone finds no fault. But it has no end.
     let answer = server.sql("SELECT * FROM t");
-    let read = IpcStreamReader::from_bytes(answer.body).finish();
-    assert!(matches!(floe::error_kind(&read.unwrap_err()), Some(floe::ErrorKind::Truncated { .. })));
+    assert!(!answer.is_whole && !answer.body.ends_with(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0]));
+    match IpcStreamReader::from_bytes(answer.body).finish() {
+        Ok(part) => assert!(part.height() <= 900_000, "{}", part.height()),
+        Err(error) => {
+            assert!(matches!(floe::error_kind(&error), Some(floe::ErrorKind::Truncated { .. })), "{error}");
+        },
+    }
     server.wait_for_running(0);
 }
