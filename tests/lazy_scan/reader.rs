@@ -496,7 +496,8 @@ fn the_child() {
 
 #[test]
 fn any_number_of_threads() {
-    for threads in ["1", "3", "16"] {
+    // With 16 threads on two busy cores the child was seen to wait for minutes: docs/limits.md.
+    for threads in ["1", "3"] {
         child("threads", Some(threads));
     }
 }
