@@ -128,8 +128,8 @@ pub fn file(bytes: &[u8]) {
             let _ = (batch.as_ref().map(look_at), reader.batch_metadata(index));
         }
     }
-    // An index asks for what it needs, so a plan may succeed where a reader finds a fault: in the magic at the start, or in
-    // dictionaries that no batch needs.
+    // An index asks for what it needs. So a plan may succeed where a reader finds a fault: in the magic at the start, or in
+    // a dictionary without batches.
     if is_read && let Some(df) = &found.df {
         let names: Vec<_> = df.get_column_names_owned().iter().map(ToString::to_string).collect();
         let (columns, expected) = some_columns(df, &names);
