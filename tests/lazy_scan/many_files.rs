@@ -83,7 +83,8 @@ fn a_footer_that_lies_about_rows_is_found_out() {
     let df =
         DataFrame::new(20_000, vec![Column::new("i".into(), (0..20_000i64).collect::<Vec<_>>())]).unwrap();
     let bytes = file(&df, 100);
-    // Batches 30 and 31 end with the rows 3,100 and 3,200: now the first of them is said to be longer.
+    // Batches 30 and 31 end with the rows 3,100 and 3,200: now the first of them is said to be longer,
+    // and the second one shorter. They are decoded side by side, so either may be found first.
     let text = b",3000,3100,3200,";
     let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
     let mut lying = bytes;
@@ -91,6 +92,7 @@ fn a_footer_that_lies_about_rows_is_found_out() {
     let path = put(folder.path(), "lying.arrow", &lying);
     let lf = scan_ipc_file(&path, IpcScanOptions::default()).unwrap();
     let message = error(Ok(lf.clone().slice(3_000, 300)));
-    assert!(message.contains("record batch 30") && message.contains("lying.arrow"), "{message}");
+    let named = message.contains("record batch 30") || message.contains("record batch 31");
+    assert!(named && message.contains("lying.arrow"), "{message}");
     assert_same(&both(&lf.limit(50)).unwrap(), &df.head(Some(50)));
 }
