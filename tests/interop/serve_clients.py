@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -56,7 +57,10 @@ class Server:
 
     def __exit__(self, *_):
         self.process.terminate()
-        assert self.process.wait(30) == 0, self.process.returncode
+        try:
+            assert self.process.wait(30) == 0, self.process.returncode
+        finally:
+            self.process.kill()
 
     def query_url(self, sql, **options):
         return f"{self.url}api/query?" + urllib.parse.urlencode({"sql": sql, **options})
@@ -170,7 +174,7 @@ def check(report, floe, folder, server, made):
         assert found == own and len(found) == 3, found
 
     def curl_head():
-        curl = subprocess.Popen(["curl", "-sSf", server.query_url("SELECT id, text FROM t ORDER BY id")], stdout=subprocess.PIPE)
+        curl = subprocess.Popen(["curl", "-sSf", "--max-time", "60", server.query_url("SELECT id, text FROM t ORDER BY id")], stdout=subprocess.PIPE)
         shown = subprocess.run([floe, "head", "-n", "3", "-"], stdin=curl.stdout, capture_output=True, text=True)
         curl.stdout.close()
         curl.wait(30)
@@ -215,6 +219,8 @@ def main():
     floe = sys.argv[1]
     report = Report("serve")
     os.environ.pop("FLOE_TOKEN", None)
+    # A server that hangs is a failure, not a build that hangs.
+    socket.setdefaulttimeout(60)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         made = table()

@@ -107,13 +107,7 @@ impl Statement {
     /// # Errors
     /// When it is not one query, when a part of it changes something, or when a function stands for a table.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
-        let options = ParserOptions { trailing_commas: true, ..Default::default() };
-        let statements = Parser::new(&GenericDialect)
-            .with_options(options)
-            .try_with_sql(text)
-            .and_then(|mut parser| parser.parse_statements())
-            .map_err(|error| syntax(&error.to_string()))?;
-        let mut statement = match <[Parsed; 1]>::try_from(statements) {
+        let mut statement = match <[Parsed; 1]>::try_from(parse_all(text)?) {
             Ok([statement]) => statement,
             Err(statements) if statements.is_empty() => {
                 return Err(SqlError::new(SqlErrorKind::NotOne, "SQL: there is no query"));
@@ -132,10 +126,15 @@ impl Statement {
             return Err(error);
         }
         name_columns(&mut statement);
-        Ok(Self { text: statement.to_string(), tables: tables.found })
+        let named = statement.to_string();
+        // sqlparser writes some literals without escaping their quotes, and the rest of such a literal would be SQL that
+        // nobody has checked. Polars then gets the query as it came, and names its columns itself.
+        let is_same = matches!(parse_all(&named).as_deref(), Ok([again]) if *again == statement);
+        let text = if is_same { named } else { text.to_owned() };
+        Ok(Self { text, tables: tables.found })
     }
 
-    /// As Polars is to see it: all of its columns have names.
+    /// As Polars is to see it: its columns have names.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -146,6 +145,16 @@ impl Statement {
     pub fn tables(&self) -> &[TableName] {
         &self.tables
     }
+}
+
+/// Parses as Polars does.
+fn parse_all(text: &str) -> Result<Vec<Parsed>, SqlError> {
+    let options = ParserOptions { trailing_commas: true, ..Default::default() };
+    Parser::new(&GenericDialect)
+        .with_options(options)
+        .try_with_sql(text)
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(|error| syntax(&error.to_string()))
 }
 
 /// Checks that a text has at most `most` operators and keywords. Those may nest as deep as there are of them, and who
@@ -335,6 +344,36 @@ impl Tables {
         };
         if !self.found.contains(&table) {
             self.found.push(table);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Statement;
+
+    #[test]
+    fn what_polars_sees_is_what_was_checked() {
+        // As sqlparser writes them, all but the last have a function as a table; the last is another text.
+        for text in [
+            "SELECT N'x'' AS a, b FROM read_csv(''t'') --'",
+            "SELECT R'x'' AS a, b FROM read_csv(''t'') --'",
+            "SELECT X'41'' AS a, b FROM read_csv(''t'') --'",
+            r"SELECT '\'' AS a, b FROM read_csv($$t$$) --'",
+            "SELECT 'two '''' quotes'",
+        ] {
+            assert_eq!(Statement::parse(text).map(|statement| statement.text), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn columns_without_names_get_them() {
+        for (text, named) in [
+            ("SELECT 'it''s'", r#"SELECT 'it''s' AS "'it''s'""#),
+            ("select count(*), \"a b\" FROM t;", r#"SELECT count(*) AS "count(*)", "a b" FROM t"#),
+            (r#"SELECT sum("a b") FROM t"#, r#"SELECT sum("a b") AS "sum(""a b"")" FROM t"#),
+        ] {
+            assert_eq!(Statement::parse(text).map(|statement| statement.text), Ok(named.to_owned()));
         }
     }
 }

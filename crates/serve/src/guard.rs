@@ -48,7 +48,7 @@ fn checked(catalog: &Catalog, request: &Request, is_api: bool) -> Result<(), Api
         return Err(ApiError::new(
             StatusCode::FORBIDDEN,
             "host",
-            "this server answers to localhost, 127.0.0.1 and [::1] alone",
+            "this server answers to localhost and the addresses of loopback alone",
         ));
     }
     match catalog.token() {
@@ -78,7 +78,8 @@ fn is_local_host(headers: &HeaderMap, uri: &Uri) -> bool {
         },
         None => host.split_once(':').unwrap_or((&host, "")),
     };
-    let is_known = ["localhost", "127.0.0.1", "::1"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let is_known = name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     is_known && port.bytes().all(|byte| byte.is_ascii_digit())
 }
 
@@ -165,7 +166,9 @@ mod tests {
             headers.insert(header::HOST, host.parse().expect("a header"));
             is_local_host(&headers, &Uri::from_static("/"))
         };
-        for host in ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]", "[::1]:80", "LOCALHOST"] {
+        for host in
+            ["localhost", "localhost:8080", "127.0.0.1:1", "[::1]", "[::1]:80", "LOCALHOST", "127.0.0.2:80"]
+        {
             assert!(of(host), "{host}");
         }
         for host in [

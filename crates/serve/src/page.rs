@@ -11,8 +11,9 @@ use bytes::Bytes;
 use crate::catalog::Catalog;
 use crate::error::ApiError;
 
+// The compiler shows the line of the macro when the folder is not there.
 #[cfg(feature = "page")]
-static DIST: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/web/dist");
+static DIST: include_dir::Dir<'_> = include_dir::include_dir!("$CARGO_MANIFEST_DIR/web/dist"); // by scripts/web.sh
 
 /// In place of the page.
 #[cfg(not(feature = "page"))]

@@ -60,7 +60,6 @@ fn value_of(input: &Input, key: &str) -> Result<String> {
     }
 }
 
-/// The format of the source, in words.
 fn schema_of(found: &Description) -> Schema {
     found.contents.streams.first().map(|stream| stream.schema.clone()).unwrap_or_default()
 }

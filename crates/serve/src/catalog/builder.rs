@@ -73,8 +73,8 @@ impl CatalogBuilder {
         self
     }
 
-    /// Refuses requests whose `Host` is not `localhost`, `127.0.0.1` or `[::1]`: a page elsewhere cannot reach a server
-    /// on loopback by a name of its own. Off by default: a server behind a proxy has another name. `floe serve` turns
+    /// Refuses requests whose `Host` is neither `localhost` nor an address of loopback: a page elsewhere cannot reach a
+    /// server on loopback by a name of its own. Off by default: a server behind a proxy has another name. `floe serve` turns
     /// it on when it is bound to loopback.
     ///
     /// ```

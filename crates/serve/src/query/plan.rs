@@ -39,6 +39,8 @@ fn of_sql(catalog: &Catalog, sql: &str, query: &Arc<Query>) -> Result<LazyFrame>
     check_operators(sql, catalog.limits().sql_operators)?;
     let statement = Statement::parse(sql)?;
     let mut context = SQLContext::new();
+    // Folders are read once, whatever the number of tables.
+    let known = catalog.tables();
     for table in statement.tables() {
         // A dot that is not quoted parts a schema from a table: this catalog has no schemas.
         if table.parts != 1 {
@@ -46,7 +48,9 @@ fn of_sql(catalog: &Catalog, sql: &str, query: &Arc<Query>) -> Result<LazyFrame>
             let message = format!("{}; names with a dot in them are quoted", error.message);
             return Err(ApiError { message, ..error });
         }
-        context.register(&table.name, interruptible(catalog.frame(&table.name)?, query));
+        let found = known.iter().find(|known| known.name == table.name);
+        let found = found.ok_or_else(|| ApiError::no_table(&table.name))?;
+        context.register(&table.name, interruptible(catalog.frame_of(found)?.0, query));
     }
     Ok(context.execute(statement.text())?)
 }

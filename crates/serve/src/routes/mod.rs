@@ -70,9 +70,10 @@ async fn computed<T: Send + 'static>(
     let Some(mut ticket) = catalog.slots().enter() else {
         return Err(ApiError::busy("too many queries wait already: ask again later"));
     };
+    let own = catalog.clone();
     apart(move || {
         ticket.acquire(|| true);
-        work()
+        work().map_err(|error| own.without_paths(error))
     })
     .await
 }

@@ -89,6 +89,10 @@ fn sql_that_is_more_than_a_query_of_the_tables() {
             format!("SELECT * FROM (t JOIN {call} ON true)"),
             format!("SELECT count(*) FROM t GROUP BY (SELECT 1 FROM {call})"),
             format!("SELECT * FROM t LIMIT (SELECT 1 FROM {call})"),
+            // Inside of a literal, whose end is elsewhere if somebody forgets to escape it.
+            format!("SELECT N'x'' AS a, password FROM {} --'", call.replace('\'', "''")),
+            format!("SELECT R'x'' AS a, password FROM {} --'", call.replace('\'', "''")),
+            format!("SELECT X'41'' AS a, password FROM {} --'", call.replace('\'', "''")),
         ]);
     }
     for path in [
