@@ -1,8 +1,7 @@
 //! Every example of the root package runs and holds what it asserts.
 //!
-//! `cargo test --workspace` has built them already, and then they are just run. After
-//! `cargo test -p floe-tests`, which builds no examples, they are built here: with the same profile,
-//! features and target folder, so that nothing else is.
+//! `cargo test --workspace` has built them already, and then they are just run. `floe_tests::examples` builds them where it
+//! has not.
 
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -44,14 +43,9 @@ fn the_example_of_s3_runs_against_a_server() {
 fn built() -> &'static (Vec<String>, PathBuf) {
     static BUILT: OnceLock<(Vec<String>, PathBuf)> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let names = example_names(&root.join("examples"));
+        let names = example_names(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples"));
         assert!(names.iter().any(|name| name == "quickstart"), "no quickstart among {names:?}");
-        let profile_folder = profile_folder();
-        let folder = profile_folder.join("examples");
-        if !names.iter().all(|name| is_fresh(&folder.join(name))) {
-            build_examples(&root, &profile_folder);
-        }
+        let folder = floe_tests::examples::built(&names);
         (names, folder)
     })
 }
@@ -64,41 +58,6 @@ fn example_names(folder: &Path) -> Vec<String> {
         sources.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect();
     names.sort();
     names
-}
-
-/// `<target>/debug`, say: this test runs as `<target>/debug/deps/examples-<hash>`.
-fn profile_folder() -> PathBuf {
-    let this = std::env::current_exe().expect("the path of this test");
-    this.ancestors().nth(2).expect("a target folder").to_path_buf()
-}
-
-/// Whether a binary is newer than all its sources, which cargo lists in the `.d` file beside it.
-fn is_fresh(binary: &Path) -> bool {
-    let modified = |path: &Path| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    let (Some(built), Ok(list)) = (modified(binary), std::fs::read_to_string(binary.with_extension("d")))
-    else {
-        return false;
-    };
-    let Some((_, sources)) = list.split_once(": ") else { return false };
-    // A space within a path is escaped.
-    let sources = sources.replace("\\ ", "\0");
-    let mut sources = sources.split_whitespace().map(|source| PathBuf::from(source.replace('\0', " ")));
-    sources.all(|source| modified(&source).is_some_and(|modified| modified <= built))
-}
-
-fn build_examples(root: &Path, profile_folder: &Path) {
-    let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(name) => name,
-    };
-    let target = profile_folder.parent().expect("a target folder");
-    let status = Command::new(env!("CARGO"))
-        .current_dir(root)
-        .args(["build", "--quiet", "-p", "floe", "-p", "floe-tests", "--examples"])
-        .args(["--profile", profile, "--target-dir"])
-        .arg(target)
-        .status();
-    assert!(status.expect("cargo runs").success(), "the examples do not build");
 }
 
 /// Runs an example; the text that it prints.

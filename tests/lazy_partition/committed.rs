@@ -131,7 +131,9 @@ fn many_processes_add_to_one_folder_and_are_killed_at_it() {
     // The odd ones write until they are killed, one after another.
     for (i, number) in [1usize, 3, 5].into_iter().enumerate() {
         let until = Duration::from_millis(1_300 + 411 * i as u64);
-        while begun.elapsed() < until || sets(folder.path(), committed()).len() < 3 + i {
+        // However slow a look is, there are some beside each writer.
+        while begun.elapsed() < until || looks < 2 * (i + 1) || sets(folder.path(), committed()).len() < 3 + i
+        {
             for (number, rows) in sets(folder.path(), committed()) {
                 assert_eq!(rows, whole(), "of set {number}");
             }

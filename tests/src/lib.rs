@@ -3,6 +3,7 @@
 pub mod arbitrary;
 pub mod config;
 pub mod equal;
+pub mod examples;
 pub mod frames;
 pub mod golden;
 pub mod hostile;

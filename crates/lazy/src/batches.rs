@@ -13,9 +13,6 @@ use crate::batch_sizing::BatchSizing;
 use crate::query;
 use crate::size;
 
-/// Bytes of a query's stack, of which the system gives those that are used.
-const STACK: usize = 64 << 20;
-
 /// The frames of a query, as it makes them; made by
 /// [`collect_ipc_batches`](crate::LazyIpcExt::collect_ipc_batches).
 ///
@@ -39,7 +36,7 @@ pub struct IpcBatches {
 }
 
 /// The stack of a query's thread: Polars plans by recursion, as deep as expressions are. Only pages that are used are memory.
-const PLANNING_STACK: usize = 32 << 20;
+const STACK: usize = 32 << 20;
 
 struct Running {
     frames: Receiver<DataFrame>,
@@ -60,9 +57,7 @@ impl IpcBatches {
         let sizing = BatchSizing::for_batches(rows, &schema);
         let query = thread::Builder::new()
             .name("floe-query".into())
-            // Plans may be deep, and are walked here.
             .stack_size(STACK)
-            .stack_size(PLANNING_STACK)
             .spawn(move || query::run(lf, true, sizing, deliver))?;
         Ok(Self { schema, running: Some(Running { frames, query }), panicked: false })
     }

@@ -86,21 +86,22 @@ pub(crate) fn files(folder: &Path) -> PolarsResult<Vec<PlRefPath>> {
 /// The objects below a URL that markers name.
 #[cfg(feature = "cloud")]
 pub(crate) fn objects(url: &PlRefPath, cloud: &crate::cloud::Cloud) -> PolarsResult<Vec<PlRefPath>> {
-    use floe_object_store::{list, read_object};
+    use floe_object_store::{list, read_objects};
 
     use crate::cloud::{below, object};
 
     let at = object(url, cloud)?;
     let failed = |error: io::Error| io_error(error, Path::new(url.as_str()));
-    let mut found = Vec::new();
-    for key in list(at.store.clone(), at.path.clone()).map_err(failed)? {
+    let mut keys = list(at.store.clone(), at.path.clone()).map_err(failed)?;
+    keys.retain(|key| {
         let below_it: Vec<_> = key.prefix_match(&at.path).into_iter().flatten().collect();
-        let [name] = below_it.as_slice() else { continue };
-        if !is_marker(name.as_ref()) {
-            continue;
-        }
-        let text = read_object(at.store.clone(), key).and_then(|bytes| parse(&bytes)).map_err(failed)?;
-        for file in text {
+        matches!(below_it.as_slice(), [name] if is_marker(name.as_ref()))
+    });
+    let texts = read_objects(&at.store, keys.clone()).map_err(failed)?;
+    let mut found = Vec::new();
+    for (key, text) in keys.iter().zip(texts) {
+        let marker = below(url, key.filename().unwrap_or_default());
+        for file in parse(&text).map_err(|error| io_error(error, &marker))? {
             found.push(PlRefPath::try_from_path(&below(url, &file))?);
         }
     }

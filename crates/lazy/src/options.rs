@@ -307,6 +307,9 @@ impl IpcSinkOptions {
     /// name. So they see all files of a call or none, also while other processes write, and after one that was killed.
     /// Defaults to false. Other sinks write one file, which appears as a whole anyway.
     ///
+    /// All files are called `part-<id>-0.arrow`, as those of [`ExistingFiles::Add`] are. A call that replaces files removes
+    /// earlier markers when the new files are in place, and then writes its own: for a moment there is none.
+    ///
     /// ```
     /// use floe_lazy::{ExistingFiles, IpcSinkOptions};
     ///
@@ -364,10 +367,10 @@ impl IpcSinkOptions {
     /// The same for a folder on this machine, which is empty: files get names as there would be others, if there are.
     pub(crate) fn for_local_files(mut self) -> Self {
         self.cloud = None;
+        // Files that a marker names have an id in their own names.
+        let has_ids = self.existing == ExistingFiles::Add || self.commit_marker;
+        self.existing = if has_ids { ExistingFiles::Add } else { ExistingFiles::Error };
         self.commit_marker = false;
-        if self.existing == ExistingFiles::Replace {
-            self.existing = ExistingFiles::Error;
-        }
         self
     }
 }

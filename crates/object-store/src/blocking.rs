@@ -202,13 +202,18 @@ pub fn list(
     Ok(found)
 }
 
-/// All bytes of a small object.
+/// All bytes of small objects, of which some are asked for at a time.
 ///
 /// # Errors
-/// When there is none, or the store fails.
+/// When one is not there, or the store fails.
 #[doc(hidden)]
-pub fn read(store: Arc<dyn ObjectStore>, path: object_store::path::Path) -> io::Result<Bytes> {
-    wait(async move { store.get(&path).await?.bytes().await })?.map_err(store_error)
+pub fn read(store: &Arc<dyn ObjectStore>, paths: Vec<object_store::path::Path>) -> io::Result<Vec<Bytes>> {
+    let mut gets: Vec<BoxFuture<'static, object_store::Result<Bytes>>> = Vec::with_capacity(paths.len());
+    for path in paths {
+        let store = Arc::clone(store);
+        gets.push(Box::pin(async move { store.get(&path).await?.bytes().await }));
+    }
+    wait(stream::iter(gets).buffered(REQUESTS).try_collect::<Vec<Bytes>>())?.map_err(store_error)
 }
 
 /// Removes objects. One that is not there any more is none to remove.

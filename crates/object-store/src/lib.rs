@@ -59,7 +59,7 @@ mod reader;
 mod remote;
 mod writer;
 
-pub use blocking::{BlockingObjectFile, delete, list, open_index, open_indexes, read as read_object, wait};
+pub use blocking::{BlockingObjectFile, delete, list, open_index, open_indexes, read as read_objects, wait};
 pub use columns::ObjectColumns;
 pub use file::ObjectFile;
 pub use floe_frame::IpcIndexOptions;

@@ -9,8 +9,9 @@ use crate::describe::Description;
 use crate::fault::MessageId;
 use crate::text;
 
-/// Width of the longest message, and height of a line.
+/// Width of the longest message.
 const WIDTH: f64 = 1000.0;
+/// Width of the labels in front of the lines.
 const LEFT: f64 = 130.0;
 
 struct Segment {

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use floe::lazy::{ExistingFiles, IpcMetadata, IpcSinkOptions, LazyFrame, LazyIpcExt, PartitionBy, col};
+use floe::lazy::{
+    ExistingFiles, IpcMetadata, IpcSinkOptions, LazyFrame, LazyInterrupt, LazyIpcExt, PartitionBy, col,
+};
 use floe::prelude::*;
 use floe_tools::Contents;
 use polars_core::prelude::*;
-use polars_lazy::frame::AllowedOptimizations;
 
 use super::convert::{Compat, Options, Why};
 use super::convert_rows::{self, Target};
@@ -128,9 +129,8 @@ fn partition(
 /// The query with an error where a signal has come: the sink takes back the folders that it has made.
 fn interruptible(lf: LazyFrame) -> LazyFrame {
     signals::be_gentle();
-    let check = |frame: DataFrame| {
+    lf.interruptible(|| {
         polars_ensure!(signals::came().is_none(), ComputeError: "interrupted");
-        Ok(frame)
-    };
-    lf.map(check, AllowedOptimizations::STREAMING, None, Some("signals"))
+        Ok(())
+    })
 }

@@ -1,64 +1,16 @@
 //! The examples: the server is started, and the client run against it.
-//!
-//! `cargo test --workspace` has built them already. If it has not, they are built here, with the features of the whole
-//! workspace, so that nothing else is.
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::Once;
-
-/// `<target>/debug`, say: this test runs as `<target>/debug/deps/flight-<hash>`.
-fn profile_folder() -> PathBuf {
-    let this = std::env::current_exe().expect("the path of this test");
-    this.ancestors().nth(2).expect("a target folder").to_path_buf()
-}
-
-fn modified(path: &Path) -> Option<std::time::SystemTime> {
-    path.metadata().and_then(|metadata| metadata.modified()).ok()
-}
+use std::sync::OnceLock;
 
 const EXAMPLES: [&str; 3] = ["flight_server", "flight_client", "flight_copy"];
 
-/// The binary of an example, which is at least as new as its source.
+/// The binary of an example.
 fn example(name: &str) -> PathBuf {
-    static BUILT: Once = Once::new();
-    BUILT.call_once(build);
-    profile_folder().join("examples").join(name)
-}
-
-fn build() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = profile_folder().join("examples");
-    let source = |name: &str| modified(&root.join("examples").join(format!("{name}.rs")));
-    if EXAMPLES.iter().all(|name| modified(&folder.join(name)) >= source(name)) {
-        return;
-    }
-    let profile = profile_folder();
-    let target = profile.parent().expect("a target folder");
-    let profile = match profile.file_name().and_then(|name| name.to_str()) {
-        Some("debug") | None => "dev",
-        Some(name) => name,
-    };
-    let mut cargo = Command::new(env!("CARGO"));
-    // Build scripts look at the variables that cargo sets for this test. With them much would be compiled anew.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "OUT_DIR"]
-            .iter()
-            .any(|prefix| text.starts_with(prefix))
-        {
-            cargo.env_remove(&name);
-        }
-    }
-    let status = cargo
-        .current_dir(root)
-        .args(["build", "--quiet", "--workspace"])
-        .args(EXAMPLES.iter().flat_map(|name| ["--example", name]))
-        .args(["--profile", profile, "--target-dir"])
-        .arg(target)
-        .status();
-    assert!(status.expect("cargo runs").success(), "the examples do not build");
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| floe_tests::examples::built(&EXAMPLES)).join(name)
 }
 
 /// A server that ends with the test.

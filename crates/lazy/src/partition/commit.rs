@@ -5,6 +5,7 @@
 //!       |           |
 //!   k=1/part-0  k=2/part-0       each by a link or a rename: old or new at any moment, never neither;
 //!                                what is overwritten keeps a hidden link
+//!   .committed-old.json          earlier markers are hidden, then the new one appears, if there is to be one
 //!   k=3/part-0 -> .id-2.part     outdated files are hidden
 //!   .id-2.part -> removed        only when all of that has been done
 //! ```
@@ -27,6 +28,15 @@ use crate::error::io_error;
 pub(super) struct Staged {
     pub(super) hidden: PathBuf,
     pub(super) target: PathBuf,
+}
+
+/// The [markers](crate::committed) in the folder. Between the old and the new there is none, rather than both.
+#[derive(Debug, Default)]
+pub(super) struct Markers {
+    /// Those that are to go.
+    pub(super) old: Vec<PathBuf>,
+    /// That of the new files.
+    pub(super) new: Option<Staged>,
 }
 
 /// A step that has been done, and can be taken back.
@@ -61,16 +71,31 @@ impl<'a, D: Disk> Commit<'a, D> {
     /// # Errors
     /// When a step fails. The steps before it have been taken back; if that failed too, the error says which files are
     /// new.
-    pub(super) fn run(mut self, files: &[Staged], outdated: &[PathBuf]) -> PolarsResult<Vec<PathBuf>> {
-        let placed = files.iter().try_for_each(|file| self.place(file));
-        let hidden = placed.and_then(|()| outdated.iter().try_for_each(|path| self.hide(path)));
-        match hidden {
+    pub(super) fn run(
+        mut self,
+        files: &[Staged],
+        markers: &Markers,
+        outdated: &[PathBuf],
+    ) -> PolarsResult<Vec<PathBuf>> {
+        match self.steps(files, markers, outdated) {
             Ok(()) => Ok(self.done.into_iter().filter_map(Done::into_hidden).collect()),
             Err((error, path)) => {
                 let kept = self.take_back();
                 Err(io_error(error, &path).wrap_msg(|msg| format!("{msg}; {}", state(&kept))))
             },
         }
+    }
+
+    fn steps(
+        &mut self,
+        files: &[Staged],
+        markers: &Markers,
+        outdated: &[PathBuf],
+    ) -> Result<(), (io::Error, PathBuf)> {
+        files.iter().try_for_each(|file| self.place(file))?;
+        markers.old.iter().try_for_each(|path| self.hide(path))?;
+        markers.new.iter().try_for_each(|marker| self.place(marker))?;
+        outdated.iter().try_for_each(|path| self.hide(path))
     }
 
     fn place(&mut self, file: &Staged) -> Result<(), (io::Error, PathBuf)> {
@@ -230,10 +255,10 @@ mod tests {
     /// Commits on a disk where that step fails, and says whether it did.
     fn attempt(steps: usize, dies: bool, links: bool, check: impl Fn(&Path, Option<PolarsError>)) -> bool {
         let folder = tempfile::tempdir().expect("a folder");
-        let names = Names::new(ExistingFiles::Replace);
+        let names = Names::new(ExistingFiles::Replace, false);
         let (staged, outdated) = set_up(folder.path(), &names);
         let disk = Fails { steps: Cell::new(steps), dies, links };
-        let result = Commit::new(&disk, &names, true).run(&staged, &outdated);
+        let result = Commit::new(&disk, &names, true).run(&staged, &Markers::default(), &outdated);
         let failed = result.is_err();
         if let Ok(hidden) = &result {
             for name in FILES {
@@ -296,14 +321,46 @@ mod tests {
         }
     }
 
+    /// Whatever a marker names is there, and of the old marker and the new one there is never more than one.
+    #[test]
+    fn a_killed_process_leaves_one_marker_or_none() {
+        let mut seen = [false; 3];
+        for steps in 0..40 {
+            let folder = tempfile::tempdir().expect("a folder");
+            let names = Names::new(ExistingFiles::Replace, true);
+            let path = |name: &str| folder.path().join(name);
+            let staged = ["new-0", "new-1", "new"].map(|name| {
+                let staged = Staged { hidden: names.hidden(folder.path()), target: path(name) };
+                fs::write(&staged.hidden, "new").expect("a file");
+                staged
+            });
+            for name in ["old-0", "old-1", "old"] {
+                fs::write(path(name), "old").expect("a file");
+            }
+            let [one, two, marker] = staged;
+            let markers = Markers { old: vec![path("old")], new: Some(marker) };
+            let disk = Fails { steps: Cell::new(steps), dies: true, links: true };
+            let outdated = [path("old-0"), path("old-1")];
+            let result = Commit::new(&disk, &names, true).run(&[one, two], &markers, &outdated);
+            let (old, new) = (path("old").exists(), path("new").exists());
+            assert!(!(old && new), "after {steps} steps");
+            assert!(!old || outdated.iter().all(|path| path.exists()), "after {steps} steps");
+            assert!(!new || (path("new-0").exists() && path("new-1").exists()), "after {steps} steps");
+            assert!(result.is_err() || new);
+            seen[usize::from(old) + 2 * usize::from(new)] = true;
+        }
+        assert_eq!(seen, [true; 3]);
+    }
+
     #[test]
     fn nothing_is_overwritten_that_may_not_be() {
         for links in [true, false] {
             let folder = tempfile::tempdir().expect("a folder");
-            let names = Names::new(ExistingFiles::Add);
+            let names = Names::new(ExistingFiles::Add, false);
             let (staged, _) = set_up(folder.path(), &names);
             let disk = Fails { steps: Cell::new(usize::MAX), dies: false, links };
-            let error = Commit::new(&disk, &names, false).run(&staged, &[]).expect_err("b is there");
+            let commit = Commit::new(&disk, &names, false);
+            let error = commit.run(&staged, &Markers::default(), &[]).expect_err("b is there");
             assert!(
                 matches!(&error, PolarsError::IO { error, .. } if error.kind() == io::ErrorKind::AlreadyExists)
             );

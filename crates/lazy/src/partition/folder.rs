@@ -10,7 +10,7 @@ use std::thread;
 use floe_frame::AtomicFile;
 use polars_core::prelude::*;
 
-use super::commit::{Commit, Staged};
+use super::commit::{Commit, Markers, Staged};
 use super::disk::System;
 use super::existing;
 use super::existing_files::ExistingFiles;
@@ -49,7 +49,7 @@ impl Folder {
         if existing == ExistingFiles::Error {
             existing::check_empty(base)?;
         }
-        let (base, names) = (base.to_path_buf(), Names::new(existing));
+        let (base, names) = (base.to_path_buf(), Names::new(existing, commit_marker));
         let mut folder = Self { base, existing, commit_marker, names, made: Vec::new(), staged: Vec::new() };
         folder.make(&folder.base.clone())?;
         Ok(folder)
@@ -100,17 +100,14 @@ impl Folder {
             complete.push((file, hidden));
         }
         in_parallel(complete, |(file, path)| file.commit().map_err(|error| io_error(error, &path)))?;
-        if self.commit_marker {
-            // The last of them: files appear in this order.
-            let marker = self.stage_marker(&summaries).map_err(|error| io_error(error, &self.base))?;
-            staged.push(marker);
-        }
+        let markers = self.markers(&summaries).map_err(|error| io_error(error, &self.base))?;
         let outdated = self.prepare(&mut staged, &private)?;
         let replace = self.existing == ExistingFiles::Replace;
-        let hidden = Commit::new(&System, &self.names, replace).run(&staged, &outdated)?;
+        let hidden = Commit::new(&System, &self.names, replace).run(&staged, &markers, &outdated)?;
         // From here on nothing is taken back.
         let made = std::mem::take(&mut self.made);
-        let changed = staged.iter().map(|file| &file.target).chain(&outdated).chain(&made);
+        let new = staged.iter().chain(&markers.new).map(|file| &file.target);
+        let changed = new.chain(&markers.old).chain(&outdated).chain(&made);
         let changed: BTreeSet<PathBuf> =
             changed.filter_map(|path| path.parent()).map(Path::to_path_buf).collect();
         let all_new = |error: PolarsError| error.wrap_msg(|msg| format!("{msg}; all new files are in place"));
@@ -123,6 +120,17 @@ impl Folder {
         }
         existing::remove_empty_folders(&self.base, &outdated);
         Ok(summaries)
+    }
+
+    /// The markers that are to go, and the new one, if there is to be one.
+    fn markers(&mut self, files: &[PartitionSummary]) -> io::Result<Markers> {
+        let old = match self.existing {
+            ExistingFiles::Add => Vec::new(),
+            // They name files that are to go, or that have gone.
+            ExistingFiles::Error | ExistingFiles::Replace => committed::markers(&self.base)?,
+        };
+        let new = self.commit_marker.then(|| self.stage_marker(files)).transpose()?;
+        Ok(Markers { old, new })
     }
 
     /// Writes the marker, under a hidden name.
@@ -149,14 +157,10 @@ impl Folder {
                 io_error(error, &wanted).wrap_msg(|msg| format!("{msg}; all files are as they were before"))
             })?;
         }
-        if self.existing == ExistingFiles::Add {
+        if self.existing != ExistingFiles::Replace {
             return Ok(Vec::new());
         }
-        // Markers name files that are to go, or that have gone.
-        let mut outdated = committed::markers(&self.base).map_err(|error| io_error(error, &self.base))?;
-        if self.existing == ExistingFiles::Replace {
-            outdated.extend(existing::outdated(&self.base)?);
-        }
+        let mut outdated = existing::outdated(&self.base)?;
         let targets: BTreeSet<PathBuf> = staged.iter().map(|file| real(&file.target)).collect();
         outdated.retain(|path| !targets.contains(&real(path)));
         Ok(outdated)

@@ -20,10 +20,11 @@ pub(super) struct Names {
 }
 
 impl Names {
-    pub(super) fn new(existing: ExistingFiles) -> Self {
+    /// With a marker all files have the id in their names: a marker that is there already must not name new files.
+    pub(super) fn new(existing: ExistingFiles, commit_marker: bool) -> Self {
         let in_part = match existing {
             ExistingFiles::Add => true,
-            ExistingFiles::Error | ExistingFiles::Replace => false,
+            ExistingFiles::Error | ExistingFiles::Replace => commit_marker,
         };
         Self { id: unique(now()), in_part, count: AtomicU64::new(0) }
     }
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn only_old_leftovers_are_abandoned() {
         let name = |path: PathBuf| path.to_str().expect("UTF-8").to_owned();
-        let mut names = Names::new(ExistingFiles::Error);
+        let mut names = Names::new(ExistingFiles::Error, false);
         assert!(!is_abandoned(&name(names.hidden(Path::new("")))));
         names.id = unique(now() - ABANDONED * 2);
         assert!(is_abandoned(&name(names.hidden(Path::new("")))));
@@ -99,9 +100,11 @@ mod tests {
 
     #[test]
     fn parts_are_numbered() {
-        assert_eq!(Names::new(ExistingFiles::Replace).part(3, 2), "part-03.arrow");
-        let (one, other) = (Names::new(ExistingFiles::Add), Names::new(ExistingFiles::Add));
-        assert_ne!(one.part(0, 1), other.part(0, 1));
-        assert!(one.part(0, 1).ends_with("-0.arrow"));
+        assert_eq!(Names::new(ExistingFiles::Replace, false).part(3, 2), "part-03.arrow");
+        for (existing, commit_marker) in [(ExistingFiles::Add, false), (ExistingFiles::Replace, true)] {
+            let [one, other] = [(); 2].map(|()| Names::new(existing, commit_marker));
+            assert_ne!(one.part(0, 1), other.part(0, 1));
+            assert!(one.part(0, 1).ends_with("-0.arrow"));
+        }
     }
 }

@@ -47,10 +47,14 @@ pub(super) fn sink(
     let before = folder.check(existing)?;
     folder.upload(parts.iter().map(|part| part.path.as_path()).zip(&keys).collect(), &before)?;
     if existing != ExistingFiles::Add {
-        folder.remove_outdated(&before, &keys)?;
+        // Between the old markers and the new one there is none, rather than both.
+        folder.remove(before.iter().filter(|path| folder.is_marker(path)))?;
     }
     if commit_marker {
         folder.mark(local.path(), &keys)?;
+    }
+    if existing == ExistingFiles::Replace {
+        folder.remove_outdated(&before, &keys)?;
     }
     for (part, (relative, _)) in parts.iter_mut().zip(&keys) {
         part.path = below(base, relative);
@@ -68,11 +72,9 @@ impl Stored {
     /// The objects that are there already; an error if none may be.
     fn check(&self, existing: ExistingFiles) -> PolarsResult<Vec<ObjectPath>> {
         let found = list(self.at.store.clone(), self.at.path.clone()).map_err(|error| self.failed(error))?;
+        // Markers of files that are there belong to them.
         let is_hidden = |path: &ObjectPath| {
-            let relative = self.relative(path);
-            // Markers of files that are there belong to them.
-            let is_marker = matches!(&*relative, [name] if committed::is_marker(name));
-            relative.iter().any(|part| part.starts_with('.')) && !is_marker
+            self.relative(path).iter().any(|part| part.starts_with('.')) && !self.is_marker(path)
         };
         let found: Vec<ObjectPath> = found.into_iter().filter(|path| !is_hidden(path)).collect();
         let is_file =
@@ -84,6 +86,11 @@ impl Stored {
             },
             _ => Ok(found),
         }
+    }
+
+    /// Whether an object is a marker of this folder.
+    fn is_marker(&self, path: &ObjectPath) -> bool {
+        matches!(&*self.relative(path), [name] if committed::is_marker(name))
     }
 
     fn failed(&self, error: io::Error) -> PolarsError {
@@ -144,7 +151,7 @@ impl Stored {
         let files: Vec<String> = keys.iter().map(|(relative, _)| relative.clone()).collect();
         let marker = local.join("marker");
         std::fs::write(&marker, committed::text(&files)).map_err(|error| io_error(error, &marker))?;
-        let (relative, path) = self.key(committed::name(Names::new(ExistingFiles::Add).id()))?;
+        let (relative, path) = self.key(committed::name(Names::new(ExistingFiles::Add, true).id()))?;
         upload(&marker, Object { store: self.at.store.clone(), path }).map_err(|error| {
             at_path(error, &below(&self.base, &relative))
                 .wrap_msg(|msg| format!("{msg}; all new objects are in place, and no marker names them"))
@@ -157,12 +164,13 @@ impl Stored {
         let is_outdated = |path: &&ObjectPath| {
             let relative = self.relative(path);
             let Some((name, folders)) = relative.split_last() else { return false };
-            if folders.is_empty() && committed::is_marker(name) {
-                return true;
-            }
             !new.contains(path) && existing::is_replaced(Path::new(name), folders.iter().map(OsStr::new))
         };
-        let outdated = before.iter().filter(is_outdated).cloned().collect();
+        self.remove(before.iter().filter(is_outdated))
+    }
+
+    fn remove<'a>(&self, outdated: impl Iterator<Item = &'a ObjectPath>) -> PolarsResult<()> {
+        let outdated = outdated.cloned().collect();
         let removed = delete(self.at.store.clone(), outdated).map_err(|error| self.failed(error));
         removed.map_err(|error| error.wrap_msg(|msg| format!("{msg}; all new objects are in place")))
     }

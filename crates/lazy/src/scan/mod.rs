@@ -68,7 +68,6 @@ pub use source::IpcScanSource;
 use self::layout::Layout;
 use self::scan::Scan;
 use self::source::{Expansion, Sources};
-use crate::hive::types::SCHEMA_KEY;
 
 /// Scans Arrow IPC files and streams alike, each source by its own format: a path, a glob, a folder, a list of paths,
 /// or bytes in memory. As [`scan_ipc_stream`] and [`scan_ipc_file`], for sources of which one does not know, or which
@@ -200,17 +199,31 @@ pub fn scan_ipc_metadata(
     source: impl Into<IpcScanSource>,
     options: IpcScanOptions,
 ) -> PolarsResult<IpcMetadata> {
-    let IpcScanOptions { glob, committed_only, index_cache, limits, types, read_counter, cloud, .. } =
-        options;
-    let stores = cache::Stores { cloud, trusted_statistics: false };
-    let mut cloud = stores.cloud.clone();
+    let IpcScanOptions {
+        glob,
+        committed_only,
+        index_cache,
+        limits,
+        types,
+        read_counter,
+        mut cloud,
+        trusted_statistics,
+        // Options about rows and columns: they do not change the metadata of a source.
+        n_rows: _,
+        row_index: _,
+        columns: _,
+        predicate: _,
+        include_file_paths: _,
+        hive: _,
+        hive_schema: _,
+        evolution: _,
+    } = options;
     let sources = Sources::find(source.into(), Expansion { glob, mixed: true, committed_only }, &mut cloud)?;
+    let stores = cache::Stores { cloud, trusted_statistics };
     let first = sources.first();
     let indexes = cache::open_all(&first, (limits, types), index_cache, read_counter.as_deref(), &stores)?;
     let Some(index) = indexes.first() else { return Ok(IpcMetadata::default()) };
-    let mut schema = index.custom_metadata();
-    // The types of keys, which are in the names of folders.
-    schema.remove(SCHEMA_KEY);
+    let schema = index.custom_metadata();
     let names = index.column_names().enumerate();
     let fields = names.map(|(i, name)| (name.clone(), index.custom_field_metadata(i)));
     Ok(IpcMetadata { schema, fields: fields.filter(|(_, metadata)| !metadata.is_empty()).collect() })
