@@ -153,6 +153,13 @@ fn rows_are_appended_to_what_engines_query() {
     IpcWriter::new(std::fs::File::create(&path).unwrap()).with_interop(true).finish(&mut df.clone()).unwrap();
     IpcWriter::append(&path).unwrap().with_interop(true).finish(&mut df.clone()).unwrap();
     check(std::fs::read(&path).unwrap(), &plain.vstack(&plain).unwrap());
+    // A file of views stays one.
+    IpcWriter::new(std::fs::File::create(&path).unwrap()).finish(&mut plain.clone()).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let writer = IpcWriter::append(&path).unwrap().with_interop(true);
+    let error = writer.batched(plain.schema()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("views"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
 #[test]
