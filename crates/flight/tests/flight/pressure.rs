@@ -161,7 +161,7 @@ fn a_query_does_not_run_ahead_and_stops_when_the_client_goes() {
 #[test]
 fn an_aggregation_stops_when_the_client_goes() {
     run(async {
-        let counting = Counting { pause: Duration::from_millis(10), ..Counting::default() };
+        let counting = Counting { pause: Duration::from_millis(20), ..Counting::default() };
         let client = client_of(SqlService::new().register("parts", counting.query())).await;
         let info = client.info(statement("SELECT max(n) AS most FROM parts")).await.expect("a plan");
         let ticket = info.endpoint[0].ticket.clone().expect("a ticket");
