@@ -3,6 +3,7 @@
 use floe::lazy::*;
 use floe::prelude::*;
 use floe_tests::equal::assert_frames_equal;
+use polars_core::datatypes::extension::get_extension_type_or_generic;
 use polars_core::prelude::*;
 use polars_lazy::prelude::*;
 
@@ -146,6 +147,26 @@ fn what_no_engine_reads_is_refused_before_the_first_byte() {
 }
 
 #[test]
+fn what_polars_cannot_cast_is_refused_before_the_first_byte() {
+    let kind = |storage: DataType| {
+        let kind = get_extension_type_or_generic("floe.kind", &storage, None);
+        DataType::Extension(kind, Box::new(storage))
+    };
+    let fields = [
+        Field::new("kind".into(), kind(categorical())),
+        Field::new("kinds".into(), DataType::List(Box::new(kind(frozen())))),
+        Field::new("text".into(), kind(DataType::String)),
+        Field::new("plain".into(), categorical()),
+    ];
+    let mut out = Vec::new();
+    let writer = IpcWriter::new(&mut out).with_interop(true);
+    let error = writer.batched(&Schema::from_iter(fields)).map(drop).unwrap_err().to_string();
+    assert!(error.contains("\"kind\"") && error.contains("\"kinds\""), "{error}");
+    assert!(!error.contains("\"text\"") && !error.contains("\"plain\""), "{error}");
+    assert_eq!(out, b"");
+}
+
+#[test]
 fn rows_are_appended_to_what_engines_query() {
     let (df, plain) = frame();
     let folder = tempfile::tempdir().unwrap();
@@ -153,6 +174,13 @@ fn rows_are_appended_to_what_engines_query() {
     IpcWriter::new(std::fs::File::create(&path).unwrap()).with_interop(true).finish(&mut df.clone()).unwrap();
     IpcWriter::append(&path).unwrap().with_interop(true).finish(&mut df.clone()).unwrap();
     check(std::fs::read(&path).unwrap(), &plain.vstack(&plain).unwrap());
+    // A file of views stays one.
+    IpcWriter::new(std::fs::File::create(&path).unwrap()).finish(&mut plain.clone()).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    let writer = IpcWriter::append(&path).unwrap().with_interop(true);
+    let error = writer.batched(plain.schema()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("views"), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
 #[test]

@@ -41,6 +41,9 @@ impl Access {
             None if !self.users.is_empty() => Err(FlightError::invalid(
                 "users log in for a token: give the server one by `with_token` as well",
             )),
+            Some(token) if token.trim().is_empty() => {
+                Err(FlightError::invalid("the token is empty: a variable that is not set?"))
+            },
             Some(token) if bearer(token).is_err() => {
                 Err(FlightError::invalid("the token has characters that a header cannot hold"))
             },

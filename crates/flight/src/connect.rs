@@ -6,6 +6,8 @@ use std::time::Duration;
 use floe::IpcLimits;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Endpoint;
+#[cfg(feature = "tls")]
+use tonic::transport::{Certificate, ClientTlsConfig, Identity};
 
 use crate::auth::bearer;
 use crate::client::FlightClient;
@@ -38,7 +40,7 @@ pub struct FlightConnector {
     max_received_bytes: usize,
     connect_timeout: Option<Duration>,
     #[cfg(feature = "tls")]
-    tls: tonic::transport::ClientTlsConfig,
+    tls: Option<ClientTlsConfig>,
 }
 
 impl FlightConnector {
@@ -53,7 +55,7 @@ impl FlightConnector {
             max_received_bytes: MAX_RECEIVED_BYTES,
             connect_timeout: None,
             #[cfg(feature = "tls")]
-            tls: tonic::transport::ClientTlsConfig::new(),
+            tls: None,
         }
     }
 
@@ -124,7 +126,7 @@ impl FlightConnector {
     /// See [`FlightConnector`] for an example.
     #[cfg(feature = "tls")]
     pub fn with_tls_ca(mut self, authority: impl AsRef<[u8]>) -> Self {
-        self.tls = self.tls.ca_certificate(tonic::transport::Certificate::from_pem(authority));
+        self.tls = Some(self.tls.unwrap_or_default().ca_certificate(Certificate::from_pem(authority)));
         self
     }
 
@@ -138,7 +140,7 @@ impl FlightConnector {
     /// ```
     #[cfg(feature = "tls")]
     pub fn with_tls_domain(mut self, domain: impl Into<String>) -> Self {
-        self.tls = self.tls.domain_name(domain);
+        self.tls = Some(self.tls.unwrap_or_default().domain_name(domain));
         self
     }
 
@@ -154,7 +156,7 @@ impl FlightConnector {
     /// ```
     #[cfg(feature = "tls")]
     pub fn with_tls_identity(mut self, certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
-        self.tls = self.tls.identity(tonic::transport::Identity::from_pem(certificate, key));
+        self.tls = Some(self.tls.unwrap_or_default().identity(Identity::from_pem(certificate, key)));
         self
     }
 
@@ -180,10 +182,18 @@ impl FlightConnector {
         }
         if is_secure {
             #[cfg(feature = "tls")]
-            return Ok(endpoint.tls_config(self.tls.clone())?);
+            return Ok(endpoint.tls_config(self.tls.clone().unwrap_or_default())?);
             #[cfg(not(feature = "tls"))]
             return Err(FlightError::invalid(format!(
                 "{}: floe-flight was built without its feature `tls`",
+                self.uri
+            )));
+        }
+        #[cfg(feature = "tls")]
+        if self.tls.is_some() {
+            // A token would be sent for all to read.
+            return Err(FlightError::invalid(format!(
+                "{}: there are settings of TLS, which this scheme does not speak: grpc+tls://, https://",
                 self.uri
             )));
         }

@@ -26,6 +26,9 @@ use crate::protocol::FlightDescriptor;
 /// Bytes of a body from which it is decoded on a thread that may block: handing over takes longer than decoding less.
 const OFFLOADED_BYTES: usize = 64 << 10;
 
+/// Bytes of metadata, and of its places, that are kept while the schema is waited for.
+const MAX_EARLY_BYTES: usize = 16 << 20;
+
 /// The frames that the other side sends: a server's answer, or what a client puts. It is a `Stream` of
 /// [`FlightFrame`]s.
 ///
@@ -52,6 +55,8 @@ pub struct FlightStream {
     schema: Option<SchemaRef>,
     /// Metadata that came before the schema, while that was waited for.
     early: VecDeque<FlightFrame>,
+    /// Bytes that have been put there.
+    early_bytes: usize,
 }
 
 type Messages = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
@@ -75,6 +80,7 @@ impl FlightStream {
             descriptor,
             schema: None,
             early: VecDeque::new(),
+            early_bytes: 0,
         }
     }
 
@@ -94,12 +100,27 @@ impl FlightStream {
                 return Ok(SchemaRef::clone(schema));
             }
             match poll_fn(|cx| self.poll_message(cx)).await {
-                Some(Ok(Some(frame))) => self.early.push_back(frame),
+                Some(Ok(Some(frame))) => self.keep(frame)?,
                 Some(Ok(None)) => {},
                 Some(Err(error)) => return Err(error),
                 None => return Err(FlightError::invalid("the Flight stream has ended without a schema")),
             }
         }
+    }
+
+    /// Keeps metadata that came before the schema. There may be no end of it.
+    fn keep(&mut self, frame: FlightFrame) -> FlightResult<()> {
+        self.early_bytes += frame.app_metadata.len() + size_of::<FlightFrame>();
+        if self.early_bytes > MAX_EARLY_BYTES {
+            self.state = State::Ended;
+            self.early.clear();
+            let most = MAX_EARLY_BYTES >> 20;
+            return Err(FlightError::invalid(format!(
+                "more than {most} MiB of metadata came before the schema"
+            )));
+        }
+        self.early.push_back(frame);
+        Ok(())
     }
 
     /// The next frame. None behind the last one. See [`FlightStream`] for an example.
@@ -205,5 +226,26 @@ impl Stream for FlightStream {
 impl fmt::Debug for FlightStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlightStream").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    #[test]
+    fn metadata_without_end_is_not_kept() {
+        let metadata = Bytes::from(vec![0; 1 << 20]);
+        let endless = stream::repeat_with(move || {
+            Ok::<_, Status>(FlightData { app_metadata: metadata.clone(), ..FlightData::default() })
+        });
+        let mut frames = FlightStream::new(endless, IpcLimits::default(), None);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let error = runtime.block_on(frames.schema()).expect_err("no end");
+        assert!(error.to_string().contains("before the schema"), "{error}");
+        assert!(runtime.block_on(frames.next_frame()).is_none(), "nothing behind an error");
     }
 }

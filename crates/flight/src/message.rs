@@ -100,8 +100,7 @@ impl FlightBody {
 /// The same bytes, whatever pieces they are in.
 impl PartialEq for FlightBody {
     fn eq(&self, other: &Self) -> bool {
-        let all = |body: &Self| body.pieces.iter().flatten().copied().collect::<Vec<u8>>();
-        self.len() == other.len() && all(self) == all(other)
+        self.len() == other.len() && self.pieces.iter().flatten().eq(other.pieces.iter().flatten())
     }
 }
 

@@ -9,9 +9,13 @@ use floe::IpcLimits;
 use tokio::net::TcpListener;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+#[cfg(feature = "tls")]
+use tonic::transport::{Certificate, Identity, ServerTlsConfig};
 
 use crate::auth::Access;
 use crate::ending::FlightGrpc;
+#[cfg(feature = "tls")]
+use crate::error::FlightError;
 use crate::error::FlightResult;
 use crate::handler::FlightHandler;
 use crate::options::FlightOptions;
@@ -47,7 +51,10 @@ pub struct FlightServer<S> {
     access: Access,
     max_received_bytes: usize,
     #[cfg(feature = "tls")]
-    tls: Option<tonic::transport::ServerTlsConfig>,
+    identity: Option<Identity>,
+    /// Who signs the certificates of clients.
+    #[cfg(feature = "tls")]
+    client_ca: Option<Certificate>,
 }
 
 impl<S: FrameService> FlightServer<S> {
@@ -62,7 +69,9 @@ impl<S: FrameService> FlightServer<S> {
             access: Access::default(),
             max_received_bytes: MAX_RECEIVED_BYTES,
             #[cfg(feature = "tls")]
-            tls: None,
+            identity: None,
+            #[cfg(feature = "tls")]
+            client_ca: None,
         }
     }
 
@@ -150,8 +159,7 @@ impl<S: FrameService> FlightServer<S> {
     /// ```
     #[cfg(feature = "tls")]
     pub fn with_tls(mut self, certificate: impl AsRef<[u8]>, key: impl AsRef<[u8]>) -> Self {
-        let identity = tonic::transport::Identity::from_pem(certificate, key);
-        self.tls = Some(self.tls.unwrap_or_default().identity(identity));
+        self.identity = Some(Identity::from_pem(certificate, key));
         self
     }
 
@@ -168,8 +176,7 @@ impl<S: FrameService> FlightServer<S> {
     /// ```
     #[cfg(feature = "tls")]
     pub fn with_client_ca(mut self, authority: impl AsRef<[u8]>) -> Self {
-        let authority = tonic::transport::Certificate::from_pem(authority);
-        self.tls = Some(self.tls.unwrap_or_default().client_ca_root(authority));
+        self.client_ca = Some(Certificate::from_pem(authority));
         self
     }
 
@@ -206,8 +213,12 @@ impl<S: FrameService> FlightServer<S> {
     ) -> FlightResult<()> {
         let mut server = Server::builder();
         #[cfg(feature = "tls")]
-        if let Some(tls) = self.tls.take() {
-            server = server.tls_config(tls)?;
+        if let Some(identity) = self.identity.take() {
+            let tls = ServerTlsConfig::new().identity(identity);
+            server = server.tls_config(match self.client_ca.take() {
+                Some(authority) => tls.client_ca_root(authority),
+                None => tls,
+            })?;
         }
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         server
@@ -221,7 +232,7 @@ impl<S: FrameService> FlightServer<S> {
         Ok(())
     }
 
-    /// The service alone, for a tonic server of your own. That one has the TLS settings then.
+    /// The service alone, for a tonic server of your own. That one has the TLS settings then, and this one may have none.
     ///
     /// ```
     /// # use floe_flight::{FlightResult, FlightServer, FrameService};
@@ -237,7 +248,29 @@ impl<S: FrameService> FlightServer<S> {
     /// # Errors
     /// When the settings contradict each other.
     pub fn into_service(self) -> FlightResult<FlightGrpc<S>> {
-        let Self { service, options, limits, access, max_received_bytes, .. } = self;
+        let Self {
+            service,
+            options,
+            limits,
+            access,
+            max_received_bytes,
+            #[cfg(feature = "tls")]
+            identity,
+            #[cfg(feature = "tls")]
+            client_ca,
+        } = self;
+        #[cfg(feature = "tls")]
+        if identity.is_some() {
+            return Err(FlightError::invalid(
+                "a service alone speaks no TLS: give the certificate to its server",
+            ));
+        }
+        #[cfg(feature = "tls")]
+        if client_ca.is_some() {
+            return Err(FlightError::invalid(
+                "`with_client_ca` needs `with_tls`, and a server that is served by itself",
+            ));
+        }
         let handler = FlightHandler { service, options, limits, access: access.checked()? };
         let server = FlightServiceServer::new(handler).max_decoding_message_size(max_received_bytes);
         Ok(FlightGrpc::new(server))

@@ -131,9 +131,9 @@ pub trait FrameService: Send + Sync + 'static {
         Vec::new()
     }
 
-    /// A handshake of the application's own: the answer to the client's first bytes. The handshake by user and password
-    /// is answered by the server, see [`FlightServer::with_login`](crate::FlightServer::with_login). See [`FrameService`]
-    /// for an example.
+    /// A handshake of the application's own: the answer to the client's first bytes. A token is not asked for. The handshake
+    /// by user and password is answered by the server, see
+    /// [`FlightServer::with_login`](crate::FlightServer::with_login). See [`FrameService`] for an example.
     fn handshake(&self, payload: Bytes) -> impl Future<Output = FlightResult<Bytes>> + Send {
         let _ = payload;
         async { Err(FlightError::unimplemented("this server has no handshake")) }

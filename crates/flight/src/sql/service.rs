@@ -1,9 +1,8 @@
 //! The service: commands and tickets to answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::thread;
 
 use bytes::Bytes;
 use polars_core::prelude::*;
@@ -25,7 +24,7 @@ use crate::protocol::sql::{
     CommandPreparedStatementQuery, CommandStatementQuery, TicketStatementQuery,
 };
 use crate::protocol::{Action, ActionType, FlightDescriptor, Ticket, write_schema};
-use crate::query::frames_of;
+use crate::query::{frames_by, spawn_planning};
 use crate::service::FrameService;
 
 const CREATE: &str = "CreatePreparedStatement";
@@ -85,13 +84,12 @@ impl SqlService {
         self
     }
 
-    /// Checks a query, and plans it.
-    fn plan(&self, query: &str) -> FlightResult<LazyFrame> {
-        let names: BTreeSet<String> = self.tables.keys().cloned().collect();
-        let query = statement::check(query, &names)?;
+    /// Checks a query, and plans it over the tables as `seen` gives them.
+    fn plan(&self, query: &str, seen: impl Fn(LazyFrame) -> LazyFrame) -> FlightResult<LazyFrame> {
+        let query = statement::check(query, &self.tables)?;
         let mut context = SQLContext::new();
         for (name, table) in self.tables.iter() {
-            context.register(name, table.clone());
+            context.register(name, seen(table.clone()));
         }
         Ok(context.execute(&query)?)
     }
@@ -99,7 +97,7 @@ impl SqlService {
     /// The query's schema. Tables may be files, so a thread that may block looks.
     async fn query_schema(&self, query: String) -> FlightResult<SchemaRef> {
         let this = self.clone();
-        blocking(move || Ok(this.plan(&query)?.collect_schema()?)).await
+        blocking(move || Ok(this.plan(&query, |table| table)?.collect_schema()?)).await
     }
 
     async fn statement_info(&self, query: String) -> FlightResult<FrameInfo> {
@@ -111,8 +109,8 @@ impl SqlService {
 
     async fn run(&self, query: String) -> FlightResult<FrameStream> {
         let this = self.clone();
-        let lf = blocking(move || this.plan(&query)).await?;
-        frames_of(lf).await
+        // An aggregation makes no frame for long: its tables are watched as well.
+        frames_by(move |watch| this.plan(&query, |table| watch.over(table))).await
     }
 
     /// The table that a command about the server asks for. None if it is another command.
@@ -220,9 +218,6 @@ fn text(handle: Bytes) -> FlightResult<String> {
     String::from_utf8(handle.into()).map_err(|_| FlightError::invalid("the handle is none of this server"))
 }
 
-/// Stack of the threads that plan.
-const PLANNING_STACK: usize = 64 << 20;
-
 /// Runs work that may wait for files.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> FlightResult<T> + Send + 'static,
@@ -230,8 +225,7 @@ async fn blocking<T: Send + 'static>(
     let (done, result) = oneshot::channel();
     // Nobody may be waiting any more.
     let work = move || drop(done.send(work()));
-    // Planning walks expressions, which may be deep.
-    thread::Builder::new().name("floe-flight-plan".into()).stack_size(PLANNING_STACK).spawn(work)?;
+    spawn_planning("floe-flight-plan", work)?;
     result.await.map_err(|_| Status::internal("planning the query has panicked"))?
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Polars' SQL has functions that read files, and statements that change tables. A client must not reach either.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use floe_query::{SqlError, Statement, check_operators};
 
@@ -12,14 +12,14 @@ use crate::error::{FlightError, FlightResult};
 const MAX_OPERATORS: usize = 500;
 
 /// Checks that a text is one query over tables of these names. Returns it as Polars is to see it.
-pub(super) fn check(text: &str, tables: &BTreeSet<String>) -> FlightResult<String> {
+pub(super) fn check<T>(text: &str, tables: &BTreeMap<String, T>) -> FlightResult<String> {
     let invalid = |error: SqlError| FlightError::invalid(error.to_string());
     check_operators(text, MAX_OPERATORS).map_err(invalid)?;
     let statement = Statement::parse(text).map_err(invalid)?;
-    match statement.tables().iter().find(|table| !tables.contains(&table.name)) {
+    match statement.tables().iter().find(|table| !tables.contains_key(&table.name)) {
         None => Ok(statement.text().to_owned()),
         Some(missing) => {
-            let known: Vec<&str> = tables.iter().map(String::as_str).take(20).collect();
+            let known: Vec<&str> = tables.keys().map(String::as_str).take(20).collect();
             let known = if known.is_empty() { "the server has none".to_owned() } else { known.join(", ") };
             let text = format!("SQL: there is no table {}; there are: {known}", missing.name);
             Err(FlightError::not_found(text))
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     fn check_one(text: &str) -> Result<(), String> {
-        let tables = BTreeSet::from(["flights".to_owned()]);
+        let tables = BTreeMap::from([("flights".to_owned(), ())]);
         check(text, &tables).map(drop).map_err(|error| error.to_string())
     }
 

@@ -61,7 +61,17 @@ fn settings_that_contradict_each_other_are_found_before_serving() {
     assert!(no_token.expect_err("an error").to_string().contains("with_token"));
     let no_header = FlightServer::new(Store::default()).with_token("line\nbreak").into_service();
     assert!(no_header.is_err());
+    let empty = FlightServer::new(Store::default()).with_token(" ").into_service();
+    assert!(empty.expect_err("an error").to_string().contains("empty"));
+    let certified = FlightServer::new(Store::default()).with_tls("a certificate", "a key").into_service();
+    assert!(certified.expect_err("an error").to_string().contains("TLS"));
     run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let no_identity = FlightServer::new(Store::default()).with_client_ca("an authority").serve(listener);
+        assert!(no_identity.await.expect_err("an error").to_string().contains("with_tls"));
+        let plain = FlightConnector::new("grpc://127.0.0.1:1").with_tls_domain("localhost");
+        let error = plain.connect().await.expect_err("an error");
+        assert!(error.to_string().contains("grpc+tls://"), "{error}");
         let connector = FlightConnector::new("http://127.0.0.1:1").with_token("line\nbreak");
         assert!(connector.connect().await.is_err());
     });

@@ -10,6 +10,7 @@ use polars_core::prelude::*;
 use polars_lazy::prelude::*;
 use tokio::time::sleep;
 
+use crate::sql::statement;
 use crate::store::*;
 
 /// Frames in all: 400 of 1 MB.
@@ -23,6 +24,8 @@ const AHEAD: usize = 60;
 struct Counting {
     made: Arc<AtomicUsize>,
     dropped: Arc<AtomicBool>,
+    /// How long a part of the query takes.
+    pause: Duration,
 }
 
 struct Noted(Arc<AtomicBool>);
@@ -59,11 +62,12 @@ impl Counting {
     fn query(&self) -> LazyFrame {
         let schema = numbers(1).schema().clone();
         let part = |_| {
-            let made = Arc::clone(&self.made);
+            let (made, pause) = (Arc::clone(&self.made), self.pause);
             let out = schema.clone();
             let schema = schema.clone();
             DataFrame::empty_with_schema(&out).lazy().map(
                 move |_| {
+                    std::thread::sleep(pause);
                     made.fetch_add(1, Ordering::SeqCst);
                     Ok(numbers(ROWS))
                 },
@@ -150,6 +154,22 @@ fn a_query_does_not_run_ahead_and_stops_when_the_client_goes() {
         assert!(made < FRAMES, "{made}");
         sleep(Duration::from_millis(500)).await;
         assert_eq!(counting.made(), made, "the query has stopped");
+    });
+}
+
+/// It makes no frame before its end.
+#[test]
+fn an_aggregation_stops_when_the_client_goes() {
+    run(async {
+        let counting = Counting { pause: Duration::from_millis(20), ..Counting::default() };
+        let client = client_of(SqlService::new().register("parts", counting.query())).await;
+        let info = client.info(statement("SELECT max(n) AS most FROM parts")).await.expect("a plan");
+        let ticket = info.endpoint[0].ticket.clone().expect("a ticket");
+        let frames = client.get(ticket).await.expect("frames");
+        until("the query runs", || counting.made() > 0).await;
+        drop(frames);
+        let made = settled(&counting).await;
+        assert!(made < FRAMES, "{made}");
     });
 }
 

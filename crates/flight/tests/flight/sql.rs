@@ -22,7 +22,7 @@ fn opened<T: Message + Default>(bytes: &[u8], name: &str) -> T {
     T::decode(any.value.as_slice()).expect(name)
 }
 
-fn statement(query: &str) -> FlightDescriptor {
+pub(crate) fn statement(query: &str) -> FlightDescriptor {
     let command = CommandStatementQuery { query: query.to_owned(), transaction_id: None };
     FlightDescriptor::of_command(any("CommandStatementQuery", &command))
 }

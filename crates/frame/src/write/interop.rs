@@ -20,17 +20,23 @@ pub(super) struct Interop {
 
 impl Interop {
     /// # Errors
-    /// Names the columns that hold 128-bit integers.
+    /// Names the columns that hold 128-bit integers, and those of which Polars casts no value.
     pub(super) fn new(given: &SchemaRef) -> PolarsResult<Self> {
-        let refused: Vec<String> = given
-            .iter()
-            .filter(|(_, dtype)| holds(dtype, is_128_bits))
-            .map(|(name, dtype)| format!("\"{name}\" ({dtype})"))
-            .collect();
+        let named = |is_such: fn(&DataType) -> bool| {
+            let such = given.iter().filter(|(_, dtype)| is_such(dtype));
+            such.map(|(name, dtype)| format!("\"{name}\" ({dtype})")).collect::<Vec<_>>()
+        };
+        let refused = named(holds_128_bits);
         polars_ensure!(
             refused.is_empty(),
             InvalidOperation: "no other engine reads 128-bit integers; cast to Int64, Decimal or String before \
              writing with interop: {}", refused.join(", ")
+        );
+        let refused = named(is_fixed);
+        polars_ensure!(
+            refused.is_empty(),
+            InvalidOperation: "Polars cannot cast categoricals of extension types; take their storage before writing \
+             with interop: {}", refused.join(", ")
         );
         let mut written = Schema::with_capacity(given.len());
         let mut changed = Vec::new();
@@ -72,22 +78,32 @@ fn as_written(dtype: &DataType) -> DataType {
     })
 }
 
-/// Whether a dtype is such a one, or has one within.
-fn holds(dtype: &DataType, is_such: fn(&DataType) -> bool) -> bool {
+/// Whether a dtype is an extension type of what would have to be cast, or has one within.
+fn is_fixed(dtype: &DataType) -> bool {
+    match dtype {
+        #[cfg(feature = "dtype-extension")]
+        DataType::Extension(_, storage) => as_written(storage) != **storage,
+        #[cfg(feature = "dtype-array")]
+        DataType::Array(inner, _) => is_fixed(inner),
+        #[cfg(feature = "dtype-struct")]
+        DataType::Struct(fields) => fields.iter().any(|field| is_fixed(field.dtype())),
+        DataType::List(inner) => is_fixed(inner),
+        _ => false,
+    }
+}
+
+/// Whether a dtype is one of 128-bit integers, or has one within.
+fn holds_128_bits(dtype: &DataType) -> bool {
     let mut found = false;
     let _ = dtype.clone().map_leaves(&mut |leaf| {
-        found |= is_such(&leaf);
+        found |= match leaf {
+            #[cfg(feature = "dtype-i128")]
+            DataType::Int128 => true,
+            #[cfg(feature = "dtype-u128")]
+            DataType::UInt128 => true,
+            _ => false,
+        };
         leaf
     });
     found
-}
-
-fn is_128_bits(dtype: &DataType) -> bool {
-    match dtype {
-        #[cfg(feature = "dtype-i128")]
-        DataType::Int128 => true,
-        #[cfg(feature = "dtype-u128")]
-        DataType::UInt128 => true,
-        _ => false,
-    }
 }

@@ -114,8 +114,8 @@ impl<W, F: WriteFormat> FrameWriter<W, F> {
     /// level, and categoricals and enums as strings, at every depth. Defaults to false. `docs/engines.md` says which
     /// engine reads which type.
     ///
-    /// Writing fails, before the first byte, if a column holds 128-bit integers, which Arrow does not have, or if another
-    /// compat level is asked for. Engines read files; most of them cannot query streams.
+    /// Writing fails, before the first byte, if a column holds 128-bit integers, which Arrow does not have, or categoricals
+    /// of an extension type. It also fails if another compat level is asked for. Engines read files; most of them cannot query streams.
     ///
     /// ```
     /// # use floe_frame::{IpcReader, IpcWriter};

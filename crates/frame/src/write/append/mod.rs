@@ -22,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use floe_codec::Codec;
+use floe_format::{DataType as WireType, Field as WireField};
 use polars_core::prelude::*;
 use polars_io::SerWriter;
 use polars_io::ipc::IpcCompression;
@@ -199,7 +200,7 @@ impl AppendOptions {
     }
 
     fn opened(&self, schema: &SchemaRef, options: &Options) -> PolarsResult<Opening> {
-        let Options { container, compat_level, schema_metadata, field_metadata, .. } = options;
+        let Options { container, compat_level, interop, schema_metadata, field_metadata, .. } = options;
         polars_ensure!(
             schema_metadata.is_none() && field_metadata.is_empty(),
             InvalidOperation: "its schema is written already, and so is the custom metadata of schema and fields"
@@ -210,6 +211,11 @@ impl AppendOptions {
         );
         let opened = Opened::new(self)?;
         let schema = WriteSchema::of_existing(schema, &opened.existing.schema)?;
+        polars_ensure!(
+            !*interop || !schema.wire.fields.iter().any(has_views),
+            InvalidOperation: "its schema is written already, with views, which not every engine can query: \
+             with_interop cannot change that"
+        );
         if *container == Container::Stream {
             let end = opened.existing.end;
             polars_ensure!(
@@ -219,6 +225,12 @@ impl AppendOptions {
         }
         Ok(Opening { schema, opened })
     }
+}
+
+/// Whether a field is one of views, or has one within.
+fn has_views(field: &WireField) -> bool {
+    matches!(field.data_type, WireType::Utf8View | WireType::BinaryView)
+        || field.children.iter().any(has_views)
 }
 
 /// The old file, and the schema of new batches.
