@@ -4,18 +4,17 @@
 #
 #   scripts/layout-picture.sh [--write]
 #
-# Needs chromium (Debian: `apt-get install chromium`); without it is skipped, loudly.
+# Needs chromium (Debian: `apt-get install chromium`); without it is skipped, loudly, but for CI: scripts/chromium.sh.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PICTURE=docs/layout.png
 MAX_BYTES=150000
 
-browser="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
-if [[ -z "$browser" ]]; then
-    printf '\n!!!!!!!! SKIPPED: there is no chromium to open the page of `floe layout` with !!!!!!!!\n\n' >&2
-    exit 0
-fi
+status=0
+browser="$(bash scripts/chromium.sh "the page of floe layout")" || status=$?
+((status != 3)) || exit 0
+((status == 0)) || exit "$status"
 
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT

@@ -5,18 +5,17 @@
 #   scripts/web-browser.sh [--write] [--only TEXT]
 #
 # With `--write`, the pictures in docs/pictures are taken anew. Needs what scripts/web.sh has built, and chromium
-# (Debian: `apt-get install chromium`); without chromium it is skipped, loudly.
+# (Debian: `apt-get install chromium`); without chromium it is skipped, loudly, but for CI: scripts/chromium.sh.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 MAX_BYTES=150000
 PICTURES=docs/pictures
 
-browser="$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)"
-if [[ -z "$browser" ]]; then
-    printf '\n!!!!!!!! SKIPPED: there is no chromium to open the page of `floe serve` with !!!!!!!!\n\n' >&2
-    exit 0
-fi
+status=0
+browser="$(bash scripts/chromium.sh "the page of floe serve")" || status=$?
+((status != 3)) || exit 0
+((status == 0)) || exit "$status"
 [[ -f crates/serve/web/dist/index.html ]] || { echo "the page is not built: run scripts/web.sh" >&2; exit 1; }
 
 # FLOE is a binary that is there already. Else the one that the tests build: the features of the whole workspace.

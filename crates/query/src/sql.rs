@@ -1,6 +1,6 @@
 //! SQL, looked through before Polars sees it: only queries, tables by name, names for all columns.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -53,6 +53,8 @@ pub enum SqlErrorKind {
     Into,
     /// A function where a table stands, by its name.
     TableFunction(String),
+    /// A common table expression and a table have the same name.
+    NamedTwice(String),
     /// It has more operators than the caller allows.
     TooLarge,
 }
@@ -105,7 +107,8 @@ impl Statement {
     /// Parses a query, and checks all of its parts.
     ///
     /// # Errors
-    /// When it is not one query, when a part of it changes something, or when a function stands for a table.
+    /// When it is not one query, when a part of it changes something, when a function stands for a table, or when a common
+    /// table expression has the name of a table of the same query. (Polars would take the table for both.)
     pub fn parse(text: &str) -> Result<Self, SqlError> {
         let mut statement = match <[Parsed; 1]>::try_from(parse_all(text)?) {
             Ok([statement]) => statement,
@@ -117,13 +120,13 @@ impl Statement {
         if !matches!(statement, Parsed::Query(_)) {
             return Err(only_queries(&statement));
         }
-        let mut ctes = Ctes::default();
-        if let ControlFlow::Break(error) = statement.visit(&mut ctes) {
-            return Err(error);
-        }
-        let mut tables = Tables { ctes: ctes.0, found: Vec::new() };
+        let mut tables = Tables::default();
         if let ControlFlow::Break(error) = statement.visit(&mut tables) {
             return Err(error);
+        }
+        let is_both = |table: &&TableName| table.parts == 1 && tables.expressions.contains(&table.name);
+        if let Some(both) = tables.found.iter().find(is_both) {
+            return Err(named_twice(&both.name));
         }
         name_columns(&mut statement);
         let named = statement.to_string();
@@ -140,7 +143,8 @@ impl Statement {
         &self.text
     }
 
-    /// The tables that are no common table expressions, each once.
+    /// The tables that are no common table expressions, each once. Register these alone: in Polars' SQL a registered table
+    /// comes before a common table expression of its name.
     #[must_use]
     pub fn tables(&self) -> &[TableName] {
         &self.tables
@@ -259,29 +263,6 @@ fn only_queries(statement: &Parsed) -> SqlError {
     SqlError::new(SqlErrorKind::NotAQuery(word), message)
 }
 
-/// The names of common table expressions; anything but a query is refused.
-#[derive(Default)]
-struct Ctes(BTreeSet<String>);
-
-impl Visitor for Ctes {
-    type Break = SqlError;
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<SqlError> {
-        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
-        self.0.extend(ctes.map(|cte| cte.alias.name.value.clone()));
-        check_body(&query.body)
-    }
-
-    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<SqlError> {
-        match &select.into {
-            Some(_) => {
-                ControlFlow::Break(SqlError::new(SqlErrorKind::Into, "SQL: SELECT INTO: nothing is changed"))
-            },
-            None => ControlFlow::Continue(()),
-        }
-    }
-}
-
 fn check_body(body: &SetExpr) -> ControlFlow<SqlError> {
     match body {
         SetExpr::Select(_) | SetExpr::Query(_) | SetExpr::Values(_) => ControlFlow::Continue(()),
@@ -300,14 +281,63 @@ fn check_body(body: &SetExpr) -> ControlFlow<SqlError> {
     }
 }
 
-/// The tables that are no common table expressions. Of all that may stand for a table, names and queries may.
+fn named_twice(name: &str) -> SqlError {
+    let text = format!(
+        "SQL: {name} is the name of a table and of an expression of WITH in one query; give the expression another name"
+    );
+    SqlError::new(SqlErrorKind::NamedTwice(name.to_owned()), text)
+}
+
+/// The tables that are no common table expressions; anything but a query is refused. Of all that may stand for a table,
+/// names and queries may.
+#[derive(Default)]
 struct Tables {
-    ctes: BTreeSet<String>,
     found: Vec<TableName>,
+    /// The names of all common table expressions.
+    expressions: BTreeSet<String>,
+    /// Of the queries that are being visited, the outermost first.
+    scopes: Vec<Scope>,
+}
+
+/// The common table expressions of a query.
+#[derive(Default)]
+struct Scope {
+    /// Those that have been visited.
+    visible: BTreeSet<String>,
+    /// Those that have not, in their order. They are visited before all else in the query.
+    coming: VecDeque<String>,
 }
 
 impl Visitor for Tables {
     type Break = SqlError;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<SqlError> {
+        let expressions = query.with.iter().flat_map(|with| &with.cte_tables);
+        let names: VecDeque<String> = expressions.map(|cte| cte.alias.name.value.clone()).collect();
+        self.expressions.extend(names.iter().cloned());
+        let is_recursive = query.with.as_ref().is_some_and(|with| with.recursive);
+        let visible = if is_recursive { names.iter().cloned().collect() } else { BTreeSet::new() };
+        self.scopes.push(Scope { visible, coming: names });
+        check_body(&query.body)
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<SqlError> {
+        self.scopes.pop();
+        if let Some(around) = self.scopes.last_mut() {
+            // The first queries within a query are its common table expressions.
+            around.visible.extend(around.coming.pop_front());
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &Select) -> ControlFlow<SqlError> {
+        match &select.into {
+            Some(_) => {
+                ControlFlow::Break(SqlError::new(SqlErrorKind::Into, "SQL: SELECT INTO: nothing is changed"))
+            },
+            None => ControlFlow::Continue(()),
+        }
+    }
 
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<SqlError> {
         let function = match factor {
@@ -332,7 +362,7 @@ impl Tables {
     fn add(&mut self, name: &ObjectName) {
         let parts: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
         if let [only] = parts.as_slice()
-            && self.ctes.contains(&only.value)
+            && self.scopes.iter().any(|scope| scope.visible.contains(&only.value))
         {
             return;
         }
@@ -350,7 +380,34 @@ impl Tables {
 
 #[cfg(test)]
 mod tests {
-    use super::Statement;
+    use super::{SqlErrorKind, Statement};
+
+    #[test]
+    fn expressions_of_with_are_no_tables_where_they_are_seen() {
+        let tables = |text| {
+            let statement = Statement::parse(text)?;
+            Ok(statement.tables().iter().map(|table| table.name.clone()).collect::<Vec<_>>())
+        };
+        for (text, expected) in [
+            ("WITH a AS (SELECT * FROM t), b AS (SELECT * FROM a) SELECT * FROM a JOIN b USING (x)", &["t"][..]),
+            ("WITH a AS (SELECT * FROM t) SELECT * FROM (SELECT * FROM a) AS x", &["t"]),
+            ("WITH a AS (WITH b AS (SELECT * FROM t) SELECT * FROM b) SELECT * FROM a", &["t"]),
+            ("SELECT * FROM t WHERE x IN (WITH a AS (SELECT x FROM u) SELECT x FROM a)", &["t", "u"]),
+            ("WITH RECURSIVE a AS (SELECT * FROM t UNION ALL SELECT * FROM a) SELECT * FROM a", &["t"]),
+        ] {
+            let found: Result<Vec<String>, super::SqlError> = tables(text);
+            assert_eq!(found.unwrap(), expected, "{text}");
+        }
+        for text in [
+            "WITH t AS (SELECT * FROM t WHERE x > 1) SELECT * FROM t",
+            "WITH a AS (SELECT * FROM t), t AS (SELECT * FROM a) SELECT * FROM t",
+            "SELECT * FROM t WHERE x IN (WITH t AS (SELECT x FROM u) SELECT x FROM t)",
+            "SELECT * FROM (WITH a AS (SELECT * FROM t) SELECT * FROM a) AS x JOIN a ON x.b = a.b",
+        ] {
+            let error = tables(text).unwrap_err();
+            assert!(matches!(error.kind, SqlErrorKind::NamedTwice(_)), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn what_polars_sees_is_what_was_checked() {

@@ -88,10 +88,12 @@ impl SqlService {
     fn plan(&self, query: &str, seen: impl Fn(LazyFrame) -> LazyFrame) -> FlightResult<LazyFrame> {
         let query = statement::check(query, &self.tables)?;
         let mut context = SQLContext::new();
-        for (name, table) in self.tables.iter() {
-            context.register(name, seen(table.clone()));
+        for name in query.tables().iter().map(|table| &table.name) {
+            if let Some(table) = self.tables.get(name) {
+                context.register(name, seen(table.clone()));
+            }
         }
-        Ok(context.execute(&query)?)
+        Ok(context.execute(query.text())?)
     }
 
     /// The query's schema. Tables may be files, so a thread that may block looks.

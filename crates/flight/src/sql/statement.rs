@@ -11,13 +11,13 @@ use crate::error::{FlightError, FlightResult};
 /// Operators, keywords and brackets of a query. They may nest, and planning needs stack for each.
 const MAX_OPERATORS: usize = 500;
 
-/// Checks that a text is one query over tables of these names. Returns it as Polars is to see it.
-pub(super) fn check<T>(text: &str, tables: &BTreeMap<String, T>) -> FlightResult<String> {
+/// Checks that a text is one query over tables of these names.
+pub(super) fn check<T>(text: &str, tables: &BTreeMap<String, T>) -> FlightResult<Statement> {
     let invalid = |error: SqlError| FlightError::invalid(error.to_string());
     check_operators(text, MAX_OPERATORS).map_err(invalid)?;
     let statement = Statement::parse(text).map_err(invalid)?;
     match statement.tables().iter().find(|table| !tables.contains_key(&table.name)) {
-        None => Ok(statement.text().to_owned()),
+        None => Ok(statement),
         Some(missing) => {
             let known: Vec<&str> = tables.keys().map(String::as_str).take(20).collect();
             let known = if known.is_empty() { "the server has none".to_owned() } else { known.join(", ") };

@@ -78,6 +78,20 @@ fn many_rows_and_none() {
     });
 }
 
+/// Polars would take the table.
+#[test]
+fn an_expression_of_with_comes_before_a_table_of_its_name() {
+    run(async {
+        let client = client().await;
+        let query = "WITH numbers AS (SELECT * FROM flights WHERE distance > 1500) SELECT carrier FROM numbers";
+        let df = client.read(statement(query)).await.expect("rows");
+        assert_eq!((df.height(), df.get_column_names()[0].as_str()), (1, "carrier"));
+        let query = "WITH flights AS (SELECT * FROM flights WHERE distance > 1500) SELECT * FROM flights";
+        let error = client.info(statement(query)).await.expect_err("both");
+        assert!(error.to_string().contains("give the expression another name"), "{error}");
+    });
+}
+
 #[test]
 fn only_queries_over_tables_are_answered() {
     run(async {

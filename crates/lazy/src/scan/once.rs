@@ -5,8 +5,14 @@
 //! that has not been used, so rows keep their order.
 //!
 //! Of the frames that its threads hand on side by side, the engine passes on the first only when it has seen the next of
-//! every other thread. So nobody waits for ever: who has waited as long as the source has been silent gives the ticket
-//! back without rows. Then what has been read goes on its way, also when nothing follows it.
+//! every other thread. Two rules follow, so that nobody waits for ever:
+//!
+//! * The first ticket may lie in the queue of a thread that the engine holds up until another thread, which waits here
+//!   with a later ticket, has handed something on. So after a while the first of the tickets that *wait* has the piece.
+//!   Those before it are void: when they come, they have no rows. Rows keep their order, since a later ticket's frame
+//!   stands behind an earlier one's.
+//! * Who has waited as long as the source has been silent gives the ticket back without rows. Then what has been read goes
+//!   on its way, also when nothing follows it.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -22,6 +28,8 @@ use super::reader_source::{Columns, Source, Worth};
 /// end: see [`Ticket::level`].
 const MOMENT: Duration = Duration::from_millis(1);
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the first ticket that waits lets those before it come.
+const PRECEDENCE: Duration = Duration::from_millis(5);
 /// Bytes of a piece. From a level on, which is reached after hundreds of gigabytes, they double twice a level.
 const PIECE_BYTES: usize = 16 << 20;
 const LARGER_FROM: u32 = 12;
@@ -88,12 +96,16 @@ struct State {
     /// The first ticket that has not been used, and those behind it that have.
     next: usize,
     used: BTreeSet<usize>,
+    /// Tickets before `next` that have not come, and are void.
+    void: BTreeSet<usize>,
+    /// Tickets whose holders wait.
+    waiting: BTreeSet<usize>,
     /// Pieces that were taken, and tickets that came when there was none left.
     pieces: usize,
     late: usize,
     /// How many tickets there are. (The last one has fewer rows, and so does not know.)
     tickets: usize,
-    /// When a piece was taken last.
+    /// When a piece was taken last, or asked for.
     since: Instant,
 }
 
@@ -109,9 +121,24 @@ impl State {
         ticket < self.next || self.used.contains(&ticket)
     }
 
-    /// The piece, if it is this ticket's.
+    /// How long it takes until a ticket has its turn, if those before it do not come. None: others that wait are first.
+    fn turn(&self, ticket: usize, waits: Duration) -> Option<Duration> {
+        if ticket == self.next {
+            return Some(Duration::ZERO);
+        }
+        let is_first = self.waiting.first().is_none_or(|first| *first >= ticket);
+        is_first.then(|| PRECEDENCE.saturating_sub(waits))
+    }
+
+    /// The piece, for a ticket that has its turn.
     fn take(&mut self, ticket: usize) -> Option<PolarsResult<DataFrame>> {
-        let piece = if self.next == ticket { self.piece.take() } else { None }?;
+        let piece = self.piece.take()?;
+        for before in self.next..ticket {
+            if !self.used.remove(&before) {
+                self.void.insert(before);
+            }
+        }
+        self.next = ticket;
         self.use_up(ticket);
         self.is_asked = false;
         self.pieces += 1;
@@ -141,6 +168,8 @@ impl Once {
             is_shared: false,
             next: 0,
             used: BTreeSet::new(),
+            void: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             pieces: 0,
             late: 0,
             tickets: usize::MAX,
@@ -192,6 +221,9 @@ impl Once {
     /// The rows that a ticket is worth, if any.
     pub(super) fn redeem(&self, ticket: Ticket, names: &[PlSmallStr]) -> PolarsResult<DataFrame> {
         let mut state = self.shared.lock();
+        if state.void.remove(&ticket.number) {
+            return self.empty(names);
+        }
         let is_read = ticket.number == 0 && state.source.is_none();
         if is_read || state.is_shared || state.is_used(ticket.number) {
             state.is_shared = !state.ended;
@@ -200,12 +232,15 @@ impl Once {
             return Err(used_twice());
         }
         state.tickets = state.tickets.min(ticket.of);
-        let mut piece = state.take(ticket.number);
+        let mut piece = if state.next == ticket.number { state.take(ticket.number) } else { None };
         if piece.is_none() && !state.ended {
-            drop(state);
             // Polars' executor puts another thread in the place of this one.
-            piece = polars_async::executor::block_in_place(|| self.wait(ticket, names))?;
+            state.waiting.insert(ticket.number);
+            drop(state);
+            let waited = polars_async::executor::block_in_place(|| self.wait(ticket, names));
             state = self.shared.lock();
+            state.waiting.remove(&ticket.number);
+            piece = waited?;
         }
         if piece.is_none() {
             state.use_up(ticket.number);
@@ -229,7 +264,12 @@ impl Once {
         let mut begun = Instant::now();
         let mut since = state.since;
         loop {
-            if let Some(piece) = state.take(ticket.number) {
+            if state.since != since {
+                (since, begun) = (state.since, Instant::now());
+            }
+            let turn = state.turn(ticket.number, begun.elapsed());
+            let has_turn = turn.is_some_and(|left| left.is_zero());
+            if has_turn && let Some(piece) = state.take(ticket.number) {
                 return Ok(Some(piece));
             }
             if state.is_shared {
@@ -238,18 +278,19 @@ impl Once {
             if state.ended {
                 return Ok(None);
             }
-            if state.next == ticket.number && !state.is_asked {
+            if has_turn && !state.is_asked {
                 self.ask(&mut state, ticket, names)?;
+                continue;
             }
-            if state.since != since {
-                (since, begun) = (state.since, Instant::now());
-            }
+            // When a piece is there, or has yet to be asked for, the first that waits goes on: nothing is given back.
+            let is_silent = state.is_asked && state.piece.is_none();
             let patience = begun.saturating_duration_since(since).clamp(least, most);
             let left = patience.saturating_sub(begun.elapsed());
-            if left.is_zero() && !ticket.is_last() {
+            if is_silent && left.is_zero() && !ticket.is_last() {
                 return Ok(None);
             }
-            let left = if ticket.is_last() { PATIENCE } else { left };
+            let left = if is_silent && !ticket.is_last() { left } else { PATIENCE };
+            let left = turn.filter(|left| !left.is_zero()).map_or(left, |turn| left.min(turn));
             state = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
@@ -268,7 +309,12 @@ impl Once {
         }
         let sender = state.requests.as_ref().filter(|_| state.names == names);
         state.is_asked = sender.is_some_and(|sender| sender.send(ticket.worth()).is_ok());
-        if state.is_asked { Ok(()) } else { Err(used_twice()) }
+        if !state.is_asked {
+            return Err(used_twice());
+        }
+        state.since = Instant::now();
+        self.shared.changed.notify_all();
+        Ok(())
     }
 }
 

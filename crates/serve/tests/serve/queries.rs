@@ -114,6 +114,11 @@ fn joins_windows_and_common_tables() {
     let sql = "WITH c AS (SELECT CAST(carrier AS VARCHAR) AS carrier, count(*) AS n FROM t GROUP BY carrier)
         SELECT names.name, c.n FROM c JOIN names ON names.carrier = c.carrier ORDER BY names.name";
     assert_eq!(server.sql(sql).frame(), df!("name" => ["JetBlue", "United"], "n" => [10u32, 10]).unwrap());
+    // Polars would take the table, if it knew of it.
+    let sql = "WITH names AS (SELECT id FROM t WHERE id < 3) SELECT count(*) AS n FROM names";
+    assert_eq!(server.sql(sql).frame(), df!("n" => [3u32]).unwrap());
+    let sql = "WITH names AS (SELECT * FROM names WHERE name = 'United') SELECT * FROM names";
+    assert_eq!(server.sql(sql).error(400), "sql");
     let nested =
         "SELECT max(id) AS m FROM (SELECT id FROM t WHERE id IN (SELECT id FROM t WHERE id < 7)) AS x";
     assert_eq!(server.sql(nested).frame(), df!("m" => [6i64]).unwrap());
