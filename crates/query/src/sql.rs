@@ -389,7 +389,10 @@ mod tests {
             Ok(statement.tables().iter().map(|table| table.name.clone()).collect::<Vec<_>>())
         };
         for (text, expected) in [
-            ("WITH a AS (SELECT * FROM t), b AS (SELECT * FROM a) SELECT * FROM a JOIN b USING (x)", &["t"][..]),
+            (
+                "WITH a AS (SELECT * FROM t), b AS (SELECT * FROM a) SELECT * FROM a JOIN b USING (x)",
+                &["t"][..],
+            ),
             ("WITH a AS (SELECT * FROM t) SELECT * FROM (SELECT * FROM a) AS x", &["t"]),
             ("WITH a AS (WITH b AS (SELECT * FROM t) SELECT * FROM b) SELECT * FROM a", &["t"]),
             ("SELECT * FROM t WHERE x IN (WITH a AS (SELECT x FROM u) SELECT x FROM a)", &["t", "u"]),

@@ -83,7 +83,8 @@ fn many_rows_and_none() {
 fn an_expression_of_with_comes_before_a_table_of_its_name() {
     run(async {
         let client = client().await;
-        let query = "WITH numbers AS (SELECT * FROM flights WHERE distance > 1500) SELECT carrier FROM numbers";
+        let query =
+            "WITH numbers AS (SELECT * FROM flights WHERE distance > 1500) SELECT carrier FROM numbers";
         let df = client.read(statement(query)).await.expect("rows");
         assert_eq!((df.height(), df.get_column_names()[0].as_str()), (1, "carrier"));
         let query = "WITH flights AS (SELECT * FROM flights WHERE distance > 1500) SELECT * FROM flights";

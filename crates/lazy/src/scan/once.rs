@@ -224,7 +224,8 @@ impl Once {
         if state.void.remove(&ticket.number) {
             return self.empty(names);
         }
-        let is_read = ticket.number == 0 && state.source.is_none();
+        // By no ticket.
+        let is_read = state.source.is_none() && state.requests.is_none();
         if is_read || state.is_shared || state.is_used(ticket.number) {
             state.is_shared = !state.ended;
             drop(state);
@@ -367,5 +368,73 @@ impl Drop for Told<'_> {
         state.ended = true;
         drop(state);
         self.shared.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use floe_frame::{IpcStreamReader, IpcStreamWriter};
+    use polars_io::SerWriter;
+
+    use super::super::reader_source::{Counted, Origin};
+    use super::*;
+
+    /// Batches of one row: their numbers.
+    fn numbers(batches: i64) -> PolarsResult<Once> {
+        let mut df =
+            DataFrame::new_infer_height(vec![Column::new("n".into(), (0..batches).collect::<Vec<_>>())])?;
+        let mut bytes = Vec::new();
+        IpcStreamWriter::new(&mut bytes).with_record_batch_rows(Some(1)).finish(&mut df)?;
+        let source = Counted { reader: Box::new(Cursor::new(bytes)), counter: None };
+        let mut columns = Columns::default();
+        columns.push("n".into(), DataType::Int64, Origin::Stored)?;
+        Ok(Once::new(Source { reader: IpcStreamReader::new(source), n_rows: usize::MAX }, columns))
+    }
+
+    fn redeem(once: &Once, number: usize) -> Vec<i64> {
+        let df = once.redeem(Ticket { number, of: 40_000 }, &["n".into()]).expect("a ticket");
+        df.column("n").unwrap().i64().unwrap().iter().flatten().collect()
+    }
+
+    #[test]
+    fn tickets_that_do_not_come_hold_up_nobody() -> PolarsResult<()> {
+        let once = numbers(5)?;
+        let (mut rows, mut ticket) = (Vec::new(), 1);
+        // Every third ticket. (On a busy machine one of them may be given back before its row is there.)
+        while rows.len() < 5 {
+            rows.extend(redeem(&once, ticket));
+            ticket += 3;
+        }
+        assert_eq!(rows, [0, 1, 2, 3, 4]);
+        // Those between them have no rows, and no ticket counts twice.
+        for late in (0..ticket).filter(|late| late % 3 != 1) {
+            assert_eq!(redeem(&once, late), []);
+        }
+        for used in 0..ticket {
+            assert!(once.redeem(Ticket { number: used, of: 40_000 }, &["n".into()]).is_err(), "{used}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn rows_keep_their_order_whoever_comes_first() -> PolarsResult<()> {
+        let once = numbers(40)?;
+        let mut rows = thread::scope(|scope| {
+            let once = &once;
+            let holders: Vec<_> =
+                (0..60).rev().map(|ticket| scope.spawn(move || redeem(once, ticket))).collect();
+            holders.into_iter().map(|rows| rows.join().unwrap()).collect::<Vec<_>>()
+        });
+        rows.reverse();
+        let mut ticket = rows.len();
+        let mut all: Vec<i64> = rows.into_iter().flatten().collect();
+        while all.len() < 40 {
+            all.extend(redeem(&once, ticket));
+            ticket += 1;
+        }
+        assert_eq!(all, (0..40).collect::<Vec<_>>());
+        Ok(())
     }
 }

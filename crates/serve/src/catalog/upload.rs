@@ -45,14 +45,16 @@ const ENDINGS: [(&str, SourceFormat); 4] = [
     ("csv", SourceFormat::Csv),
 ];
 
-/// Characters of a name.
+/// Characters of a name, and its bytes: file systems take 255 of them, with the ending.
 const MOST_CHARACTERS: usize = 100;
+const MOST_BYTES: usize = 240;
 
 /// Whether an upload may be called so.
 pub(crate) fn is_upload_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ' ');
     name.chars().all(is_plain)
         && (1..=MOST_CHARACTERS).contains(&name.chars().count())
+        && name.len() <= MOST_BYTES
         && !name.starts_with(['.', '_', ' ', '-'])
         && !name.ends_with(['.', ' '])
 }
@@ -253,7 +255,7 @@ mod tests {
         for name in ["flights", "Flüge 2013", "a.b", "a-b_c"] {
             assert!(is_upload_name(name), "{name}");
         }
-        let long = "x".repeat(101);
+        let (long, wide) = ("x".repeat(101), "\u{4e2d}".repeat(81));
         for name in [
             "",
             ".",
@@ -271,6 +273,7 @@ mod tests {
             " a",
             "a.",
             &long,
+            &wide,
         ] {
             assert!(!is_upload_name(name), "{name:?}");
         }

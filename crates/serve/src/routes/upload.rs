@@ -80,7 +80,7 @@ fn check_name(name: &str) -> Result<()> {
         false => Err(ApiError::bad_request(
             "name",
             "the name of an upload has letters, digits, `_`, `-`, `.` and spaces, begins with a letter or digit, and \
-             has at most 100 characters",
+             has at most 100 characters and 240 bytes",
         )),
     }
 }

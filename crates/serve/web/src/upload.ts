@@ -3,8 +3,9 @@
 import type { Api, Uploaded } from "./api.js";
 import { bytesText, countText } from "./number.js";
 
-/** The server takes names of at most 100 characters. */
+/** The server takes names of at most 100 characters and 240 bytes. */
 const MAX_NAME = 90;
+const MAX_NAME_BYTES = 230;
 
 export interface UploadEvents {
     onStatus(text: string): void;
@@ -21,8 +22,24 @@ export function tableName(file: string): string {
     const plain = base
         .normalize("NFC")
         .replace(/[^\p{L}\p{Nd}_]+/gu, "_")
-        .replace(/^_+|_+$/g, "")
-        .slice(0, MAX_NAME);
+        .replace(/^_+|_+$/g, "");
+    return named(shortened(plain));
+}
+
+/** The first characters of a text, none of them cut. */
+function shortened(text: string): string {
+    const encoder = new TextEncoder();
+    let short = "";
+    let bytes = 0;
+    for (const character of [...text].slice(0, MAX_NAME)) {
+        bytes += encoder.encode(character).length;
+        if (bytes > MAX_NAME_BYTES) break;
+        short += character;
+    }
+    return short;
+}
+
+function named(plain: string): string {
     return plain === "" ? "upload" : /^\d/.test(plain) ? `t${plain}` : plain;
 }
 

@@ -120,6 +120,8 @@ test("names are quoted where SQL would not read them back", () => {
 
 test("tables are named after files", () => {
     expect(["flights.csv.gz", "C:\\data\\Größe 1.parquet", "2013.arrow", "..", "日本.csv"].map(tableName)).toEqual(["flights", "Größe_1", "t2013", "upload", "日本"]);
+    const long = ["x".repeat(200), "中".repeat(200), "𠮷".repeat(200)].map((name) => tableName(`${name}.csv`));
+    expect(long).toEqual(["x".repeat(90), "中".repeat(76), "𠮷".repeat(57)]);
 });
 
 test("an upload that was repaired says so", () => {
