@@ -107,8 +107,8 @@ impl Statement {
     /// Parses a query, and checks all of its parts.
     ///
     /// # Errors
-    /// When it is not one query, when a part of it changes something, when a function stands for a table, or when a common
-    /// table expression has the name of a table of the same query. (Polars would take the table for both.)
+    /// When it is not one query, when a part of it changes something, or when a function stands for a table. Also when a
+    /// common table expression has the name of a table of the same query: Polars would take the table for both.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
         let mut statement = match <[Parsed; 1]>::try_from(parse_all(text)?) {
             Ok([statement]) => statement,
