@@ -14,7 +14,7 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How long a query may take, without the time in which it waits for its client: 60 seconds.
+    /// How long a query or a summary may take, without the time in which it waits for its client: 60 seconds.
     pub query_time: Duration,
     /// How long a client may take nothing at all while its answer waits: 60 seconds. It is cut off then.
     pub stall_time: Duration,

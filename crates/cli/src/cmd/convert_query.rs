@@ -55,8 +55,10 @@ pub(crate) fn run(
     let lf = query::narrowed(table.lf, options.filter.as_deref(), None)?;
     let lf = sorted(lf, options.sort_by.as_deref().unwrap_or_default())?;
     let lf = query::narrowed(lf, None, options.columns.as_deref())?;
-    let Some(format) = format else { return partition(lf, &output, force, &options, first) };
-    let (schema, frames) = query::frames(lf, options.batch_rows.map(|rows| rows as usize))?;
+    let Some(format) = format else {
+        return partition(lf, &output, force, &options, first, &table.others);
+    };
+    let (schema, frames) = query::frames(lf, options.batch_rows.map(|rows| rows as usize), &table.others)?;
     convert_rows::finish(frames, &schema, &Target { output: &output, format, force }, &options, first, why)
 }
 
@@ -92,6 +94,7 @@ fn partition(
     force: bool,
     options: &Options,
     first: Option<(&Input, &Contents)>,
+    others: &[String],
 ) -> Result<Outcome> {
     if output == Path::new("-") {
         return Err(Failure::new("--partition-by writes a folder: name one, instead of `-`"));
@@ -119,7 +122,7 @@ fn partition(
             Failure::new(format!("{text}; `--force` replaces its files"))
         },
         Failure::Message(text) if !text.contains(&*output.to_string_lossy()) => {
-            Failure::of(output.display(), text)
+            Failure::of(output.display(), query::with_names(text, others))
         },
         other => other,
     })?;

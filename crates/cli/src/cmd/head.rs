@@ -89,8 +89,8 @@ impl Args {
         let table = query::table(&self.files)?;
         let lf = query::narrowed(table.lf, self.filter.as_deref(), self.columns.as_deref())?;
         let frame = match end {
-            End::First => query::first(lf, self.n)?,
-            End::Last => query::last(lf, self.n)?,
+            End::First => query::first(lf, self.n, &table.others)?,
+            End::Last => query::last(lf, self.n, &table.others)?,
         };
         rows::show(&frame, self.format)?;
         Ok(Outcome::Good)

@@ -41,7 +41,7 @@ impl Args {
             writeln!(std::io::stdout().lock(), "{}", query.explain()?)?;
             return Ok(Outcome::Good);
         }
-        let (schema, mut frames) = query::frames(query.lf.clone(), None)?;
+        let (schema, mut frames) = query::frames(query.lf.clone(), None, &query.others())?;
         rows::write_frames(&mut frames, &schema, format, &output, force)?;
         Ok(Outcome::Good)
     }

@@ -13,7 +13,7 @@ mod statement;
 mod table;
 
 pub(crate) use parquet::write as write_parquet;
-pub(crate) use run::{first, frames, last, narrowed, of_frame, spool};
+pub(crate) use run::{first, frames, last, narrowed, of_frame, spool, with_names};
 pub(crate) use statement::Query;
 pub(crate) use table::{is_readable, scan_one, table};
 

@@ -34,15 +34,32 @@ pub(crate) fn narrowed(lf: LazyFrame, filter: Option<&str>, columns: Option<&[St
     })
 }
 
-/// The schema of a query, and its frames as the streaming engine makes them, of `rows` rows each if that is given.
-pub(crate) fn frames(lf: LazyFrame, rows: Option<usize>) -> Result<(Schema, Frames)> {
-    let batches = lf.prune_ipc().collect_ipc_batches(rows)?;
+/// The schema of a query, and its frames as the streaming engine makes them, of `rows` rows each if that is given. `others`
+/// are the files that are not Arrow IPC.
+pub(crate) fn frames(lf: LazyFrame, rows: Option<usize>, others: &[String]) -> Result<(Schema, Frames)> {
+    let batches = lf.prune_ipc().collect_ipc_batches(rows).map_err(|error| placed(error.into(), others))?;
     let schema = batches.schema().as_ref().clone();
-    Ok((schema, Box::new(batches.map(|frame| frame.map_err(Failure::from)))))
+    let others = others.to_vec();
+    Ok((schema, Box::new(batches.map(move |frame| frame.map_err(|error| placed(error.into(), &others))))))
 }
 
-fn collected(lf: LazyFrame) -> Result<DataFrame> {
-    let (schema, frames) = frames(lf, None)?;
+fn placed(failure: Failure, others: &[String]) -> Failure {
+    match failure {
+        Failure::Message(text) => Failure::Message(with_names(text, others)),
+        other => other,
+    }
+}
+
+/// An error of a query, with the files that it may be about if it names none.
+pub(crate) fn with_names(text: String, others: &[String]) -> String {
+    match others.is_empty() || others.iter().any(|name| text.contains(name)) {
+        true => text,
+        false => format!("{}: {text}", others.join(" or ")),
+    }
+}
+
+fn collected(lf: LazyFrame, others: &[String]) -> Result<DataFrame> {
+    let (schema, frames) = frames(lf, None, others)?;
     let mut all = DataFrame::empty_with_schema(&schema);
     for frame in frames {
         all.vstack_mut(&frame?)?;
@@ -55,13 +72,13 @@ fn rows(n: usize) -> IdxSize {
 }
 
 /// The first rows.
-pub(crate) fn first(lf: LazyFrame, n: usize) -> Result<DataFrame> {
-    collected(lf.limit(rows(n)))
+pub(crate) fn first(lf: LazyFrame, n: usize, others: &[String]) -> Result<DataFrame> {
+    collected(lf.limit(rows(n)), others)
 }
 
 /// The last rows.
-pub(crate) fn last(lf: LazyFrame, n: usize) -> Result<DataFrame> {
-    collected(lf.tail(rows(n)))
+pub(crate) fn last(lf: LazyFrame, n: usize, others: &[String]) -> Result<DataFrame> {
+    collected(lf.tail(rows(n)), others)
 }
 
 /// As [`narrowed`], of rows that are there.
@@ -70,7 +87,7 @@ pub(crate) fn of_frame(
     filter: Option<&str>,
     columns: Option<&[String]>,
 ) -> Result<DataFrame> {
-    collected(narrowed(frame.lazy(), filter, columns)?)
+    collected(narrowed(frame.lazy(), filter, columns)?, &[])
 }
 
 /// The result of a query as Arrow IPC in a temporary file, for commands that look at messages.

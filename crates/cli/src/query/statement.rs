@@ -23,7 +23,7 @@ pub(crate) struct Query {
 pub(crate) struct Planned {
     pub(crate) lf: LazyFrame,
     /// Input from pipes is in temporary files, which go with these.
-    _tables: Vec<Table>,
+    tables: Vec<Table>,
 }
 
 impl Query {
@@ -46,11 +46,16 @@ impl Query {
             Failure::Message(text) => Failure::new(format!("SQL: {text}")),
             other => other,
         })?;
-        Ok(Planned { lf, _tables: tables })
+        Ok(Planned { lf, tables })
     }
 }
 
 impl Planned {
+    /// The files that are not Arrow IPC.
+    pub(crate) fn others(&self) -> Vec<String> {
+        self.tables.iter().flat_map(|table| table.others.clone()).collect()
+    }
+
     /// The plan after all that Polars and floe's scans make better.
     pub(crate) fn explain(&self) -> Result<String> {
         Ok(self.lf.clone().prune_ipc().explain(true)?)

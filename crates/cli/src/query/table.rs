@@ -23,12 +23,15 @@ pub(crate) struct Table {
     /// The inputs that were named one by one, and the first file of each folder, with the messages of Arrow IPC. The
     /// first of them gives codec and metadata. Input from a pipe is in a temporary file, which goes with these.
     pub(crate) inputs: Vec<Named>,
+    /// Names of what is not Arrow IPC. Polars does not name them in errors that it finds while a query runs.
+    pub(crate) others: Vec<String>,
 }
 
 /// One table of all that the paths name, in their order.
 pub(crate) fn table(paths: &[PathBuf]) -> Result<Table> {
     let mut parts = Vec::new();
     let mut inputs = Vec::new();
+    let mut others = Vec::new();
     // Files of Arrow IPC that stand one behind another are one scan, which puts columns together by name.
     let mut ipc: Vec<PathBuf> = Vec::new();
     for path in paths {
@@ -36,6 +39,9 @@ pub(crate) fn table(paths: &[PathBuf]) -> Result<Table> {
             scan_ipc_files(&mut ipc, &mut parts)?;
             let (lf, first) = many(path)?;
             parts.push(lf);
+            if first.is_none() {
+                others.push(path.display().to_string());
+            }
             inputs.extend(first);
             continue;
         }
@@ -48,6 +54,7 @@ pub(crate) fn table(paths: &[PathBuf]) -> Result<Table> {
         } else {
             scan_ipc_files(&mut ipc, &mut parts)?;
             parts.push(scan_one(&input, format)?);
+            others.push(input.name.clone());
             inputs.push((input, None));
         }
     }
@@ -56,7 +63,7 @@ pub(crate) fn table(paths: &[PathBuf]) -> Result<Table> {
         1 => parts.remove(0),
         _ => concat(parts, UnionArgs::default())?,
     };
-    Ok(Table { lf, inputs })
+    Ok(Table { lf, inputs, others })
 }
 
 fn scan_ipc_files(paths: &mut Vec<PathBuf>, parts: &mut Vec<LazyFrame>) -> Result<()> {

@@ -31,6 +31,37 @@ fn files_of_all_formats_are_joined() {
     assert_eq!(folder.good(&["sql", query]), "m\n9\n");
 }
 
+/// Polars finds such a row while the query runs, and does not say in which file.
+#[test]
+fn a_row_with_too_many_fields_is_told_with_its_file() {
+    let folder = Folder::new();
+    let wide = "a,b\n1,2\n3,4,5,6\n";
+    folder.put("wide.csv", wide.as_bytes());
+    folder.put("good.csv", b"a,b\n1,2\n");
+    folder.put("a.arrow", &file(&frame(), 4, None));
+    for command in [
+        &["sql", "SELECT * FROM 'wide.csv'"][..],
+        &["sql", "SELECT sum(w.a) AS s FROM 'wide.csv' AS w JOIN 'a.arrow' AS a ON a.id = w.a"],
+        &["convert", "wide.csv", "out.arrow"],
+        &["convert", "wide.csv", "out.parquet"],
+        &["head", "wide.csv"],
+        &["tail", "wide.csv"],
+        &["sample", "wide.csv"],
+        &["stats", "wide.csv"],
+    ] {
+        let message = folder.failure(command);
+        assert!(
+            message.starts_with("floe: wide.csv: a row has more fields than the header"),
+            "{command:?}: {message}"
+        );
+    }
+    let message = folder.failure(&["convert", "wide.csv", "out", "--partition-by", "a"]);
+    assert!(message.starts_with("floe: out: wide.csv: a row has more fields"), "{message}");
+    let message = folder.failure(&["sql", "SELECT * FROM 'good.csv' JOIN 'wide.csv' USING (a)"]);
+    assert!(message.starts_with("floe: good.csv or wide.csv: a row has more fields"), "{message}");
+    assert_eq!(folder.names(), ["a.arrow", "good.csv", "wide.csv"]);
+}
+
 #[test]
 fn columns_without_a_name_get_their_text() {
     let folder = folder();

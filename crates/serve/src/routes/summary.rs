@@ -1,9 +1,11 @@
 //! A table's columns in numbers: nulls, smallest, largest, a small histogram.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use floe::lazy::LazyInterrupt;
 use polars_core::prelude::*;
 use polars_lazy::prelude::*;
 use serde_json::{Value, json};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 use super::{computed, tables};
 use crate::catalog::Catalog;
 use crate::error::Result;
+use crate::query::Cancel;
 
 /// Rows that are looked through.
 const SAMPLED: IdxSize = 1_000_000;
@@ -31,13 +34,23 @@ pub(super) async fn summary(State(catalog): State<Catalog>, Path(name): Path<Str
 fn summarized(catalog: &Catalog, name: &str) -> Result<Json<Value>> {
     let table = catalog.table(name)?;
     let (lf, schema) = catalog.frame_of(&table)?;
+    // As long as a query may take.
+    let (begun, most) = (Instant::now(), catalog.limits().query_time);
+    let is_late = move || begun.elapsed() >= most;
+    let lf = lf.limit(SAMPLED).interruptible(move || {
+        polars_ensure!(!is_late(), ComputeError: "the summary took longer than it may");
+        Ok(())
+    });
     let names: Vec<&PlSmallStr> = schema.iter_names().collect();
     let mut columns = Vec::new();
     let mut sampled = 0;
     for names in names.chunks(AT_A_TIME) {
         let wanted: Vec<Expr> = names.iter().map(|name| Expr::Column((*name).clone())).collect();
-        let frame =
-            lf.clone().limit(SAMPLED).select(wanted).collect_with_engine(Engine::Streaming)?.unwrap_single();
+        let found = lf.clone().select(wanted).collect_with_engine(Engine::Streaming);
+        if is_late() {
+            return Err(Cancel::Timeout.error());
+        }
+        let frame = found?.unwrap_single();
         sampled = frame.height();
         columns.extend(frame.columns().iter().map(column));
     }

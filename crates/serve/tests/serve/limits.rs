@@ -99,6 +99,18 @@ fn a_full_queue_says_when_to_come_again() {
 }
 
 #[test]
+fn a_summary_takes_no_longer_than_a_query_may() {
+    let gate = Gate::new();
+    let server = server(|limits| limits.query_time = Duration::from_millis(200), &gate);
+    let mut open = server.open("GET", "/api/tables/t/summary", &[], b"");
+    std::thread::sleep(Duration::from_millis(500));
+    gate.open();
+    let mut bytes = Vec::new();
+    open.read_to_end(&mut bytes).unwrap();
+    assert_eq!(Answer::parse(&bytes, false, true).error(408), "timeout");
+}
+
+#[test]
 fn open_answers_are_counted_too() {
     let gate = Gate::new();
     let server = server(|limits| limits.open_queries = 1, &gate);
