@@ -376,7 +376,7 @@ mod tests {
     use std::io::Cursor;
 
     use floe_frame::{IpcStreamReader, IpcStreamWriter};
-    use polars_io::SerWriter;
+    use polars_io::{SerReader, SerWriter};
 
     use super::super::reader_source::{Counted, Origin};
     use super::*;
@@ -386,7 +386,7 @@ mod tests {
         let mut df =
             DataFrame::new_infer_height(vec![Column::new("n".into(), (0..batches).collect::<Vec<_>>())])?;
         let mut bytes = Vec::new();
-        IpcStreamWriter::new(&mut bytes).with_record_batch_rows(Some(1)).finish(&mut df)?;
+        IpcStreamWriter::new(&mut bytes).with_record_batch_size(Some(1)).finish(&mut df)?;
         let source = Counted { reader: Box::new(Cursor::new(bytes)), counter: None };
         let mut columns = Columns::default();
         columns.push("n".into(), DataType::Int64, Origin::Stored)?;
@@ -410,7 +410,7 @@ mod tests {
         assert_eq!(rows, [0, 1, 2, 3, 4]);
         // Those between them have no rows, and no ticket counts twice.
         for late in (0..ticket).filter(|late| late % 3 != 1) {
-            assert_eq!(redeem(&once, late), []);
+            assert_eq!(redeem(&once, late), Vec::<i64>::new());
         }
         for used in 0..ticket {
             assert!(once.redeem(Ticket { number: used, of: 40_000 }, &["n".into()]).is_err(), "{used}");
