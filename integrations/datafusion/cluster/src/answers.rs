@@ -24,12 +24,14 @@ impl Answer {
             let mut places: Vec<usize> = (0..batch.num_columns()).collect();
             places.sort_by_key(|place| schema.field(*place).name().clone());
             let batch = batch.project(&places)?;
-            let columns = batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
+            let columns =
+                batch.columns().iter().map(|column| ArrayFormatter::try_new(column.as_ref(), &options));
             let columns = columns.collect::<std::result::Result<Vec<_>, _>>()?;
             for row in 0..batch.num_rows() {
-                let cell = |(formatter, column): (&ArrayFormatter<'_>, &datafusion::arrow::array::ArrayRef)| {
-                    (!column.is_null(row)).then(|| formatter.value(row).to_string())
-                };
+                let cell =
+                    |(formatter, column): (&ArrayFormatter<'_>, &datafusion::arrow::array::ArrayRef)| {
+                        (!column.is_null(row)).then(|| formatter.value(row).to_string())
+                    };
                 rows.push(columns.iter().zip(batch.columns()).map(cell).collect());
             }
         }

@@ -71,7 +71,8 @@ async fn measured(bucket: &str, sql: &str, by_floe: bool) -> Result<(Vec<RecordB
         let listing = ListingOptions::new(Arc::new(ArrowFormat)).with_file_extension(".arrow");
         let keys = listing.infer_partitions(&ctx.state(), &path).await?;
         let keys = keys.into_iter().map(|key| (key, datafusion::arrow::datatypes::DataType::Utf8)).collect();
-        let config = ListingTableConfig::new(path).with_listing_options(listing.with_table_partition_cols(keys));
+        let config =
+            ListingTableConfig::new(path).with_listing_options(listing.with_table_partition_cols(keys));
         let config = config.infer_schema(&ctx.state()).await?;
         ctx.register_table("lineitem", Arc::new(ListingTable::try_new(config)?))?;
     }

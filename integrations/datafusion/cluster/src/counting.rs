@@ -9,8 +9,8 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta,
+    ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 /// What has been counted.
@@ -47,7 +47,11 @@ impl ObjectStore for Counting {
         self.inner.put_opts(location, payload, opts).await
     }
 
-    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        opts: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, opts).await
     }
 
@@ -56,7 +60,8 @@ impl ObjectStore for Counting {
         let mut found = self.inner.get_opts(location, options).await?;
         // Whoever stops in the middle has not read the rest.
         let counts = Arc::clone(&self.counts);
-        let stream = std::mem::replace(&mut found.payload, GetResultPayload::Stream(futures::stream::empty().boxed()));
+        let stream =
+            std::mem::replace(&mut found.payload, GetResultPayload::Stream(futures::stream::empty().boxed()));
         let whole = GetResult { payload: stream, ..found_without_payload(&found) };
         let counted = whole.into_stream().inspect(move |piece| {
             if let Ok(piece) = piece {

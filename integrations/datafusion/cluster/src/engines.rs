@@ -52,7 +52,8 @@ impl Engine {
         let limit = Duration::from_secs(QUERY_SECONDS);
         match self {
             Self::Polars { floe, data } => {
-                let sql = query.with(|_, path| format!("'{}'", data.join(path.trim_end_matches('/')).display()));
+                let sql =
+                    query.with(|_, path| format!("'{}'", data.join(path.trim_end_matches('/')).display()));
                 timeout(limit, polars(floe, &sql)).await?
             },
             Self::DataFusion(ctx) => {

@@ -52,7 +52,8 @@ fn read(scale: f64) -> LineItems {
             column.push(key);
         }
         all.number.push(item.l_linenumber);
-        let money = [item.l_quantity * 100, item.l_extendedprice.0, item.l_discount.0, item.l_tax.0].map(i128::from);
+        let money =
+            [item.l_quantity * 100, item.l_extendedprice.0, item.l_discount.0, item.l_tax.0].map(i128::from);
         for (column, value) in all.money.iter_mut().zip(money) {
             column.push(value);
         }
@@ -84,8 +85,14 @@ fn frame(all: LineItems) -> PolarsResult<DataFrame> {
     for (name, values) in ["l_shipdate", "l_commitdate", "l_receiptdate"].into_iter().zip(dates) {
         out.push(Int32Chunked::from_vec(name.into(), values).into_date().into_column());
     }
-    let categorical = DataType::from_categories(Categories::new("shipping".into(), "floe".into(), CategoricalPhysical::U32));
-    for (name, values) in ["l_returnflag", "l_linestatus", "l_shipinstruct", "l_shipmode"].into_iter().zip(categories) {
+    let categorical = DataType::from_categories(Categories::new(
+        "shipping".into(),
+        "floe".into(),
+        CategoricalPhysical::U32,
+    ));
+    for (name, values) in
+        ["l_returnflag", "l_linestatus", "l_shipinstruct", "l_shipmode"].into_iter().zip(categories)
+    {
         out.push(Column::new(name.into(), values).cast(&categorical)?);
     }
     out.push(Column::new("l_comment".into(), comment));

@@ -74,7 +74,11 @@ async fn is_answered_alike(engines: &[(&str, Engine)], query: &Query, rows: usiz
         };
         let is_like = first.as_ref().is_none_or(|first| first.is_like(&answer));
         let verdict = if is_like { "same" } else { "DIFFERS" };
-        println!("    {name:<20} {seconds:6.2} s  {:>3} rows  {verdict:<7}  {}", answer.0.len(), answer.row(0));
+        println!(
+            "    {name:<20} {seconds:6.2} s  {:>3} rows  {verdict:<7}  {}",
+            answer.0.len(),
+            answer.row(0)
+        );
         for row in 1..rows.min(answer.0.len()) {
             println!("    {:<48} {}", "", answer.row(row));
         }

@@ -11,10 +11,10 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, DurationMicrosecondType, DurationMillisecondType,
-    DurationNanosecondType, Fields, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    Time64NanosecondType, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, UInt8Type,
-    UInt16Type, UInt32Type, UInt64Type,
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, DurationMicrosecondType,
+    DurationMillisecondType, DurationNanosecondType, Fields, Float16Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, Time64NanosecondType, TimestampMicrosecondType,
+    TimestampMillisecondType, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::common::Result;
 use polars_arrow::array as polars;
@@ -76,12 +76,19 @@ fn array(dtype: &Dtype, chunk: &dyn polars::Array) -> Result<ArrayRef> {
 /// The array as the one that the dtype says it is.
 pub(crate) fn cast<A: 'static>(chunk: &dyn polars::Array) -> Result<&A> {
     chunk.as_any().downcast_ref().ok_or_else(|| {
-        failed(format!("Polars holds an array of {:?} where {} was expected", chunk.dtype(), std::any::type_name::<A>()))
+        failed(format!(
+            "Polars holds an array of {:?} where {} was expected",
+            chunk.dtype(),
+            std::any::type_name::<A>()
+        ))
     })
 }
 
 /// Numbers, which both libraries lay out alike.
-fn numbers<T: NativeType, P: ArrowPrimitiveType>(dtype: &Dtype, chunk: &dyn polars::Array) -> Result<ArrayRef> {
+fn numbers<T: NativeType, P: ArrowPrimitiveType>(
+    dtype: &Dtype,
+    chunk: &dyn polars::Array,
+) -> Result<ArrayRef> {
     let array: &polars::PrimitiveArray<T> = cast(chunk)?;
     let numbers = PrimitiveArray::<P>::try_new(values(array.values()), nulls(array.validity()))?;
     Ok(Arc::new(numbers.with_data_type(data_type(dtype)?)))
@@ -146,7 +153,9 @@ fn nested(dtype: &Dtype, chunk: &dyn polars::Array) -> Result<ArrayRef> {
         },
         _ => {
             let array_of: &polars::StructArray = cast(chunk)?;
-            let DataType::Struct(fields) = data_type(dtype)? else { return Err(failed("a struct was expected")) };
+            let DataType::Struct(fields) = data_type(dtype)? else {
+                return Err(failed("a struct was expected"));
+            };
             structs(dtype, fields, array_of)?
         },
     })

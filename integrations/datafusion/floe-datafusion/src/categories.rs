@@ -15,7 +15,10 @@ use crate::buffers::nulls;
 use crate::error::failed;
 
 /// The strings that the keys stand for.
-pub(crate) fn strings(mapping: &Arc<CategoricalMapping>, chunk: &dyn polars::Array) -> Result<StringViewArray> {
+pub(crate) fn strings(
+    mapping: &Arc<CategoricalMapping>,
+    chunk: &dyn polars::Array,
+) -> Result<StringViewArray> {
     let keys = keys(chunk)?;
     let largest = keys.iter().flatten().max().map_or(0, |key| key as usize + 1);
     // A mapping may have categories of the whole process.

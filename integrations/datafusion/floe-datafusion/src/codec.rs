@@ -20,10 +20,13 @@ use datafusion::physical_expr_common::physical_expr::proto_encode::PhysicalExprE
 use datafusion::physical_expr_common::physical_expr::snapshot_physical_expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion_proto::logical_plan::{DefaultLogicalExtensionCodec, LogicalExtensionCodec};
-use datafusion_proto::physical_plan::from_proto::{parse_protobuf_file_scan_config, parse_table_schema_from_proto};
+use datafusion_proto::physical_plan::from_proto::{
+    parse_protobuf_file_scan_config, parse_table_schema_from_proto,
+};
 use datafusion_proto::physical_plan::to_proto::serialize_file_scan_config;
 use datafusion_proto::physical_plan::{
-    DefaultPhysicalExtensionCodec, PhysicalExtensionCodec, PhysicalPlanDecodeContext, PhysicalProtoConverterExtension,
+    DefaultPhysicalExtensionCodec, PhysicalExtensionCodec, PhysicalPlanDecodeContext,
+    PhysicalProtoConverterExtension,
 };
 use prost::Message;
 
@@ -115,7 +118,9 @@ impl PhysicalExtensionCodec for FloePhysicalCodec {
         ctx: &TaskContext,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let Some(buf) = buf.strip_prefix(KIND) else { return self.inner.try_decode(buf, inputs, ctx, converter) };
+        let Some(buf) = buf.strip_prefix(KIND) else {
+            return self.inner.try_decode(buf, inputs, ctx, converter);
+        };
         let ScanNode { conf, predicate, options } = ScanNode::decode(buf).map_err(malformed)?;
         let conf = conf.ok_or_else(|| missing("files"))?;
         let options = options.ok_or_else(|| missing("options"))?.options()?;
@@ -143,7 +148,9 @@ impl PhysicalExtensionCodec for FloePhysicalCodec {
         let predicate = source.predicate.clone().map(snapshot_physical_expr).transpose()?;
         let node = ScanNode {
             conf: Some(serialize_file_scan_config(conf, self, converter)?),
-            predicate: predicate.map(|predicate| converter.physical_expr_to_proto(&predicate, self)).transpose()?,
+            predicate: predicate
+                .map(|predicate| converter.physical_expr_to_proto(&predicate, self))
+                .transpose()?,
             options: Some(OptionsNode::of(&source.options)),
         };
         write(&node, buf);
@@ -220,11 +227,13 @@ impl LogicalExtensionCodec for FloeLogicalCodec {
         let Some(buf) = buf.strip_prefix(KIND) else {
             return self.inner.try_decode_table_provider(buf, table_ref, schema, ctx);
         };
-        let TableNode { paths, extension, keys, files, options } = TableNode::decode(buf).map_err(malformed)?;
+        let TableNode { paths, extension, keys, files, options } =
+            TableNode::decode(buf).map_err(malformed)?;
         let options = options.ok_or_else(|| missing("options"))?.options()?;
         let keys: Schema = (&keys.ok_or_else(|| missing("keys"))?).try_into()?;
         let files: Schema = (&files.ok_or_else(|| missing("schema"))?).try_into()?;
-        let keys = keys.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+        let keys =
+            keys.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
         let listing = ListingOptions::new(Arc::new(FloeFormat::new(options.clone())))
             .with_file_extension(extension)
             .with_table_partition_cols(keys);

@@ -33,7 +33,11 @@ impl Object {
         let bytes = found.bytes().await?;
         if bytes.len() as u64 != range.end - range.start {
             let Range { start, end } = range;
-            return Err(failed(format!("{}: {} bytes came of {start} to {end}", self.meta.location, bytes.len())));
+            return Err(failed(format!(
+                "{}: {} bytes came of {start} to {end}",
+                self.meta.location,
+                bytes.len()
+            )));
         }
         Ok(bytes)
     }
@@ -53,7 +57,9 @@ impl Object {
             return Ok(found);
         }
         let (location, listed, now) = (&self.meta.location, self.meta.size, found.meta.size);
-        Err(failed(format!("{location} has {now} bytes, and had {listed} when it was listed: plan the query again")))
+        Err(failed(format!(
+            "{location} has {now} bytes, and had {listed} when it was listed: plan the query again"
+        )))
     }
 
     /// Ranges, near ones together.

@@ -14,7 +14,11 @@ use crate::types::schema;
 const KEY: &[u8] = b"floe.hive_schema";
 
 /// The keys that a file says the types of. Text that cannot be read counts as none.
-pub(crate) async fn types(object: &Object, indexes: &Indexes, options: &FloeOptions) -> Result<Vec<(String, DataType)>> {
+pub(crate) async fn types(
+    object: &Object,
+    indexes: &Indexes,
+    options: &FloeOptions,
+) -> Result<Vec<(String, DataType)>> {
     let Opened::File(index) = indexes.open(object, options).await? else { return Ok(Vec::new()) };
     let metadata = index.custom_metadata_bytes();
     let text = metadata.iter().find(|(key, _)| key == KEY).map(|(_, value)| value.as_slice());

@@ -45,7 +45,8 @@ impl TableNode {
     pub(crate) fn of(table: &FloeTable) -> Result<Self> {
         let listing = table.listing_options();
         let keys = listing.table_partition_cols.iter();
-        let keys = Schema::new(keys.map(|(name, key)| Field::new(name, key.clone(), true)).collect::<Vec<_>>());
+        let keys =
+            Schema::new(keys.map(|(name, key)| Field::new(name, key.clone(), true)).collect::<Vec<_>>());
         Ok(Self {
             paths: table.paths().iter().map(PathNode::of).collect(),
             extension: listing.file_extension.clone(),
@@ -67,7 +68,10 @@ pub(crate) struct PathNode {
 
 impl PathNode {
     fn of(path: &ListingTableUrl) -> Self {
-        Self { url: path.as_str().to_owned(), glob: path.get_glob().as_ref().map(|glob| glob.as_str().to_owned()) }
+        Self {
+            url: path.as_str().to_owned(),
+            glob: path.get_glob().as_ref().map(|glob| glob.as_str().to_owned()),
+        }
     }
 
     pub(crate) fn path(self) -> Result<ListingTableUrl> {
@@ -125,12 +129,12 @@ impl OptionsNode {
 
     pub(crate) fn options(self) -> Result<FloeOptions> {
         let Self { statistics, tail_bytes, gap_bytes, extension, limits } = self;
-        let [depth, nodes, metadata, buffers, buffer_bytes, total_bytes, amplification, floor, rows] = limits[..] else {
+        let [depth, nodes, metadata, buffers, buffer_bytes, total_bytes, amplification, floor, rows] =
+            limits[..]
+        else {
             return Err(failed(format!("a plan has {} limits, and 9 were expected", limits.len())));
         };
-        let count = |limit: u64| {
-            usize::try_from(limit).map_err(|e| DataFusionError::External(Box::new(e)))
-        };
+        let count = |limit: u64| usize::try_from(limit).map_err(|e| DataFusionError::External(Box::new(e)));
         let limits = IpcLimits {
             max_schema_depth: count(depth)?,
             max_schema_nodes: count(nodes)?,

@@ -102,7 +102,12 @@ async fn open(object: &Object, options: &FloeOptions) -> Result<Opened> {
 }
 
 /// Gives an index builder the ranges that it needs.
-async fn index_of(object: &Object, tail: Range<u64>, bytes: Bytes, options: IpcIndexOptions) -> Result<IpcIndex> {
+async fn index_of(
+    object: &Object,
+    tail: Range<u64>,
+    bytes: Bytes,
+    options: IpcIndexOptions,
+) -> Result<IpcIndex> {
     let location = &object.meta.location;
     let gap = options.gap_bytes();
     let mut builder = IpcIndexBuilder::new(object.meta.size, options);

@@ -45,7 +45,11 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
         let count = |name: &'static str| MetricBuilder::new(set).counter(name, partition);
-        Self { batches: count("batches_read"), pruned: count("batches_pruned"), bytes: count("bytes_scanned") }
+        Self {
+            batches: count("batches_read"),
+            pruned: count("batches_pruned"),
+            bytes: count("bytes_scanned"),
+        }
     }
 }
 
@@ -98,7 +102,8 @@ fn in_range(index: &IpcIndex, range: Option<&FileRange>) -> std::vec::IntoIter<u
     let mut kept = Vec::new();
     for batch in 0..index.num_record_batches() {
         let bytes = index.batch_size(batch).map_or(0, |(_, bytes)| bytes);
-        let is_in = |range: &FileRange| i64::try_from(start).is_ok_and(|at| (range.start..range.end).contains(&at));
+        let is_in =
+            |range: &FileRange| i64::try_from(start).is_ok_and(|at| (range.start..range.end).contains(&at));
         if range.is_none_or(is_in) {
             kept.push(batch);
         }

@@ -64,7 +64,9 @@ impl FloeOptions {
                 "gap_bytes" => out.gap_bytes = parsed(name, value)?,
                 "extension" => out.extension = value.clone(),
                 _ => {
-                    let text = format!("no option `{name}`: there are statistics, tail_bytes, gap_bytes and extension");
+                    let text = format!(
+                        "no option `{name}`: there are statistics, tail_bytes, gap_bytes and extension"
+                    );
                     return Err(DataFusionError::Configuration(text));
                 },
             }

@@ -17,7 +17,11 @@ use crate::statistics::{Known, known};
 use crate::types::data_type;
 
 /// For each batch whether it may have rows for the predicate. What is not known may.
-pub(crate) fn candidates(index: &IpcIndex, predicate: Option<&Arc<dyn PhysicalExpr>>, table: &SchemaRef) -> Vec<bool> {
+pub(crate) fn candidates(
+    index: &IpcIndex,
+    predicate: Option<&Arc<dyn PhysicalExpr>>,
+    table: &SchemaRef,
+) -> Vec<bool> {
     let all = vec![true; index.num_record_batches()];
     let Some(predicate) = predicate.filter(|_| index.has_statistics()) else { return all };
     // A filter that changes while the query runs is taken as it is now.
@@ -42,8 +46,10 @@ impl Batches {
         let mut columns = HashMap::new();
         for column in collect_columns(predicate) {
             let Some((place, _, dtype)) = file.get_full(column.name()) else { continue };
-            let in_table: Option<&DataType> = table.field_with_name(column.name()).ok().map(|field| field.data_type());
-            let is_alike = data_type(dtype).is_ok_and(|file| in_table.is_some_and(|table| keeps_order(&file, table)));
+            let in_table: Option<&DataType> =
+                table.field_with_name(column.name()).ok().map(|field| field.data_type());
+            let is_alike =
+                data_type(dtype).is_ok_and(|file| in_table.is_some_and(|table| keeps_order(&file, table)));
             if is_alike && let Some(known) = known(index, place) {
                 columns.insert(column.name().to_owned(), known);
             }

@@ -49,7 +49,10 @@ impl FloeSource {
 
 impl fmt::Debug for FloeSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FloeSource").field("options", &self.options).field("predicate", &self.predicate).finish()
+        f.debug_struct("FloeSource")
+            .field("options", &self.options)
+            .field("predicate", &self.predicate)
+            .finish()
     }
 }
 
@@ -115,7 +118,8 @@ impl FileSource for FloeSource {
         _: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
         // Rows are not looked at here, so whoever filters has to go on doing it.
-        let answer = FilterPushdownPropagation::with_parent_pushdown_result(vec![PushedDown::No; filters.len()]);
+        let answer =
+            FilterPushdownPropagation::with_parent_pushdown_result(vec![PushedDown::No; filters.len()]);
         if filters.is_empty() || !self.options.statistics {
             return Ok(answer);
         }

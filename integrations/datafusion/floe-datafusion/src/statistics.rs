@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, Float16Array, Float32Array, Float64Array, UInt64Array};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, Float16Array, Float32Array, Float64Array, UInt64Array,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Float16Type, Float32Type, Float64Type, Schema};
 use datafusion::common::stats::Precision;
 use datafusion::common::{ColumnStatistics, Result, ScalarValue, Statistics};
@@ -85,7 +87,8 @@ pub(crate) fn of_file(index: &IpcIndex, table: &Schema) -> Result<Statistics> {
         None => ColumnStatistics::new_unknown().with_null_count(Precision::Exact(rows)),
         Some((place, _, dtype)) => of_column(index, place, dtype, field),
     };
-    let bytes = (0..index.num_record_batches()).filter_map(|batch| index.batch_size(batch)).map(|(_, bytes)| bytes);
+    let bytes =
+        (0..index.num_record_batches()).filter_map(|batch| index.batch_size(batch)).map(|(_, bytes)| bytes);
     Ok(Statistics {
         num_rows: Precision::Exact(rows),
         total_byte_size: usize::try_from(bytes.sum::<u64>()).map_or(Precision::Absent, Precision::Inexact),
@@ -97,7 +100,8 @@ fn of_column(index: &IpcIndex, place: usize, dtype: &Dtype, field: &Field) -> Co
     let unknown = ColumnStatistics::new_unknown();
     let Ok(in_file) = data_type(dtype) else { return unknown };
     let Some(known) = known(index, place) else { return unknown };
-    let nulls = known.nulls.iter().try_fold(0usize, |sum, nulls| sum.checked_add(usize::try_from(nulls?).ok()?));
+    let nulls =
+        known.nulls.iter().try_fold(0usize, |sum, nulls| sum.checked_add(usize::try_from(nulls?).ok()?));
     let unknown = unknown.with_null_count(nulls.map_or(Precision::Absent, Precision::Exact));
     if !keeps_order(&in_file, field.data_type()) {
         return unknown;
@@ -144,6 +148,10 @@ fn precise(value: ScalarValue, is_min: bool, table: &DataType) -> Option<Precisi
         ScalarValue::Utf8View(Some(text)) => is_min && text.len() < WHOLE_TEXT_BYTES,
         _ => true,
     };
-    let value = if value.data_type() == *table { value } else { value.cast_to(table).ok().filter(|v| !v.is_null())? };
+    let value = if value.data_type() == *table {
+        value
+    } else {
+        value.cast_to(table).ok().filter(|v| !v.is_null())?
+    };
     Some(if is_exact { Precision::Exact(value) } else { Precision::Inexact(value) })
 }

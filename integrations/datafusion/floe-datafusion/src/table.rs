@@ -128,7 +128,8 @@ async fn keys(
         }
     };
     let Some(meta) = first else { return Ok(Vec::new()) };
-    let typed = hive::types(&Object { store: Arc::clone(&store), meta }, &Indexes::default(), options).await?;
+    let typed =
+        hive::types(&Object { store: Arc::clone(&store), meta }, &Indexes::default(), options).await?;
     let of = |name: String| {
         let data_type = typed.iter().find(|(key, _)| *key == name).map_or(DataType::Utf8, |(_, t)| t.clone());
         (name, data_type)
@@ -211,7 +212,9 @@ impl TableProviderFactory for FloeTableFactory {
         let urls: Vec<&str> = cmd.locations.iter().map(String::as_str).collect();
         let table = FloeTable::open_all(state, &urls, FloeOptions::of_sql(&cmd.options)?).await?;
         let keys = &table.listing_options().table_partition_cols;
-        if let Some(key) = cmd.table_partition_cols.iter().find(|key| !keys.iter().any(|(name, _)| name == *key)) {
+        if let Some(key) =
+            cmd.table_partition_cols.iter().find(|key| !keys.iter().any(|(name, _)| name == *key))
+        {
             return Err(failed(format!("PARTITIONED BY {key}: the folders have no key of that name")));
         }
         Ok(Arc::new(table))

@@ -70,7 +70,8 @@ pub(crate) fn data_type(dtype: &Dtype) -> Result<DataType> {
         },
         Dtype::Null => DataType::Null,
         other => {
-            let text = format!("DataFusion has no type for Polars' {other}; leave the column out when you write");
+            let text =
+                format!("DataFusion has no type for Polars' {other}; leave the column out when you write");
             return Err(DataFusionError::NotImplemented(text));
         },
     })
@@ -84,14 +85,19 @@ pub(crate) fn item(inner: &Dtype) -> Result<Arc<Field>> {
 /// The width of an array, which Arrow counts in 32 bits.
 pub(crate) fn list_width(width: usize) -> Result<i32> {
     i32::try_from(width).map_err(|_| {
-        DataFusionError::NotImplemented(format!("an array of {width} values: Arrow has room for {}", i32::MAX))
+        DataFusionError::NotImplemented(format!(
+            "an array of {width} values: Arrow has room for {}",
+            i32::MAX
+        ))
     })
 }
 
 fn decimal(precision: usize, scale: usize) -> Result<DataType> {
     match (u8::try_from(precision), i8::try_from(scale)) {
         (Ok(precision @ 1..=DIGITS), Ok(scale)) => Ok(DataType::Decimal128(precision, scale)),
-        _ => Err(DataFusionError::NotImplemented(format!("a decimal of {precision} digits and scale {scale}"))),
+        _ => {
+            Err(DataFusionError::NotImplemented(format!("a decimal of {precision} digits and scale {scale}")))
+        },
     }
 }
 
