@@ -32,7 +32,7 @@ PHRASES = [
     ]
 ]
 
-ROOTS = ["crates", "tests", "benches", "examples", "fuzz", "docs"]
+ROOTS = ["crates", "tests", "benches", "examples", "fuzz", "integrations", "docs"]
 PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "RELEASING.md"]
 # The pages of benchmarks are made of benches/src/report/text, where they are looked through.
 SKIPPED = re.compile(r"/(target|corpus|results|node_modules|generated)/|/history/|docs/benchmarks/")

@@ -13,7 +13,7 @@ use object_store::{
     ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-/// What has been counted.
+/// The sums.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     /// Requests for bytes or for what is known of an object.
@@ -58,7 +58,7 @@ impl ObjectStore for Counting {
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
         let mut found = self.inner.get_opts(location, options).await?;
-        // Whoever stops in the middle has not read the rest.
+        // A caller that stops in the middle has not read the rest.
         let counts = Arc::clone(&self.counts);
         let stream =
             std::mem::replace(&mut found.payload, GetResultPayload::Stream(futures::stream::empty().boxed()));

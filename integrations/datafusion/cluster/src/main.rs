@@ -21,7 +21,7 @@ mod tables;
 
 use std::process::ExitCode;
 
-/// What a command returns: any error, which is printed.
+/// A command's result. Its error is printed.
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 const USAGE: &str = "floe-cluster scheduler|executor|store|lineitem|queries|bytes ...";

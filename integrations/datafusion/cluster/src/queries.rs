@@ -2,7 +2,7 @@
 //!
 //! Sums of decimals are taken as floats, which the engines add in different orders: answers are compared with a tolerance.
 
-/// A query, and what it is about.
+/// A query and its name.
 pub(crate) struct Query {
     pub(crate) name: &'static str,
     pub(crate) sql: &'static str,

@@ -1,7 +1,6 @@
 //! Polars' columns as arrow-rs's arrays.
 //!
-//! What Polars holds are physical arrays: a date is an array of i32, a categorical one of keys. So the dtype leads, and the
-//! array is looked at as what the dtype says. Buffers are shared, but for categories, which become views of strings.
+//! Polars holds physical arrays: a date is an array of i32, a categorical one of keys. The dtype says which array it is. Buffers are shared, but for categories, which become views of strings.
 
 use std::sync::Arc;
 
@@ -103,7 +102,7 @@ fn int128(chunk: &dyn polars::Array) -> Result<ArrayRef> {
 fn uint128(chunk: &dyn polars::Array) -> Result<ArrayRef> {
     let array: &polars::PrimitiveArray<u128> = cast(chunk)?;
     let nulls = nulls(array.validity());
-    // What is too large has too many digits as well.
+    // A larger number has too many digits as well.
     let number = |value: &u128| i128::try_from(*value).unwrap_or(i128::MAX);
     let numbers: Vec<i128> = array.values().iter().map(number).collect();
     decimals(Decimal128Array::try_new(numbers.into(), nulls)?)

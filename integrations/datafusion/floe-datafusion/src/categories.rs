@@ -1,6 +1,6 @@
 //! Categoricals and enums as strings.
 //!
-//! A category becomes a string once; the rows become views of it. So a column of few categories takes 16 bytes a row.
+//! A category becomes a string once; the rows become views of it. So a column of few categories takes 16 bytes for each row.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! Plans in bytes, for engines that run them in other processes: Ballista's scheduler and executors.
 //!
 //! Two codecs: of tables, which a client sends to the scheduler, and of scans, which the scheduler sends to executors. Each
-//! takes what is floe's, and hands the rest to another codec. What is floe's begins with a mark that no protobuf message
-//! begins with.
+//! takes what is floe's, and hands the rest to another codec. Floe's messages begin with a mark, which no message of
+//! protobuf begins with.
 
 use std::sync::Arc;
 

@@ -74,7 +74,7 @@ impl Object {
     }
 }
 
-/// What has been fetched, by where it starts.
+/// Bytes that have been fetched, by where they start.
 pub(crate) struct Parts(BTreeMap<u64, Bytes>);
 
 impl Parts {

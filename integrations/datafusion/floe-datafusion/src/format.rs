@@ -110,7 +110,7 @@ impl FileFormat for FloeFormat {
         let object = Object { store: Arc::clone(store), meta: object.clone() };
         match self.indexes.open(&object, &self.options).await? {
             Opened::File(index) => statistics::of_file(&index, &table_schema),
-            // What a stream holds is known when it has been read.
+            // A stream has no footer: its rows are known when it has been read.
             Opened::Stream => Ok(Statistics::new_unknown(&table_schema)),
         }
     }

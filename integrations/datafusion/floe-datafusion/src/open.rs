@@ -23,7 +23,7 @@ const KEPT: usize = 1024;
 /// Bytes of a stream that are read first to find its schema.
 const HEAD_BYTES: u64 = 64 << 10;
 
-/// What an object is.
+/// An object that has been opened.
 #[derive(Debug, Clone)]
 pub(crate) enum Opened {
     /// A file, and where its batches are.
@@ -42,7 +42,7 @@ struct Kept {
     order: VecDeque<Key>,
 }
 
-/// What tells objects apart: the store, and what it says of the object.
+/// The store, and its description of the object: they tell objects apart.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     store: String,

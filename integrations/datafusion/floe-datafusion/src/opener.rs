@@ -34,7 +34,7 @@ const AHEAD: usize = 2;
 /// Bytes of a stream that are handed to the decoder at once, at least.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// What a scan counts.
+/// The counters of a scan.
 #[derive(Clone)]
 pub(crate) struct Metrics {
     batches: Count,
@@ -86,7 +86,7 @@ impl FileOpener for FloeOpener {
                     let groups = groups(&index, batches, limit);
                     Ok(FileRead { object, index, wanted, gap: options.gap_bytes, metrics }.stream(groups))
                 },
-                // A stream has no index, so it is read by whoever has its start.
+                // A stream has no index: the partition that has its start reads all of it.
                 Opened::Stream if file.range.as_ref().is_some_and(|range| range.start > 0) => {
                     Ok(stream::empty().boxed())
                 },

@@ -16,7 +16,7 @@ use crate::batches::keeps_order;
 use crate::statistics::{Known, known};
 use crate::types::data_type;
 
-/// For each batch whether it may have rows for the predicate. What is not known may.
+/// For each batch whether it may have rows for the predicate. Where nothing is known, it may.
 pub(crate) fn candidates(
     index: &IpcIndex,
     predicate: Option<&Arc<dyn PhysicalExpr>>,

@@ -117,7 +117,7 @@ impl FileSource for FloeSource {
         filters: Vec<Arc<dyn PhysicalExpr>>,
         _: &ConfigOptions,
     ) -> Result<FilterPushdownPropagation<Arc<dyn FileSource>>> {
-        // Rows are not looked at here, so whoever filters has to go on doing it.
+        // Batches are left out here, not rows: DataFusion's filter has to stay.
         let answer =
             FilterPushdownPropagation::with_parent_pushdown_result(vec![PushedDown::No; filters.len()]);
         if filters.is_empty() || !self.options.statistics {

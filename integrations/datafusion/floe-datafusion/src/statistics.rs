@@ -1,7 +1,7 @@
 //! The statistics of a file's batches, out of its footer.
 //!
-//! Bounds are of stored values. Three kinds are not the smallest and largest value exactly, and are told as estimates: those
-//! of text that was cut, those of floats that are zero (whose sign is not kept), and those of columns that the table casts.
+//! Bounds are of stored values. DataFusion is told that three kinds are estimates: bounds of text that was cut, zeros of
+//! floats, whose sign is not kept, and bounds that the table casts.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::types::data_type;
 /// A minimum of text that has fewer bytes is not cut: floe keeps 64, and cuts between characters.
 const WHOLE_TEXT_BYTES: usize = 61;
 
-/// What is known of a column: an element for each batch, null where nothing is known.
+/// The statistics of a column: an element for each batch, null where nothing is known.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) min: ArrayRef,

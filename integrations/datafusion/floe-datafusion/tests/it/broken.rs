@@ -4,7 +4,7 @@ use polars_core::prelude::*;
 
 use crate::support::{Session, file, frame, ordered, stream};
 
-/// What a query of these bytes says: an answer or an error, at one of its stages.
+/// The answer to a query of these bytes, or the error of the stage that failed.
 async fn outcome(bytes: Vec<u8>) -> Result<String, String> {
     let session = Session::new();
     session.put("t.arrow", bytes).await;

@@ -1,4 +1,4 @@
-//! What is read: columns, batches, rows that are enough. Counted by the store and by the scan.
+//! Reads of columns, of batches, and of as many rows as a limit wants. The store counts them, and the scan does.
 
 use datafusion::prelude::SessionConfig;
 use floe_datafusion::FloeOptions;

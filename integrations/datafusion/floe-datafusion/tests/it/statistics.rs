@@ -1,4 +1,4 @@
-//! Bounds: what is exact, what is an estimate, and that no row is lost by them.
+//! Bounds: exact ones and estimates, and that no row is lost by them.
 
 use datafusion::arrow::array::{Int64Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType as ArrowType, Field, Schema};

@@ -106,7 +106,7 @@ pub(crate) fn metric(plan: &Arc<dyn ExecutionPlan>, name: &str) -> usize {
     own + plan.children().into_iter().map(|child| metric(child, name)).sum::<usize>()
 }
 
-/// A frame as a file, with statistics, in batches of so many rows.
+/// A frame as a file, with statistics.
 pub(crate) fn file(df: &DataFrame, batch_rows: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let writer = IpcWriter::new(&mut bytes).with_record_batch_size(Some(batch_rows)).with_statistics(true);
@@ -114,7 +114,7 @@ pub(crate) fn file(df: &DataFrame, batch_rows: usize) -> Vec<u8> {
     bytes
 }
 
-/// A frame as a stream, in batches of so many rows.
+/// A frame as a stream.
 pub(crate) fn stream(df: &DataFrame, batch_rows: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     let writer = IpcStreamWriter::new(&mut bytes).with_record_batch_size(Some(batch_rows));
