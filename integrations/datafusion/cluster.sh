@@ -4,25 +4,54 @@
 #
 # Everything runs on the loopback and in a temporary folder, and has ended when this ends.
 #
-#   FLOE_BIN   the command `floe`, which answers by Polars (default: the debug build of this repository)
-#   SCALE      line items in six millions (default 0.03: 180 thousand)
-#   CLUSTER_TARGET_DIR   where Cargo builds this workspace
+#   cluster.sh             builds, and runs the queries
+#   cluster.sh --test      runs the tests of this workspace first
+#   cluster.sh --warm      only builds: a quarter of an hour on two cores, when nothing has been built before
+#   cluster.sh --is-warm   says whether the dependencies have been built, by these versions of them and of the compiler
+#
+#   FLOE_BIN             the command `floe`, which answers by Polars (default: the debug build of this repository)
+#   SCALE                line items in six millions (default 0.03: 180 thousand)
+#   CLUSTER_TARGET_DIR   where Cargo builds (default: beside CARGO_TARGET_DIR, or this folder's own)
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 ROOT="$(cd ../.. && pwd)"
-TARGET="${CARGO_TARGET_DIR:-$ROOT/target}"
-FLOE_BIN="${FLOE_BIN:-$TARGET/debug/floe}"
+FLOE_BIN="${FLOE_BIN:-${CARGO_TARGET_DIR:-$ROOT/target}/debug/floe}"
 SCALE="${SCALE:-0.03}"
-export CARGO_TARGET_DIR="${CLUSTER_TARGET_DIR:-$TARGET/integrations}"
-export AWS_ACCESS_KEY_ID=floe-cluster AWS_SECRET_ACCESS_KEY=not-a-secret AWS_REGION=us-east-1 AWS_ALLOW_HTTP=true
+if [[ -n "${CLUSTER_TARGET_DIR:-}" ]]; then
+    TARGET="$CLUSTER_TARGET_DIR"
+elif [[ -n "${CARGO_TARGET_DIR:-}" ]]; then
+    TARGET="$(dirname "$CARGO_TARGET_DIR")/integrations-target"
+else
+    TARGET="$PWD/target"
+fi
+export CARGO_TARGET_DIR="$TARGET"
+# Dependencies are compiled once: incremental compilation would only take space.
+export CARGO_INCREMENTAL=0
 
+# The versions that the dependencies have been built by.
+versions() {
+    cat Cargo.lock
+    rustc --version
+}
+
+case "${1:-}" in
+    --is-warm) [[ -f "$TARGET/warm" ]] && cmp -s <(versions) "$TARGET/warm" && exit 0 || exit 1 ;;
+    --warm | --test | "") ;;
+    *) echo "cluster.sh: there is no \`$1\`, see the head of this file" >&2; exit 2 ;;
+esac
+
+cargo build --locked
+if [[ "${1:-}" == --warm || "${1:-}" == --test ]]; then cargo test --locked --no-run; fi
+versions >"$TARGET/warm"
+if [[ "${1:-}" == --warm ]]; then exit 0; fi
+if [[ "${1:-}" == --test ]]; then cargo test --locked; fi
 if [[ ! -x "$FLOE_BIN" ]]; then
     echo "cluster.sh: there is no $FLOE_BIN: build it (cargo build -p floe-cli) or set FLOE_BIN" >&2
     exit 2
 fi
-cargo build --locked
-CLUSTER="$CARGO_TARGET_DIR/debug/floe-cluster"
+CLUSTER="$TARGET/debug/floe-cluster"
+export AWS_ACCESS_KEY_ID=floe-cluster AWS_SECRET_ACCESS_KEY=not-a-secret AWS_REGION=us-east-1 AWS_ALLOW_HTTP=true
 
 WORK="$(mktemp -d)"
 PIDS=()
@@ -38,7 +67,7 @@ trap stop EXIT
 start() {
     local name="$1"
     shift
-    timeout 600 "$@" >"$WORK/$name.log" 2>&1 &
+    timeout -k 10 600 "$@" >"$WORK/$name.log" 2>&1 &
     PIDS+=($!)
 }
 

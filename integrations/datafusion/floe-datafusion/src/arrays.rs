@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    Array, ArrayRef, BinaryViewArray, BooleanArray, Decimal128Array, FixedSizeListArray, LargeBinaryArray,
+    ArrayRef, BinaryViewArray, BooleanArray, Decimal128Array, FixedSizeListArray, LargeBinaryArray,
     LargeListArray, NullArray, PrimitiveArray, StringViewArray, StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
@@ -16,7 +16,7 @@ use datafusion::arrow::datatypes::{
     TimestampMillisecondType, TimestampNanosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use datafusion::common::Result;
-use polars_arrow::array as polars;
+use polars_arrow::array::{self as polars, Array as _};
 use polars_arrow::types::NativeType;
 use polars_core::prelude::{Column, DataType as Dtype, TimeUnit};
 use polars_utils::float16::pf16;
@@ -147,7 +147,7 @@ fn nested(dtype: &Dtype, chunk: &dyn polars::Array) -> Result<ArrayRef> {
         Dtype::Array(inner, width) => {
             let list: &polars::FixedSizeListArray = cast(chunk)?;
             let (inside, nulls) = (array(inner, list.values().as_ref())?, nulls(list.validity()));
-            let (field, width, rows) = (item(inner)?, list_width(*width)?, polars::Array::len(list));
+            let (field, width, rows) = (item(inner)?, list_width(*width)?, list.len());
             Arc::new(FixedSizeListArray::try_new_with_length(field, width, inside, nulls, rows)?)
         },
         _ => {
@@ -164,7 +164,7 @@ fn structs(dtype: &Dtype, fields: Fields, chunk: &polars::StructArray) -> Result
     let Dtype::Struct(dtypes) = dtype else { return Err(failed("a struct was expected")) };
     let inside = dtypes.iter().zip(chunk.values());
     let inside = inside.map(|(field, values)| array(&field.dtype, values.as_ref()));
-    let (inside, nulls) = (inside.collect::<Result<Vec<ArrayRef>>>()?, nulls(polars::Array::validity(chunk)));
-    let rows = polars::Array::len(chunk);
+    let (inside, nulls) = (inside.collect::<Result<Vec<ArrayRef>>>()?, nulls(chunk.validity()));
+    let rows = chunk.len();
     Ok(Arc::new(StructArray::try_new_with_length(fields, inside, nulls, rows)?))
 }

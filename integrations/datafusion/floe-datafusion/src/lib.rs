@@ -69,3 +69,8 @@ pub use format::{FloeFormat, FloeFormatFactory};
 pub use options::FloeOptions;
 pub use source::FloeSource;
 pub use table::{FloeTable, FloeTableFactory};
+
+// The examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -4,7 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -140,7 +140,7 @@ pub(crate) async fn schema(object: &Object, indexes: &Indexes, options: &FloeOpt
 async fn stream_schema(object: &Object, options: &FloeOptions) -> Result<polars_core::prelude::Schema> {
     let (location, size) = (&object.meta.location, object.meta.size);
     let mut decoder = decoder(options).with_n_rows(0);
-    let (mut start, mut want) = (0, HEAD_BYTES);
+    let (mut start, mut want) = (0u64, HEAD_BYTES);
     loop {
         let end = start.saturating_add(want).min(size);
         let bytes = object.get(start..end).await?;
