@@ -11,6 +11,7 @@
 #
 #   FLOE_BIN             the command `floe`, which answers by Polars (default: the debug build of this repository)
 #   SCALE                line items in six millions (default 0.03: 180 thousand)
+#   CLUSTER_LOGS         a folder in which the logs of all processes are kept (default: none)
 #   CLUSTER_TARGET_DIR   where Cargo builds (default: beside CARGO_TARGET_DIR, or this folder's own)
 set -euo pipefail
 
@@ -59,6 +60,7 @@ stop() {
     local pid
     for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null || true; done
+    if [[ -n "${CLUSTER_LOGS:-}" ]]; then mkdir -p "$CLUSTER_LOGS" && cp "$WORK"/*.log "$CLUSTER_LOGS/" || true; fi
     rm -rf "$WORK"
 }
 trap stop EXIT
@@ -101,6 +103,10 @@ make_data() {
     timeout 300 "$CLUSTER" lineitem --scale "$SCALE" --out "$WORK/lineitem.arrow"
     "$FLOE_BIN" convert "$WORK/lineitem.arrow" "$data/lineitem" --partition-by l_shipyear \
         --compression zstd --batch-rows 2048 --statistics
+    # In one file as well, of which `bytes` reads parts.
+    mkdir -p "$data/lineitem_file"
+    "$FLOE_BIN" convert "$WORK/lineitem.arrow" "$data/lineitem_file/part-0.arrow" \
+        --compression zstd --batch-rows 16384 --statistics
     for part in AIR RAIL; do
         "$FLOE_BIN" convert "$WORK/lineitem.arrow" "$data/lineitem_stream/$part.arrow" --format arrows \
             --compression lz4 --batch-rows 8192 --where "l_shipmode = '$part'"

@@ -24,7 +24,7 @@ struct Options {
     bucket: String,
 }
 
-/// Queries of `lineitem`, by what they need.
+/// Queries of the line items in one file, by what they need.
 const QUERIES: [(&str, &str); 6] = [
     ("count(*)", "SELECT COUNT(*) FROM lineitem"),
     ("min, max of a column", "SELECT MIN(l_shipdate), MAX(l_shipdate) FROM lineitem"),
@@ -62,7 +62,7 @@ async fn measured(bucket: &str, sql: &str, by_floe: bool) -> Result<(Vec<RecordB
     let (store, counts) = Counting::new(Arc::new(store));
     let ctx = SessionContext::new();
     ctx.register_object_store(&Url::parse(bucket)?, store);
-    let url = format!("{}/lineitem/", bucket.trim_end_matches('/'));
+    let url = format!("{}/lineitem_file/", bucket.trim_end_matches('/'));
     if by_floe {
         let table = FloeTable::open(&ctx.state(), &url, FloeOptions::default()).await?;
         ctx.register_table("lineitem", Arc::new(table))?;

@@ -61,7 +61,8 @@ fn read(scale: f64) -> LineItems {
         for (column, date) in all.dates.iter_mut().zip(dates) {
             column.push(date.to_unix_epoch());
         }
-        all.year.push(item.l_shipdate.to_ymd().0);
+        // The generator counts years from 1900 on.
+        all.year.push(1900 + item.l_shipdate.to_ymd().0);
         let texts = [item.l_returnflag, item.l_linestatus, item.l_shipinstruct, item.l_shipmode];
         for (column, text) in all.categories.iter_mut().zip(texts) {
             column.push(text.into());

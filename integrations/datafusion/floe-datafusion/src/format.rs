@@ -58,6 +58,11 @@ impl FloeFormat {
         Self { options, indexes: Arc::default() }
     }
 
+    /// What is known of objects.
+    pub(crate) fn indexes(&self) -> &Indexes {
+        &self.indexes
+    }
+
     /// The options.
     #[must_use]
     pub fn options(&self) -> &FloeOptions {

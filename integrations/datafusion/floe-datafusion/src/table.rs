@@ -15,7 +15,6 @@ use crate::error::failed;
 use crate::fetch::Object;
 use crate::format::FloeFormat;
 use crate::hive;
-use crate::open::Indexes;
 use crate::options::FloeOptions;
 
 /// A table of the Arrow IPC files and streams at a URL: one of them, or a folder, whose `key=value` subfolders become columns.
@@ -70,8 +69,9 @@ impl FloeTable {
             return plan_err!("{first} and {other} are in two stores: a table is in one");
         }
         let format = FloeFormat::new(options.clone());
-        let listing = ListingOptions::new(Arc::new(format)).with_file_extension(extension(&paths, &options));
-        let keys = keys(state, first, &listing, &options).await?;
+        let listing = ListingOptions::new(Arc::new(format.clone()));
+        let listing = listing.with_file_extension(extension(&paths, &options));
+        let keys = keys(state, first, &listing, &format).await?;
         let schema = schema(state, &paths, &listing).await?;
         // A sink may have kept the keys in the files as well: folders and files agree then.
         let is_key = |field: &Arc<Field>| keys.iter().any(|(name, _)| name == field.name());
@@ -113,7 +113,7 @@ async fn keys(
     state: &dyn Session,
     path: &ListingTableUrl,
     listing: &ListingOptions,
-    options: &FloeOptions,
+    format: &FloeFormat,
 ) -> Result<Vec<(String, DataType)>> {
     let names = if path.is_collection() { listing.infer_partitions(state, path).await? } else { Vec::new() };
     if names.is_empty() {
@@ -128,8 +128,8 @@ async fn keys(
         }
     };
     let Some(meta) = first else { return Ok(Vec::new()) };
-    let typed =
-        hive::types(&Object { store: Arc::clone(&store), meta }, &Indexes::default(), options).await?;
+    let object = Object { store: Arc::clone(&store), meta };
+    let typed = hive::types(&object, format.indexes(), format.options()).await?;
     let of = |name: String| {
         let data_type = typed.iter().find(|(key, _)| *key == name).map_or(DataType::Utf8, |(_, t)| t.clone());
         (name, data_type)

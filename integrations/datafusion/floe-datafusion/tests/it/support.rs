@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::Result;
 use datafusion::physical_plan::{ExecutionPlan, collect};
@@ -78,7 +78,7 @@ impl Session {
         (plan, text(&batches))
     }
 
-    /// Requests and bytes since the last call.
+    /// Requests for bytes, and the bytes, since the last call.
     pub(crate) fn take_counts(&self) -> (u64, u64) {
         use std::sync::atomic::Ordering::Relaxed;
         (self.counts.requests.swap(0, Relaxed), self.counts.bytes.swap(0, Relaxed))
@@ -129,7 +129,18 @@ pub(crate) fn frame(columns: Vec<Column>) -> DataFrame {
 /// A thousand rows in order: `n`, `text`, `category` of ten values, and `noise` that is large.
 pub(crate) fn ordered(rows: i64) -> DataFrame {
     let text = |n: i64| format!("text {n:06}");
-    let noise = |n: i64| format!("{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15u64 as i64)).repeat(20);
+    let noise = |n: i64| {
+        let words = (0..20).map(|i| {
+            format!(
+                "{:016x}",
+                ((n * 20 + i) as u64)
+                    .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                    .rotate_left(29)
+                    .wrapping_mul(0xD6E8_FEB8_6659_FD93)
+            )
+        });
+        words.collect::<String>()
+    };
     let category = |n: i64| format!("category {}", n % 10);
     frame(vec![
         Column::new("n".into(), (0..rows).collect::<Vec<i64>>()),
