@@ -127,7 +127,8 @@ echo "data: $(find "$WORK/data" -type f | wc -l) files, $(du -sk "$WORK/data" | 
 read -r STORE SCHEDULER FLIGHT1 GRPC1 FLIGHT2 GRPC2 HEALTH1 HEALTH2 <<<"$(free_ports 8)"
 export AWS_ENDPOINT="http://127.0.0.1:$STORE"
 start store "$CLUSTER" store --root "$WORK/store" --port "$STORE"
-start scheduler "$CLUSTER" scheduler --bind-host 127.0.0.1 --external-host 127.0.0.1 --bind-port "$SCHEDULER"
+start scheduler "$CLUSTER" scheduler --bind-host 127.0.0.1 --external-host 127.0.0.1 --bind-port "$SCHEDULER" \
+    --task-distribution round-robin
 reachable store "$STORE"
 reachable scheduler "$SCHEDULER"
 executor() {
@@ -143,6 +144,11 @@ executor executor2 "$FLIGHT2" "$GRPC2" "$HEALTH2"
 status=0
 timeout 900 "$CLUSTER" queries --floe "$FLOE_BIN" --data "$WORK/data" --bucket s3://floe \
     --scheduler "df://127.0.0.1:$SCHEDULER" || status=$?
+for executor in executor1 executor2; do
+    tasks="$(grep -c 'Finished task' "$WORK/$executor.log" || true)"
+    echo "$executor finished $tasks tasks"
+    ((tasks > 0)) || status=1
+done
 echo
 timeout 300 "$CLUSTER" bytes --bucket s3://floe || status=$?
 if ((status != 0)); then
