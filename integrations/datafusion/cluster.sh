@@ -11,6 +11,7 @@
 #
 #   FLOE_BIN             the command `floe`, which answers by Polars (default: the debug build of this repository)
 #   SCALE                line items in six millions (default 0.03: 180 thousand)
+#   ROWS                 how many rows of each answer are printed (default 1); all are compared
 #   CLUSTER_LOGS         a folder in which the logs of all processes are kept (default: none)
 #   CLUSTER_TARGET_DIR   where Cargo builds (default: beside CARGO_TARGET_DIR, or this folder's own)
 set -euo pipefail
@@ -143,7 +144,7 @@ executor executor2 "$FLIGHT2" "$GRPC2" "$HEALTH2"
 
 status=0
 timeout 900 "$CLUSTER" queries --floe "$FLOE_BIN" --data "$WORK/data" --bucket s3://floe \
-    --scheduler "df://127.0.0.1:$SCHEDULER" || status=$?
+    --scheduler "df://127.0.0.1:$SCHEDULER" --rows "${ROWS:-1}" || status=$?
 for executor in executor1 executor2; do
     tasks="$(grep -c 'Finished task' "$WORK/$executor.log" || true)"
     echo "$executor finished $tasks tasks"

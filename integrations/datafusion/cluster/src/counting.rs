@@ -56,7 +56,7 @@ impl ObjectStore for Counting {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        // What is known of an object costs a request as well, and is asked for by DataFusion whatever the format.
+        // DataFusion asks for an object's length whatever the format is.
         if !options.head {
             self.counts.requests.fetch_add(1, Ordering::Relaxed);
         }

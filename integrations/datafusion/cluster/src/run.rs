@@ -27,7 +27,7 @@ struct Options {
     #[arg(long)]
     scheduler: String,
     /// How many rows of each answer are shown.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 1)]
     rows: usize,
 }
 

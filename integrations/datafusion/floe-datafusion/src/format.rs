@@ -58,7 +58,7 @@ impl FloeFormat {
         Self { options, indexes: Arc::default() }
     }
 
-    /// What is known of objects.
+    /// The indexes of objects that have been opened.
     pub(crate) fn indexes(&self) -> &Indexes {
         &self.indexes
     }
