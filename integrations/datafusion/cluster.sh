@@ -43,11 +43,11 @@ case "${1:-}" in
     *) echo "cluster.sh: there is no \`$1\`, see the head of this file" >&2; exit 2 ;;
 esac
 
-cargo build --locked
-if [[ "${1:-}" == --warm || "${1:-}" == --test ]]; then cargo test --locked --no-run; fi
+cargo build
+if [[ "${1:-}" == --warm || "${1:-}" == --test ]]; then cargo test --no-run; fi
 versions >"$TARGET/warm"
 if [[ "${1:-}" == --warm ]]; then exit 0; fi
-if [[ "${1:-}" == --test ]]; then cargo test --locked; fi
+if [[ "${1:-}" == --test ]]; then cargo test; fi
 if [[ ! -x "$FLOE_BIN" ]]; then
     echo "cluster.sh: there is no $FLOE_BIN: build it (cargo build -p floe-cli) or set FLOE_BIN" >&2
     exit 2
