@@ -36,15 +36,15 @@ fn main() -> ExitCode {
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&error.into()),
+        Err(error) => return failed(&error),
     };
     let args: Vec<String> = args.collect();
     // The futures are too large for this thread's stack.
     let done = runtime.block_on(async { tokio::spawn(run(command, args)).await });
     match done {
         Ok(Ok(code)) => code,
-        Ok(Err(error)) => failed(&error),
-        Err(error) => failed(&error.into()),
+        Ok(Err(error)) => failed(&*error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -62,7 +62,7 @@ async fn run(command: String, args: Vec<String>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn failed(error: &Box<dyn std::error::Error + Send + Sync>) -> ExitCode {
+fn failed(error: &(dyn std::error::Error + Send + Sync)) -> ExitCode {
     eprintln!("floe-cluster: {error}");
     ExitCode::FAILURE
 }

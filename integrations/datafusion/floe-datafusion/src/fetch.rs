@@ -26,10 +26,16 @@ pub(crate) struct Object {
 impl Object {
     /// The bytes of a range, by one request.
     pub(crate) async fn get(&self, range: Range<u64>) -> Result<Bytes> {
+        Ok(self.get_tagged(range).await?.0)
+    }
+
+    /// As [`get`](Self::get), with the object's ETag as the store has it now.
+    pub(crate) async fn get_tagged(&self, range: Range<u64>) -> Result<(Bytes, Option<String>)> {
         if range.is_empty() {
-            return Ok(Bytes::new());
+            return Ok((Bytes::new(), None));
         }
         let found = self.request(Some(range.clone())).await?;
+        let e_tag = found.meta.e_tag.clone();
         let bytes = found.bytes().await?;
         if bytes.len() as u64 != range.end - range.start {
             let Range { start, end } = range;
@@ -39,7 +45,13 @@ impl Object {
                 bytes.len()
             )));
         }
-        Ok(bytes)
+        Ok((bytes, e_tag))
+    }
+
+    /// The object as it was when it had this ETag. The ETag of its listing is older, and stays if there is one.
+    pub(crate) fn tagged(mut self, e_tag: Option<String>) -> Self {
+        self.meta.e_tag = self.meta.e_tag.or(e_tag);
+        self
     }
 
     /// All bytes, in pieces.
@@ -53,6 +65,15 @@ impl Object {
         let if_match = self.meta.e_tag.clone().filter(|tag| !tag.starts_with("W/"));
         let options = GetOptions { if_match, range: range.map(GetRange::Bounded), ..GetOptions::default() };
         let found = self.store.get_opts(&self.meta.location, options).await?;
+        // Not all stores know the condition.
+        let has_other_tag = match (&self.meta.e_tag, &found.meta.e_tag) {
+            (Some(listed), Some(now)) => listed != now,
+            _ => false,
+        };
+        if has_other_tag {
+            let location = &self.meta.location;
+            return Err(failed(format!("{location} was replaced after it was listed: plan the query again")));
+        }
         if found.meta.size == self.meta.size {
             return Ok(found);
         }
@@ -87,5 +108,30 @@ impl Parts {
             (to <= bytes.len()).then(|| bytes.slice(from..to))
         });
         slice.ok_or_else(|| failed(format!("bytes {} to {} have not been fetched", range.start, range.end)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+    use object_store::path::Path;
+    use object_store::{ObjectStoreExt, PutPayload};
+
+    use super::*;
+
+    /// A plan from another process has no ETag: the first answer's counts.
+    #[tokio::test]
+    async fn an_object_of_the_same_length_is_another_one() -> Result<()> {
+        let (store, path) = (Arc::new(InMemory::new()), Path::from("t.arrow"));
+        store.put(&path, PutPayload::from_static(b"first")).await?;
+        let meta = ObjectMeta { e_tag: None, ..store.head(&path).await? };
+        let untagged = Object { store: Arc::<InMemory>::clone(&store), meta };
+        let (bytes, e_tag) = untagged.get_tagged(0..5).await?;
+        let object = untagged.clone().tagged(e_tag);
+        assert_eq!((bytes.as_ref(), object.get(1..3).await?.as_ref()), (&b"first"[..], &b"ir"[..]));
+        store.put(&path, PutPayload::from_static(b"other")).await?;
+        assert!(object.get(1..3).await.is_err());
+        assert_eq!(untagged.get(1..3).await?.as_ref(), b"th");
+        Ok(())
     }
 }

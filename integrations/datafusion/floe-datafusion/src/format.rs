@@ -114,7 +114,7 @@ impl FileFormat for FloeFormat {
     ) -> Result<Statistics> {
         let object = Object { store: Arc::clone(store), meta: object.clone() };
         match self.indexes.open(&object, &self.options).await? {
-            Opened::File(index) => statistics::of_file(&index, &table_schema),
+            Opened::File(index, _) => statistics::of_file(&index, &table_schema),
             // A stream has no footer: its rows are known when it has been read.
             Opened::Stream => Ok(Statistics::new_unknown(&table_schema)),
         }

@@ -19,7 +19,7 @@ pub(crate) async fn types(
     indexes: &Indexes,
     options: &FloeOptions,
 ) -> Result<Vec<(String, DataType)>> {
-    let Opened::File(index) = indexes.open(object, options).await? else { return Ok(Vec::new()) };
+    let Opened::File(index, _) = indexes.open(object, options).await? else { return Ok(Vec::new()) };
     let metadata = index.custom_metadata_bytes();
     let text = metadata.iter().find(|(key, _)| key == KEY).map(|(_, value)| value.as_slice());
     Ok(text.and_then(parsed).unwrap_or_default())

@@ -26,8 +26,8 @@ const HEAD_BYTES: u64 = 64 << 10;
 /// An object that has been opened.
 #[derive(Debug, Clone)]
 pub(crate) enum Opened {
-    /// A file, and where its batches are.
-    File(IpcIndex),
+    /// A file: where its batches are, and the ETag that it had.
+    File(IpcIndex, Option<String>),
     /// A stream, which has no index.
     Stream,
 }
@@ -94,11 +94,13 @@ async fn open(object: &Object, options: &FloeOptions) -> Result<Opened> {
     let index = options.index_options();
     let size = object.meta.size;
     let tail = size.saturating_sub(index.tail_bytes())..size;
-    let bytes = object.get(tail.clone()).await?;
+    let (bytes, e_tag) = object.get_tagged(tail.clone()).await?;
     if !bytes.ends_with(MAGIC) {
         return Ok(Opened::Stream);
     }
-    index_of(object, tail, bytes, index).await.map(Opened::File)
+    let object = object.clone().tagged(e_tag.clone());
+    let index = index_of(&object, tail, bytes, index).await?;
+    Ok(Opened::File(index, e_tag))
 }
 
 /// Gives an index builder the ranges that it needs.
@@ -130,7 +132,7 @@ async fn index_of(
 /// The schema of an object.
 pub(crate) async fn schema(object: &Object, indexes: &Indexes, options: &FloeOptions) -> Result<SchemaRef> {
     let schema = match indexes.open(object, options).await? {
-        Opened::File(index) => index.schema(None).map_err(|e| at(&object.meta.location, e))?,
+        Opened::File(index, _) => index.schema(None).map_err(|e| at(&object.meta.location, e))?,
         Opened::Stream => stream_schema(object, options).await?,
     };
     types::schema(&schema).map_err(|error| error.context(object.meta.location.to_string()))

@@ -75,7 +75,8 @@ impl FileOpener for FloeOpener {
         let (predicate, limit, metrics) = (self.predicate.clone(), self.limit, self.metrics.clone());
         Ok(Box::pin(async move {
             match indexes.open(&object, &options).await? {
-                Opened::File(index) => {
+                Opened::File(index, e_tag) => {
+                    let object = object.tagged(e_tag);
                     let kept = in_range(&index, file.range.as_ref());
                     let may = candidates(&index, predicate.as_ref(), &table);
                     let (batches, pruned): (Vec<usize>, Vec<usize>) =
