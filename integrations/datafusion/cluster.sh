@@ -65,6 +65,7 @@ stop() {
     rm -rf "$WORK"
 }
 trap stop EXIT
+trap 'exit 143' INT TERM
 
 # start <name> <command..>: in the background, for ten minutes at most, with its output in a file.
 start() {
@@ -72,6 +73,13 @@ start() {
     shift
     timeout -k 10 600 "$@" >"$WORK/$name.log" 2>&1 &
     PIDS+=($!)
+}
+
+# run <seconds> <command..>: to its end. A signal ends this script, and the command with it.
+run() {
+    timeout -k 10 "$@" &
+    PIDS+=($!)
+    wait "$!"
 }
 
 # reachable <name> <port>: until something listens there, for 30 seconds at most.
@@ -101,7 +109,7 @@ PY
 make_data() {
     local data="$1" part
     mkdir -p "$data/lineitem_stream" "$data/flights_stream"
-    timeout 300 "$CLUSTER" lineitem --scale "$SCALE" --out "$WORK/lineitem.arrow"
+    run 300 "$CLUSTER" lineitem --scale "$SCALE" --out "$WORK/lineitem.arrow"
     "$FLOE_BIN" convert "$WORK/lineitem.arrow" "$data/lineitem" --partition-by l_shipyear \
         --compression zstd --batch-rows 2048 --statistics
     # In one file as well, of which `bytes` reads parts.
@@ -143,7 +151,7 @@ executor executor1 "$FLIGHT1" "$GRPC1" "$HEALTH1"
 executor executor2 "$FLIGHT2" "$GRPC2" "$HEALTH2"
 
 status=0
-timeout 900 "$CLUSTER" queries --floe "$FLOE_BIN" --data "$WORK/data" --bucket s3://floe \
+run 900 "$CLUSTER" queries --floe "$FLOE_BIN" --data "$WORK/data" --bucket s3://floe \
     --scheduler "df://127.0.0.1:$SCHEDULER" --rows "${ROWS:-1}" || status=$?
 for executor in executor1 executor2; do
     tasks="$(grep -c 'Finished task' "$WORK/$executor.log" || true)"
@@ -151,7 +159,7 @@ for executor in executor1 executor2; do
     ((tasks > 0)) || status=1
 done
 echo
-timeout 300 "$CLUSTER" bytes --bucket s3://floe || status=$?
+run 300 "$CLUSTER" bytes --bucket s3://floe || status=$?
 if ((status != 0)); then
     tail -n 30 "$WORK"/*.log >&2
     exit 1
