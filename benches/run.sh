@@ -14,6 +14,9 @@ for bench in peers memory growth replicas stages; do
     cargo bench -p floe-benches --bench "$bench" -- --json "$results" "$@"
 done
 cargo bench -p floe-benches --features trace --bench pipeline -- --json "$results" "$@"
+for bench in servers flight; do
+    cargo bench -p floe-benches --features servers --bench "$bench" -- --json "$results" "$@"
+done
 page=()
 [[ "$results" != docs/* ]] || page=(--page docs/benchmarks/ablation.md)
 [[ " $* " != *" --quick "* ]] || page=(--quick)

@@ -18,16 +18,19 @@ browser="$(bash scripts/chromium.sh "the page of floe serve")" || status=$?
 ((status == 0)) || exit "$status"
 [[ -f crates/serve/web/dist/index.html ]] || { echo "the page is not built: run scripts/web.sh" >&2; exit 1; }
 
-# FLOE is a binary that is there already. Else the one that the tests build: the features of the whole workspace.
+# FLOE is a binary that is there already; it takes the page from the folder. Else the one that people install, with the page
+# in it, and with the features of the whole workspace: then nothing of Polars is compiled anew.
 floe="${FLOE:-}"
+folder=(--web-dir "$PWD/crates/serve/web/dist")
 if [[ -z "$floe" ]]; then
-    cargo build --quiet --workspace --bin floe
+    cargo build --quiet --workspace --features floe-cli/page --bin floe
     floe="$(cd "${CARGO_TARGET_DIR:-target}/debug" && pwd)/floe"
+    folder=()
 fi
 
 taken="$(mktemp -d)"
 trap 'rm -rf "$taken"' EXIT
-arguments=(--floe "$floe" --chromium "$browser" --root "$PWD")
+arguments=(--floe "$floe" --chromium "$browser" --root "$PWD" "${folder[@]}")
 write=false
 while (($# > 0)); do
     case "$1" in

@@ -8,6 +8,8 @@
 //! | [`replicas`] | the workloads of arrow-rs' and Arrow C++'s own benchmarks |
 //! | [`stages`] | encode, compress, decode, validate, each by itself |
 //! | [`pipeline`] | which thread did what, when, in one run (feature `trace`) |
+//! | `servers` | answers over HTTP (feature `servers`) |
+//! | `flight` | Arrow Flight (feature `servers`) |
 //! | [`mod@report`] | the pages, plots and the README's table, from `docs/benchmarks/results.json` |
 //!
 //! Each is a benchmark of cargo's by the same name: `cargo bench -p floe-benches --bench peers -- --quick`.
@@ -17,6 +19,8 @@
 pub mod args;
 pub mod cells;
 pub mod contenders;
+#[cfg(feature = "servers")]
+pub mod flight;
 pub mod flights;
 pub mod growth;
 pub mod limits;
@@ -28,6 +32,8 @@ pub mod replicas;
 pub mod report;
 pub mod results;
 pub mod runner;
+#[cfg(feature = "servers")]
+pub mod servers;
 pub mod stages;
 
 pub use floe_eager_benches::machine;
@@ -72,16 +78,20 @@ mod tests {
     #[test]
     fn every_benchmark_runs_once() {
         type Run = fn(&mut Bench);
-        let all: [(&'static str, Run); 6] = [
+        let all: &[(&'static str, Run)] = &[
             ("peers", peers::run),
             ("memory", memory::run),
             ("growth", growth::run),
             ("replicas", replicas::run),
             ("stages", stages::run),
             ("pipeline", pipeline::run),
+            #[cfg(feature = "servers")]
+            ("servers", servers::run),
+            #[cfg(feature = "servers")]
+            ("flight", flight::run),
         ];
         let mut results = results::Results::default();
-        for (name, run) in all {
+        for &(name, run) in all {
             let mut bench = Bench::new(name, Args::tiny());
             run(&mut bench);
             results.runs.insert(name.into(), bench.into_run());

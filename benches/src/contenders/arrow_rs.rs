@@ -26,7 +26,9 @@ pub fn batches(df: &DataFrame, format: Format) -> Vec<RecordBatch> {
     }
 }
 
-fn options(codec: Codec) -> IpcWriteOptions {
+/// Options of its writers.
+#[must_use]
+pub fn options(codec: Codec) -> IpcWriteOptions {
     let compression = match codec {
         Codec::Raw => None,
         Codec::Lz4 => Some(CompressionType::LZ4_FRAME),

@@ -60,11 +60,13 @@ fn write(results: &Path, docs: &Path) -> Result<(), String> {
 }
 
 /// The benchmarks that have a page of tables, and what the page says first.
-const PAGES: [(&str, &str, &str); 4] = [
+const PAGES: [(&str, &str, &str); 6] = [
     ("peers", "floe beside its peers", include_str!("text/peers.md")),
     ("memory", "Peak memory", include_str!("text/memory.md")),
     ("replicas", "Workloads of arrow-rs' and Arrow C++'s benchmarks", include_str!("text/replicas.md")),
     ("stages", "Stages by themselves", include_str!("text/stages.md")),
+    ("servers", "Answers over HTTP", include_str!("text/servers.md")),
+    ("flight", "Arrow Flight", include_str!("text/flight.md")),
 ];
 
 /// Every page and plot.
@@ -93,8 +95,9 @@ pub fn pages(results: &Results) -> Vec<Page> {
 
 /// When, where, how.
 fn header(name: &str, run: &Run) -> String {
+    let features = if matches!(name, "servers" | "flight") { "--features servers " } else { "" };
     let mut text = format!(
-        "Made by `cargo bench -p floe-benches --bench {name}` on {} in {:.0} s: {}. Generated from \
+        "Made by `cargo bench -p floe-benches {features}--bench {name}` on {} in {:.0} s: {}. Generated from \
          [results.json](results.json); `benches/run.sh` runs everything anew.",
         run.date,
         run.seconds,

@@ -51,7 +51,8 @@ fn colour(family: &str) -> RGBColor {
 
 /// The plots of a benchmark's cells: ratios by codec, or megabytes.
 pub(super) fn of_run(name: &str, run: &Run) -> Vec<Page> {
-    if name == "stages" {
+    // Few cells, or contenders that the other plots have not.
+    if matches!(name, "stages" | "servers" | "flight") {
         return Vec::new();
     }
     if name == "memory" {

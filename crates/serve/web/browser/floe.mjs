@@ -25,7 +25,7 @@ SFO,San Francisco Intl,37.618972,-122.374889
 `;
 
 export class Floe {
-    /** @param {string} command @param {string} webDir */
+    /** Without a folder the page is the binary's own. @param {string} command @param {string | undefined} webDir */
     constructor(command, webDir) {
         this.command = command;
         this.webDir = webDir;
@@ -44,7 +44,8 @@ export class Floe {
 
     /** Starts a server and waits for its address. It runs until `stop`. */
     async serve(...args) {
-        const child = spawn(this.command, ["serve", ...args, "--no-open", "--web-dir", this.webDir], { stdio: ["ignore", "pipe", "pipe"] });
+        const page = this.webDir === undefined ? [] : ["--web-dir", this.webDir];
+        const child = spawn(this.command, ["serve", ...args, "--no-open", ...page], { stdio: ["ignore", "pipe", "pipe"] });
         this.servers.push(child);
         let log = "";
         child.stderr.on("data", (chunk) => (log = (log + chunk).slice(-8000)));

@@ -1,6 +1,6 @@
 // The page in a real browser, on a real server, with real data. Run by scripts/web-browser.sh:
 //
-//   node browser/run.mjs --floe PATH --chromium PATH --root PATH [--pictures FOLDER] [--only TEXT]
+//   node browser/run.mjs --floe PATH --chromium PATH --root PATH [--web-dir FOLDER] [--pictures FOLDER] [--only TEXT]
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -20,6 +20,7 @@ const { values: options } = parseArgs({
         floe: { type: "string" },
         chromium: { type: "string" },
         root: { type: "string" },
+        "web-dir": { type: "string" },
         pictures: { type: "string" },
         only: { type: "string", default: "" },
     },
@@ -27,7 +28,7 @@ const { values: options } = parseArgs({
 for (const name of ["floe", "chromium", "root"]) if (!options[name]) throw new Error(`--${name} is missing`);
 
 const folder = mkdtempSync(path.join(tmpdir(), "floe-web-"));
-const floe = new Floe(options.floe, path.join(options.root, "crates/serve/web/dist"));
+const floe = new Floe(options.floe, options["web-dir"]);
 let browser;
 let failures = 0;
 let checks = 0;
