@@ -47,7 +47,7 @@ pub(super) fn decode(messages: &[Bytes]) -> Vec<RecordBatch> {
     let messages =
         stream::iter(messages).map(|message| FlightData::decode(message).map_err(FlightError::from));
     let batches = FlightRecordBatchStream::new_from_flight_data(messages);
-    at_once(batches.try_collect()).expect("arrow-flight decodes")
+    at_once(batches.try_collect::<Vec<_>>()).expect("arrow-flight decodes")
 }
 
 /// Runs what never waits.
