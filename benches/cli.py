@@ -87,16 +87,16 @@ def files(floe, flights, folder):
     run = lambda *args: subprocess.run([floe, *map(str, args)], check=True)
     month, batch = folder / "month.arrow", folder / "batch.arrow"
     run("convert", flights, month)
-    # 64 batches of about 16 MB.
-    months = max(1, round(1e9 / 64 / month.stat().st_size))
-    run("convert", *[month] * months, batch, "--batch-rows", months * 27_004)
+    # Eight months in batches of a 64th of 1 GB.
+    parts = max(1, round(8 * month.stat().st_size * 64 / 1e9))
+    run("convert", *[month] * 8, batch, "--batch-rows", 8 * 27_004 // parts + 1)
     big, many, one = folder / "big.arrow", folder / "many.arrow", folder / "one.arrow"
     copies = max(1, round(1e9 / batch.stat().st_size))
     run("cat", *[batch] * copies, "-o", big)
     run("convert", month, month, many, "--batch-rows", 3)
     months = max(1, round(128e6 / month.stat().st_size))
     run("convert", *[month] * months, one, "--batch-rows", months * 27_004)
-    return big, many, one, copies
+    return big, many, one, copies * parts
 
 
 def looks(page, builds, big, many, one):
