@@ -125,7 +125,7 @@ fn decode(messages: &[Bytes]) -> Vec<DataFrame> {
     frames.collect()
 }
 
-/// One table, for whoever asks.
+/// One table, for every ticket.
 struct Table(DataFrame);
 
 impl FrameService for Table {

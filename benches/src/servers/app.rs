@@ -167,7 +167,7 @@ impl Urls {
         self.plain("parquet")
     }
 
-    /// What floe-serve has answered before.
+    /// The bytes of an earlier answer of floe-serve.
     pub(super) fn memory(self) -> Request {
         self.plain("memory")
     }

@@ -47,7 +47,7 @@ fn answers(bench: &mut Bench, group: &str, df: &DataFrame) {
     let server = Server::start(df);
     for codec in CODECS {
         let urls = server.urls(codec);
-        // What is measured is whole, or the figures are worth nothing.
+        // Each answer has all rows, or the figures are worth nothing.
         let [floe, arrow, parquet] = [urls.floe(), urls.arrow_rs(), urls.parquet()]
             .map(|request| read_all(body(request)).expect("an answer"));
         assert!(frame(&floe[..]).equals_missing(df));
