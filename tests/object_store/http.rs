@@ -183,8 +183,8 @@ impl Shared {
 /// On a runtime that has I/O.
 fn run_io<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let minute = Duration::from_secs(60);
-    runtime.block_on(async { tokio::time::timeout(minute, test).await.expect("a test that ends") })
+    let minutes = Duration::from_secs(240);
+    runtime.block_on(async { tokio::time::timeout(minutes, test).await.expect("a test that ends") })
 }
 
 async fn open_at(server: &Server) -> PolarsResult<IpcObject> {

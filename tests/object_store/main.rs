@@ -35,14 +35,14 @@ use watched::Watched;
 fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let minute = std::time::Duration::from_secs(60);
-    runtime.block_on(async { tokio::time::timeout(minute, test).await.expect("a test that ends") })
+    runtime.block_on(async { tokio::time::timeout(minutes, test).await.expect("a test that ends") })
 }
 
 /// The same on a runtime with threads.
 fn run_threaded<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
     let minute = std::time::Duration::from_secs(60);
-    runtime.unwrap().block_on(async { tokio::time::timeout(minute, test).await.expect("a test that ends") })
+    runtime.unwrap().block_on(async { tokio::time::timeout(minutes, test).await.expect("a test that ends") })
 }
 
 /// A store with one object, `a.arrow`.

@@ -20,8 +20,8 @@ const SMALLEST_PART: usize = 5 << 20;
 
 fn run_io<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let minute = Duration::from_secs(60);
-    runtime.block_on(async { tokio::time::timeout(minute, test).await.expect("a test that ends") })
+    let minutes = Duration::from_secs(240);
+    runtime.block_on(async { tokio::time::timeout(minutes, test).await.expect("a test that ends") })
 }
 
 fn store(server: &S3Server, bucket: &str) -> Arc<dyn ObjectStore> {
