@@ -31,17 +31,17 @@ mod watched;
 
 use watched::Watched;
 
-/// Runs a test on a runtime of the calling thread alone, for a minute at most.
+/// Runs a test on a runtime of the calling thread alone, for four minutes at most.
 fn run<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let minute = std::time::Duration::from_secs(60);
+    let minutes = std::time::Duration::from_secs(240);
     runtime.block_on(async { tokio::time::timeout(minutes, test).await.expect("a test that ends") })
 }
 
 /// The same on a runtime with threads.
 fn run_threaded<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build();
-    let minute = std::time::Duration::from_secs(60);
+    let minutes = std::time::Duration::from_secs(240);
     runtime.unwrap().block_on(async { tokio::time::timeout(minutes, test).await.expect("a test that ends") })
 }
 

@@ -186,6 +186,8 @@ impl Builder {
         dtype: &DataType,
         metadata: &mut KeyValues,
     ) -> PolarsResult<(WireType, Vec<WireField>)> {
+        #[cfg(not(feature = "dtype-extension"))]
+        let _ = metadata;
         match dtype {
             DataType::List(inner) => Ok((WireType::LargeList, vec![self.field("item", inner)?])),
             #[cfg(feature = "dtype-array")]
