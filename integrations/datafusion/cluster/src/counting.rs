@@ -60,19 +60,17 @@ impl ObjectStore for Counting {
         if !options.head {
             self.counts.requests.fetch_add(1, Ordering::Relaxed);
         }
-        let mut found = self.inner.get_opts(location, options).await?;
+        let GetResult { payload, meta, range, attributes } = self.inner.get_opts(location, options).await?;
+        let whole =
+            GetResult { payload, meta: meta.clone(), range: range.clone(), attributes: attributes.clone() };
         // A caller that stops in the middle has not read the rest.
         let counts = Arc::clone(&self.counts);
-        let stream =
-            std::mem::replace(&mut found.payload, GetResultPayload::Stream(futures::stream::empty().boxed()));
-        let whole = GetResult { payload: stream, ..found_without_payload(&found) };
         let counted = whole.into_stream().inspect(move |piece| {
             if let Ok(piece) = piece {
                 counts.bytes.fetch_add(piece.len() as u64, Ordering::Relaxed);
             }
         });
-        found.payload = GetResultPayload::Stream(counted.boxed());
-        Ok(found)
+        Ok(GetResult { payload: GetResultPayload::Stream(counted.boxed()), meta, range, attributes })
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
@@ -89,15 +87,5 @@ impl ObjectStore for Counting {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.inner.copy_opts(from, to, options).await
-    }
-}
-
-/// The same answer, without its bytes.
-fn found_without_payload(found: &GetResult) -> GetResult {
-    GetResult {
-        payload: GetResultPayload::Stream(futures::stream::empty().boxed()),
-        meta: found.meta.clone(),
-        range: found.range.clone(),
-        attributes: found.attributes.clone(),
     }
 }
